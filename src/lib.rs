@@ -1,0 +1,27 @@
+//! Tandem: self-hosted browser calls in one binary.
+//!
+//! The house plan, a line a room. Cores are pure (no tokio, socket, clock, thread or randomness of their own); drivers,
+//! marked (D), are thin. docs/ARCHITECTURE.md follows a packet and a call through them.
+
+/// Which user a new websocket is: makes an identity, or checks the one presented.
+pub mod auth;
+/// Every key of config.toml, layered defaults < file < environment < flags.
+pub mod config;
+/// Everything a browser or an operator fetches (D).
+pub mod http;
+/// The identifiers of everything, as newtypes.
+pub mod id;
+/// What is logged, and how.
+pub mod log;
+/// Every Prometheus metric.
+pub mod metrics;
+/// The composition root and the ordered shutdown (D).
+pub mod server;
+/// Media: how one participant's packets reach the others.
+pub mod sfu;
+/// Who may meet whom: calls, rooms, sessions and the wire protocol.
+pub mod signaling;
+/// What survives a restart (D).
+pub mod store;
+/// Datagrams in and out of the kernel in batches (D).
+pub mod udp;

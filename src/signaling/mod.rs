@@ -1,0 +1,7 @@
+//! Who may meet whom. `hub` is the pure core that owns sessions, calls and rooms; `driver` is its one task.
+
+pub mod call;
+pub mod driver;
+pub mod hub;
+pub mod protocol;
+pub mod room;

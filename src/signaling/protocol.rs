@@ -1,0 +1,378 @@
+//! The whole wire protocol between a browser and the server: [`Command`] one way, [`Event`] the other, as JSON text frames on one
+//! websocket. docs/protocol.md tells it in order of time; web/src/protocol.ts is generated from here by a test.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
+
+/// The version of this protocol, sent in `hello` and answered in `welcome`.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CommandFrame {
+    /// Grows by at least one from command to command of a session. Answers and errors carry it; the server ignores a command whose
+    /// `ref` is not above the last one that it took, so a command may be sent again after a resume.
+    #[serde(rename = "ref")]
+    pub reference: u32,
+    #[serde(flatten)]
+    pub command: Command,
+}
+
+/// What a browser sends.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// The first command on every websocket: who this is, or which session goes on. Answered by `welcome`.
+    Hello {
+        protocol: u32,
+        /// Left out on the first visit: the server then makes a user.
+        #[serde(default)]
+        user: Option<Credentials>,
+        /// Only for a user that is being made; later `set_name`.
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        resume: Option<Resume>,
+    },
+    /// Asks for a `pong`.
+    Ping {},
+    /// Changes the display name that others see; empty removes it.
+    SetName { name: String },
+    /// Rings all other sessions of a user. Answered by `call_ringing`, `call_answered` (glare) or `call_ended`.
+    Call { user_id: UserId, #[serde(default)] always_through_server: bool },
+    /// Answers an incoming call.
+    Accept { call_id: CallId, #[serde(default)] always_through_server: bool },
+    /// Refuses an incoming call, on all the user's sessions.
+    Decline { call_id: CallId },
+    /// Takes back one's own call while it rings.
+    Cancel { call_id: CallId },
+    /// Ends an answered call.
+    HangUp { call_id: CallId },
+    /// Connects (or renegotiates) `forwarded`: an SDP offer for the server's SFU. Allowed as soon as the call rings at this session.
+    /// Answered by `offer_answered`.
+    Offer {
+        room_id: RoomId,
+        /// Counts this session's forwarded connections in this room: a higher one replaces the one before.
+        attempt: u32,
+        sdp: String,
+        /// Which track is sent on which m-line. The m-lines that receive are the slots.
+        sources: Vec<SourceLine>,
+    },
+    /// Says which tracks this participant has on now (all that are not named are off).
+    Publish { room_id: RoomId, sources: Vec<Source> },
+    /// Carries the negotiation of `direct` to the other participant.
+    Signal { room_id: RoomId, to: ParticipantId, signal: DirectSignal },
+    /// Asks the other participant to send on this path from now on.
+    RequestPath { room_id: RoomId, path: Path, reason: PathReason },
+    /// Says that this participant sees and hears the other on this path now.
+    ReportPath {
+        room_id: RoomId,
+        path: Path,
+        reason: PathReason,
+        /// What carries the path, where the browser can tell.
+        #[serde(default)]
+        protocol: Option<PathProtocol>,
+        /// From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
+        #[serde(default)]
+        setup_ms: Option<u32>,
+    },
+}
+
+/// A user id and the secret that proves it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Credentials {
+    pub user_id: UserId,
+    pub secret: String,
+}
+
+/// Which session goes on, and the last event of it that was seen.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Resume {
+    pub session_id: SessionId,
+    pub secret: String,
+    /// `seq` of the last event received (0: none).
+    #[cfg_attr(test, ts(type = "number"))]
+    pub seq: u64,
+}
+
+/// A track that is sent on an m-line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SourceLine {
+    /// The m-line's `a=mid`.
+    pub mid: String,
+    pub source: Source,
+}
+
+/// One step of the negotiation of a direct connection (perfect negotiation, W3C WebRTC section 10.7).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DirectSignal {
+    Description {
+        /// Counts the direct connections of this pair: a higher one replaces the one before.
+        generation: u32,
+        sdp_type: SdpType,
+        sdp: String,
+    },
+    /// A trickled candidate; without `candidate`: there will be no more.
+    Candidate {
+        generation: u32,
+        #[serde(default)]
+        candidate: Option<IceCandidate>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum SdpType {
+    Offer,
+    Answer,
+}
+
+/// `RTCIceCandidateInit` in snake_case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct IceCandidate {
+    pub candidate: String,
+    #[serde(default)]
+    pub sdp_mid: Option<String>,
+    #[serde(default)]
+    pub sdp_m_line_index: Option<u16>,
+    #[serde(default)]
+    pub username_fragment: Option<String>,
+}
+
+/// How media flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Path {
+    /// Browser to browser.
+    Direct,
+    /// Through this server's SFU.
+    Forwarded,
+}
+
+/// What carries a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum PathProtocol {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+/// Why a path is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum PathReason {
+    /// It brought the first media of the call.
+    FirstMedia,
+    /// The direct connection came up.
+    DirectReady,
+    /// The direct connection could not be made, or was lost.
+    DirectLost,
+    /// Nothing arrived on the direct path for too long.
+    DirectStalled,
+    /// One of the two asked to be always through the server.
+    AlwaysThroughServer,
+}
+
+/// An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct EventFrame {
+    /// Counts the events of a session from 1, without gaps. `welcome` and `pong` have none: they are never replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub seq: Option<u64>,
+    /// The `ref` of the command that this answers.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub reference: Option<u32>,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What the server sends.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The session is there. Answers `hello`.
+    Welcome {
+        protocol: u32,
+        session_id: SessionId,
+        /// Proves this session when it is resumed.
+        resume_secret: String,
+        /// Whether the session asked for goes on (missed events follow); else it is a new one.
+        resumed: bool,
+        /// The last `ref` that the server took from this session (0: none); send later commands again.
+        last_ref: u32,
+        user_id: UserId,
+        /// Only for a user that was just made: keep it, it is never shown again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        secret: Option<String>,
+        name: String,
+        /// Seconds for which a call rings.
+        ring_timeout_s: u32,
+        ice_servers: Vec<IceServer>,
+    },
+    Pong {},
+    /// A command was not carried out, and changed nothing.
+    Error { code: ErrorCode, message: String },
+    /// The user's name was changed, here or in another session of the same user.
+    NameChanged { name: String },
+    /// Our call rings at the other.
+    CallRinging { call_id: CallId, room_id: RoomId, user: UserInfo },
+    /// Someone calls.
+    IncomingCall { call_id: CallId, room_id: RoomId, user: UserInfo },
+    /// The call was answered, and this session is in the room.
+    CallAnswered {
+        call_id: CallId,
+        room_id: RoomId,
+        /// This session's own.
+        participant_id: ParticipantId,
+        /// The others.
+        participants: Vec<Participant>,
+        /// Whether `direct` may be negotiated.
+        direct: bool,
+        /// This session's role in perfect negotiation.
+        polite: bool,
+    },
+    /// Another session of this user answered: stop ringing.
+    AnsweredElsewhere { call_id: CallId },
+    /// The call is over. Sent exactly once to each session that had part in it.
+    CallEnded {
+        call_id: CallId,
+        reason: EndReason,
+        /// Milliseconds since it was answered (0: it was not).
+        duration_ms: u32,
+    },
+    /// The SFU's SDP answer to `offer`.
+    OfferAnswered { room_id: RoomId, attempt: u32, sdp: String },
+    /// Which track the SFU sends in which slot. Always the whole list.
+    SlotsChanged { room_id: RoomId, attempt: u32, slots: Vec<Slot> },
+    /// What the SFU wants of a published track: encodings that are not wanted need not be encoded.
+    LayersWanted { room_id: RoomId, source: Source, layers: Vec<WantedLayer> },
+    /// The server gave up this session's forwarded connection: make a new one with a higher `attempt`.
+    TransportLost { room_id: RoomId, attempt: u32, reason: TransportLostReason },
+    /// A participant's tracks or presence changed.
+    ParticipantChanged { room_id: RoomId, participant: Participant },
+    /// A step of the negotiation of `direct` from the other participant.
+    Signaled { room_id: RoomId, from: ParticipantId, signal: DirectSignal },
+    /// The other participant asks us to send on this path.
+    PathRequested { room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason },
+    /// The other participant now sees and hears us on this path: the other path can fall silent.
+    PathChanged { room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason },
+    /// The server is going down: direct calls go on; reconnect with back-off.
+    ServerStopping {},
+}
+
+/// `RTCIceServer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct IceServer {
+    pub urls: Vec<String>,
+}
+
+/// A user as others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct UserInfo {
+    pub user_id: UserId,
+    /// Empty where none was given.
+    pub name: String,
+}
+
+/// A session in a room as the others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Participant {
+    pub participant_id: ParticipantId,
+    pub user: UserInfo,
+    /// The tracks that are on.
+    pub sources: Vec<Source>,
+    /// Its websocket is gone, and the server waits for it to come back.
+    pub reconnecting: bool,
+}
+
+/// A slot and the track in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Slot {
+    /// The m-line's `a=mid`.
+    pub mid: String,
+    pub participant_id: ParticipantId,
+    pub source: Source,
+}
+
+/// One encoding of a published track, and whether anybody watches it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct WantedLayer {
+    /// The encoding's rid; none where the track is sent without simulcast.
+    pub rid: Option<String>,
+    pub active: bool,
+    /// At most this, in bits per second.
+    pub bitrate_bps: u32,
+}
+
+/// Why the server gave up a forwarded connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum TransportLostReason {
+    /// Nothing came through in time, or nothing comes through any more.
+    Timeout,
+    /// The handshake failed.
+    Handshake,
+    /// A fault inside the server; only this connection is affected.
+    Fault,
+    /// The browser closed it.
+    Closed,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    Declined,
+    Busy,
+    NoAnswer,
+    Cancelled,
+    HungUp,
+    ConnectionLost,
+    /// No such user, or no session of it is there: a stranger cannot tell which.
+    Unreachable,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// It is not a command, or its values make no sense.
+    BadCommand,
+    /// `hello` has to come first, or the secret is not the user's.
+    NotSignedIn,
+    /// Not to this session, or not in this state.
+    NotAllowed,
+    /// Too many commands, sessions or connections.
+    RateLimited,
+    /// A frame or a field beyond its limit.
+    TooLarge,
+    /// The server is going down.
+    ShuttingDown,
+}

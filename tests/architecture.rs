@@ -1,0 +1,135 @@
+//! The house rules of docs/ARCHITECTURE.md, held by reading the source tree: who may import whom, what a core may not touch, and
+//! how long a file may be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a source file outside its tests.
+const FILE_LINES_MAX: usize = 600;
+
+/// The thin files that may touch tokio, sockets, clocks, threads and randomness.
+const DRIVERS: &[&str] = &["src/sfu/worker.rs", "src/sfu/handle.rs", "src/signaling/driver.rs"];
+
+/// Folders whose other files are cores.
+const CORE_FOLDERS: &[&str] = &["src/sfu/", "src/signaling/"];
+
+/// What a core may not name.
+const IMPURE: &[&str] = &[
+    "tokio::", "std::net::UdpSocket", "std::net::Tcp", "std::fs", "std::thread", "Instant::now", "SystemTime::now", "rand::rng(",
+    "rand::random", "axum::", "sqlx::", "prometheus::", "tracing::info", "tracing::warn", "tracing::error",
+];
+
+/// (the word, the only places that may use it, why).
+const ONLY_IN: &[(&str, &[&str], &str)] = &[
+    ("axum::", &["src/http/"], "HTTP belongs to http/"),
+    ("sqlx::", &["src/store/"], "SQL belongs to store/"),
+    ("prometheus::", &["src/metrics.rs"], "a move to another metrics library is to be one file"),
+    ("str0m::Rtc", &["src/sfu/transport.rs"], "the contract of Rtc is kept in one file"),
+    ("quinn_udp::", &["src/udp.rs"], "datagram system calls belong to udp.rs"),
+];
+
+/// (folder, what its files may not import, why).
+const NOT_FROM: &[(&str, &[&str], &str)] = &[
+    ("src/sfu/", &["crate::signaling", "crate::http", "crate::store", "crate::auth"], "the SFU does not know what a call is"),
+    ("src/store/", &["crate::signaling", "crate::http", "crate::sfu"], "the store does not know who asks"),
+    ("src/id.rs", &["crate::"], "ids depend on nothing"),
+];
+
+/// What a core of signaling may not import (its driver may).
+const SIGNALING_CORE_NOT_FROM: &[&str] = &["crate::sfu", "crate::http", "crate::store", "crate::metrics", "crate::auth"];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).expect("the folder can be read").map(|e| e.expect("an entry").path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// (path from the root, the lines before the tests, without comments).
+fn code() -> Vec<(String, Vec<String>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    sources(&root.join("src"), &mut found);
+    assert!(found.len() > 10, "the source tree was not found");
+    found
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().replace('\\', "/");
+            let text = fs::read_to_string(&path).expect("a source file is UTF-8");
+            let lines = text
+                .lines()
+                .take_while(|line| *line != "#[cfg(test)]")
+                .map(|line| line.split("//").next().unwrap_or("").to_owned())
+                .collect();
+            (name, lines)
+        })
+        .collect()
+}
+
+fn is_core(name: &str) -> bool {
+    CORE_FOLDERS.iter().any(|folder| name.starts_with(folder)) && !DRIVERS.contains(&name)
+}
+
+fn check(faults: Vec<String>) {
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn drivers_exist() {
+    let names: Vec<String> = code().into_iter().map(|(name, _)| name).collect();
+    check(DRIVERS.iter().filter(|d| !names.iter().any(|n| n == *d)).map(|d| format!("{d} is listed as a driver and is not there")).collect());
+}
+
+#[test]
+fn cores_are_pure() {
+    let mut faults = Vec::new();
+    for (name, lines) in code().iter().filter(|(name, _)| is_core(name)) {
+        for (number, line) in lines.iter().enumerate() {
+            for word in IMPURE.iter().filter(|word| line.contains(*word)) {
+                faults.push(format!("{name}:{}: a core may not use `{word}`", number + 1));
+            }
+        }
+    }
+    check(faults);
+}
+
+#[test]
+fn imports_follow_the_plan() {
+    let mut faults = Vec::new();
+    for (name, lines) in &code() {
+        for (number, line) in lines.iter().enumerate() {
+            for (word, places, why) in ONLY_IN {
+                if line.contains(word) && !places.iter().any(|place| name.starts_with(place)) {
+                    faults.push(format!("{name}:{}: `{word}` only in {places:?}: {why}", number + 1));
+                }
+            }
+            for (folder, words, why) in NOT_FROM {
+                for word in words.iter().filter(|word| name.starts_with(folder) && line.contains(*word)) {
+                    faults.push(format!("{name}:{}: `{word}` not from {folder}: {why}", number + 1));
+                }
+            }
+            for word in SIGNALING_CORE_NOT_FROM.iter().filter(|word| line.contains(*word)) {
+                if name.starts_with("src/signaling/") && is_core(name) {
+                    faults.push(format!("{name}:{}: a core of signaling does not know `{word}`", number + 1));
+                }
+            }
+        }
+    }
+    check(faults);
+}
+
+#[test]
+fn no_file_swallows_its_neighbours() {
+    check(
+        code()
+            .iter()
+            .filter(|(_, lines)| lines.len() > FILE_LINES_MAX)
+            .map(|(name, lines)| format!("{name}: {} lines, at most {FILE_LINES_MAX}", lines.len()))
+            .collect(),
+    );
+}
