@@ -76,7 +76,10 @@ impl FromStr for UserId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<UserId, ParseIdError> {
-        decode(text, USER_ID_DIGITS).map(UserId).ok_or(ParseIdError { kind: "user id", digits: USER_ID_DIGITS })
+        decode(text, USER_ID_DIGITS).map(UserId).ok_or(ParseIdError {
+            kind: "user id",
+            digits: USER_ID_DIGITS,
+        })
     }
 }
 
@@ -194,7 +197,14 @@ mod tests {
 
     #[test]
     fn text_that_is_no_id_is_refused() {
-        for bad in ["", "abc", "uuuu-uuuu-uuuu", "0000-0000-00000", "0000-0000-000!", "äöüä-öüäö-üäöü"] {
+        for bad in [
+            "",
+            "abc",
+            "uuuu-uuuu-uuuu",
+            "0000-0000-00000",
+            "0000-0000-000!",
+            "äöüä-öüäö-üäöü",
+        ] {
             assert!(bad.parse::<UserId>().is_err(), "{bad:?} was taken");
         }
         assert!("zzzzzzzzzzzzz".parse::<CallId>().is_err(), "65 bits were taken for 64");

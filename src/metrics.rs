@@ -1,0 +1,231 @@
+//! Every Prometheus metric: `tandem_<area>_<thing>[_<unit>][_total]`, base units, labels from closed sets and never an id.
+//! docs/metrics.md is checked against this file.
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// All metrics of one process. Cheap to share behind an `Arc`; every update is one atomic operation.
+pub struct Metrics {
+    registry: Registry,
+
+    /// Open websockets.
+    pub websockets: IntGauge,
+    /// Sessions, attached to a websocket or waiting to be resumed.
+    pub sessions: IntGauge,
+    /// Live calls, by `state`: `ringing`, `answered`.
+    pub calls: IntGaugeVec,
+    /// Ended calls, by end `reason`.
+    pub call_ended: IntCounterVec,
+    /// Seconds from the answer to the first decoded media, as the browsers report it.
+    pub call_setup_seconds: Histogram,
+    /// Paths that participants came to see each other on, by `path` and `reason`.
+    pub call_path: IntCounterVec,
+    /// Rooms with at least one participant.
+    pub rooms: IntGauge,
+    /// Participants in rooms.
+    pub participants: IntGauge,
+    /// Commands refused, by error `code`.
+    pub commands_refused: IntCounterVec,
+    /// Times that a bounded queue was full, by `queue`.
+    pub queue_full: IntCounterVec,
+
+    /// The server's ends of WebRTC connections, by `state`: `connecting`, `connected`.
+    pub transports: IntGaugeVec,
+    /// Transports given up, by `reason`.
+    pub transport_lost: IntCounterVec,
+    /// RTP packets, by `direction` (`in`, `out`) and `kind` (`audio`, `video`).
+    pub media_packets: IntCounterVec,
+    /// RTP payload bytes, by `direction` and `kind`.
+    pub media_bytes: IntCounterVec,
+    /// Media packets and datagrams that were not forwarded, by `reason`.
+    pub media_dropped: IntCounterVec,
+    /// Seconds from the receive call that returned a media packet to the send call that took its last copy.
+    pub media_forward_seconds: Histogram,
+    /// Key frame requests, by `direction`: `in` (from receivers), `out` (to publishers), `throttled` (not passed on).
+    pub keyframe_requests: IntCounterVec,
+    /// Subscriptions that are carrying a video layer, by `layer` (`low`, `middle`, `high`, `single`).
+    pub subscription_layer: IntGaugeVec,
+    /// Datagrams, by `direction`.
+    pub udp_datagrams: IntCounterVec,
+    /// STUN Binding requests answered as a STUN server.
+    pub stun_bindings: IntCounter,
+    /// Share of the last second that each `worker` thread was busy, 0 to 1.
+    pub worker_busy_ratio: GaugeVec,
+
+    /// HTTP requests, by status `class` (`2xx` …).
+    pub http_requests: IntCounterVec,
+    /// Failures of the store, by `operation`.
+    pub store_failures: IntCounterVec,
+}
+
+/// Seconds; from what loopback takes to what a caller hangs up on.
+const SETUP_BUCKETS: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 3.0, 5.0, 10.0];
+
+/// Seconds; from one packet alone to a worker that cannot keep up.
+const FORWARD_BUCKETS: &[f64] = &[0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05];
+
+impl Metrics {
+    /// Registers every metric.
+    ///
+    /// # Panics
+    /// If two metrics have one name, which is a mistake in this file.
+    pub fn new() -> Metrics {
+        let registry = Registry::new();
+        let r = &registry;
+        let metrics = Metrics {
+            websockets: register(r, IntGauge::new("tandem_websockets", "Open websockets.")),
+            sessions: register(
+                r,
+                IntGauge::new(
+                    "tandem_sessions",
+                    "Sessions, attached to a websocket or waiting to be resumed.",
+                ),
+            ),
+            calls: gauges(r, "tandem_calls", "Live calls.", &["state"]),
+            call_ended: counters(r, "tandem_call_ended_total", "Ended calls.", &["reason"]),
+            call_setup_seconds: histogram(
+                r,
+                "tandem_call_setup_seconds",
+                "Seconds from the answer to the first decoded media, as the browsers report it.",
+                SETUP_BUCKETS,
+            ),
+            call_path: counters(
+                r,
+                "tandem_call_path_total",
+                "Paths that media came to flow on.",
+                &["path", "reason"],
+            ),
+            rooms: register(r, IntGauge::new("tandem_rooms", "Rooms with at least one participant.")),
+            participants: register(r, IntGauge::new("tandem_participants", "Participants in rooms.")),
+            commands_refused: counters(r, "tandem_commands_refused_total", "Commands refused.", &["code"]),
+            queue_full: counters(
+                r,
+                "tandem_queue_full_total",
+                "Times that a bounded queue was full.",
+                &["queue"],
+            ),
+            transports: gauges(r, "tandem_transports", "The server's ends of WebRTC connections.", &["state"]),
+            transport_lost: counters(r, "tandem_transport_lost_total", "Transports given up.", &["reason"]),
+            media_packets: counters(r, "tandem_media_packets_total", "RTP packets.", &["direction", "kind"]),
+            media_bytes: counters(r, "tandem_media_bytes_total", "RTP payload bytes.", &["direction", "kind"]),
+            media_dropped: counters(
+                r,
+                "tandem_media_dropped_total",
+                "Media packets and datagrams that were not forwarded.",
+                &["reason"],
+            ),
+            media_forward_seconds: histogram(
+                r,
+                "tandem_media_forward_seconds",
+                "Seconds from receiving a media packet to having sent its last copy.",
+                FORWARD_BUCKETS,
+            ),
+            keyframe_requests: counters(r, "tandem_keyframe_requests_total", "Key frame requests.", &["direction"]),
+            subscription_layer: gauges(
+                r,
+                "tandem_subscription_layer",
+                "Subscriptions carrying a video layer.",
+                &["layer"],
+            ),
+            udp_datagrams: counters(r, "tandem_udp_datagrams_total", "Datagrams on the UDP port.", &["direction"]),
+            stun_bindings: register(
+                r,
+                IntCounter::new(
+                    "tandem_stun_bindings_total",
+                    "STUN Binding requests answered as a STUN server.",
+                ),
+            ),
+            worker_busy_ratio: register(
+                r,
+                GaugeVec::new(
+                    Opts::new(
+                        "tandem_worker_busy_ratio",
+                        "Share of the last second that a worker was busy, 0 to 1.",
+                    ),
+                    &["worker"],
+                ),
+            ),
+            http_requests: counters(r, "tandem_http_requests_total", "HTTP requests.", &["class"]),
+            store_failures: counters(r, "tandem_store_failures_total", "Failures of the store.", &["operation"]),
+            registry,
+        };
+        metrics.show_zeroes();
+        #[cfg(target_os = "linux")]
+        metrics
+            .registry
+            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+            .expect("process metrics have names of their own");
+        metrics
+    }
+
+    /// The Prometheus text format, version 0.0.4.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("writing to memory does not fail");
+        String::from_utf8(text).expect("the text format is UTF-8")
+    }
+
+    /// Makes the label values that an operator alerts on exist from the start, so that a rate over them is 0 and not absent.
+    fn show_zeroes(&self) {
+        for reason in [
+            "declined",
+            "busy",
+            "no_answer",
+            "cancelled",
+            "hung_up",
+            "connection_lost",
+            "unreachable",
+        ] {
+            self.call_ended.with_label_values(&[reason]);
+        }
+        for state in ["ringing", "answered"] {
+            self.calls.with_label_values(&[state]);
+        }
+        for state in ["connecting", "connected"] {
+            self.transports.with_label_values(&[state]);
+        }
+        for direction in ["in", "out"] {
+            self.udp_datagrams.with_label_values(&[direction]);
+            for kind in ["audio", "video"] {
+                self.media_packets.with_label_values(&[direction, kind]);
+                self.media_bytes.with_label_values(&[direction, kind]);
+            }
+        }
+        for direction in ["in", "out", "throttled"] {
+            self.keyframe_requests.with_label_values(&[direction]);
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let metric = made.expect("the name and labels of a metric are valid");
+    registry
+        .register(Box::new(metric.clone()))
+        .expect("every metric has a name of its own");
+    metric
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    register(registry, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    register(registry, IntGaugeVec::new(Opts::new(name, help), labels))
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    register(
+        registry,
+        Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())),
+    )
+}

@@ -15,23 +15,52 @@ const CORE_FOLDERS: &[&str] = &["src/sfu/", "src/signaling/"];
 
 /// What a core may not name.
 const IMPURE: &[&str] = &[
-    "tokio::", "std::net::UdpSocket", "std::net::Tcp", "std::fs", "std::thread", "Instant::now", "SystemTime::now", "rand::rng(",
-    "rand::random", "axum::", "sqlx::", "prometheus::", "tracing::info", "tracing::warn", "tracing::error",
+    "tokio::",
+    "std::net::UdpSocket",
+    "std::net::Tcp",
+    "std::fs",
+    "std::thread",
+    "Instant::now",
+    "SystemTime::now",
+    "rand::rng(",
+    "rand::random",
+    "axum::",
+    "sqlx::",
+    "prometheus::",
+    "tracing::info",
+    "tracing::warn",
+    "tracing::error",
 ];
 
 /// (the word, the only places that may use it, why).
 const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("axum::", &["src/http/"], "HTTP belongs to http/"),
     ("sqlx::", &["src/store/"], "SQL belongs to store/"),
-    ("prometheus::", &["src/metrics.rs"], "a move to another metrics library is to be one file"),
-    ("str0m::Rtc", &["src/sfu/transport.rs"], "the contract of Rtc is kept in one file"),
+    (
+        "prometheus::",
+        &["src/metrics.rs"],
+        "a move to another metrics library is to be one file",
+    ),
+    (
+        "str0m::Rtc",
+        &["src/sfu/transport.rs"],
+        "the contract of Rtc is kept in one file",
+    ),
     ("quinn_udp::", &["src/udp.rs"], "datagram system calls belong to udp.rs"),
 ];
 
 /// (folder, what its files may not import, why).
 const NOT_FROM: &[(&str, &[&str], &str)] = &[
-    ("src/sfu/", &["crate::signaling", "crate::http", "crate::store", "crate::auth"], "the SFU does not know what a call is"),
-    ("src/store/", &["crate::signaling", "crate::http", "crate::sfu"], "the store does not know who asks"),
+    (
+        "src/sfu/",
+        &["crate::signaling", "crate::http", "crate::store", "crate::auth"],
+        "the SFU does not know what a call is",
+    ),
+    (
+        "src/store/",
+        &["crate::signaling", "crate::http", "crate::sfu"],
+        "the store does not know who asks",
+    ),
     ("src/id.rs", &["crate::"], "ids depend on nothing"),
 ];
 
@@ -39,7 +68,10 @@ const NOT_FROM: &[(&str, &[&str], &str)] = &[
 const SIGNALING_CORE_NOT_FROM: &[&str] = &["crate::sfu", "crate::http", "crate::store", "crate::metrics", "crate::auth"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).expect("the folder can be read").map(|e| e.expect("an entry").path()).collect();
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("the folder can be read")
+        .map(|e| e.expect("an entry").path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -59,7 +91,11 @@ fn code() -> Vec<(String, Vec<String>)> {
     found
         .into_iter()
         .map(|path| {
-            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().replace('\\', "/");
+            let name = path
+                .strip_prefix(root)
+                .expect("below the root")
+                .to_string_lossy()
+                .replace('\\', "/");
             let text = fs::read_to_string(&path).expect("a source file is UTF-8");
             let lines = text
                 .lines()
@@ -82,7 +118,13 @@ fn check(faults: Vec<String>) {
 #[test]
 fn drivers_exist() {
     let names: Vec<String> = code().into_iter().map(|(name, _)| name).collect();
-    check(DRIVERS.iter().filter(|d| !names.iter().any(|n| n == *d)).map(|d| format!("{d} is listed as a driver and is not there")).collect());
+    check(
+        DRIVERS
+            .iter()
+            .filter(|d| !names.iter().any(|n| n == *d))
+            .map(|d| format!("{d} is listed as a driver and is not there"))
+            .collect(),
+    );
 }
 
 #[test]

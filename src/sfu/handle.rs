@@ -19,7 +19,11 @@ pub enum SfuCommand {
     /// Media may flow from and to this participant (while a call rings, transports connect but carry nothing).
     Admit { room: RoomId, participant: ParticipantId },
     /// The tracks that the participant has on now.
-    Publish { room: RoomId, participant: ParticipantId, sources: Vec<Source> },
+    Publish {
+        room: RoomId,
+        participant: ParticipantId,
+        sources: Vec<Source>,
+    },
     /// The participant is gone.
     Leave { room: RoomId, participant: ParticipantId },
     /// Everybody is gone.
@@ -29,15 +33,41 @@ pub enum SfuCommand {
 /// What the SFU tells the rest of the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SfuEvent {
-    Answered { room: RoomId, participant: ParticipantId, attempt: u32, sdp: String },
+    Answered {
+        room: RoomId,
+        participant: ParticipantId,
+        attempt: u32,
+        sdp: String,
+    },
     /// The offer was beyond the limits, or not understood; nothing changed.
-    Refused { room: RoomId, participant: ParticipantId, attempt: u32, too_large: bool, message: String },
+    Refused {
+        room: RoomId,
+        participant: ParticipantId,
+        attempt: u32,
+        too_large: bool,
+        message: String,
+    },
     /// The whole list of (mid, publisher, source) that are sent to this participant.
-    SlotsChanged { room: RoomId, participant: ParticipantId, attempt: u32, slots: Vec<(String, ParticipantId, Source)> },
+    SlotsChanged {
+        room: RoomId,
+        participant: ParticipantId,
+        attempt: u32,
+        slots: Vec<(String, ParticipantId, Source)>,
+    },
     /// What is wanted of a published track: (rid, active, maximum bits per second).
-    LayersWanted { room: RoomId, participant: ParticipantId, source: Source, layers: Vec<(Option<String>, bool, u32)> },
+    LayersWanted {
+        room: RoomId,
+        participant: ParticipantId,
+        source: Source,
+        layers: Vec<(Option<String>, bool, u32)>,
+    },
     /// The transport is gone and the participant should offer again with a higher attempt.
-    TransportLost { room: RoomId, participant: ParticipantId, attempt: u32, reason: LostReason },
+    TransportLost {
+        room: RoomId,
+        participant: ParticipantId,
+        attempt: u32,
+        reason: LostReason,
+    },
 }
 
 /// Why a transport is gone.

@@ -42,9 +42,17 @@ pub enum Command {
     /// Changes the display name that others see; empty removes it.
     SetName { name: String },
     /// Rings all other sessions of a user. Answered by `call_ringing`, `call_answered` (glare) or `call_ended`.
-    Call { user_id: UserId, #[serde(default)] always_through_server: bool },
+    Call {
+        user_id: UserId,
+        #[serde(default)]
+        always_through_server: bool,
+    },
     /// Answers an incoming call.
-    Accept { call_id: CallId, #[serde(default)] always_through_server: bool },
+    Accept {
+        call_id: CallId,
+        #[serde(default)]
+        always_through_server: bool,
+    },
     /// Refuses an incoming call, on all the user's sessions.
     Decline { call_id: CallId },
     /// Takes back one's own call while it rings.
@@ -64,9 +72,17 @@ pub enum Command {
     /// Says which tracks this participant has on now (all that are not named are off).
     Publish { room_id: RoomId, sources: Vec<Source> },
     /// Carries the negotiation of `direct` to the other participant.
-    Signal { room_id: RoomId, to: ParticipantId, signal: DirectSignal },
+    Signal {
+        room_id: RoomId,
+        to: ParticipantId,
+        signal: DirectSignal,
+    },
     /// Asks the other participant to send on this path from now on.
-    RequestPath { room_id: RoomId, path: Path, reason: PathReason },
+    RequestPath {
+        room_id: RoomId,
+        path: Path,
+        reason: PathReason,
+    },
     /// Says that this participant sees and hears the other on this path now.
     ReportPath {
         room_id: RoomId,
@@ -230,13 +246,26 @@ pub enum Event {
     },
     Pong {},
     /// A command was not carried out, and changed nothing.
-    Error { code: ErrorCode, message: String },
+    Error {
+        code: ErrorCode,
+        message: String,
+    },
     /// The user's name was changed, here or in another session of the same user.
-    NameChanged { name: String },
+    NameChanged {
+        name: String,
+    },
     /// Our call rings at the other.
-    CallRinging { call_id: CallId, room_id: RoomId, user: UserInfo },
+    CallRinging {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+    },
     /// Someone calls.
-    IncomingCall { call_id: CallId, room_id: RoomId, user: UserInfo },
+    IncomingCall {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+    },
     /// The call was answered, and this session is in the room.
     CallAnswered {
         call_id: CallId,
@@ -251,7 +280,9 @@ pub enum Event {
         polite: bool,
     },
     /// Another session of this user answered: stop ringing.
-    AnsweredElsewhere { call_id: CallId },
+    AnsweredElsewhere {
+        call_id: CallId,
+    },
     /// The call is over. Sent exactly once to each session that had part in it.
     CallEnded {
         call_id: CallId,
@@ -260,21 +291,54 @@ pub enum Event {
         duration_ms: u32,
     },
     /// The SFU's SDP answer to `offer`.
-    OfferAnswered { room_id: RoomId, attempt: u32, sdp: String },
+    OfferAnswered {
+        room_id: RoomId,
+        attempt: u32,
+        sdp: String,
+    },
     /// Which track the SFU sends in which slot. Always the whole list.
-    SlotsChanged { room_id: RoomId, attempt: u32, slots: Vec<Slot> },
+    SlotsChanged {
+        room_id: RoomId,
+        attempt: u32,
+        slots: Vec<Slot>,
+    },
     /// What the SFU wants of a published track: encodings that are not wanted need not be encoded.
-    LayersWanted { room_id: RoomId, source: Source, layers: Vec<WantedLayer> },
+    LayersWanted {
+        room_id: RoomId,
+        source: Source,
+        layers: Vec<WantedLayer>,
+    },
     /// The server gave up this session's forwarded connection: make a new one with a higher `attempt`.
-    TransportLost { room_id: RoomId, attempt: u32, reason: TransportLostReason },
+    TransportLost {
+        room_id: RoomId,
+        attempt: u32,
+        reason: TransportLostReason,
+    },
     /// A participant's tracks or presence changed.
-    ParticipantChanged { room_id: RoomId, participant: Participant },
+    ParticipantChanged {
+        room_id: RoomId,
+        participant: Participant,
+    },
     /// A step of the negotiation of `direct` from the other participant.
-    Signaled { room_id: RoomId, from: ParticipantId, signal: DirectSignal },
+    Signaled {
+        room_id: RoomId,
+        from: ParticipantId,
+        signal: DirectSignal,
+    },
     /// The other participant asks us to send on this path.
-    PathRequested { room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason },
+    PathRequested {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        path: Path,
+        reason: PathReason,
+    },
     /// The other participant now sees and hears us on this path: the other path can fall silent.
-    PathChanged { room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason },
+    PathChanged {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        path: Path,
+        reason: PathReason,
+    },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},
 }
