@@ -1,1 +1,400 @@
+//! Every key of config.toml, in two stages: [`File`] is what was typed (unknown keys refused), [`Config`] what the program relies on.
+//! Layers: the defaults (config.toml itself, inside the binary) < the file < the environment < flags.
 
+use std::env;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The documented defaults: the config.toml of the source tree.
+pub const EXAMPLE: &str = include_str!("../config.toml");
+
+/// What stops the start, in one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A value does not fit its key.
+    #[error("{key} is {value:?}: expected {expected}")]
+    Value {
+        key: &'static str,
+        value: String,
+        expected: &'static str,
+    },
+    /// A file or the environment has a key or a type that does not exist.
+    #[error("{key}: {problem}")]
+    Key { key: String, problem: String },
+    /// A source could not be read at all.
+    #[error("{0}")]
+    Source(String),
+}
+
+/// What the command line sets; each wins over every other source.
+#[derive(Debug, Default, Clone)]
+pub struct Flags {
+    pub config: Option<PathBuf>,
+    pub listen: Option<String>,
+    pub ops_listen: Option<String>,
+    pub data: Option<String>,
+    pub log: Option<String>,
+}
+
+/// What was typed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    server: ServerFile,
+    log: LogFile,
+    calls: CallsFile,
+    limits: LimitsFile,
+    media: MediaFile,
+    network: NetworkFile,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerFile {
+    listen: String,
+    ops_listen: String,
+    data: String,
+    stop_timeout_s: u64,
+    allowed_origins: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogFile {
+    filter: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CallsFile {
+    ring_timeout_s: u64,
+    resume_timeout_s: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsFile {
+    sessions_per_user: usize,
+    sessions: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MediaFile {
+    workers: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkFile {
+    public_addresses: Vec<String>,
+}
+
+/// What the program relies on: every value checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The main TCP and UDP port.
+    pub listen: SocketAddr,
+    /// The metrics and health listener.
+    pub ops_listen: SocketAddr,
+    /// The folder that survives a restart.
+    pub data: PathBuf,
+    /// How long a stopping server waits for running calls.
+    pub stop_timeout: Duration,
+    /// Origins beside our own that may open the websocket, in lower case.
+    pub allowed_origins: Vec<String>,
+    /// A filter of `tracing_subscriber::EnvFilter`.
+    pub log_filter: String,
+    /// How long a call rings.
+    pub ring_timeout: Duration,
+    /// How long a session without a websocket is kept.
+    pub resume_timeout: Duration,
+    pub sessions_per_user: usize,
+    pub sessions: usize,
+    /// Threads that forward media, 1 to 64.
+    pub workers: usize,
+    /// What is offered as candidates in place of the interfaces' addresses.
+    pub public_addresses: Vec<IpAddr>,
+}
+
+impl Config {
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// One sentence that names the key, the value and what would be right.
+    pub fn load(flags: &Flags) -> Result<Config, ConfigError> {
+        Config::from_layers(flags, env::vars().collect())
+    }
+
+    fn from_layers(flags: &Flags, environment: Vec<(String, String)>) -> Result<Config, ConfigError> {
+        let source = |e: config::ConfigError| ConfigError::Source(e.to_string());
+        let mut layers = config::Config::builder().add_source(config::File::from_str(EXAMPLE, config::FileFormat::Toml));
+        if let Some(path) = &flags.config {
+            if !path.is_file() {
+                return Err(ConfigError::Source(format!(
+                    "--config {}: there is no such file",
+                    path.display()
+                )));
+            }
+            layers = layers.add_source(config::File::new(&path.to_string_lossy(), config::FileFormat::Toml));
+        }
+        let variables = config::Environment::with_prefix("TANDEM")
+            .prefix_separator("__")
+            .separator("__")
+            .source(Some(environment.into_iter().collect()))
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("server.allowed_origins")
+            .with_list_parse_key("network.public_addresses");
+        layers = layers
+            .add_source(variables)
+            .set_override_option("server.listen", flags.listen.clone())
+            .and_then(|l| l.set_override_option("server.ops_listen", flags.ops_listen.clone()))
+            .and_then(|l| l.set_override_option("server.data", flags.data.clone()))
+            .and_then(|l| l.set_override_option("log.filter", flags.log.clone()))
+            .map_err(source)?;
+        let merged = layers.build().map_err(source)?;
+        let file: File = serde_path_to_error::deserialize(merged).map_err(key_error)?;
+        file.check()
+    }
+}
+
+/// Puts the path of the key before what was wrong with it.
+fn key_error(error: serde_path_to_error::Error<config::ConfigError>) -> ConfigError {
+    let path = error.path().to_string();
+    let problem = match error.into_inner() {
+        config::ConfigError::Type {
+            unexpected,
+            expected,
+            origin,
+            ..
+        } => match origin {
+            Some(origin) => format!("{unexpected} (from {origin}) does not fit, expected {expected}"),
+            None => format!("{unexpected} does not fit, expected {expected}"),
+        },
+        other => other.to_string(),
+    };
+    ConfigError::Key {
+        key: if path == "." { "config".to_owned() } else { path },
+        problem,
+    }
+}
+
+impl File {
+    fn check(self) -> Result<Config, ConfigError> {
+        let address = |key, value: String, expected| value.parse().map_err(|_| ConfigError::Value { key, value, expected });
+        let listen = address(
+            "server.listen",
+            self.server.listen,
+            "an address and a port, such as [::]:8443 or 127.0.0.1:8443",
+        )?;
+        let ops_listen = address(
+            "server.ops_listen",
+            self.server.ops_listen,
+            "an address and a port, such as 127.0.0.1:9464",
+        )?;
+        let seconds = |key, value: u64, most: u64, expected| {
+            if (1..=most).contains(&value) {
+                Ok(Duration::from_secs(value))
+            } else {
+                Err(ConfigError::Value {
+                    key,
+                    value: value.to_string(),
+                    expected,
+                })
+            }
+        };
+        let count = |key, value: usize, most: usize, expected| {
+            if (1..=most).contains(&value) {
+                Ok(value)
+            } else {
+                Err(ConfigError::Value {
+                    key,
+                    value: value.to_string(),
+                    expected,
+                })
+            }
+        };
+        let stop_timeout = match self.server.stop_timeout_s {
+            0 => Duration::ZERO,
+            s => seconds("server.stop_timeout_s", s, 86_400, "0 to 86400 seconds")?,
+        };
+        if tracing_subscriber::EnvFilter::try_new(&self.log.filter).is_err() || self.log.filter.is_empty() {
+            return Err(ConfigError::Value {
+                key: "log.filter",
+                value: self.log.filter,
+                expected: "error, warn, info, debug or trace, or such a level by module: info,tandem::sfu=debug",
+            });
+        }
+        let allowed_origins = self
+            .server
+            .allowed_origins
+            .into_iter()
+            .map(
+                |origin| match origin.strip_prefix("https://").or(origin.strip_prefix("http://")) {
+                    Some(host) if !host.is_empty() && !host.contains('/') => Ok(origin.to_ascii_lowercase()),
+                    _ => Err(ConfigError::Value {
+                        key: "server.allowed_origins",
+                        value: origin,
+                        expected: "a scheme and a host without a path, such as https://intranet.example.org",
+                    }),
+                },
+            )
+            .collect::<Result<_, _>>()?;
+        let public_addresses = self
+            .network
+            .public_addresses
+            .into_iter()
+            .map(|value| match value.parse::<IpAddr>() {
+                Ok(ip) if !ip.is_unspecified() && !ip.is_multicast() => Ok(ip),
+                _ => Err(ConfigError::Value {
+                    key: "network.public_addresses",
+                    value,
+                    expected: "an IPv4 or IPv6 address that browsers can reach, such as 203.0.113.7",
+                }),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Config {
+            listen,
+            ops_listen,
+            data: data_folder(&self.server.data, |name| {
+                env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+            }),
+            stop_timeout,
+            allowed_origins,
+            log_filter: self.log.filter,
+            ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
+            resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
+            sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
+            sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,
+            workers: count("media.workers", self.media.workers, 64, "1 to 64")?,
+            public_addresses,
+        })
+    }
+}
+
+/// The folder asked for, else where the system keeps such things (systemd's StateDirectory=, XDG Base Directory specification).
+fn data_folder(asked: &str, variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
+    if !asked.is_empty() {
+        return PathBuf::from(asked);
+    }
+    variable("STATE_DIRECTORY")
+        .or_else(|| variable("XDG_DATA_HOME").map(|home| home.join("tandem")))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/share/tandem")))
+        .unwrap_or_else(|| Path::new("tandem-data").to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)], flags: Flags) -> Result<Config, ConfigError> {
+        let mut on_disk = tempfile::NamedTempFile::with_suffix(".toml").expect("a temporary file");
+        on_disk.write_all(file.as_bytes()).expect("written");
+        let flags = Flags {
+            config: Some(on_disk.path().to_owned()),
+            ..flags
+        };
+        Config::from_layers(
+            &flags,
+            environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        )
+    }
+
+    fn refusal(file: &str, environment: &[(&str, &str)]) -> String {
+        let text = load(file, environment, Flags::default())
+            .expect_err("it was taken")
+            .to_string();
+        assert!(!text.contains('\n'), "more than one line: {text}");
+        text
+    }
+
+    #[test]
+    fn the_example_is_the_defaults() {
+        let config = Config::from_layers(&Flags::default(), vec![]).expect("the defaults are valid");
+        assert_eq!(config.listen, "[::]:8443".parse().unwrap());
+        assert_eq!(config.ring_timeout, Duration::from_secs(45));
+        assert_eq!(load(EXAMPLE, &[], Flags::default()).expect("the example is valid"), config);
+    }
+
+    #[test]
+    fn flags_win_over_environment_over_file_over_defaults() {
+        let file = "[server]\nlisten = \"127.0.0.1:1\"\nops_listen = \"127.0.0.1:2\"\n[calls]\nring_timeout_s = 7\n";
+        let environment = [
+            ("TANDEM__SERVER__LISTEN", "127.0.0.1:3"),
+            ("TANDEM__CALLS__RING_TIMEOUT_S", "8"),
+        ];
+        let flags = Flags {
+            listen: Some("127.0.0.1:4".to_owned()),
+            ..Flags::default()
+        };
+        let config = load(file, &environment, flags).expect("valid");
+        assert_eq!(config.listen, "127.0.0.1:4".parse().unwrap());
+        assert_eq!(config.ops_listen, "127.0.0.1:2".parse().unwrap());
+        assert_eq!(config.ring_timeout, Duration::from_secs(8));
+        assert_eq!(config.workers, 1);
+    }
+
+    #[test]
+    fn lists_come_from_the_environment_too() {
+        let environment = [("TANDEM__NETWORK__PUBLIC_ADDRESSES", "203.0.113.7,2001:db8::7")];
+        let config = load("", &environment, Flags::default()).expect("valid");
+        assert_eq!(
+            config.public_addresses,
+            ["203.0.113.7".parse::<IpAddr>().unwrap(), "2001:db8::7".parse().unwrap()]
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_key_the_value_and_what_would_be_right() {
+        for (file, named) in [
+            ("[server]\nlisten = \"here\"\n", ["server.listen", "here", "[::]:8443"]),
+            ("[calls]\nring_timeout_s = 0\n", ["calls.ring_timeout_s", "\"0\"", "1 to 600"]),
+            (
+                "[calls]\nring_timeout_s = \"soon\"\n",
+                ["calls.ring_timeout_s", "soon", "integer"],
+            ),
+            ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
+            ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),
+            (
+                "[network]\npublic_addresses = [\"example.org\"]\n",
+                ["network.public_addresses", "example.org", "203.0.113.7"],
+            ),
+            (
+                "[server]\nallowed_origins = [\"example.org\"]\n",
+                ["server.allowed_origins", "example.org", "https://"],
+            ),
+            ("[calls]\nring = 3\n", ["calls", "`ring`", "ring_timeout_s"]),
+            ("[call]\n", ["call: ", "`call`", "`calls`"]),
+        ] {
+            let text = refusal(file, &[]);
+            for part in named {
+                assert!(text.contains(part), "{text:?} does not name {part:?}");
+            }
+        }
+        let text = refusal("", &[("TANDEM__CALLS__RING", "3")]);
+        assert!(text.contains("`ring`"), "{text}");
+        let text = refusal("", &[("TANDEM__MEDIA__WORKERS", "many")]);
+        assert!(text.contains("media.workers") && text.contains("many"), "{text}");
+    }
+
+    #[test]
+    fn the_data_folder_is_where_the_system_keeps_such_things() {
+        let all = |name: &str| Some(PathBuf::from(format!("/{name}")));
+        assert_eq!(data_folder("x", all), Path::new("x"));
+        assert_eq!(data_folder("", all), Path::new("/STATE_DIRECTORY"));
+        assert_eq!(
+            data_folder("", |n| all(n).filter(|_| n != "STATE_DIRECTORY")),
+            Path::new("/XDG_DATA_HOME/tandem")
+        );
+        assert_eq!(
+            data_folder("", |n| all(n).filter(|_| n == "HOME")),
+            Path::new("/HOME/.local/share/tandem")
+        );
+    }
+}
