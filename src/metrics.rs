@@ -229,3 +229,33 @@ fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Hi
         Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/metrics.md has a row for each family of ours, and no other.
+    #[test]
+    fn the_documentation_names_every_metric() {
+        let source = include_str!("metrics.rs").split("#[cfg(test)]").next().expect("the code");
+        let in_code: Vec<&str> = source.split('"').filter(|word| word.starts_with("tandem_")).collect();
+        let in_docs: Vec<&str> = include_str!("../docs/metrics.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        assert!(in_code.len() >= 12, "the names were not found");
+        assert_eq!(
+            in_docs, in_code,
+            "docs/metrics.md (left) has other names than metrics.rs (right), or another order"
+        );
+    }
+
+    #[test]
+    fn what_is_rendered_is_the_text_format() {
+        let metrics = Metrics::new();
+        metrics.call_ended.with_label_values(&["busy"]).inc();
+        let text = metrics.render();
+        assert!(text.contains("tandem_call_ended_total{reason=\"busy\"} 1\n"), "{text}");
+        assert!(text.contains("# HELP tandem_sessions "), "{text}");
+    }
+}
