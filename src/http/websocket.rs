@@ -1,0 +1,292 @@
+//! `/ws`: one websocket, from its upgrade to its end. Reads commands for the hub, writes what the hub puts into the outbox.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::port::Endpoints;
+use crate::auth::{AuthError, Authenticator};
+use crate::id::ConnectionId;
+use crate::metrics::Metrics;
+use crate::signaling::driver::{HubHandle, OUTBOX_MAX, Outgoing};
+use crate::signaling::hub::Attach;
+use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION};
+
+/// The longest frame: a session description of 64 KiB with its JSON escapes.
+const FRAME_BYTES_MAX: usize = 128 * 1024;
+
+/// From the upgrade to `hello`.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Browsers send `ping` every 10 s; a websocket that says nothing for this long is gone.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How long one frame may take to be taken by the other side.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A close code of RFC 6455 section 7.4.1: the other side did what it may not.
+const CLOSE_POLICY: u16 = 1008;
+
+/// What every websocket needs.
+pub struct Gate {
+    pub hub: HubHandle,
+    pub authenticator: Authenticator,
+    pub metrics: Arc<Metrics>,
+    pub allowed_origins: Vec<String>,
+    /// The port on which we answer STUN.
+    pub stun_port: u16,
+}
+
+/// Answers the upgrade, or 403 for a page of another origin.
+pub async fn upgrade(
+    State(gate): State<Arc<Gate>>,
+    Extension(endpoints): Extension<Endpoints>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("")
+        .to_ascii_lowercase();
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        let origin = origin.to_str().unwrap_or("").to_ascii_lowercase();
+        if !origin_allowed(&origin, &host, &gate.allowed_origins) {
+            return (
+                StatusCode::FORBIDDEN,
+                "Pages of this origin may not connect here (server.allowed_origins).\n",
+            )
+                .into_response();
+        }
+    }
+    let stun = IceServer {
+        urls: vec![stun_url(&host, endpoints.local.ip(), gate.stun_port)],
+    };
+    upgrade
+        .max_message_size(FRAME_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .on_upgrade(move |socket| async move {
+            gate.metrics.websockets.inc();
+            serve(socket, &gate, stun, endpoints.remote).await;
+            gate.metrics.websockets.dec();
+        })
+}
+
+/// A page of ours has the host that it asked, over http or https (RFC 6454 section 4).
+fn origin_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
+    let ours = ["http://", "https://"]
+        .iter()
+        .any(|scheme| origin.strip_prefix(scheme).is_some_and(|rest| rest == host));
+    (ours && !host.is_empty()) || allowed.iter().any(|a| a == origin)
+}
+
+/// Our own STUN server under the name by which the browser reached us (RFC 7064).
+fn stun_url(host: &str, local: IpAddr, port: u16) -> String {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => host,
+    };
+    let fits = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
+    match (fits, local) {
+        (true, _) => format!("stun:{name}:{port}"),
+        (false, IpAddr::V4(ip)) => format!("stun:{ip}:{port}"),
+        (false, IpAddr::V6(ip)) => format!("stun:[{ip}]:{port}"),
+    }
+}
+
+async fn serve(mut socket: WebSocket, gate: &Gate, stun: IceServer, remote: IpAddr) {
+    let Some((connection, mut outbox)) = greet(&mut socket, gate, stun, remote).await else {
+        return;
+    };
+    if let Some((code, reason)) = converse(&mut socket, gate, connection, &mut outbox).await {
+        close(&mut socket, code, reason).await;
+    }
+    gate.hub.detach(connection).await;
+}
+
+/// Takes `hello`, and attaches the websocket to a session.
+async fn greet(
+    socket: &mut WebSocket,
+    gate: &Gate,
+    stun: IceServer,
+    remote: IpAddr,
+) -> Option<(ConnectionId, mpsc::Receiver<Outgoing>)> {
+    let deadline = Instant::now() + HELLO_TIMEOUT;
+    let text = loop {
+        match timeout_at(deadline, socket.recv()).await {
+            Ok(Some(Ok(Message::Text(text)))) => break text,
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+            Ok(Some(Ok(Message::Binary(_)))) => {
+                refuse(socket, gate, None, ErrorCode::BadCommand, "commands are text frames").await;
+                return None;
+            }
+            Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
+            Err(_) => {
+                close(socket, CLOSE_POLICY, "no hello in time").await;
+                return None;
+            }
+        }
+    };
+    let frame = match CommandFrame::from_json(&text) {
+        Ok(frame) => frame,
+        Err(bad) => {
+            refuse(socket, gate, bad.reference, ErrorCode::BadCommand, &bad.message).await;
+            return None;
+        }
+    };
+    let reference = frame.reference;
+    let Command::Hello {
+        protocol,
+        user,
+        name,
+        resume,
+    } = frame.command
+    else {
+        refuse(socket, gate, Some(reference), ErrorCode::NotSignedIn, "hello comes first").await;
+        return None;
+    };
+    if protocol != PROTOCOL_VERSION {
+        let message = format!("this server speaks version {PROTOCOL_VERSION} of the protocol, not {protocol}: reload the page");
+        refuse(socket, gate, Some(reference), ErrorCode::BadCommand, &message).await;
+        return None;
+    }
+    let signed_in = match gate.authenticator.sign_in(user, name).await {
+        Ok(signed_in) => signed_in,
+        Err(error) => {
+            let code = match error {
+                AuthError::NotSignedIn => ErrorCode::NotSignedIn,
+                AuthError::Store(_) => ErrorCode::NotAllowed,
+            };
+            refuse(socket, gate, Some(reference), code, &error.to_string()).await;
+            return None;
+        }
+    };
+    let (sender, receiver) = mpsc::channel(OUTBOX_MAX);
+    let attach = Attach {
+        identity: signed_in.identity,
+        new_secret: signed_in.new_secret,
+        resume,
+        reference,
+        loopback: remote.is_loopback(),
+        ice_servers: vec![stun],
+    };
+    match gate.hub.attach(attach, sender).await {
+        Ok(connection) => Some((connection, receiver)),
+        Err(refused) => {
+            refuse(socket, gate, Some(reference), refused.code, refused.message).await;
+            None
+        }
+    }
+}
+
+/// Carries commands and events until either side ends it; the close code that is due, if the browser is still there to read it.
+async fn converse(
+    socket: &mut WebSocket,
+    gate: &Gate,
+    connection: ConnectionId,
+    outbox: &mut mpsc::Receiver<Outgoing>,
+) -> Option<(u16, &'static str)> {
+    let mut heard = Instant::now();
+    loop {
+        tokio::select! {
+            outgoing = outbox.recv() => match outgoing {
+                Some(Outgoing::Frame(text)) => send(socket, text).await?,
+                Some(Outgoing::Close { code, reason }) => return Some((code, reason)),
+                None => return None,
+            },
+            incoming = timeout_at(heard + IDLE_TIMEOUT, socket.recv()) => {
+                heard = Instant::now();
+                match incoming {
+                    Ok(Some(Ok(Message::Text(text)))) => match CommandFrame::from_json(&text) {
+                        Ok(frame) => gate.hub.command(connection, frame).await,
+                        Err(bad) => send(socket, refusal(gate, bad.reference, ErrorCode::BadCommand, &bad.message)).await?,
+                    },
+                    Ok(Some(Ok(Message::Binary(_)))) => {
+                        send(socket, refusal(gate, None, ErrorCode::BadCommand, "commands are text frames")).await?;
+                    }
+                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+                    Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
+                    Err(_) => return Some((CLOSE_POLICY, "nothing was heard for too long")),
+                }
+            }
+        }
+    }
+}
+
+/// An `error` event of the socket itself, which no session counts.
+fn refusal(gate: &Gate, reference: Option<u32>, code: ErrorCode, message: &str) -> String {
+    gate.metrics.commands_refused.with_label_values(&[code.as_str()]).inc();
+    EventFrame {
+        seq: None,
+        reference,
+        event: Event::Error {
+            code,
+            message: message.to_owned(),
+        },
+    }
+    .to_json()
+}
+
+async fn refuse(socket: &mut WebSocket, gate: &Gate, reference: Option<u32>, code: ErrorCode, message: &str) {
+    if send(socket, refusal(gate, reference, code, message)).await.is_some() {
+        close(socket, CLOSE_POLICY, code.as_str()).await;
+    }
+}
+
+/// `None`: the browser is gone, or takes nothing any more.
+async fn send(socket: &mut WebSocket, text: String) -> Option<()> {
+    timeout(SEND_TIMEOUT, socket.send(Message::text(text))).await.ok()?.ok()
+}
+
+async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
+    let frame = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
+    // It may be gone already, and then there is nobody to tell.
+    let _ = timeout(SEND_TIMEOUT, socket.send(Message::Close(Some(frame)))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_pages_and_those_allowed_may_connect() {
+        let allowed = ["https://intranet.example.org".to_owned()];
+        for (origin, fine) in [
+            ("http://localhost:8443", true),
+            ("https://localhost:8443", true),
+            ("https://intranet.example.org", true),
+            ("http://localhost", false),
+            ("http://localhost:84430", false),
+            ("https://evil.example", false),
+            ("null", false),
+            ("", false),
+        ] {
+            assert_eq!(origin_allowed(origin, "localhost:8443", &allowed), fine, "{origin}");
+        }
+        assert!(!origin_allowed("http://", "", &[]));
+    }
+
+    #[test]
+    fn stun_is_offered_under_the_name_the_browser_knows() {
+        let local = "192.0.2.1".parse().unwrap();
+        assert_eq!(stun_url("localhost:8443", local, 8443), "stun:localhost:8443");
+        assert_eq!(stun_url("calls.example.org", local, 443), "stun:calls.example.org:443");
+        assert_eq!(stun_url("[2001:db8::1]:8443", local, 8443), "stun:[2001:db8::1]:8443");
+        assert_eq!(stun_url("", local, 1), "stun:192.0.2.1:1");
+        assert_eq!(stun_url("a b?c", local, 1), "stun:192.0.2.1:1");
+    }
+}
