@@ -1,1 +1,81 @@
-fn main() {}
+//! Arguments -> Config -> server -> exit code.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tandem::config::{self, Config, Flags};
+
+/// Self-hosted browser calls in one binary. Without arguments it serves calls.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// A config.toml; see `tandem config example`
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where browsers connect (TCP and UDP) [default: [::]:8443]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The folder that survives a restart
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<String>,
+    /// Where metrics and health are served [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    ops_listen: Option<String>,
+    /// What is logged: error, warn, info, debug, trace, or by module [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The configuration
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Says whether the file, the environment and the flags are right
+    Check,
+    /// Prints a config.toml with every key, its default, and why one changes it
+    Example,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let flags = Flags {
+        config: arguments.config,
+        listen: arguments.listen,
+        ops_listen: arguments.ops_listen,
+        data: arguments.data,
+        log: arguments.log,
+    };
+    let done = match arguments.command {
+        Some(Command::Config {
+            command: ConfigCommand::Example,
+        }) => {
+            print!("{}", config::EXAMPLE);
+            Ok(())
+        }
+        Some(Command::Config {
+            command: ConfigCommand::Check,
+        }) => Config::load(&flags)
+            .map(|_| println!("the configuration is right"))
+            .map_err(anyhow::Error::from),
+        None => Config::load(&flags)
+            .map_err(anyhow::Error::from)
+            .and_then(tandem::server::run),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tandem: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,176 @@
+//! The composition root (D): makes every part, joins them, and takes them down in order.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the composition root starts the tasks and draws the seeds"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::get;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::http::websocket::Gate;
+use crate::http::{api, assets, headers, ops, port, websocket};
+use crate::log;
+use crate::metrics::Metrics;
+use crate::sfu::handle::{Sfu, SfuConfig};
+use crate::signaling::driver;
+use crate::signaling::hub::HubConfig;
+use crate::store::Store;
+
+/// What waits in the queue from the SFU to the hub. A full queue makes the worker drop the event and count it: never wait.
+const SFU_EVENTS_MAX: usize = 4096;
+
+/// How long a stop waits for HTTP requests under way, after the calls.
+const HTTP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A port is taken, the data folder cannot be written, or the kernel refuses a socket: one sentence that names it.
+pub fn run(config: Config) -> anyhow::Result<()> {
+    log::start(&config.log_filter);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")?
+        .block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let metrics = Arc::new(Metrics::new());
+    let readiness = Arc::new(ops::Readiness::default());
+    let mut stops = Stops::new()?;
+
+    std::fs::create_dir_all(&config.data).with_context(|| format!("the data folder {} cannot be made", config.data.display()))?;
+    let store = Store::open(&config.data, metrics.clone())
+        .await
+        .with_context(|| format!("the database in {} cannot be opened", config.data.display()))?;
+
+    let listener = port::bind(config.listen).with_context(|| format!("server.listen {} cannot be bound", config.listen))?;
+    let listen = listener.local_addr()?;
+    let ops_listener = TcpListener::bind(config.ops_listen)
+        .await
+        .with_context(|| format!("server.ops_listen {} cannot be bound", config.ops_listen))?;
+    let ops_listen = ops_listener.local_addr()?;
+
+    let (sfu_events, from_sfu) = mpsc::channel(SFU_EVENTS_MAX);
+    let sfu = Sfu::start(
+        SfuConfig {
+            listen,
+            workers: config.workers,
+            public_addresses: config.public_addresses.clone(),
+        },
+        metrics.clone(),
+        sfu_events,
+    )
+    .with_context(|| format!("the UDP port of {listen} cannot be bound"))?;
+
+    let hub_config = HubConfig {
+        ring_timeout: config.ring_timeout,
+        resume_timeout: config.resume_timeout,
+        sessions_max: config.sessions,
+        sessions_per_user_max: config.sessions_per_user,
+    };
+    let hub = driver::start(
+        hub_config,
+        StdRng::from_rng(&mut rand::rng()),
+        store.clone(),
+        sfu.handle(),
+        from_sfu,
+        metrics.clone(),
+    );
+    let gate = Gate {
+        hub: hub.clone(),
+        authenticator: Authenticator::new(store.clone()),
+        metrics: metrics.clone(),
+        allowed_origins: config.allowed_origins.clone(),
+        stun_port: listen.port(),
+    };
+
+    let stop_http = CancellationToken::new();
+    let serving = tokio::spawn(port::serve(listener, main_router(gate), stop_http.clone(), HTTP_PATIENCE));
+    let ops_router = ops::router(metrics.clone(), readiness.clone());
+    let serving_ops = tokio::spawn(port::serve(ops_listener, ops_router, stop_http.clone(), HTTP_PATIENCE));
+    readiness.set(true);
+    greet(&config, listen, ops_listen, &sfu.candidates());
+    tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
+
+    stops.next().await;
+    tracing::info!("stopping: new sessions are refused");
+    readiness.set(false);
+    tokio::select! {
+        () = hub.stop(config.stop_timeout) => {}
+        () = stops.next() => tracing::info!("stopping at once"),
+    }
+    stop_http.cancel();
+    let _ = tokio::join!(serving, serving_ops);
+    sfu.stop();
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn main_router(gate: Gate) -> Router {
+    Router::new()
+        .route("/ws", get(websocket::upgrade))
+        .with_state(Arc::new(gate))
+        .nest("/api/v1", api::router())
+        .fallback(assets::serve)
+        .layer(tower_http::catch_panic::CatchPanicLayer::new())
+        .layer(from_fn(headers::secure))
+}
+
+/// What a person who has just started it wants to know.
+fn greet(config: &Config, listen: SocketAddr, ops_listen: SocketAddr, candidates: &[SocketAddr]) {
+    let port = listen.port();
+    let media: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+    println!("tandem {}", env!("CARGO_PKG_VERSION"));
+    println!("  open      http://localhost:{port}/");
+    println!("  and       http://localhost:{port}/?user=2  to be a second person in the same browser");
+    println!("  metrics   http://{ops_listen}/metrics");
+    println!("  data      {}", config.data.display());
+    println!(
+        "  media     udp {}",
+        if media.is_empty() {
+            "loopback only".to_owned()
+        } else {
+            media.join(", ")
+        }
+    );
+}
+
+/// SIGTERM and SIGINT.
+struct Stops {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stops {
+    fn new() -> std::io::Result<Stops> {
+        Ok(Stops {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
