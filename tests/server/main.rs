@@ -1,0 +1,9 @@
+//! The real binary over HTTP and its websocket: every outcome of a call, identity over restarts, the page and the operator's port.
+
+#![allow(clippy::disallowed_methods, reason = "a test of a real process lives in real time")]
+
+mod calls;
+mod pages;
+mod process;
+mod sessions;
+mod support;

@@ -1,0 +1,114 @@
+//! Start and stop.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Server, Tab, talk};
+
+fn tandem(arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_example_is_a_config_that_passes_the_check() {
+    let (fine, example, _) = tandem(&["config", "example"], &[]);
+    assert!(fine);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, example).unwrap();
+    let (fine, said, _) = tandem(&["config", "check", "--config", path.to_str().unwrap()], &[]);
+    assert!(fine && said == "the configuration is right\n", "{said}");
+}
+
+#[test]
+fn a_bad_value_stops_the_start_with_one_sentence() {
+    for (arguments, environment, named) in [
+        (
+            &["--listen", "nowhere"][..],
+            &[][..],
+            ["server.listen", "nowhere", "[::]:8443"],
+        ),
+        (
+            &[][..],
+            &[("TANDEM__CALLS__RING_TIMEOUT_S", "soon")][..],
+            ["calls.ring_timeout_s", "soon", "integer"],
+        ),
+        (
+            &["--config", "/nonexistent.toml"][..],
+            &[][..],
+            ["--config", "/nonexistent.toml", "no such file"],
+        ),
+    ] {
+        let (fine, _, said) = tandem(arguments, environment);
+        assert!(!fine && said.lines().count() == 1, "{said}");
+        for part in named {
+            assert!(said.contains(part), "{said:?} does not name {part:?}");
+        }
+    }
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let server = Server::start();
+    let taken = format!("127.0.0.1:{}", server.port);
+    let folder = tempfile::tempdir().unwrap();
+    let (fine, _, said) = tandem(
+        &[
+            "--listen",
+            &taken,
+            "--ops-listen",
+            "127.0.0.1:0",
+            "--data",
+            folder.path().to_str().unwrap(),
+        ],
+        &[],
+    );
+    assert!(!fine && said.contains(&taken), "{said}");
+}
+
+#[tokio::test]
+async fn sigterm_tells_browsers_refuses_new_sessions_and_ends_within_its_bound() {
+    let mut server = Server::start_with(&[("TANDEM__SERVER__STOP_TIMEOUT_S", "2")]);
+    let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
+    talk(&mut a, &mut b).await;
+    let asked = Instant::now();
+    server.signal("TERM");
+    a.expect("server_stopping").await;
+    b.expect("server_stopping").await;
+    let (_, answer) = Tab::greet(&server, json!({})).await;
+    assert_eq!(answer["code"], "shutting_down", "{answer}");
+    assert!(server.ops("/readyz").0.contains("503"));
+    assert_eq!(server.wait(Duration::from_secs(8)), Some(0));
+    assert!(
+        asked.elapsed() >= Duration::from_millis(1500),
+        "the running call was not waited for"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_without_calls_is_at_once() {
+    let mut server = Server::start_with(&[("TANDEM__SERVER__STOP_TIMEOUT_S", "60")]);
+    let mut a = Tab::open(&server).await;
+    server.signal("TERM");
+    a.expect("server_stopping").await;
+    assert_eq!(server.wait(Duration::from_secs(5)), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_wait() {
+    let mut server = Server::start_with(&[("TANDEM__SERVER__STOP_TIMEOUT_S", "60")]);
+    let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
+    talk(&mut a, &mut b).await;
+    server.signal("TERM");
+    a.expect("server_stopping").await;
+    server.signal("TERM");
+    assert_eq!(server.wait(Duration::from_secs(5)), Some(0));
+}

@@ -1,0 +1,318 @@
+//! A running binary, and a browser's side of its websocket.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// How long anything that should happen may take.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One process of the binary under test.
+pub struct Server {
+    child: Child,
+    pub data: std::path::PathBuf,
+    pub port: u16,
+    ops: String,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    pub fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// Starts with config keys from the environment.
+    pub fn start_with(environment: &[(&str, &str)]) -> Server {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut server = Server::start_in(folder.path().to_owned(), environment);
+        server._folder = Some(folder);
+        server
+    }
+
+    /// Starts on a data folder that outlives the process.
+    pub fn start_in(data: std::path::PathBuf, environment: &[(&str, &str)]) -> Server {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
+            .args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data"])
+            .arg(&data)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let (mut port, mut ops) = (None, None);
+        while port.is_none() || ops.is_none() {
+            let line = lines
+                .next()
+                .expect("the server says where it listens before it ends")
+                .expect("text");
+            for word in line.split_whitespace() {
+                if let Some(rest) = word
+                    .strip_prefix("http://localhost:")
+                    .or(word.strip_prefix("http://127.0.0.1:"))
+                {
+                    match rest.split_once('/') {
+                        Some((number, "")) => port = port.or(number.parse().ok()),
+                        Some((number, "metrics")) => ops = Some(format!("127.0.0.1:{number}")),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        // Whatever else it prints must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Server {
+            child,
+            data,
+            port: port.expect("a port"),
+            ops: ops.expect("an address"),
+            _folder: None,
+        }
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(done.success());
+    }
+
+    /// Waits for the process to end by itself; its exit code.
+    pub fn wait(&mut self, patience: Duration) -> Option<i32> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the server did not end within {patience:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A request to the main port as raw bytes; (head, body) of the answer as text.
+    pub fn request(&self, request: &str) -> (String, String) {
+        exchange(&format!("127.0.0.1:{}", self.port), request)
+    }
+
+    pub fn get(&self, path: &str) -> (String, String) {
+        self.request(&format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\r\n",
+            self.port
+        ))
+    }
+
+    pub fn ops(&self, path: &str) -> (String, String) {
+        exchange(
+            &self.ops,
+            &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+        )
+    }
+
+    /// The value of one series; 0 if it is not there.
+    pub fn metric(&self, series: &str) -> f64 {
+        let (_, body) = self.ops("/metrics");
+        let prefix = format!("{series} ");
+        body.lines()
+            .find_map(|line| line.strip_prefix(&prefix))
+            .map_or(0.0, |value| value.parse().expect("a number"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn exchange(address: &str, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+    (head.to_owned(), body.to_owned())
+}
+
+/// One open tab: a websocket, and what `welcome` said.
+pub struct Tab {
+    socket: WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>,
+    reference: u64,
+    held: VecDeque<Value>,
+    pub seq: u64,
+    pub welcome: Value,
+}
+
+impl Tab {
+    /// A first visit.
+    pub async fn open(server: &Server) -> Tab {
+        Tab::hello(server, json!({})).await
+    }
+
+    /// Another tab of the same user.
+    pub async fn beside(server: &Server, tab: &Tab) -> Tab {
+        Tab::hello(server, json!({ "user": tab.credentials() })).await
+    }
+
+    /// Says hello with these fields and expects a welcome.
+    pub async fn hello(server: &Server, fields: Value) -> Tab {
+        let (mut tab, answer) = Tab::greet(server, fields).await;
+        assert_eq!(answer["type"], "welcome", "{answer}");
+        tab.welcome = answer;
+        tab
+    }
+
+    /// Says hello with these fields; whatever is answered.
+    pub async fn greet(server: &Server, fields: Value) -> (Tab, Value) {
+        let mut tab = Tab::connect(server).await;
+        let mut hello = json!({ "type": "hello", "protocol": 1 });
+        hello
+            .as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().expect("an object").clone());
+        // A resumed session goes on counting where it was.
+        if let Some(last) = fields["last_ref"].as_u64() {
+            tab.reference = last;
+        }
+        tab.send(hello).await;
+        let answer = tab.next().await;
+        (tab, answer)
+    }
+
+    /// Opens the websocket and says nothing.
+    pub async fn connect(server: &Server) -> Tab {
+        let url = format!("ws://127.0.0.1:{}/ws", server.port);
+        let request = url.into_client_request().expect("a request");
+        let (socket, _) = tokio_tungstenite::connect_async(request).await.expect("a websocket");
+        Tab {
+            socket,
+            reference: 0,
+            held: VecDeque::new(),
+            seq: 0,
+            welcome: Value::Null,
+        }
+    }
+
+    pub fn user_id(&self) -> String {
+        self.welcome["user_id"].as_str().expect("a user id").to_owned()
+    }
+
+    /// What proves this user; only the tab of the first visit knows the secret.
+    pub fn credentials(&self) -> Value {
+        json!({ "user_id": self.welcome["user_id"], "secret": self.welcome["secret"] })
+    }
+
+    pub fn resume(&self) -> Value {
+        json!({ "session_id": self.welcome["session_id"], "secret": self.welcome["resume_secret"], "seq": self.seq })
+    }
+
+    /// Sends a command; its `ref`.
+    pub async fn send(&mut self, mut command: Value) -> u64 {
+        self.reference += 1;
+        command["ref"] = json!(self.reference);
+        self.socket.send(Message::text(command.to_string())).await.expect("sent");
+        self.reference
+    }
+
+    pub async fn send_raw(&mut self, message: Message) {
+        self.socket.send(message).await.expect("sent");
+    }
+
+    /// The next event, in order; those without part in a story are told apart by `expect`.
+    pub async fn next(&mut self) -> Value {
+        match self.held.pop_front() {
+            Some(event) => event,
+            None => self.read().await.expect("the websocket was closed"),
+        }
+    }
+
+    async fn read(&mut self) -> Option<Value> {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("an event in time")
+            {
+                Some(Ok(Message::Text(text))) => {
+                    let event: Value = serde_json::from_str(&text).expect("JSON");
+                    if let Some(seq) = event["seq"].as_u64() {
+                        assert_eq!(seq, self.seq + 1, "events are numbered without gaps: {event}");
+                        self.seq = seq;
+                    }
+                    return Some(event);
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// The next event of this type; others before it are kept for later.
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        if let Some(at) = self.held.iter().position(|event| event["type"] == kind) {
+            return self.held.remove(at).expect("it is there");
+        }
+        loop {
+            let event = self
+                .read()
+                .await
+                .unwrap_or_else(|| panic!("closed while waiting for {kind}; held: {:?}", self.held));
+            if event["type"] == kind {
+                return event;
+            }
+            self.held.push_back(event);
+        }
+    }
+
+    /// Waits until everything sent before is answered, and says which events of this type came meanwhile.
+    pub async fn count(&mut self, kind: &str) -> usize {
+        self.send(json!({ "type": "ping" })).await;
+        self.expect("pong").await;
+        self.held.iter().filter(|event| event["type"] == kind).count()
+    }
+
+    /// Waits for the server to close the websocket; the close code, if it gave one.
+    pub async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("a close in time")
+            {
+                Some(Ok(Message::Close(frame))) => return frame.map(|f| f.code.into()),
+                Some(Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Drops the connection as a dying network would: without a word.
+    pub fn vanish(self) {
+        drop(self.socket);
+    }
+}
+
+/// Rings: (the caller's `call_ringing`, the callee's `incoming_call`).
+pub async fn ring(caller: &mut Tab, callee: &mut Tab) -> (Value, Value) {
+    let to = callee.user_id();
+    caller.send(json!({ "type": "call", "user_id": to })).await;
+    (caller.expect("call_ringing").await, callee.expect("incoming_call").await)
+}
+
+/// Rings and answers; the call's id.
+pub async fn talk(caller: &mut Tab, callee: &mut Tab) -> Value {
+    let (_, incoming) = ring(caller, callee).await;
+    callee.send(json!({ "type": "accept", "call_id": incoming["call_id"] })).await;
+    caller.expect("call_answered").await;
+    callee.expect("call_answered").await;
+    incoming["call_id"].clone()
+}
