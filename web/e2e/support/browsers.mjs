@@ -1,0 +1,63 @@
+// Debian's stock Chromium and Firefox ESR with fake devices, each person in a browser process of their own.
+
+import puppeteer from "puppeteer-core";
+
+const CHROMIUM_FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-features=Translate,MediaRouter",
+  "--use-fake-device-for-media-stream",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+const FIREFOX_PREFERENCES = {
+  "media.navigator.streams.fake": true,
+  "media.navigator.permission.disabled": true,
+  "media.autoplay.default": 0,
+  "media.autoplay.blocking_policy": 0,
+  "media.gmp-manager.updateEnabled": false,
+  "app.update.enabled": false,
+  "browser.shell.checkDefaultBrowser": false,
+  "datareporting.policy.dataSubmissionEnabled": false,
+  "network.captive-portal-service.enabled": false,
+  "network.connectivity-service.enabled": false,
+  "services.settings.server": "data:,",
+};
+
+/**
+ * Starts a browser. `camera: "deny"` refuses the permission, `devices: "none"` has no devices at all (Chromium only).
+ */
+export function launch(kind, { camera = "allow", devices = "fake", width = 1280, height = 800 } = {}) {
+  const defaultViewport = { width, height };
+  if (kind === "firefox") {
+    const extraPrefsFirefox = { ...FIREFOX_PREFERENCES };
+    if (camera === "deny") {
+      Object.assign(extraPrefsFirefox, {
+        "media.navigator.permission.disabled": false,
+        "permissions.default.camera": 2,
+        "permissions.default.microphone": 2,
+      });
+    }
+    return puppeteer.launch({
+      browser: "firefox",
+      executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+      headless: true,
+      defaultViewport,
+      extraPrefsFirefox,
+    });
+  }
+  const args = CHROMIUM_FLAGS.filter((flag) => devices === "fake" || !flag.startsWith("--use-fake-device"));
+  if (camera === "allow") args.push("--use-fake-ui-for-media-stream");
+  return puppeteer.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    defaultViewport,
+    pipe: true,
+    args,
+  });
+}

@@ -1,0 +1,208 @@
+// One person at one page: what a hand would click, and what eyes and ears would notice.
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { launch } from "./browsers.mjs";
+
+/** How long a story waits for something that should happen. */
+export const PATIENCE_MS = 20_000;
+
+/** Waits until `probe` gives something true, and gives that. */
+export async function until(what, probe, patience = PATIENCE_MS) {
+  const deadline = Date.now() + patience;
+  let last;
+  for (;;) {
+    try {
+      last = await probe();
+      if (last) return last;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) throw new Error(`waited ${patience} ms for: ${what} (last: ${last})`);
+    await sleep(40);
+  }
+}
+
+/** Runs in the page before its own scripts: keeps every RTCPeerConnection, so that the oracle does not depend on the page. */
+function watchConnections() {
+  const kept = [];
+  const Native = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Native {
+    constructor(...args) {
+      super(...args);
+      kept.push(this);
+    }
+  };
+  const received = async () => {
+    const sum = { frames: 0, audioEnergy: 0, audioSamples: 0, audioPackets: 0, videoPackets: 0 };
+    for (const pc of kept) {
+      if (pc.connectionState === "closed") continue;
+      for (const s of (await pc.getStats()).values()) {
+        if (s.type !== "inbound-rtp") continue;
+        if (s.kind === "video") {
+          sum.frames += s.framesDecoded ?? 0;
+          sum.videoPackets += s.packetsReceived ?? 0;
+        } else {
+          sum.audioEnergy += s.totalAudioEnergy ?? 0;
+          sum.audioSamples += s.totalSamplesReceived ?? 0;
+          sum.audioPackets += s.packetsReceived ?? 0;
+        }
+      }
+    }
+    return sum;
+  };
+  const liveTracks = () => kept.flatMap((pc) => pc.getSenders()).filter((s) => s.track?.readyState === "live").length;
+  /** Notes the moments of the first decoded frame and the first audio sample after this call. */
+  const watchFirst = () => {
+    const first = { video: null, audio: null };
+    const look = async () => {
+      const now = await received();
+      if (now.frames > 0) first.video ??= Date.now();
+      if (now.audioSamples > 0 || now.audioEnergy > 0) first.audio ??= Date.now();
+      if (first.video && first.audio) return;
+      setTimeout(look, 5);
+    };
+    look();
+    window.__first = first;
+  };
+  window.__oracle = { received, liveTracks, watchFirst, kept };
+}
+
+export class Person {
+  /** A person with a browser of their own. */
+  static async open(kind, url, options = {}) {
+    const person = new Person();
+    person.kind = kind;
+    person.browser = await launch(kind, options);
+    await person.openTab(url);
+    return person;
+  }
+
+  /** The same person in another tab. */
+  async tab(url) {
+    const other = new Person();
+    other.kind = this.kind;
+    other.browser = this.browser;
+    other.shared = true;
+    await other.openTab(url);
+    return other;
+  }
+
+  async openTab(url) {
+    this.page = await this.browser.newPage();
+    this.errors = [];
+    this.page.on("pageerror", (error) => this.errors.push(String(error)));
+    this.page.on("console", (message) => {
+      if (message.type() === "error") this.errors.push(message.text());
+    });
+    await this.page.evaluateOnNewDocument(watchConnections);
+    await this.page.goto(url);
+  }
+
+  async close() {
+    if (this.shared) await this.page.close();
+    else await this.browser.close();
+  }
+
+  at(testId) {
+    return `[data-testid="${testId}"]`;
+  }
+
+  sees(testId, patience) {
+    return until(`${this.kind} sees ${testId}`, () => this.has(testId), patience);
+  }
+
+  loses(testId, patience) {
+    return until(`${this.kind} no longer sees ${testId}`, async () => !(await this.has(testId)), patience);
+  }
+
+  has(testId) {
+    return this.page.$eval(this.at(testId), (e) => e.getClientRects().length > 0).catch(() => false);
+  }
+
+  text(testId) {
+    return this.page.$eval(this.at(testId), (e) => e.textContent.trim());
+  }
+
+  data(testId, name) {
+    return this.page.$eval(this.at(testId), (e, name) => e.dataset[name], name).catch(() => undefined);
+  }
+
+  async click(testId) {
+    await this.sees(testId);
+    await this.page.$eval(this.at(testId), (e) => e.click());
+  }
+
+  async id() {
+    this.shownId = await until("a user id", async () => {
+      const text = await this.text("my-id");
+      return /^\w{4}-\w{4}-\w{4}$/.test(text) && text;
+    });
+    return this.shownId;
+  }
+
+  /** Leaves whatever is shown for the home page, as a person would who is done with it. */
+  async goHome() {
+    if (await this.has("call-input")) return;
+    await this.page.goto(new URL("/", this.page.url()).href);
+    await this.sees("call-input");
+  }
+
+  async call(id) {
+    await this.sees("call-input");
+    await this.page.$eval(this.at("call-input"), (e) => {
+      e.value = "";
+      e.focus();
+    });
+    await this.page.type(this.at("call-input"), id);
+    await this.click("call");
+  }
+
+  async setAlwaysThroughServer(on) {
+    await this.sees("always-through-server");
+    const is = await this.page.$eval(this.at("always-through-server"), (e) => e.checked);
+    if (is !== on) await this.page.$eval(this.at("always-through-server"), (e) => e.click());
+  }
+
+  endedWith(reason) {
+    return until(`${this.kind} is told ${reason}`, async () => (await this.data("ended", "reason")) === reason);
+  }
+
+  onPath(path) {
+    return until(`${this.kind} is on ${path}`, async () => (await this.data("path", "path")) === path);
+  }
+
+  received() {
+    return this.page.evaluate(() => window.__oracle.received());
+  }
+
+  /** The oracle: decoded frames and audio energy that grow, and a remote video that plays. */
+  async seesAndHears() {
+    const before = await until(`${this.kind} receives`, () => this.received());
+    await until(`${this.kind}: frames are decoded and audio has energy`, async () => {
+      const now = await this.received();
+      return now.frames >= before.frames + 10 && now.audioEnergy > before.audioEnergy;
+    });
+    await until(`${this.kind}: the remote video plays`, () =>
+      this.page.$eval(this.at("remote-video"), (v) => v.videoWidth > 0 && !v.paused && v.currentTime > 0),
+    );
+  }
+
+  liveTracks() {
+    return this.page.evaluate(() => window.__oracle.liveTracks());
+  }
+
+  watchFirst() {
+    return this.page.evaluate(() => window.__oracle.watchFirst());
+  }
+
+  firstMedia() {
+    return until(`${this.kind}: first video and audio`, () =>
+      this.page.evaluate(() => window.__first.video && window.__first.audio && window.__first),
+    );
+  }
+
+  screenshot(path) {
+    return this.page.screenshot({ path });
+  }
+}

@@ -1,0 +1,79 @@
+// The real binary, on ports and a data folder of its own.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const BINARY = process.env.TANDEM_BINARY;
+
+export class Server {
+  /** Starts a server and waits until it says where it listens. `environment` overrides config keys (TANDEM__…). */
+  static async start(environment = {}) {
+    if (!BINARY) throw new Error("TANDEM_BINARY must name the binary under test");
+    const server = new Server();
+    server.data = mkdtempSync(join(tmpdir(), "tandem-e2e-"));
+    server.environment = environment;
+    server.listen = "[::]:0";
+    server.opsListen = "127.0.0.1:0";
+    await server.launch();
+    return server;
+  }
+
+  /** Runs the binary in an empty folder, so that nothing but what is inside it can be served. */
+  async launch() {
+    const empty = mkdtempSync(join(tmpdir(), "tandem-cwd-"));
+    this.log = "";
+    this.process = spawn(BINARY, ["--listen", this.listen, "--ops-listen", this.opsListen, "--data", this.data], {
+      cwd: empty,
+      env: { PATH: process.env.PATH, HOME: empty, ...this.environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.exited = new Promise((resolve) => this.process.once("exit", (code, signal) => resolve({ code, signal })));
+    this.exited.then(() => rmSync(empty, { recursive: true, force: true }));
+    let printed = "";
+    this.process.stderr.on("data", (chunk) => {
+      this.log += chunk;
+    });
+    const ready = new Promise((resolve) => {
+      this.process.stdout.on("data", (chunk) => {
+        printed += chunk;
+        const page = printed.match(/http:\/\/localhost:(\d+)\/\s/);
+        const metrics = printed.match(/(http:\/\/\S+\/metrics)\s/);
+        if (page && metrics) resolve({ port: Number(page[1]), metrics: metrics[1] });
+      });
+    });
+    const found = await Promise.race([
+      ready,
+      this.exited.then(({ code }) => {
+        throw new Error(`the server left with ${code}: ${printed}${this.log}`);
+      }),
+    ]);
+    this.port = found.port;
+    this.metricsUrl = found.metrics;
+    this.url = `http://localhost:${this.port}/`;
+    // A restart has to come back where the browsers look for it.
+    this.listen = `[::]:${this.port}`;
+  }
+
+  /** The value of one series, such as `tandem_call_ended_total{reason="busy"}`; a family without labels by its bare name. */
+  async metric(series) {
+    const text = await (await fetch(this.metricsUrl)).text();
+    const line = text.split("\n").find((l) => l.startsWith(`${series} `));
+    return line === undefined ? undefined : Number(line.slice(series.length + 1));
+  }
+
+  kill(signal = "SIGKILL") {
+    this.process.kill(signal);
+    return this.exited;
+  }
+
+  /** Ends the server as an operator would, and says whether it left by itself. */
+  async stop() {
+    this.process.kill("SIGTERM");
+    const ended = await Promise.race([this.exited, new Promise((r) => setTimeout(r, 15_000, null).unref())]);
+    if (ended === null) await this.kill();
+    rmSync(this.data, { recursive: true, force: true });
+    return ended;
+  }
+}
