@@ -1,0 +1,149 @@
+//! Calls set up and ended over the websocket: how long ringing and answering take, and whether the server keeps anything of them.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::process;
+use crate::session::Session;
+
+#[derive(Debug, clap::Args)]
+pub struct Calls {
+    /// The server's websocket
+    #[arg(long, default_value = "ws://127.0.0.1:8443/ws")]
+    url: String,
+    /// Calls in all
+    #[arg(long, short, default_value_t = 1000)]
+    number: u32,
+    /// Pairs of users that call at the same time
+    #[arg(long, short, default_value_t = 20)]
+    pairs: u32,
+    /// The server's process: its memory and file handles are shown before and after
+    #[arg(long)]
+    server_pid: Option<u32>,
+    /// Prints one JSON object in place of the table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What one call took.
+struct Times {
+    /// From `call` to `incoming_call`.
+    ring: Duration,
+    /// From `accept` to `call_answered` at the caller.
+    answer: Duration,
+    /// From `hang_up` to `call_ended` at the other.
+    end: Duration,
+}
+
+/// # Errors
+/// The server cannot be reached, or a call did not go as it should.
+pub async fn run(asked: Calls) -> anyhow::Result<()> {
+    let mut pairs = Vec::new();
+    for _ in 0..asked.pairs.max(1) {
+        pairs.push((Session::open(&asked.url).await?, Session::open(&asked.url).await?));
+    }
+    let usage = || {
+        asked
+            .server_pid
+            .map(|pid| process::usage(pid).context("--server-pid names no process of ours"))
+            .transpose()
+    };
+    let each = asked.number.div_ceil(asked.pairs.max(1));
+    // A tenth of the calls first, so that what the server allots once is not taken for a leak.
+    let warm_up = each.div_ceil(10);
+    let began = Instant::now();
+    let (mut all, pairs) = rounds(pairs, warm_up).await?;
+    let before = usage()?;
+    let (more, _still_open) = rounds(pairs, each - warm_up).await?;
+    all.extend(more);
+    let took = began.elapsed();
+    let after = usage()?;
+    report(&asked, &all, took, before, after);
+    Ok(())
+}
+
+/// All pairs at once, each so many calls one after the other; the pairs stay connected.
+async fn rounds(pairs: Vec<(Session, Session)>, each: u32) -> anyhow::Result<(Vec<Times>, Vec<(Session, Session)>)> {
+    let mut tasks = JoinSet::new();
+    for (mut caller, mut callee) in pairs {
+        tasks.spawn(async move {
+            let mut times = Vec::new();
+            for _ in 0..each {
+                times.push(call(&mut caller, &mut callee).await?);
+            }
+            anyhow::Ok((times, (caller, callee)))
+        });
+    }
+    let (mut all, mut pairs) = (Vec::new(), Vec::new());
+    while let Some(done) = tasks.join_next().await {
+        let (times, pair) = done??;
+        all.extend(times);
+        pairs.push(pair);
+    }
+    Ok((all, pairs))
+}
+
+async fn call(caller: &mut Session, callee: &mut Session) -> anyhow::Result<Times> {
+    let began = Instant::now();
+    caller.send(json!({ "type": "call", "user_id": callee.user_id })).await?;
+    let incoming = callee.expect("incoming_call").await?;
+    let ring = began.elapsed();
+    let began = Instant::now();
+    callee
+        .send(json!({ "type": "accept", "call_id": incoming["call_id"] }))
+        .await?;
+    caller.expect("call_answered").await?;
+    let answer = began.elapsed();
+    let began = Instant::now();
+    caller
+        .send(json!({ "type": "hang_up", "call_id": incoming["call_id"] }))
+        .await?;
+    let ended = callee.expect("call_ended").await?;
+    let end = began.elapsed();
+    ensure!(ended["reason"] == "hung_up", "the call ended otherwise: {ended}");
+    caller.expect("call_ended").await?;
+    Ok(Times { ring, answer, end })
+}
+
+fn report(asked: &Calls, all: &[Times], took: Duration, before: Option<process::Usage>, after: Option<process::Usage>) {
+    let share = |pick: fn(&Times) -> Duration, share: f64| {
+        let mut values: Vec<Duration> = all.iter().map(pick).collect();
+        values.sort_unstable();
+        let at = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
+        values.get(at).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+    };
+    let rows: [(&str, fn(&Times) -> Duration); 3] = [("ring", |t| t.ring), ("answer", |t| t.answer), ("end", |t| t.end)];
+    let per_second = all.len() as f64 / took.as_secs_f64();
+    if asked.json {
+        let mut out = json!({ "calls": all.len(), "seconds": took.as_secs_f64(), "calls_per_second": per_second });
+        for (name, pick) in rows {
+            out[format!("{name}_ms")] = json!({ "p50": share(pick, 0.5), "p99": share(pick, 0.99) });
+        }
+        if let (Some(before), Some(after)) = (before, after) {
+            for (name, u) in [("before", before), ("after", after)] {
+                out[name] = json!({ "resident_kib": u.resident_kib, "file_handles": u.file_handles, "threads": u.threads });
+            }
+        }
+        println!("{out}");
+        return;
+    }
+    println!(
+        "{} calls by {} pairs in {:.1} s: {per_second:.0} calls/s",
+        all.len(),
+        asked.pairs,
+        took.as_secs_f64()
+    );
+    println!("{:<8}{:>10}{:>10}", "", "p50 ms", "p99 ms");
+    for (name, pick) in rows {
+        println!("{name:<8}{:>10.2}{:>10.2}", share(pick, 0.5), share(pick, 0.99));
+    }
+    if let (Some(before), Some(after)) = (before, after) {
+        println!("server, after a tenth of the calls -> at the end:");
+        println!("  resident      {} -> {} KiB", before.resident_kib, after.resident_kib);
+        println!("  file handles  {} -> {}", before.file_handles, after.file_handles);
+        println!("  threads       {} -> {}", before.threads, after.threads);
+    }
+}

@@ -1,0 +1,60 @@
+//! One synthetic browser: a websocket that speaks docs/protocol.md.
+
+use anyhow::{Context, bail};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// A session of a user of its own.
+pub struct Session {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    reference: u64,
+    /// Its user's id.
+    pub user_id: String,
+}
+
+impl Session {
+    /// Connects and says hello as a new user.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or refuses the session.
+    pub async fn open(url: &str) -> anyhow::Result<Session> {
+        let (socket, _) = tokio_tungstenite::connect_async(url)
+            .await
+            .with_context(|| format!("{url} cannot be reached"))?;
+        let mut session = Session {
+            socket,
+            reference: 0,
+            user_id: String::new(),
+        };
+        session.send(json!({ "type": "hello", "protocol": 1 })).await?;
+        let welcome = session.expect("welcome").await?;
+        session.user_id = welcome["user_id"].as_str().context("welcome names the user")?.to_owned();
+        Ok(session)
+    }
+
+    pub async fn send(&mut self, mut command: Value) -> anyhow::Result<()> {
+        self.reference += 1;
+        command["ref"] = self.reference.into();
+        Ok(self.socket.send(Message::text(command.to_string())).await?)
+    }
+
+    /// The next event of this type; others before it are passed over, but an error is an error.
+    pub async fn expect(&mut self, kind: &str) -> anyhow::Result<Value> {
+        loop {
+            let Some(message) = self.socket.next().await else {
+                bail!("closed while waiting for {kind}")
+            };
+            let Message::Text(text) = message? else { continue };
+            let event: Value = serde_json::from_str(&text)?;
+            if event["type"] == kind {
+                return Ok(event);
+            }
+            if event["type"] == "error" {
+                bail!("refused while waiting for {kind}: {event}");
+            }
+        }
+    }
+}
