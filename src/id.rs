@@ -56,7 +56,6 @@ fn decode(text: &str, digits: usize) -> Option<u64> {
 
 /// A durable identity: 60 bits, shown as `k7mq-2xwd-9hpt`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct UserId(u64);
 
 impl UserId {
@@ -88,7 +87,6 @@ macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
         pub struct $name(u64);
 
         impl $name {

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR and promtool from Debian's
+# packages, the rest from npm. Needs a Rust toolchain and Node.js.
+#
+#   ./test.sh            everything
+#   ./test.sh quick      what needs no browser
+#   ./test.sh browsers   only the stories in real browsers
+set -euo pipefail
+cd "$(dirname "$0")"
+
+what=${1:-everything}
+target=${CARGO_TARGET_DIR:-target}
+stage() { printf '\n=== %s (%d s since the start)\n' "$1" "$SECONDS"; }
+
+missing=()
+for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+if ((${#missing[@]})); then
+    stage "install ${missing[*]}"
+    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
+    $as_root apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if [ "$what" != browsers ]; then
+    stage "format and lint"
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- -D warnings
+    stage "the page: types, lint, unit tests"
+    (cd web && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)
+    stage "unit, property and simulation tests, and the real binary"
+    cargo test --workspace --quiet
+fi
+
+if [ "$what" != quick ]; then
+    stage "build the release binary"
+    cargo build --release --quiet
+    stage "stories in Chromium and Firefox"
+    (cd web/e2e && npm ci --no-audit --no-fund --ignore-scripts --silent)
+    binary=$(cd "$target" && pwd)/release/tandem
+    (cd web/e2e && TANDEM_BINARY=$binary npm run --silent test)
+fi
+
+stage "all passed"
