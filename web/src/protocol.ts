@@ -1,0 +1,234 @@
+// Generated from src/signaling/protocol.rs by `TANDEM_UPDATE=1 cargo test --lib protocol`. Do not edit.
+
+export const PROTOCOL_VERSION = 1;
+
+export type CallId = string;
+
+/**
+ * What a browser sends.
+ */
+export type Command = { "type": "hello", protocol: number, 
+/**
+ * Left out on the first visit: the server then makes a user.
+ */
+user?: Credentials | null, 
+/**
+ * Only for a user that is being made; later `set_name`.
+ */
+name?: string | null, resume?: Resume | null, } | { "type": "ping", } | { "type": "set_name", name: string, } | { "type": "call", user_id: UserId, always_through_server: boolean, } | { "type": "accept", call_id: CallId, always_through_server: boolean, } | { "type": "decline", call_id: CallId, } | { "type": "cancel", call_id: CallId, } | { "type": "hang_up", call_id: CallId, } | { "type": "offer", room_id: RoomId, 
+/**
+ * Counts this session's forwarded connections in this room: a higher one replaces the one before.
+ */
+attempt: number, sdp: string, 
+/**
+ * Which track is sent on which m-line. The m-lines that receive are the slots.
+ */
+sources: Array<SourceLine>, } | { "type": "publish", room_id: RoomId, sources: Array<Source>, } | { "type": "signal", room_id: RoomId, to: ParticipantId, signal: DirectSignal, } | { "type": "request_path", room_id: RoomId, path: Path, reason: PathReason, } | { "type": "report_path", room_id: RoomId, path: Path, reason: PathReason, 
+/**
+ * What carries the path, where the browser can tell.
+ */
+protocol?: PathProtocol | null, 
+/**
+ * From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
+ */
+setup_ms?: number | null, };
+
+/**
+ * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
+ */
+export type CommandFrame = { 
+/**
+ * Grows by at least one from command to command of a session. Answers and errors carry it; the server ignores a command whose
+ * `ref` is not above the last one that it took, so a command may be sent again after a resume. `hello` is outside of this count:
+ * any `ref` will do.
+ */
+ref: number, } & Command;
+
+/**
+ * A user id and the secret that proves it.
+ */
+export type Credentials = { user_id: UserId, secret: string, };
+
+/**
+ * One step of the negotiation of a direct connection (perfect negotiation, W3C WebRTC section 10.7).
+ */
+export type DirectSignal = { "kind": "description", 
+/**
+ * Counts the direct connections of this pair: a higher one replaces the one before.
+ */
+generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", generation: number, candidate?: IceCandidate | null, };
+
+/**
+ * Why a call ended.
+ */
+export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_up" | "connection_lost" | "unreachable";
+
+/**
+ * Why a command was refused.
+ */
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down";
+
+/**
+ * What the server sends.
+ */
+export type Event = { "type": "welcome", protocol: number, session_id: SessionId, 
+/**
+ * Proves this session when it is resumed.
+ */
+resume_secret: string, 
+/**
+ * Whether the session asked for goes on (missed events follow); else it is a new one.
+ */
+resumed: boolean, 
+/**
+ * The last `ref` that the server took from this session (0: none); send later commands again.
+ */
+last_ref: number, user_id: UserId, 
+/**
+ * Only for a user that was just made: keep it, it is never shown again.
+ */
+secret?: string, name: string, 
+/**
+ * Seconds for which a call rings.
+ */
+ring_timeout_s: number, ice_servers: Array<IceServer>, } | { "type": "pong", } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
+/**
+ * This session's own.
+ */
+participant_id: ParticipantId, 
+/**
+ * The others.
+ */
+participants: Array<Participant>, 
+/**
+ * Whether `direct` may be negotiated.
+ */
+direct: boolean, 
+/**
+ * This session's role in perfect negotiation.
+ */
+polite: boolean, } | { "type": "answered_elsewhere", call_id: CallId, } | { "type": "call_ended", call_id: CallId, reason: EndReason, 
+/**
+ * Milliseconds since it was answered (0: it was not).
+ */
+duration_ms: number, } | { "type": "offer_answered", room_id: RoomId, attempt: number, sdp: string, } | { "type": "slots_changed", room_id: RoomId, attempt: number, slots: Array<Slot>, } | { "type": "layers_wanted", room_id: RoomId, source: Source, layers: Array<WantedLayer>, } | { "type": "transport_lost", room_id: RoomId, attempt: number, reason: TransportLostReason, } | { "type": "participant_changed", room_id: RoomId, participant: Participant, } | { "type": "signaled", room_id: RoomId, from: ParticipantId, signal: DirectSignal, } | { "type": "path_requested", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, } | { "type": "path_changed", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, } | { "type": "server_stopping", };
+
+/**
+ * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
+ */
+export type EventFrame = { 
+/**
+ * Counts the events of a session from 1, without gaps. `welcome` and `pong` have none: they are never replayed.
+ */
+seq?: number, 
+/**
+ * The `ref` of the command that this answers.
+ */
+ref?: number, } & Event;
+
+/**
+ * `RTCIceCandidateInit` in snake_case.
+ */
+export type IceCandidate = { candidate: string, sdp_mid?: string | null, sdp_m_line_index?: number | null, username_fragment?: string | null, };
+
+/**
+ * `RTCIceServer`.
+ */
+export type IceServer = { urls: Array<string>, };
+
+/**
+ * A session in a room as the others see it.
+ */
+export type Participant = { participant_id: ParticipantId, user: UserInfo, 
+/**
+ * The tracks that are on.
+ */
+sources: Array<Source>, 
+/**
+ * Its websocket is gone, and the server waits for it to come back.
+ */
+reconnecting: boolean, };
+
+export type ParticipantId = string;
+
+/**
+ * How media flows.
+ */
+export type Path = "direct" | "forwarded";
+
+/**
+ * What carries a path.
+ */
+export type PathProtocol = "udp" | "tcp" | "tls";
+
+/**
+ * Why a path is taken.
+ */
+export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server";
+
+/**
+ * Which session goes on, and the last event of it that was seen.
+ */
+export type Resume = { session_id: SessionId, secret: string, 
+/**
+ * `seq` of the last event received (0: none).
+ */
+seq: number, };
+
+export type RoomId = string;
+
+export type SdpType = "offer" | "answer";
+
+export type SessionId = string;
+
+/**
+ * A slot and the track in it.
+ */
+export type Slot = { 
+/**
+ * The m-line's `a=mid`.
+ */
+mid: string, participant_id: ParticipantId, source: Source, };
+
+/**
+ * What a track carries. A participant has at most one track of each.
+ */
+export type Source = "microphone" | "camera" | "screen" | "screen_audio";
+
+/**
+ * A track that is sent on an m-line.
+ */
+export type SourceLine = { 
+/**
+ * The m-line's `a=mid`.
+ */
+mid: string, source: Source, };
+
+/**
+ * Why the server gave up a forwarded connection.
+ */
+export type TransportLostReason = "timeout" | "handshake" | "fault" | "closed";
+
+export type UserId = string;
+
+/**
+ * A user as others see them.
+ */
+export type UserInfo = { user_id: UserId, 
+/**
+ * Empty where none was given.
+ */
+name: string, };
+
+/**
+ * One encoding of a published track, and whether anybody watches it.
+ */
+export type WantedLayer = { 
+/**
+ * The encoding's rid; none where the track is sent without simulcast.
+ */
+rid: string | null, active: boolean, 
+/**
+ * At most this, in bits per second.
+ */
+bitrate_bps: number, };
