@@ -1,1 +1,561 @@
+//! The core that owns sessions, calls and rooms. Feed it with `handle_…`, then take every [`Output`] from [`Hub::poll_output`], and
+//! call [`Hub::handle_timeout`] when [`Hub::poll_timeout`] is due; repeat after every input.
 
+mod calls;
+mod rooms;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::call::{Call, Farewell};
+use super::limits::{self, Refusal};
+use super::names::clean_name;
+use super::output::{CloseReason, Counts, Fact, MediaRequest, Output};
+use super::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION, Resume, UserInfo};
+use super::room::Room;
+use super::session::Session;
+use crate::id::{CallId, ConnectionId, RoomId, SessionId, UserId};
+
+/// Times and limits of signaling.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// For how long a call rings.
+    pub ring_timeout: Duration,
+    /// For how long a session waits for its websocket to come back; an answered call ends then.
+    pub resume_grace: Duration,
+    /// For how long a call rings on after its caller's websocket went.
+    pub caller_grace: Duration,
+    /// After which time without a websocket a participant is shown as reconnecting: a quick resume is not worth a flicker.
+    pub reconnecting_after: Duration,
+    /// On this node.
+    pub sessions_max: usize,
+    /// A person with more open tabs than this is not a person.
+    pub sessions_per_user_max: usize,
+}
+
+impl Default for HubConfig {
+    fn default() -> HubConfig {
+        HubConfig {
+            ring_timeout: Duration::from_secs(45),
+            resume_grace: Duration::from_secs(15),
+            caller_grace: Duration::from_secs(3),
+            reconnecting_after: Duration::from_secs(2),
+            sessions_max: 20_000,
+            sessions_per_user_max: 16,
+        }
+    }
+}
+
+/// Who someone is, proven to `auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub user_id: UserId,
+    /// Empty where none was given.
+    pub name: String,
+}
+
+/// A websocket whose `hello` was found to be good.
+#[derive(Debug, Clone)]
+pub struct Attach {
+    /// Never used before.
+    pub connection: ConnectionId,
+    pub identity: Identity,
+    /// For a user that was just made.
+    pub new_secret: Option<String>,
+    pub resume: Option<Resume>,
+    /// The `ref` of the `hello`.
+    pub reference: u32,
+    /// Whether the browser runs on this machine.
+    pub loopback: bool,
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// Why a websocket got no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AttachRefused {
+    #[error("this user has too many sessions open")]
+    TooManyOfUser,
+    #[error("the server has too many sessions open")]
+    TooMany,
+    #[error("the server is going down")]
+    ShuttingDown,
+}
+
+impl AttachRefused {
+    pub fn code(self) -> ErrorCode {
+        match self {
+            AttachRefused::TooManyOfUser | AttachRefused::TooMany => ErrorCode::RateLimited,
+            AttachRefused::ShuttingDown => ErrorCode::ShuttingDown,
+        }
+    }
+}
+
+/// A user with at least one session.
+#[derive(Debug)]
+struct User {
+    name: String,
+    /// In order of their ids.
+    sessions: BTreeSet<SessionId>,
+    /// The live calls that the user makes, is called by, or has part in.
+    calls: BTreeSet<CallId>,
+}
+
+/// What may be due at an instant. Whether it still is shows the state that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    ShowReconnecting(SessionId),
+    CancelCallOf(SessionId),
+    RingOut(CallId),
+    RemoveSession(SessionId),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Hub {
+    config: HubConfig,
+    rng: StdRng,
+    /// Which session each websocket has.
+    connections: BTreeMap<ConnectionId, SessionId>,
+    sessions: BTreeMap<SessionId, Session>,
+    users: BTreeMap<UserId, User>,
+    calls: BTreeMap<CallId, Call>,
+    rooms: BTreeMap<RoomId, Room>,
+    /// Calls that are answered.
+    answered: usize,
+    timers: BTreeSet<(Instant, Timer)>,
+    /// Sessions that missed more than can be replayed.
+    lost: Vec<SessionId>,
+    outputs: VecDeque<Output>,
+    stopping: bool,
+}
+
+impl Hub {
+    pub fn new(config: HubConfig, rng: StdRng) -> Hub {
+        Hub {
+            config,
+            rng,
+            connections: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            users: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            answered: 0,
+            timers: BTreeSet::new(),
+            lost: Vec::new(),
+            outputs: VecDeque::new(),
+            stopping: false,
+        }
+    }
+
+    /// A websocket said a good `hello`: its session goes on, or begins.
+    pub fn handle_attach(&mut self, attach: Attach, now: Instant) -> Result<(), AttachRefused> {
+        let before = attach
+            .resume
+            .as_ref()
+            .and_then(|resume| self.proven(resume, &attach.identity));
+        match (before, &attach.resume) {
+            (Some(session), Some(resume)) if self.sessions[&session].can_replay(resume.seq) => {
+                let seq = resume.seq;
+                self.resume(session, seq, attach, now);
+            }
+            _ => {
+                self.make_room_for(&attach.identity, before, now)?;
+                self.begin(attach, now);
+                // Only after: a call that rings at this user finds the session that takes its place.
+                if let Some(before) = before {
+                    self.remove_session(before, now);
+                }
+            }
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    /// A websocket is gone. Its session waits to be resumed.
+    pub fn handle_detach(&mut self, connection: ConnectionId, now: Instant) {
+        self.detach(connection, now);
+        self.settle(now);
+    }
+
+    /// A browser sent a command. From a connection that has no session it is ignored: it crossed the close on the wire.
+    pub fn handle_command(&mut self, connection: ConnectionId, frame: CommandFrame, now: Instant) {
+        let reference = frame.reference;
+        if let Some(session) = self.take_command(connection, Some(reference), now) {
+            let done = limits::check_size(&frame.command)
+                .and_then(|()| self.carry_out(connection, session, reference, frame.command, now));
+            if let Err(refusal) = done {
+                self.refuse(session, Some(reference), refusal.code, refusal.message);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// A browser sent a frame that is not a command, or is too large.
+    pub fn handle_bad_frame(
+        &mut self,
+        connection: ConnectionId,
+        reference: Option<u32>,
+        code: ErrorCode,
+        message: &str,
+        now: Instant,
+    ) {
+        if let Some(session) = self.take_command(connection, reference, now) {
+            self.refuse(session, reference, code, message);
+        }
+        self.settle(now);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(due, timer)) = self.timers.first() {
+            if due > now {
+                break;
+            }
+            self.timers.pop_first();
+            match timer {
+                Timer::ShowReconnecting(session) => {
+                    if self.is_away(session, self.config.reconnecting_after, now) {
+                        self.show_reconnecting(session, true);
+                    }
+                }
+                Timer::CancelCallOf(session) => {
+                    if self.is_away(session, self.config.caller_grace, now) {
+                        self.cancel_call_of(session, now);
+                    }
+                }
+                Timer::RingOut(call) => self.ring_out(call, now),
+                Timer::RemoveSession(session) => {
+                    if self.is_away(session, self.config.resume_grace, now) {
+                        self.remove_session(session, now);
+                    }
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// From here on no session begins and no call is made; calls that live go on, and their sessions may resume.
+    pub fn begin_stopping(&mut self, now: Instant) {
+        if self.stopping {
+            return;
+        }
+        self.stopping = true;
+        let everyone: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for session in everyone {
+            self.tell(session, None, Event::ServerStopping {});
+        }
+        self.settle(now);
+    }
+
+    /// What to do next, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Hub::handle_timeout`] at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|&(due, _)| due)
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sessions: self.sessions.len(),
+            ringing: self.calls.len() - self.answered,
+            answered: self.answered,
+            rooms: self.answered,
+            participants: 2 * self.answered,
+        }
+    }
+
+    /// Whether any call rings or is answered.
+    pub fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+}
+
+/// Sessions.
+impl Hub {
+    /// The session that a resume asks for, if the secret and the user are right.
+    fn proven(&self, resume: &Resume, identity: &Identity) -> Option<SessionId> {
+        let session = self.sessions.get(&resume.session_id)?;
+        let same = aws_lc_rs::constant_time::verify_slices_are_equal(session.secret.as_bytes(), resume.secret.as_bytes()).is_ok();
+        (same && session.user == identity.user_id).then_some(resume.session_id)
+    }
+
+    /// Makes sure that one more session of this user is within the limits; `before` will give way to it.
+    fn make_room_for(&mut self, identity: &Identity, before: Option<SessionId>, now: Instant) -> Result<(), AttachRefused> {
+        if self.stopping {
+            return Err(AttachRefused::ShuttingDown);
+        }
+        let gives_way = usize::from(before.is_some());
+        let of_user = self.users.get(&identity.user_id).map_or(0, |user| user.sessions.len());
+        if of_user - gives_way >= self.config.sessions_per_user_max {
+            // Someone who reloads a page again and again leaves sessions behind that nobody will resume.
+            let idle = self.longest_away(identity.user_id).filter(|s| Some(*s) != before);
+            let idle = idle.ok_or(AttachRefused::TooManyOfUser)?;
+            self.remove_session(idle, now);
+        }
+        if self.sessions.len() - gives_way >= self.config.sessions_max {
+            return Err(AttachRefused::TooMany);
+        }
+        Ok(())
+    }
+
+    /// The user's session that has been without a websocket and a call for longest.
+    fn longest_away(&self, user: UserId) -> Option<SessionId> {
+        let sessions = self.users.get(&user)?.sessions.iter();
+        let away = sessions.filter_map(|&id| {
+            let session = &self.sessions[&id];
+            let since = session.detached_since().filter(|_| session.call.is_none())?;
+            Some((since, id))
+        });
+        away.min().map(|(_, id)| id)
+    }
+
+    fn begin(&mut self, attach: Attach, now: Instant) {
+        let id = SessionId::from_random(self.rng.next_u64());
+        let secret = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
+        let Attach {
+            connection,
+            identity: Identity { user_id, name },
+            ..
+        } = &attach;
+        let session = Session::new(*user_id, secret, *connection, attach.loopback, now);
+        self.connections.insert(*connection, id);
+        self.sessions.insert(id, session);
+        // The name of a user who is here already may be changed and not yet saved.
+        let user = self.users.entry(*user_id).or_insert_with(|| User {
+            name: clean_name(name),
+            sessions: BTreeSet::new(),
+            calls: BTreeSet::new(),
+        });
+        user.sessions.insert(id);
+        self.outputs.push_back(Output::Count(Fact::SessionStarted { session: id }));
+        self.welcome(id, false, attach);
+        self.ring_late_comer(id);
+    }
+
+    fn resume(&mut self, id: SessionId, seq: u64, attach: Attach, now: Instant) {
+        let connection = attach.connection;
+        if let Some(old) = self.sessions[&id].connection() {
+            self.close(old, CloseReason::Replaced, now);
+        }
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.presence = super::session::Presence::Attached { connection };
+        session.loopback = attach.loopback;
+        let missed = session.replay(seq);
+        self.connections.insert(connection, id);
+        self.welcome(id, true, attach);
+        for frame in missed {
+            self.outputs.push_back(Output::Send { connection, frame });
+        }
+        self.show_reconnecting(id, false);
+    }
+
+    fn welcome(&mut self, id: SessionId, resumed: bool, attach: Attach) {
+        let session = &self.sessions[&id];
+        let event = Event::Welcome {
+            protocol: PROTOCOL_VERSION,
+            session_id: id,
+            resume_secret: session.secret.clone(),
+            resumed,
+            last_ref: session.last_ref,
+            user_id: session.user,
+            secret: attach.new_secret,
+            name: self.user_info(session.user).name,
+            ring_timeout_s: u32::try_from(self.config.ring_timeout.as_secs()).unwrap_or(u32::MAX),
+            ice_servers: attach.ice_servers,
+        };
+        self.send_aside(attach.connection, attach.reference, event);
+    }
+
+    fn detach(&mut self, connection: ConnectionId, now: Instant) {
+        let Some(id) = self.connections.remove(&connection) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.detach(now);
+        let HubConfig {
+            reconnecting_after,
+            caller_grace,
+            resume_grace,
+            ..
+        } = self.config;
+        self.timers.insert((now + reconnecting_after, Timer::ShowReconnecting(id)));
+        self.timers.insert((now + caller_grace, Timer::CancelCallOf(id)));
+        self.timers.insert((now + resume_grace, Timer::RemoveSession(id)));
+    }
+
+    fn close(&mut self, connection: ConnectionId, why: CloseReason, now: Instant) {
+        self.detach(connection, now);
+        self.outputs.push_back(Output::Close { connection, why });
+    }
+
+    /// Ends a session, and what cannot go on without it. Where it still has a websocket, another session takes its place.
+    fn remove_session(&mut self, id: SessionId, now: Instant) {
+        self.forget_in_call(id, now);
+        let Some(session) = self.sessions.remove(&id) else { return };
+        if let Some(connection) = session.connection() {
+            self.connections.remove(&connection);
+            let why = CloseReason::Replaced;
+            self.outputs.push_back(Output::Close { connection, why });
+        }
+        if let Some(user) = self.users.get_mut(&session.user) {
+            user.sessions.remove(&id);
+            if user.sessions.is_empty() {
+                self.users.remove(&session.user);
+            }
+        }
+        let lasted = now.saturating_duration_since(session.started);
+        self.outputs
+            .push_back(Output::Count(Fact::SessionEnded { session: id, lasted }));
+    }
+
+    /// Whether a session has been without a websocket for so long.
+    fn is_away(&self, session: SessionId, long: Duration, now: Instant) -> bool {
+        let since = self.sessions.get(&session).and_then(Session::detached_since);
+        since.is_some_and(|since| now >= since + long)
+    }
+
+    /// Ends the sessions that missed too much. Ending one may make another miss something.
+    fn settle(&mut self, now: Instant) {
+        while let Some(session) = self.lost.pop() {
+            self.remove_session(session, now);
+        }
+    }
+}
+
+/// Commands.
+impl Hub {
+    /// Whether a command counts: not too many, and not one that was taken before.
+    fn take_command(&mut self, connection: ConnectionId, reference: Option<u32>, now: Instant) -> Option<SessionId> {
+        let id = *self.connections.get(&connection)?;
+        let session = self.sessions.get_mut(&id)?;
+        let is_new = reference.is_none_or(|reference| reference > session.last_ref);
+        if is_new {
+            session.last_ref = reference.unwrap_or(session.last_ref);
+        }
+        if session.commands.take(now) {
+            return is_new.then_some(id);
+        }
+        let has_patience = session.patience.take(now);
+        if is_new {
+            self.refuse(id, reference, ErrorCode::RateLimited, "too many commands: wait a second");
+        }
+        if !has_patience {
+            self.close(connection, CloseReason::RateLimited, now);
+        }
+        None
+    }
+
+    fn carry_out(
+        &mut self,
+        connection: ConnectionId,
+        session: SessionId,
+        reference: u32,
+        command: Command,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        match command {
+            Command::Hello { .. } => Err(Refusal::not_allowed("hello comes once, and first")),
+            Command::Ping {} => {
+                self.send_aside(connection, reference, Event::Pong {});
+                Ok(())
+            }
+            Command::SetName { name } => {
+                self.set_name(session, reference, &name);
+                Ok(())
+            }
+            Command::Call {
+                user_id,
+                always_through_server,
+            } => self.call(session, reference, user_id, always_through_server, now),
+            Command::Accept {
+                call_id,
+                always_through_server,
+            } => self.accept(session, reference, call_id, always_through_server, now),
+            Command::Decline { call_id } => self.say_farewell(session, reference, call_id, Farewell::Decline, now),
+            Command::Cancel { call_id } => self.say_farewell(session, reference, call_id, Farewell::Cancel, now),
+            Command::HangUp { call_id } => self.say_farewell(session, reference, call_id, Farewell::HangUp, now),
+            Command::Offer {
+                room_id,
+                attempt,
+                sdp,
+                sources,
+            } => self.offer(session, reference, room_id, attempt, sdp, sources),
+            Command::Publish { room_id, sources } => self.publish(session, room_id, sources),
+            Command::Signal { room_id, to, signal } => self.signal(session, room_id, to, signal),
+            Command::RequestPath { room_id, path, reason } => self.request_path(session, room_id, path, reason),
+            Command::ReportPath {
+                room_id,
+                path,
+                reason,
+                protocol: _,
+                setup_ms,
+            } => self.report_path(session, room_id, path, reason, setup_ms, now),
+        }
+    }
+
+    fn set_name(&mut self, session: SessionId, reference: u32, name: &str) {
+        let user_id = self.sessions[&session].user;
+        let Some(user) = self.users.get_mut(&user_id) else { return };
+        let name = clean_name(name);
+        if user.name == name {
+            self.tell(session, Some(reference), Event::NameChanged { name });
+            return;
+        }
+        user.name.clone_from(&name);
+        let sessions: Vec<SessionId> = user.sessions.iter().copied().collect();
+        self.outputs.push_back(Output::SaveName {
+            user: user_id,
+            name: name.clone(),
+        });
+        for to in sessions {
+            let reference = (to == session).then_some(reference);
+            self.tell(to, reference, Event::NameChanged { name: name.clone() });
+            self.show_participant_of(to);
+        }
+    }
+
+    fn refuse(&mut self, session: SessionId, reference: Option<u32>, code: ErrorCode, message: &str) {
+        self.outputs.push_back(Output::Count(Fact::Refused { code }));
+        let message = message.to_owned();
+        self.tell(session, reference, Event::Error { code, message });
+    }
+}
+
+/// What the parts of the hub say.
+impl Hub {
+    /// Tells a session something, now or when it resumes.
+    fn tell(&mut self, to: SessionId, reference: Option<u32>, event: Event) {
+        let Some(session) = self.sessions.get_mut(&to) else { return };
+        let frame = session.record(reference, event);
+        match session.connection() {
+            Some(connection) => self.outputs.push_back(Output::Send { connection, frame }),
+            None if session.is_lost() => self.lost.push(to),
+            None => {}
+        }
+    }
+
+    /// Answers on a websocket what is not worth a replay.
+    fn send_aside(&mut self, connection: ConnectionId, reference: u32, event: Event) {
+        let frame = EventFrame {
+            seq: None,
+            reference: Some(reference),
+            event,
+        };
+        self.outputs.push_back(Output::Send { connection, frame });
+    }
+
+    fn ask_sfu(&mut self, request: MediaRequest) {
+        self.outputs.push_back(Output::Media(request));
+    }
+
+    fn user_info(&self, user_id: UserId) -> UserInfo {
+        let name = self.users.get(&user_id).map(|user| user.name.clone()).unwrap_or_default();
+        UserInfo { user_id, name }
+    }
+}

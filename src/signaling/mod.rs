@@ -3,5 +3,9 @@
 pub mod call;
 pub mod driver;
 pub mod hub;
+pub mod limits;
+pub mod names;
+pub mod output;
 pub mod protocol;
 pub mod room;
+pub mod session;

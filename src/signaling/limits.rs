@@ -1,0 +1,239 @@
+//! What one browser may send, by size and by rate. Each limit has a name and a reason.
+
+use std::time::{Duration, Instant};
+
+use super::protocol::{Command, DirectSignal, ErrorCode};
+
+/// A session description with every m-line that a room needs is about 20 KiB.
+pub const SDP_BYTES_MAX: usize = 64 * 1024;
+
+/// A candidate line is about 150 bytes; a name in it may be 255 (RFC 1035 section 2.3.4).
+pub const CANDIDATE_BYTES_MAX: usize = 1024;
+
+/// RFC 8839 section 5.4: a ufrag has up to 256 characters. A mid is shorter.
+pub const TOKEN_BYTES_MAX: usize = 256;
+
+/// There are four kinds of source; the rest is for kinds to come.
+pub const SOURCES_MAX: usize = 16;
+
+/// A name before it is cleaned, in bytes.
+pub const NAME_BYTES_MAX: usize = 1024;
+
+/// Commands of one session per second, in the long run. A burst of trickled candidates is some tens.
+pub const COMMANDS_PER_S: f64 = 50.0;
+
+/// Commands of one session at once.
+pub const COMMANDS_BURST: f64 = 100.0;
+
+/// Refusals for rate that a session may collect before its websocket is closed; one is forgiven each second.
+pub const RATE_REFUSALS_MAX: f64 = 100.0;
+
+/// Calls of one session in a row that reach nobody (somebody may be guessing user ids); a minute brings that many back.
+pub const MISSES_MAX: f64 = 10.0;
+
+/// Forwarded offers of one participant that wait for the SFU's answer.
+pub const OFFERS_PENDING_MAX: usize = 4;
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    pub code: ErrorCode,
+    pub message: &'static str,
+}
+
+impl Refusal {
+    pub(super) fn not_allowed(message: &'static str) -> Refusal {
+        Refusal {
+            code: ErrorCode::NotAllowed,
+            message,
+        }
+    }
+
+    pub(super) fn bad_command(message: &'static str) -> Refusal {
+        Refusal {
+            code: ErrorCode::BadCommand,
+            message,
+        }
+    }
+
+    pub(super) fn rate_limited(message: &'static str) -> Refusal {
+        Refusal {
+            code: ErrorCode::RateLimited,
+            message,
+        }
+    }
+}
+
+/// Checks the size of every field that has no bound of its own.
+pub fn check_size(command: &Command) -> Result<(), Refusal> {
+    let limit = |size: usize, max: usize, message: &'static str| {
+        if size <= max {
+            Ok(())
+        } else {
+            Err(Refusal {
+                code: ErrorCode::TooLarge,
+                message,
+            })
+        }
+    };
+    match command {
+        Command::Hello { .. }
+        | Command::Ping {}
+        | Command::Call { .. }
+        | Command::Accept { .. }
+        | Command::Decline { .. }
+        | Command::Cancel { .. }
+        | Command::HangUp { .. }
+        | Command::RequestPath { .. }
+        | Command::ReportPath { .. } => Ok(()),
+        Command::SetName { name } => limit(name.len(), NAME_BYTES_MAX, "the name is too long"),
+        Command::Offer { sdp, sources, .. } => {
+            limit(sdp.len(), SDP_BYTES_MAX, "the session description is too long")?;
+            limit(sources.len(), SOURCES_MAX, "too many sources")?;
+            let longest = sources.iter().map(|line| line.mid.len()).max().unwrap_or(0);
+            limit(longest, TOKEN_BYTES_MAX, "a mid is too long")
+        }
+        Command::Publish { sources, .. } => limit(sources.len(), SOURCES_MAX, "too many sources"),
+        Command::Signal { signal, .. } => match signal {
+            DirectSignal::Description { sdp, .. } => limit(sdp.len(), SDP_BYTES_MAX, "the session description is too long"),
+            DirectSignal::Candidate { candidate: None, .. } => Ok(()),
+            DirectSignal::Candidate {
+                candidate: Some(candidate),
+                ..
+            } => {
+                limit(candidate.candidate.len(), CANDIDATE_BYTES_MAX, "the candidate is too long")?;
+                let mid = candidate.sdp_mid.as_ref().map_or(0, String::len);
+                limit(mid, TOKEN_BYTES_MAX, "a mid is too long")?;
+                let ufrag = candidate.username_fragment.as_ref().map_or(0, String::len);
+                limit(ufrag, TOKEN_BYTES_MAX, "the username fragment is too long")
+            }
+        },
+    }
+}
+
+/// Lets through a burst, and from then on a rate.
+#[derive(Debug)]
+pub struct TokenBucket {
+    burst: f64,
+    per_s: f64,
+    tokens: f64,
+    filled_at: Instant,
+}
+
+impl TokenBucket {
+    /// A full one.
+    pub fn new(burst: f64, per_s: f64, now: Instant) -> TokenBucket {
+        TokenBucket {
+            burst,
+            per_s,
+            tokens: burst,
+            filled_at: now,
+        }
+    }
+
+    /// Whether there is a token.
+    pub fn has(&mut self, now: Instant) -> bool {
+        let passed: Duration = now.saturating_duration_since(self.filled_at);
+        self.tokens = (self.tokens + passed.as_secs_f64() * self.per_s).min(self.burst);
+        self.filled_at = self.filled_at.max(now);
+        self.tokens >= 1.0
+    }
+
+    /// Takes a token, if there is one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        let has = self.has(now);
+        if has {
+            self.tokens -= 1.0;
+        }
+        has
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
+mod tests {
+    use super::*;
+    use crate::id::{ParticipantId, RoomId, Source};
+    use crate::signaling::protocol::{IceCandidate, SdpType, SourceLine};
+
+    #[test]
+    fn a_bucket_gives_a_burst_and_then_a_rate() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(100.0, 50.0, start);
+        assert_eq!((0..300).filter(|_| bucket.take(start)).count(), 100);
+        let later = start + Duration::from_secs(1);
+        assert_eq!((0..300).filter(|_| bucket.take(later)).count(), 50);
+        assert!(!bucket.take(start), "time that goes back brings nothing");
+        let much_later = start + Duration::from_secs(3600);
+        assert_eq!((0..300).filter(|_| bucket.take(much_later)).count(), 100);
+    }
+
+    #[test]
+    fn fields_at_their_limit_pass_and_beyond_do_not() {
+        let room_id = RoomId::from_random(1);
+        let offer = |sdp: usize, sources: usize, mid: usize| Command::Offer {
+            room_id,
+            attempt: 1,
+            sdp: "x".repeat(sdp),
+            sources: vec![
+                SourceLine {
+                    mid: "m".repeat(mid),
+                    source: Source::Camera
+                };
+                sources
+            ],
+        };
+        let signal = |signal| Command::Signal {
+            room_id,
+            to: ParticipantId::from_random(1),
+            signal,
+        };
+        let description = |sdp: usize| {
+            signal(DirectSignal::Description {
+                generation: 1,
+                sdp_type: SdpType::Offer,
+                sdp: "x".repeat(sdp),
+            })
+        };
+        let candidate = |line: usize, mid: usize, ufrag: usize| {
+            signal(DirectSignal::Candidate {
+                generation: 1,
+                candidate: Some(IceCandidate {
+                    candidate: "x".repeat(line),
+                    sdp_mid: Some("m".repeat(mid)),
+                    sdp_m_line_index: None,
+                    username_fragment: Some("u".repeat(ufrag)),
+                }),
+            })
+        };
+        let name = |bytes: usize| Command::SetName { name: "n".repeat(bytes) };
+        let publish = |sources: usize| Command::Publish {
+            room_id,
+            sources: vec![Source::Camera; sources],
+        };
+        for command in [
+            offer(SDP_BYTES_MAX, SOURCES_MAX, TOKEN_BYTES_MAX),
+            description(SDP_BYTES_MAX),
+            candidate(CANDIDATE_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_BYTES_MAX),
+            name(NAME_BYTES_MAX),
+            publish(SOURCES_MAX),
+        ] {
+            assert_eq!(check_size(&command), Ok(()));
+        }
+        for command in [
+            offer(SDP_BYTES_MAX + 1, 0, 0),
+            offer(0, SOURCES_MAX + 1, 0),
+            offer(0, 1, TOKEN_BYTES_MAX + 1),
+            description(SDP_BYTES_MAX + 1),
+            candidate(CANDIDATE_BYTES_MAX + 1, 0, 0),
+            candidate(0, TOKEN_BYTES_MAX + 1, 0),
+            candidate(0, 0, TOKEN_BYTES_MAX + 1),
+            name(NAME_BYTES_MAX + 1),
+            publish(SOURCES_MAX + 1),
+        ] {
+            let refusal = check_size(&command).expect_err("it passed");
+            assert_eq!(refusal.code, ErrorCode::TooLarge);
+        }
+    }
+}

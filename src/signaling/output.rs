@@ -1,0 +1,122 @@
+//! What the hub says, as data: tests compare it, and the driver carries it out.
+
+use std::time::Duration;
+
+use super::protocol::{EndReason, ErrorCode, EventFrame, Path, PathReason, Slot, TransportLostReason, WantedLayer};
+use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, Source, UserId};
+
+/// Something for the driver to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Write this to a websocket.
+    Send { connection: ConnectionId, frame: EventFrame },
+    /// Close a websocket, after what was sent to it. The hub has forgotten the connection already.
+    Close { connection: ConnectionId, why: CloseReason },
+    /// Ask this of the SFU.
+    Media(MediaRequest),
+    /// Keep this name.
+    SaveName { user: UserId, name: String },
+    /// Count it, and log it where it is the start or the end of something.
+    Count(Fact),
+}
+
+/// Why a websocket is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The session goes on on another websocket.
+    Replaced,
+    /// It went on to send too many commands after many refusals.
+    RateLimited,
+}
+
+/// What the hub asks of the SFU.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaRequest {
+    /// Answered by `MediaFact::Answered` or `MediaFact::Refused`.
+    Offer {
+        room: RoomId,
+        participant: ParticipantId,
+        attempt: u32,
+        sdp: String,
+        sources: Vec<(String, Source)>,
+        loopback: bool,
+    },
+    Admit {
+        room: RoomId,
+        participant: ParticipantId,
+    },
+    Publish {
+        room: RoomId,
+        participant: ParticipantId,
+        sources: Vec<Source>,
+    },
+    Leave {
+        room: RoomId,
+        participant: ParticipantId,
+    },
+    CloseRoom {
+        room: RoomId,
+    },
+}
+
+/// What the SFU says about a participant's transport.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MediaFact {
+    pub room: RoomId,
+    pub participant: ParticipantId,
+    pub what: MediaNews,
+}
+
+/// See [`MediaFact`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaNews {
+    Answered { attempt: u32, sdp: String },
+    Refused { attempt: u32, too_large: bool, message: String },
+    SlotsChanged { attempt: u32, slots: Vec<Slot> },
+    LayersWanted { source: Source, layers: Vec<WantedLayer> },
+    TransportLost { attempt: u32, reason: TransportLostReason },
+}
+
+/// What happened, for metrics and logs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fact {
+    SessionStarted {
+        session: SessionId,
+    },
+    SessionEnded {
+        session: SessionId,
+        lasted: Duration,
+    },
+    CallStarted {
+        call: CallId,
+    },
+    CallAnswered {
+        call: CallId,
+        rang: Duration,
+    },
+    CallEnded {
+        call: CallId,
+        reason: EndReason,
+        lasted: Duration,
+    },
+    Setup {
+        seconds: f64,
+    },
+    Path {
+        path: Path,
+        reason: PathReason,
+    },
+    Refused {
+        code: ErrorCode,
+    },
+}
+
+/// How much there is of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub sessions: usize,
+    pub ringing: usize,
+    pub answered: usize,
+    pub rooms: usize,
+    pub participants: usize,
+}

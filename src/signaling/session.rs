@@ -1,0 +1,225 @@
+//! One open browser tab: who it is, which websocket it has, and the events that it may have missed.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::limits::{COMMANDS_BURST, COMMANDS_PER_S, MISSES_MAX, RATE_REFUSALS_MAX, TokenBucket};
+use super::protocol::{DirectSignal, Event, EventFrame};
+use crate::id::{CallId, ConnectionId, UserId};
+
+/// Events kept for a resume: a call's whole negotiation is about fifty.
+pub const REPLAY_EVENTS_MAX: usize = 256;
+
+/// The same in bytes, because a session description may be long and comes from another browser.
+pub const REPLAY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What an event weighs besides its session description.
+const EVENT_BYTES: usize = 256;
+
+/// A session, whether or not its websocket is there.
+#[derive(Debug)]
+pub struct Session {
+    pub user: UserId,
+    /// 128 random bits in hexadecimal.
+    pub secret: String,
+    pub presence: Presence,
+    /// `ref` of the last command that was taken.
+    pub last_ref: u32,
+    /// Whether the browser runs on this machine.
+    pub loopback: bool,
+    /// The one live call that this session made, that rings here, or that it answered.
+    pub call: Option<CallId>,
+    pub started: Instant,
+    /// Every command takes one.
+    pub commands: TokenBucket,
+    /// Every refusal for rate takes one.
+    pub patience: TokenBucket,
+    /// Every call that reaches nobody takes one.
+    pub misses: TokenBucket,
+    last_seq: u64,
+    /// The last events, ascending by `seq` without gaps, each with its weight.
+    kept: VecDeque<(EventFrame, usize)>,
+    kept_bytes: usize,
+    /// The highest `seq` that is not kept any more.
+    dropped_seq: u64,
+}
+
+/// Whether a session's websocket is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Attached {
+        connection: ConnectionId,
+    },
+    Detached {
+        since: Instant,
+        /// The last event before the websocket went.
+        seq: u64,
+    },
+}
+
+impl Session {
+    pub fn new(user: UserId, secret: String, connection: ConnectionId, loopback: bool, now: Instant) -> Session {
+        Session {
+            user,
+            secret,
+            presence: Presence::Attached { connection },
+            last_ref: 0,
+            loopback,
+            call: None,
+            started: now,
+            commands: TokenBucket::new(COMMANDS_BURST, COMMANDS_PER_S, now),
+            patience: TokenBucket::new(RATE_REFUSALS_MAX, 1.0, now),
+            misses: TokenBucket::new(MISSES_MAX, MISSES_MAX / 60.0, now),
+            last_seq: 0,
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            dropped_seq: 0,
+        }
+    }
+
+    /// Gives an event its place, and keeps it for a resume.
+    pub fn record(&mut self, reference: Option<u32>, event: Event) -> EventFrame {
+        self.last_seq += 1;
+        let bytes = EVENT_BYTES + sdp_bytes(&event);
+        let frame = EventFrame {
+            seq: Some(self.last_seq),
+            reference,
+            event,
+        };
+        self.kept.push_back((frame.clone(), bytes));
+        self.kept_bytes += bytes;
+        while self.kept.len() > REPLAY_EVENTS_MAX || self.kept_bytes > REPLAY_BYTES_MAX {
+            let Some((_, bytes)) = self.kept.pop_front() else { break };
+            self.kept_bytes -= bytes;
+            self.dropped_seq += 1;
+        }
+        frame
+    }
+
+    /// Whether an event was dropped that the browser has certainly not seen, so that it cannot come back.
+    pub fn is_lost(&self) -> bool {
+        match self.presence {
+            Presence::Attached { .. } => false,
+            Presence::Detached { seq, .. } => self.dropped_seq > seq,
+        }
+    }
+
+    /// Whether every event after `seq` is still kept.
+    pub fn can_replay(&self, seq: u64) -> bool {
+        (self.dropped_seq..=self.last_seq).contains(&seq)
+    }
+
+    /// The events after `seq`, in order; what came before is forgotten.
+    pub fn replay(&mut self, seq: u64) -> Vec<EventFrame> {
+        while self.dropped_seq < seq {
+            let Some((_, bytes)) = self.kept.pop_front() else { break };
+            self.kept_bytes -= bytes;
+            self.dropped_seq += 1;
+        }
+        self.kept.iter().map(|(frame, _)| frame.clone()).collect()
+    }
+
+    pub fn detach(&mut self, now: Instant) {
+        self.presence = Presence::Detached {
+            since: now,
+            seq: self.last_seq,
+        };
+    }
+
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self.presence {
+            Presence::Attached { connection } => Some(connection),
+            Presence::Detached { .. } => None,
+        }
+    }
+
+    /// Since when the websocket is gone.
+    pub fn detached_since(&self) -> Option<Instant> {
+        match self.presence {
+            Presence::Attached { .. } => None,
+            Presence::Detached { since, .. } => Some(since),
+        }
+    }
+}
+
+/// The only parts of an event that can be long.
+fn sdp_bytes(event: &Event) -> usize {
+    match event {
+        Event::OfferAnswered { sdp, .. } => sdp.len(),
+        Event::Signaled { signal, .. } => match signal {
+            DirectSignal::Description { sdp, .. } => sdp.len(),
+            DirectSignal::Candidate { candidate, .. } => candidate.as_ref().map_or(0, |c| c.candidate.len()),
+        },
+        Event::Error { message, .. } => message.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
+mod tests {
+    use super::*;
+    use crate::id::{ParticipantId, RoomId};
+    use crate::signaling::protocol::SdpType;
+
+    fn session() -> Session {
+        let (user, connection) = (UserId::from_random(1), ConnectionId::from_random(1));
+        Session::new(user, "secret".to_owned(), connection, false, Instant::now())
+    }
+
+    fn say(session: &mut Session, count: usize) {
+        for _ in 0..count {
+            session.record(None, Event::Pong {});
+        }
+    }
+
+    fn seqs(frames: &[EventFrame]) -> Vec<u64> {
+        frames.iter().filter_map(|frame| frame.seq).collect()
+    }
+
+    #[test]
+    fn what_was_missed_is_replayed_in_order() {
+        let mut s = session();
+        say(&mut s, 5);
+        assert!(s.can_replay(0) && s.can_replay(5) && !s.can_replay(6));
+        assert_eq!(seqs(&s.replay(2)), [3, 4, 5]);
+        assert!(!s.can_replay(1), "what was seen is forgotten");
+        assert!(s.replay(5).is_empty());
+        say(&mut s, 1);
+        assert_eq!(seqs(&s.replay(5)), [6]);
+    }
+
+    #[test]
+    fn the_oldest_events_give_way() {
+        let mut s = session();
+        say(&mut s, REPLAY_EVENTS_MAX + 3);
+        assert!(!s.can_replay(2) && s.can_replay(3));
+        assert_eq!(s.replay(3).len(), REPLAY_EVENTS_MAX);
+    }
+
+    #[test]
+    fn long_descriptions_are_bounded_in_bytes() {
+        let mut s = session();
+        for _ in 0..REPLAY_EVENTS_MAX {
+            let signal = DirectSignal::Description {
+                generation: 1,
+                sdp_type: SdpType::Offer,
+                sdp: "x".repeat(64 * 1024),
+            };
+            let (room_id, from) = (RoomId::from_random(1), ParticipantId::from_random(1));
+            s.record(None, Event::Signaled { room_id, from, signal });
+        }
+        assert!(s.kept.len() < 16 && s.kept_bytes <= REPLAY_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_detached_session_is_lost_when_an_unseen_event_is_dropped() {
+        let mut s = session();
+        say(&mut s, 100);
+        s.detach(Instant::now());
+        say(&mut s, REPLAY_EVENTS_MAX);
+        assert!(!s.is_lost());
+        say(&mut s, 1);
+        assert!(s.is_lost());
+    }
+}
