@@ -1,1 +1,539 @@
+//! The hub's one task: takes what websockets, the SFU and the clock bring, and carries out what the hub says.
 
+#![expect(clippy::disallowed_methods, reason = "a driver has the clock, tasks and randomness")]
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::hub::{Attach, AttachRefused, Hub, HubConfig, Identity};
+use super::output::{CloseReason, Fact, MediaFact, MediaNews, MediaRequest, Output};
+use super::protocol::{CommandFrame, ErrorCode, IceServer, Resume, Slot, TransportLostReason, WantedLayer};
+use crate::id::{ConnectionId, UserId};
+use crate::metrics::Metrics;
+use crate::sfu::handle::{LostReason, SfuCommand, SfuEvent};
+use crate::store::Store;
+
+/// Inputs that wait for the hub. When it is full, websockets are not read, and their browsers wait.
+const INPUTS_MAX: usize = 1024;
+
+/// The capacity that a websocket's outbox should have. A browser that lets it fill up is closed, and may resume.
+pub const OUTBOX_FRAMES_MAX: usize = 256;
+
+/// Names that wait to be kept. When it is full, a changed name is lost at the next restart.
+const NAMES_MAX: usize = 1024;
+
+/// RFC 6455 section 7.4.1: the server goes away.
+const CLOSE_GOING_AWAY: u16 = 1001;
+/// RFC 6455 section 7.4.1: against the server's policy.
+const CLOSE_POLICY: u16 = 1008;
+/// IANA's registry: try again later.
+const CLOSE_TRY_AGAIN: u16 = 1013;
+/// Ours: the session goes on on another websocket, so this one must not come back by itself.
+const CLOSE_REPLACED: u16 = 4001;
+
+/// For a websocket to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A text frame.
+    Frame(String),
+    /// The last thing to write. The sender is dropped after it.
+    Close { code: u16, reason: &'static str },
+}
+
+/// A websocket whose `hello` was found to be good.
+#[derive(Debug, Clone)]
+pub struct NewConnection {
+    pub identity: Identity,
+    pub new_secret: Option<String>,
+    pub resume: Option<Resume>,
+    /// The `ref` of the `hello`.
+    pub reference: u32,
+    pub loopback: bool,
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// Why [`HubHandle`] did not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HubError {
+    #[error(transparent)]
+    Refused(#[from] AttachRefused),
+    #[error("the server is going down")]
+    Gone,
+}
+
+impl HubError {
+    /// What to tell the browser before its websocket is closed.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            HubError::Refused(refused) => refused.code(),
+            HubError::Gone => ErrorCode::ShuttingDown,
+        }
+    }
+}
+
+/// The door of the hub for websockets and for the shutdown. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HubHandle {
+    inputs: mpsc::Sender<Input>,
+}
+
+enum Input {
+    Attach {
+        new: Box<NewConnection>,
+        outbox: mpsc::Sender<Outgoing>,
+        reply: oneshot::Sender<Result<ConnectionId, AttachRefused>>,
+    },
+    Command {
+        connection: ConnectionId,
+        frame: Box<CommandFrame>,
+    },
+    BadFrame {
+        connection: ConnectionId,
+        reference: Option<u32>,
+        code: ErrorCode,
+        message: String,
+    },
+    Detach {
+        connection: ConnectionId,
+    },
+    Stop {
+        deadline: Instant,
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// How the driver asks the SFU; false: it is not there.
+pub type AskSfu = Box<dyn FnMut(SfuCommand) -> bool + Send>;
+
+impl HubHandle {
+    /// Starts the hub's task on the running tokio runtime. It ends after [`HubHandle::stop`], or when every handle is dropped.
+    pub fn start(
+        config: HubConfig,
+        ask_sfu: AskSfu,
+        sfu_events: mpsc::Receiver<SfuEvent>,
+        store: Store,
+        metrics: Arc<Metrics>,
+    ) -> HubHandle {
+        let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
+        let (names, names_to_save) = mpsc::channel(NAMES_MAX);
+        tokio::spawn(save_names(names_to_save, store, Arc::clone(&metrics)));
+        let driver = Driver {
+            hub: Hub::new(config, StdRng::from_rng(&mut rand::rng())),
+            inbox,
+            sfu_events: Some(sfu_events),
+            ask_sfu,
+            names,
+            metrics,
+            outboxes: HashMap::new(),
+            next_connection: 1,
+            stopping: None,
+        };
+        tokio::spawn(driver.run());
+        HubHandle { inputs }
+    }
+
+    /// Gives a websocket its session. `welcome` and what follows it comes through the outbox, which needs room for
+    /// [`OUTBOX_FRAMES_MAX`]. Call [`HubHandle::detach`] with the id when the websocket is gone, however it went.
+    pub async fn attach(&self, new: NewConnection, outbox: mpsc::Sender<Outgoing>) -> Result<ConnectionId, HubError> {
+        let (reply, answer) = oneshot::channel();
+        let new = Box::new(new);
+        self.put(Input::Attach { new, outbox, reply }).await?;
+        Ok(answer.await.map_err(|_| HubError::Gone)??)
+    }
+
+    /// Takes a command. Waits while the hub has too much to do: do not read the websocket further meanwhile.
+    pub async fn command(&self, connection: ConnectionId, frame: CommandFrame) -> Result<(), HubError> {
+        let frame = Box::new(frame);
+        self.put(Input::Command { connection, frame }).await
+    }
+
+    /// Takes a frame that was too large or no command: it is answered by an error in its place, and counts towards the rate limit.
+    pub async fn bad_frame(
+        &self,
+        connection: ConnectionId,
+        reference: Option<u32>,
+        code: ErrorCode,
+        message: String,
+    ) -> Result<(), HubError> {
+        self.put(Input::BadFrame {
+            connection,
+            reference,
+            code,
+            message,
+        })
+        .await
+    }
+
+    /// The websocket is gone. To say so twice, or after it was closed from here, does no harm.
+    pub async fn detach(&self, connection: ConnectionId) {
+        // When the hub is gone, so is the session.
+        let _ = self.put(Input::Detach { connection }).await;
+    }
+
+    /// Tells every browser that the server goes down, and takes no new session or call. Returns when no call lives any more or
+    /// `wait` has passed; all websockets are closed then, and the hub ends.
+    pub async fn stop(&self, wait: Duration) {
+        let (done, stopped) = oneshot::channel();
+        let deadline = Instant::now() + wait;
+        if self.put(Input::Stop { deadline, done }).await.is_ok() {
+            // An error is a hub that has ended already.
+            let _ = stopped.await;
+        }
+    }
+
+    async fn put(&self, input: Input) -> Result<(), HubError> {
+        self.inputs.send(input).await.map_err(|_| HubError::Gone)
+    }
+}
+
+struct Driver {
+    hub: Hub,
+    inbox: mpsc::Receiver<Input>,
+    /// None: the SFU has ended.
+    sfu_events: Option<mpsc::Receiver<SfuEvent>>,
+    ask_sfu: AskSfu,
+    names: mpsc::Sender<(UserId, String)>,
+    metrics: Arc<Metrics>,
+    /// Where each websocket's frames go. Looked up, never listed in order.
+    outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
+    next_connection: u64,
+    stopping: Option<Stopping>,
+}
+
+struct Stopping {
+    deadline: Instant,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        loop {
+            let due = [self.hub.poll_timeout(), self.stopping.as_ref().map(|s| s.deadline)];
+            let due = due.into_iter().flatten().min();
+            tokio::select! {
+                input = self.inbox.recv() => match input {
+                    Some(input) => self.take(input),
+                    None => break,
+                },
+                event = next(&mut self.sfu_events) => match event {
+                    Some(event) => self.hub.handle_media(media_fact(event), Instant::now()),
+                    None => self.sfu_events = None,
+                },
+                () = until(due) => self.hub.handle_timeout(Instant::now()),
+            }
+            self.carry_out();
+            self.show();
+            let now = Instant::now();
+            let has_calls = self.hub.has_calls();
+            if self.stopping.as_ref().is_some_and(|s| !has_calls || now >= s.deadline) {
+                break;
+            }
+        }
+        for (_, outbox) in self.outboxes.drain() {
+            let reason = "the server is going down";
+            // One that is full is closed by the sender's end.
+            let _ = outbox.try_send(Outgoing::Close {
+                code: CLOSE_GOING_AWAY,
+                reason,
+            });
+        }
+        for waiting in self.stopping.into_iter().flat_map(|s| s.waiting) {
+            // Nobody may be waiting any more.
+            let _ = waiting.send(());
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = Instant::now();
+        match input {
+            Input::Attach { new, outbox, reply } => self.attach(*new, outbox, reply, now),
+            Input::Command { connection, frame } => self.hub.handle_command(connection, *frame, now),
+            Input::BadFrame {
+                connection,
+                reference,
+                code,
+                message,
+            } => self.hub.handle_bad_frame(connection, reference, code, &message, now),
+            Input::Detach { connection } => {
+                self.outboxes.remove(&connection);
+                self.hub.handle_detach(connection, now);
+            }
+            Input::Stop { deadline, done } => {
+                self.hub.begin_stopping(now);
+                let stopping = self.stopping.get_or_insert(Stopping {
+                    deadline,
+                    waiting: Vec::new(),
+                });
+                stopping.deadline = stopping.deadline.min(deadline);
+                stopping.waiting.push(done);
+            }
+        }
+    }
+
+    fn attach(
+        &mut self,
+        new: NewConnection,
+        outbox: mpsc::Sender<Outgoing>,
+        reply: oneshot::Sender<Result<ConnectionId, AttachRefused>>,
+        now: Instant,
+    ) {
+        let connection = ConnectionId::from_random(self.next_connection);
+        self.next_connection += 1;
+        let attach = Attach {
+            connection,
+            identity: new.identity,
+            new_secret: new.new_secret,
+            resume: new.resume,
+            reference: new.reference,
+            loopback: new.loopback,
+            ice_servers: new.ice_servers,
+        };
+        let done = self.hub.handle_attach(attach, now);
+        if done.is_ok() {
+            self.outboxes.insert(connection, outbox);
+        }
+        if reply.send(done.map(|()| connection)).is_err() && done.is_ok() {
+            // The websocket went while it waited.
+            self.outboxes.remove(&connection);
+            self.hub.handle_detach(connection, now);
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Send { connection, frame } => self.send(connection, Outgoing::Frame(frame.to_json())),
+                Output::Close { connection, why } => {
+                    let (code, reason) = match why {
+                        CloseReason::Replaced => (CLOSE_REPLACED, "the session goes on elsewhere"),
+                        CloseReason::RateLimited => (CLOSE_POLICY, "too many commands"),
+                    };
+                    self.send(connection, Outgoing::Close { code, reason });
+                    self.outboxes.remove(&connection);
+                }
+                Output::Media(request) => self.ask_sfu(request),
+                Output::SaveName { user, name } => {
+                    if self.names.try_send((user, name)).is_err() {
+                        self.metrics.queue_full.with_label_values(&["names"]).inc();
+                    }
+                }
+                Output::Count(fact) => self.count(fact),
+            }
+        }
+    }
+
+    /// Puts a frame into an outbox; its last place is for the close.
+    fn send(&mut self, connection: ConnectionId, outgoing: Outgoing) {
+        let Some(outbox) = self.outboxes.get(&connection) else {
+            return;
+        };
+        let is_last_place = outbox.capacity() <= 1 && matches!(outgoing, Outgoing::Frame(_));
+        let outgoing = if is_last_place {
+            self.metrics.queue_full.with_label_values(&["outbox"]).inc();
+            Outgoing::Close {
+                code: CLOSE_TRY_AGAIN,
+                reason: "the browser does not keep up",
+            }
+        } else {
+            outgoing
+        };
+        let sent = outbox.try_send(outgoing);
+        if is_last_place || matches!(sent, Err(TrySendError::Closed(_) | TrySendError::Full(_))) {
+            self.outboxes.remove(&connection);
+            self.hub.handle_detach(connection, Instant::now());
+        }
+    }
+
+    fn ask_sfu(&mut self, request: MediaRequest) {
+        let offered = match &request {
+            MediaRequest::Offer {
+                room,
+                participant,
+                attempt,
+                ..
+            } => Some((*room, *participant, *attempt)),
+            MediaRequest::Admit { .. }
+            | MediaRequest::Publish { .. }
+            | MediaRequest::Leave { .. }
+            | MediaRequest::CloseRoom { .. } => None,
+        };
+        let asked = (self.ask_sfu)(sfu_command(request));
+        if let Some((room, participant, attempt)) = offered.filter(|_| !asked) {
+            let what = MediaNews::TransportLost {
+                attempt,
+                reason: TransportLostReason::Fault,
+            };
+            let fact = MediaFact { room, participant, what };
+            self.hub.handle_media(fact, Instant::now());
+        }
+    }
+
+    fn count(&self, fact: Fact) {
+        let metrics = &self.metrics;
+        match fact {
+            Fact::SessionStarted { session } => tracing::info!(%session, "session started"),
+            Fact::SessionEnded { session, lasted } => {
+                tracing::info!(%session, duration_s = lasted.as_secs_f64(), "session ended");
+            }
+            Fact::CallStarted { call } => tracing::info!(%call, "call started"),
+            Fact::CallAnswered { call, rang } => {
+                tracing::debug!(%call, rang_s = rang.as_secs_f64(), "call answered");
+            }
+            Fact::CallEnded { call, reason, lasted } => {
+                metrics.call_ended.with_label_values(&[reason.as_str()]).inc();
+                tracing::info!(%call, reason = reason.as_str(), duration_s = lasted.as_secs_f64(), "call ended");
+            }
+            Fact::Setup { seconds } => metrics.call_setup_seconds.observe(seconds),
+            Fact::Path { path, reason } => {
+                metrics.call_path.with_label_values(&[path.as_str(), reason.as_str()]).inc();
+            }
+            Fact::Refused { code } => metrics.commands_refused.with_label_values(&[code.as_str()]).inc(),
+        }
+    }
+
+    fn show(&self) {
+        let counts = self.hub.counts();
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.sessions.set(gauge(counts.sessions));
+        self.metrics.calls.with_label_values(&["ringing"]).set(gauge(counts.ringing));
+        self.metrics
+            .calls
+            .with_label_values(&["answered"])
+            .set(gauge(counts.answered));
+        self.metrics.rooms.set(gauge(counts.rooms));
+        self.metrics.participants.set(gauge(counts.participants));
+    }
+}
+
+/// One name after the other, so that the last one stays.
+async fn save_names(mut names: mpsc::Receiver<(UserId, String)>, store: Store, metrics: Arc<Metrics>) {
+    while let Some((user, name)) = names.recv().await {
+        if let Err(error) = store.set_name(user, &name).await {
+            metrics.store_failures.with_label_values(&["set_name"]).inc();
+            tracing::warn!(error = &error as &dyn Error, "name not kept");
+        }
+    }
+}
+
+/// Never, where there is no SFU.
+async fn next(events: &mut Option<mpsc::Receiver<SfuEvent>>) -> Option<SfuEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Never, where nothing is due.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn sfu_command(request: MediaRequest) -> SfuCommand {
+    match request {
+        MediaRequest::Offer {
+            room,
+            participant,
+            attempt,
+            sdp,
+            sources,
+            loopback,
+        } => SfuCommand::Offer {
+            room,
+            participant,
+            attempt,
+            sdp,
+            sources,
+            loopback,
+        },
+        MediaRequest::Admit { room, participant } => SfuCommand::Admit { room, participant },
+        MediaRequest::Publish {
+            room,
+            participant,
+            sources,
+        } => SfuCommand::Publish {
+            room,
+            participant,
+            sources,
+        },
+        MediaRequest::Leave { room, participant } => SfuCommand::Leave { room, participant },
+        MediaRequest::CloseRoom { room } => SfuCommand::CloseRoom { room },
+    }
+}
+
+fn media_fact(event: SfuEvent) -> MediaFact {
+    let (room, participant, what) = match event {
+        SfuEvent::Answered {
+            room,
+            participant,
+            attempt,
+            sdp,
+        } => (room, participant, MediaNews::Answered { attempt, sdp }),
+        SfuEvent::Refused {
+            room,
+            participant,
+            attempt,
+            too_large,
+            message,
+        } => {
+            let what = MediaNews::Refused {
+                attempt,
+                too_large,
+                message,
+            };
+            (room, participant, what)
+        }
+        SfuEvent::SlotsChanged {
+            room,
+            participant,
+            attempt,
+            slots,
+        } => {
+            let slots = slots.into_iter().map(|(mid, participant_id, source)| Slot {
+                mid,
+                participant_id,
+                source,
+            });
+            let slots = slots.collect();
+            (room, participant, MediaNews::SlotsChanged { attempt, slots })
+        }
+        SfuEvent::LayersWanted {
+            room,
+            participant,
+            source,
+            layers,
+        } => {
+            let layers = layers.into_iter().map(|(rid, active, bitrate_bps)| WantedLayer {
+                rid,
+                active,
+                bitrate_bps,
+            });
+            let layers = layers.collect();
+            (room, participant, MediaNews::LayersWanted { source, layers })
+        }
+        SfuEvent::TransportLost {
+            room,
+            participant,
+            attempt,
+            reason,
+        } => {
+            let reason = match reason {
+                LostReason::Timeout => TransportLostReason::Timeout,
+                LostReason::Handshake => TransportLostReason::Handshake,
+                LostReason::Fault => TransportLostReason::Fault,
+                LostReason::Closed => TransportLostReason::Closed,
+            };
+            (room, participant, MediaNews::TransportLost { attempt, reason })
+        }
+    };
+    MediaFact { room, participant, what }
+}
