@@ -11,10 +11,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -27,7 +25,8 @@ use crate::http::{api, assets, headers, ops, port, websocket};
 use crate::log;
 use crate::metrics::Metrics;
 use crate::sfu::handle::{Sfu, SfuConfig};
-use crate::signaling::driver;
+use crate::sfu::transport::Certificate;
+use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
 use crate::store::Store;
 
@@ -55,8 +54,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let readiness = Arc::new(ops::Readiness::default());
     let mut stops = Stops::new()?;
 
-    std::fs::create_dir_all(&config.data).with_context(|| format!("the data folder {} cannot be made", config.data.display()))?;
-    let store = Store::open(&config.data, metrics.clone())
+    let store = Store::open(&config.data)
         .await
         .with_context(|| format!("the database in {} cannot be opened", config.data.display()))?;
 
@@ -81,21 +79,17 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
     let hub_config = HubConfig {
         ring_timeout: config.ring_timeout,
-        resume_timeout: config.resume_timeout,
+        resume_grace: config.resume_timeout,
         sessions_max: config.sessions,
         sessions_per_user_max: config.sessions_per_user,
+        ..HubConfig::default()
     };
-    let hub = driver::start(
-        hub_config,
-        StdRng::from_rng(&mut rand::rng()),
-        store.clone(),
-        sfu.handle(),
-        from_sfu,
-        metrics.clone(),
-    );
+    let media = sfu.handle();
+    let ask_sfu = Box::new(move |command| media.send(command).is_ok());
+    let hub = HubHandle::start(hub_config, ask_sfu, from_sfu, store.clone(), metrics.clone());
     let gate = Gate {
         hub: hub.clone(),
-        authenticator: Authenticator::new(store.clone()),
+        authenticator: Authenticator::new(store.clone(), metrics.clone()),
         metrics: metrics.clone(),
         allowed_origins: config.allowed_origins.clone(),
         stun_port: listen.port(),
@@ -125,6 +119,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 fn main_router(gate: Gate) -> Router {
+    let metrics = gate.metrics.clone();
     Router::new()
         .route("/ws", get(websocket::upgrade))
         .with_state(Arc::new(gate))
@@ -132,6 +127,13 @@ fn main_router(gate: Gate) -> Router {
         .fallback(assets::serve)
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
         .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(metrics, ops::count_requests))
+}
+
+/// The certificate of all transports. Browsers learn its fingerprint with each answer (RFC 8122), so it need not outlive the process.
+fn transport_certificate() -> anyhow::Result<Certificate> {
+    let made = rcgen::generate_simple_self_signed(["tandem".to_owned()]).context("no certificate for the transports")?;
+    Ok(Certificate::from_der(made.cert.der().to_vec(), made.signing_key.serialize_der()))
 }
 
 /// What a person who has just started it wants to know.

@@ -16,8 +16,7 @@ use super::port::Endpoints;
 use crate::auth::{AuthError, Authenticator};
 use crate::id::ConnectionId;
 use crate::metrics::Metrics;
-use crate::signaling::driver::{HubHandle, OUTBOX_MAX, Outgoing};
-use crate::signaling::hub::Attach;
+use crate::signaling::driver::{HubError, HubHandle, NewConnection, OUTBOX_FRAMES_MAX, Outgoing};
 use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION};
 
 /// The longest frame: a session description of 64 KiB with its JSON escapes.
@@ -161,19 +160,19 @@ async fn greet(
         refuse(socket, gate, Some(reference), ErrorCode::BadCommand, &message).await;
         return None;
     }
-    let signed_in = match gate.authenticator.sign_in(user, name).await {
+    let signed_in = match gate.authenticator.sign_in(user.as_ref(), name.as_deref()).await {
         Ok(signed_in) => signed_in,
         Err(error) => {
             let code = match error {
                 AuthError::NotSignedIn => ErrorCode::NotSignedIn,
-                AuthError::Store(_) => ErrorCode::NotAllowed,
+                AuthError::Random | AuthError::Store(_) => ErrorCode::NotAllowed,
             };
             refuse(socket, gate, Some(reference), code, &error.to_string()).await;
             return None;
         }
     };
-    let (sender, receiver) = mpsc::channel(OUTBOX_MAX);
-    let attach = Attach {
+    let (sender, receiver) = mpsc::channel(OUTBOX_FRAMES_MAX);
+    let new = NewConnection {
         identity: signed_in.identity,
         new_secret: signed_in.new_secret,
         resume,
@@ -181,10 +180,10 @@ async fn greet(
         loopback: remote.is_loopback(),
         ice_servers: vec![stun],
     };
-    match gate.hub.attach(attach, sender).await {
+    match gate.hub.attach(new, sender).await {
         Ok(connection) => Some((connection, receiver)),
         Err(refused) => {
-            refuse(socket, gate, Some(reference), refused.code, refused.message).await;
+            refuse(socket, gate, Some(reference), refused.code(), &refused.to_string()).await;
             None
         }
     }
@@ -208,12 +207,10 @@ async fn converse(
             incoming = timeout_at(heard + IDLE_TIMEOUT, socket.recv()) => {
                 heard = Instant::now();
                 match incoming {
-                    Ok(Some(Ok(Message::Text(text)))) => match CommandFrame::from_json(&text) {
-                        Ok(frame) => gate.hub.command(connection, frame).await,
-                        Err(bad) => send(socket, refusal(gate, bad.reference, ErrorCode::BadCommand, &bad.message)).await?,
-                    },
+                    Ok(Some(Ok(Message::Text(text)))) => command(gate, connection, &text).await.ok()?,
                     Ok(Some(Ok(Message::Binary(_)))) => {
-                        send(socket, refusal(gate, None, ErrorCode::BadCommand, "commands are text frames")).await?;
+                        let message = "commands are text frames".to_owned();
+                        gate.hub.bad_frame(connection, None, ErrorCode::BadCommand, message).await.ok()?;
                     }
                     Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
                     Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
@@ -221,6 +218,14 @@ async fn converse(
                 }
             }
         }
+    }
+}
+
+/// Hands a text frame to the hub; what is no command is refused there, where the rates are counted.
+async fn command(gate: &Gate, connection: ConnectionId, text: &str) -> Result<(), HubError> {
+    match CommandFrame::from_json(text) {
+        Ok(frame) => gate.hub.command(connection, frame).await,
+        Err(bad) => gate.hub.bad_frame(connection, bad.reference, ErrorCode::BadCommand, bad.message).await,
     }
 }
 
