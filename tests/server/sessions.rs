@@ -112,10 +112,10 @@ async fn nonsense_gets_a_typed_error_and_costs_nothing() {
         "[]",
         "{\"type\":\"call\"}",
         "{\"ref\":7,\"type\":\"dance\"}",
-        "{\"ref\":7,\"type\":\"call\",\"user_id\":\"me\"}",
+        "{\"ref\":8,\"type\":\"call\",\"user_id\":\"me\"}",
         "{\"ref\":-1,\"type\":\"ping\"}",
         "{\"ref\":99999999999999999999,\"type\":\"ping\"}",
-        "{\"ref\":7,\"type\":\"set_name\",\"name\":\"\\ud800\"}",
+        "{\"ref\":9,\"type\":\"set_name\",\"name\":\"\\ud800\"}",
         &deep[..40_000],
     ] {
         a.send_raw(Message::text(bad)).await;
@@ -123,6 +123,7 @@ async fn nonsense_gets_a_typed_error_and_costs_nothing() {
         assert_eq!(error["code"], "bad_command", "{bad:.40} gave {error}");
         assert!(error["message"].as_str().is_some_and(|m| !m.is_empty()));
     }
+    a.count_from(100);
     a.send_raw(Message::binary(vec![0, 1, 2])).await;
     assert_eq!(a.expect("error").await["code"], "bad_command");
     assert_eq!(a.count("error").await, 0, "the session goes on");

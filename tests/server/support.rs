@@ -181,12 +181,10 @@ impl Tab {
             .as_object_mut()
             .expect("an object")
             .extend(fields.as_object().expect("an object").clone());
-        // A resumed session goes on counting where it was.
-        if let Some(last) = fields["last_ref"].as_u64() {
-            tab.reference = last;
-        }
         tab.send(hello).await;
         let answer = tab.next().await;
+        // A resumed session goes on counting where it was.
+        tab.reference = tab.reference.max(answer["last_ref"].as_u64().unwrap_or(0));
         (tab, answer)
     }
 
@@ -225,8 +223,14 @@ impl Tab {
         self.reference
     }
 
+    /// Sends a frame as it is, which the server may cut off while it is under way.
     pub async fn send_raw(&mut self, message: Message) {
-        self.socket.send(message).await.expect("sent");
+        let _ = self.socket.send(message).await;
+    }
+
+    /// Goes on with a `ref` above this one.
+    pub fn count_from(&mut self, reference: u64) {
+        self.reference = reference;
     }
 
     /// The next event, in order; those without part in a story are told apart by `expect`.
