@@ -1,0 +1,259 @@
+/** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
+
+import { handleEvent } from "./app-events";
+import { assertNever } from "./assert";
+import type { Command } from "./protocol";
+import {
+  type AppState,
+  type Devices,
+  type Effect,
+  type EndedReason,
+  type Input,
+  NO_DEVICES,
+  type Phase,
+  type Step,
+  sourcesOn,
+} from "./state";
+
+export function reduce(state: AppState, input: Input, now: number): Step {
+  const { phase } = state;
+  switch (input.kind) {
+    case "connection_changed":
+      return only({ ...state, connection: input.connection });
+    case "session_lost":
+      return sessionLost({ ...state, abandoned: 0 }, now);
+    case "event":
+      return handleEvent(state, input.event, input.answers, now);
+    case "call":
+      return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId) : only(state);
+    case "call_again":
+      return phase.kind === "ended" ? call(state, phase.user.user_id, phase.user) : only(state);
+    case "answer":
+      return answer(state, now);
+    case "decline":
+      if (phase.kind !== "incoming") return only(state);
+      return end(state, "declined", true, now, [{ type: "decline", call_id: phase.callId }]);
+    case "cancel":
+      if (phase.kind !== "calling") return only(state);
+      // The server has not named the call yet: app-events.ts takes it back as soon as it does.
+      if (phase.callId === null) return end({ ...state, abandoned: state.abandoned + 1 }, "cancelled", true, now);
+      return end(state, "cancelled", true, now, [{ type: "cancel", call_id: phase.callId }]);
+    case "hang_up":
+      if (phase.kind !== "in_call") return only(state);
+      return end(state, "hung_up", true, now, phase.serverLost ? [] : [{ type: "hang_up", call_id: phase.callId }]);
+    case "home":
+      if (phase.kind !== "ended" && phase.kind !== "home") return only(state);
+      return {
+        state: { ...state, phase: { kind: "home" }, link: null, devices: NO_DEVICES, refused: null },
+        effects: [{ kind: "leave_link" }],
+      };
+    case "set_name":
+      return { state, effects: [send({ type: "set_name", name: input.name.trim() })] };
+    case "set_always_through_server":
+      return {
+        state: { ...state, alwaysThroughServer: input.on },
+        effects: [{ kind: "save_always_through_server", on: input.on }],
+      };
+    case "toggle_microphone":
+      return toggleMicrophone(state);
+    case "toggle_camera":
+      return toggleCamera(state);
+    case "retry_devices": {
+      if (!usesDevices(phase)) return only(state);
+      const { microphone, camera } = state.devices;
+      return openDevices(state, microphone === "none", camera === "none");
+    }
+    case "dismiss_problems":
+      return only({ ...state, refused: null, devices: { ...state.devices, problems: [] } });
+    case "devices_opened":
+      return devicesOpened(state, input);
+    case "device_lost":
+      if (!usesDevices(phase)) return only(state);
+      return withDevices(state, {
+        ...state.devices,
+        [input.device]: "none",
+        problems: [...state.devices.problems, `${input.device}_missing`],
+      });
+    case "path_shown":
+      return phase.kind === "in_call" ? only({ ...state, phase: { ...phase, path: input.path } }) : only(state);
+    case "round_trip":
+      if (phase.kind !== "in_call" || phase.roundTripMs === input.ms) return only(state);
+      return only({ ...state, phase: { ...phase, roundTripMs: input.ms } });
+    case "media_lost":
+      return phase.kind === "in_call" ? end(state, "connection_lost", false, now) : only(state);
+    default:
+      return assertNever(input);
+  }
+}
+
+/** Ends whatever call there is: devices off, media closed, and the page that says why. */
+export function end(state: AppState, reason: EndedReason, byMe: boolean, now: number, commands: Command[] = []): Step {
+  const ended = endedPhase(state.phase, reason, byMe, now);
+  if (ended === null) return { state, effects: commands.map(send) };
+  return {
+    state: { ...state, phase: ended, devices: NO_DEVICES },
+    effects: [
+      ...commands.map(send),
+      { kind: "ring", tone: null, name: "" },
+      { kind: "stop_media" },
+      { kind: "remember_call", command: null },
+      { kind: "hold_resume", on: false },
+    ],
+  };
+}
+
+export function send(command: Command): Effect {
+  return { kind: "send", command };
+}
+
+export function only(state: AppState): Step {
+  return { state, effects: [] };
+}
+
+function endedPhase(phase: Phase, reason: EndedReason, byMe: boolean, now: number): Phase | null {
+  switch (phase.kind) {
+    case "home":
+    case "ended":
+      return null;
+    case "calling": {
+      const user = phase.user ?? { user_id: phase.userId, name: "" };
+      return { kind: "ended", callId: phase.callId, reason, byMe, direction: "outgoing", user, durationMs: 0 };
+    }
+    case "incoming":
+      return {
+        kind: "ended",
+        callId: phase.callId,
+        reason,
+        byMe,
+        direction: "incoming",
+        user: phase.user,
+        durationMs: 0,
+      };
+    case "in_call": {
+      const { callId, direction, user, since } = phase;
+      return { kind: "ended", callId, reason, byMe, direction, user, durationMs: now - since };
+    }
+    default:
+      return assertNever(phase);
+  }
+}
+
+/** Devices are asked for at the click, while it rings already: a permission prompt must not delay the ringing. */
+function call(state: AppState, userId: string, user = knownUser(state, userId)): Step {
+  return {
+    state: {
+      ...state,
+      refused: null,
+      devices: { microphone: "opening", camera: "opening", problems: [] },
+      phase: { kind: "calling", userId, user, callId: null, roomId: null },
+    },
+    effects: [
+      { kind: "open_devices", microphone: true, camera: true },
+      send({ type: "call", user_id: userId, always_through_server: state.alwaysThroughServer }),
+    ],
+  };
+}
+
+function knownUser(state: AppState, userId: string) {
+  return state.phase.kind === "ended" && state.phase.user.user_id === userId ? state.phase.user : null;
+}
+
+function answer(state: AppState, now: number): Step {
+  const { phase } = state;
+  if (phase.kind !== "incoming" || phase.answeredAt !== null) return only(state);
+  return {
+    state: {
+      ...state,
+      devices: { microphone: "opening", camera: "opening", problems: [] },
+      phase: { ...phase, answeredAt: now },
+    },
+    effects: [
+      { kind: "ring", tone: null, name: "" },
+      { kind: "open_devices", microphone: true, camera: true },
+      send({ type: "accept", call_id: phase.callId, always_through_server: state.alwaysThroughServer }),
+      { kind: "hold_resume", on: false },
+    ],
+  };
+}
+
+/** A call without the server goes on only if its media does; all else is over. */
+function sessionLost(state: AppState, now: number): Step {
+  const { phase } = state;
+  if (phase.kind === "in_call" && phase.path === "direct") {
+    return { state: { ...state, phase: { ...phase, serverLost: true } }, effects: [{ kind: "forget_server" }] };
+  }
+  return end(state, "connection_lost", false, now);
+}
+
+function usesDevices(phase: Phase): boolean {
+  return (
+    phase.kind === "calling" || phase.kind === "in_call" || (phase.kind === "incoming" && phase.answeredAt !== null)
+  );
+}
+
+function openDevices(state: AppState, microphone: boolean, camera: boolean): Step {
+  if (!microphone && !camera) return only(state);
+  const devices: Devices = {
+    microphone: microphone ? "opening" : state.devices.microphone,
+    camera: camera ? "opening" : state.devices.camera,
+    problems: [],
+  };
+  return { state: { ...state, devices }, effects: [{ kind: "open_devices", microphone, camera }] };
+}
+
+function toggleMicrophone(state: AppState): Step {
+  const { devices, phase } = state;
+  if (!usesDevices(phase)) return only(state);
+  switch (devices.microphone) {
+    case "opening":
+      return only(state);
+    case "none":
+      return openDevices(state, true, false);
+    case "on":
+    case "off": {
+      const on = devices.microphone === "off";
+      return withDevices(state, { ...devices, microphone: on ? "on" : "off" }, [{ kind: "set_microphone", on }]);
+    }
+    default:
+      return assertNever(devices.microphone);
+  }
+}
+
+function toggleCamera(state: AppState): Step {
+  const { devices, phase } = state;
+  if (!usesDevices(phase)) return only(state);
+  switch (devices.camera) {
+    case "opening":
+      return only(state);
+    case "none":
+    case "off":
+      return openDevices(state, false, true);
+    case "on":
+      // A camera that is off is closed, so that its light goes out.
+      return withDevices(state, { ...devices, camera: "off" }, [{ kind: "close_camera" }]);
+    default:
+      return assertNever(devices.camera);
+  }
+}
+
+function devicesOpened(state: AppState, input: Extract<Input, { kind: "devices_opened" }>): Step {
+  if (!usesDevices(state.phase)) return only(state);
+  const opened = (was: Devices["camera"], has: boolean | null) => (has === null ? was : has ? "on" : "none");
+  return withDevices(state, {
+    microphone: opened(state.devices.microphone, input.microphone),
+    camera: opened(state.devices.camera, input.camera),
+    problems: input.problems,
+  });
+}
+
+/** Takes new device states, and tells the room when what is on has changed. */
+function withDevices(state: AppState, devices: Devices, effects: Effect[] = []): Step {
+  const before = sourcesOn(state.devices);
+  const sources = sourcesOn(devices);
+  const { phase } = state;
+  const all = [...effects];
+  if (phase.kind === "in_call" && !phase.serverLost && before.join() !== sources.join()) {
+    all.push(send({ type: "publish", room_id: phase.roomId, sources }));
+  }
+  return { state: { ...state, devices }, effects: all };
+}

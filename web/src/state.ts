@@ -1,0 +1,171 @@
+/** What the page knows: one value, changed only by the reducer in app.ts, read by the views. */
+
+import type { Command, ErrorCode, EndReason, Event, IceServer, Participant, Path, Source, UserInfo } from "./protocol";
+
+export type DeviceProblem =
+  | "camera_denied"
+  | "camera_in_use"
+  | "camera_missing"
+  | "microphone_denied"
+  | "microphone_in_use"
+  | "microphone_missing"
+  | "insecure_context";
+
+/** `none`: there is none, or it could not be opened. `off`: it is there and sends nothing. */
+export type DeviceState = "none" | "opening" | "on" | "off";
+
+export interface Devices {
+  microphone: DeviceState;
+  camera: DeviceState;
+  problems: DeviceProblem[];
+}
+
+/** Everything about an answered call that the views show and the reducer needs. */
+export interface InCall {
+  kind: "in_call";
+  callId: string;
+  roomId: string;
+  user: UserInfo;
+  /** Who rang whom, for "call again". */
+  direction: Direction;
+  other: Participant | null;
+  since: number;
+  /** How the other is seen and heard; null until the first media. */
+  path: Path | null;
+  roundTripMs: number | null;
+  alwaysThroughServer: boolean;
+  /** The server forgot this session: the call lives on as long as its direct path does. */
+  serverLost: boolean;
+}
+
+export type Direction = "outgoing" | "incoming";
+
+export type EndedReason = EndReason | "answered_elsewhere";
+
+export type Phase =
+  | { kind: "home" }
+  /** `callId` is null until the server says that it rings. */
+  | { kind: "calling"; userId: string; user: UserInfo | null; callId: string | null; roomId: string | null }
+  | { kind: "incoming"; callId: string; roomId: string; user: UserInfo; answeredAt: number | null }
+  | InCall
+  | {
+      kind: "ended";
+      callId: string | null;
+      reason: EndedReason;
+      direction: Direction;
+      /** Whether it was this page that ended it. */
+      byMe: boolean;
+      user: UserInfo;
+      durationMs: number;
+    };
+
+/** `starting`: not yet connected since the page was opened, so nothing is wrong yet. */
+export type Connection = "starting" | "up" | "down" | "stopping";
+
+export interface AppState {
+  connection: Connection;
+  me: { userId: string; name: string } | null;
+  iceServers: IceServer[];
+  alwaysThroughServer: boolean;
+  /** The user of the call link that this page was opened with. */
+  link: string | null;
+  devices: Devices;
+  /** A command of the user that the server refused. */
+  refused: ErrorCode | null;
+  /** Calls that were taken back before the server had named them; its next answers belong to them. */
+  abandoned: number;
+  phase: Phase;
+}
+
+export type WelcomeEvent = Extract<Event, { type: "welcome" }>;
+
+/** Events that only the media of the call in progress cares about. */
+export type MediaEvent = Extract<
+  Event,
+  {
+    type:
+      | "offer_answered"
+      | "slots_changed"
+      | "layers_wanted"
+      | "transport_lost"
+      | "signaled"
+      | "path_requested"
+      | "path_changed"
+      | "participant_changed";
+  }
+>;
+
+export type Input =
+  | { kind: "connection_changed"; connection: Connection }
+  | { kind: "session_lost" }
+  /** `answers`: the type of the command that the event's `ref` belongs to. */
+  | { kind: "event"; event: Event; answers: Command["type"] | null }
+  | { kind: "call"; userId: string }
+  | { kind: "answer" }
+  | { kind: "decline" }
+  | { kind: "cancel" }
+  | { kind: "hang_up" }
+  | { kind: "call_again" }
+  | { kind: "home" }
+  | { kind: "set_name"; name: string }
+  | { kind: "set_always_through_server"; on: boolean }
+  | { kind: "toggle_microphone" }
+  | { kind: "toggle_camera" }
+  | { kind: "retry_devices" }
+  | { kind: "dismiss_problems" }
+  | { kind: "devices_opened"; microphone: boolean | null; camera: boolean | null; problems: DeviceProblem[] }
+  | { kind: "device_lost"; device: "microphone" | "camera" }
+  | { kind: "path_shown"; path: Path }
+  | { kind: "round_trip"; ms: number | null }
+  /** No path carries the call any more and none will come back. */
+  | { kind: "media_lost" };
+
+export type Tone = "incoming" | "outgoing" | null;
+
+export type Effect =
+  | { kind: "send"; command: Command }
+  | { kind: "ring"; tone: Tone; name: string }
+  | { kind: "open_devices"; microphone: boolean; camera: boolean }
+  | { kind: "set_microphone"; on: boolean }
+  | { kind: "close_camera" }
+  | { kind: "warm_media"; roomId: string }
+  | { kind: "join_media"; roomId: string; other: Participant | null; direct: boolean; polite: boolean; answeredAt: number }
+  | { kind: "media_event"; event: MediaEvent }
+  /** The server forgot the room, so only the direct path is left. */
+  | { kind: "forget_server" }
+  | { kind: "stop_media" }
+  /** What a reloaded page has to end; see identity.ts. */
+  | { kind: "remember_call"; command: Command | null }
+  /** While an incoming call rings, a reload must hear of it again. */
+  | { kind: "hold_resume"; on: boolean }
+  | { kind: "save_always_through_server"; on: boolean }
+  | { kind: "leave_link" };
+
+export interface Step {
+  state: AppState;
+  effects: Effect[];
+}
+
+export const NO_DEVICES: Devices = { microphone: "none", camera: "none", problems: [] };
+
+export function initialState(link: string | null, alwaysThroughServer: boolean): AppState {
+  return {
+    connection: "starting",
+    me: null,
+    iceServers: [],
+    alwaysThroughServer,
+    link,
+    devices: NO_DEVICES,
+    refused: null,
+    abandoned: 0,
+    phase: { kind: "home" },
+  };
+}
+
+/** The tracks that others may get from us now. */
+export function sourcesOn(devices: Devices): Source[] {
+  const sources: Source[] = [];
+  if (devices.microphone === "on") sources.push("microphone");
+  if (devices.camera === "on") sources.push("camera");
+  return sources;
+}

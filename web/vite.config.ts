@@ -1,0 +1,20 @@
+import preact from "@preact/preset-vite";
+import { defineConfig } from "vite";
+
+const server = process.env.TANDEM_SERVER ?? "http://localhost:8080";
+
+export default defineConfig({
+  plugins: [preact()],
+  base: "/",
+  build: {
+    target: "es2022",
+    sourcemap: false,
+    // Inlined fonts or scripts would break the strict content security policy; images may be data: URLs, but files cache better.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    // `npm run dev` against a running Tandem: the page from Vite with reload, the signaling from the binary.
+    proxy: { "/ws": { target: server, ws: true } },
+  },
+});
