@@ -1,0 +1,132 @@
+/** Who this browser is and which session this tab had: what has to outlive a page, and how two tabs share it. */
+
+import type { Command, Credentials } from "./protocol";
+
+/** What a reloaded page needs to go on with its session. */
+export interface StoredSession {
+  session_id: string;
+  secret: string;
+  seq: number;
+}
+
+export interface FirstHello {
+  credentials: Credentials | null;
+  /** Call it once `welcome` has come and what it brought is stored, or when the attempt has failed. */
+  release: () => void;
+}
+
+/** The part of `navigator.locks` that is used; Safari before 15.4 has none. */
+type Locks = Pick<LockManager, "request">;
+
+/** How long a first visit may keep other tabs waiting for its identity. */
+const FIRST_HELLO_MAX_MS = 5000;
+
+export class Identity {
+  /** `slot`: the `?user=` label, which lets one browser play several people. */
+  constructor(
+    private readonly slot: string,
+    private readonly local: Storage,
+    private readonly session: Storage,
+    private readonly locks: Locks | undefined,
+  ) {}
+
+  private key(name: string): string {
+    return this.slot ? `tandem.${name}.${this.slot}` : `tandem.${name}`;
+  }
+
+  credentials(): Credentials | null {
+    return read<Credentials>(this.local, this.key("user"));
+  }
+
+  keepCredentials(credentials: Credentials): void {
+    write(this.local, this.key("user"), credentials);
+  }
+
+  /** The server does not know this user any more. */
+  forgetCredentials(refused: Credentials): void {
+    // Another tab may have a newer identity by then: that one stays.
+    if (this.credentials()?.secret === refused.secret) write(this.local, this.key("user"), null);
+  }
+
+  /**
+   * Gives the credentials for a hello. Two tabs opened at once on a first visit must not become two users, so a visit without
+   * credentials holds a lock until its welcome is stored; the second tab then finds them.
+   */
+  async firstHello(): Promise<FirstHello> {
+    const known = this.credentials();
+    if (known !== null || this.locks === undefined) return { credentials: known, release: () => {} };
+    const { locks } = this;
+    return new Promise((resolve) => {
+      locks
+        .request(
+          this.key("first-hello"),
+          () =>
+            new Promise<void>((release) => {
+              setTimeout(release, FIRST_HELLO_MAX_MS);
+              resolve({ credentials: this.credentials(), release });
+            }),
+        )
+        .catch(() => resolve({ credentials: this.credentials(), release: () => {} }));
+    });
+  }
+
+  /** The session of this tab before a reload; null if another tab has it (a duplicated tab copies sessionStorage). */
+  async storedSession(): Promise<StoredSession | null> {
+    const stored = read<StoredSession>(this.session, this.key("session"));
+    if (stored === null) return null;
+    return (await this.own(stored.session_id)) ? stored : null;
+  }
+
+  keepSession(session: StoredSession | null): void {
+    write(this.session, this.key("session"), session);
+  }
+
+  /** Takes the session's lock for the life of this page. */
+  async own(sessionId: string): Promise<boolean> {
+    const { locks } = this;
+    if (locks === undefined) return true;
+    return new Promise((resolve) => {
+      locks
+        .request(`tandem.session.${sessionId}`, { ifAvailable: true }, (lock) => {
+          resolve(lock !== null);
+          return lock === null ? undefined : new Promise<void>(() => {});
+        })
+        .catch(() => resolve(true));
+    });
+  }
+
+  /** The command that ends the call of this page, for the page that comes after a reload or a crash. */
+  keepCallEnd(command: Command | null): void {
+    write(this.session, this.key("call"), command);
+  }
+
+  callEnd(): Command | null {
+    return read<Command>(this.session, this.key("call"));
+  }
+
+  alwaysThroughServer(): boolean {
+    return read<boolean>(this.local, this.key("always-through-server")) ?? false;
+  }
+
+  keepAlwaysThroughServer(on: boolean): void {
+    write(this.local, this.key("always-through-server"), on);
+  }
+}
+
+/** Storage can be full, blocked, or written by an older version: then it is as if nothing were there. */
+function read<T>(storage: Storage, key: string): T | null {
+  try {
+    return JSON.parse(storage.getItem(key) ?? "null") as T | null;
+  } catch {
+    return null;
+  }
+}
+
+function write(storage: Storage, key: string, value: unknown): void {
+  try {
+    if (value === null) storage.removeItem(key);
+    else storage.setItem(key, JSON.stringify(value));
+  } catch {
+    // The page works without; only a reload then starts anew.
+  }
+}

@@ -1,0 +1,228 @@
+/** The media of one call: drives the two connections by what paths.ts decides. Holds no rule of its own. */
+
+import { assertNever } from "../assert";
+import type { Command, IceServer, Participant, Path } from "../protocol";
+import type { MediaEvent } from "../state";
+import { Direct } from "./direct";
+import { Forwarded, type Tracks } from "./forwarded";
+import { Paths, type PathsInput, type PathsOutput } from "./paths";
+import { type Inbound, readInbound } from "./stats";
+
+const SAMPLE_EVERY_MS = 200;
+const NO_TRACKS: Tracks = { microphone: null, camera: null };
+
+export interface CallMediaListener {
+  send(command: Command): void;
+  /** What the video element of the other has to play. */
+  stream(stream: MediaStream | null): void;
+  pathShown(path: Path): void;
+  roundTrip(ms: number | null): void;
+  lost(): void;
+}
+
+export interface Joined {
+  roomId: string;
+  other: Participant | null;
+  direct: boolean;
+  polite: boolean;
+  /** Wall clock, as the reducer has it. */
+  answeredAt: number;
+}
+
+export class CallMedia {
+  private readonly forwarded: Forwarded;
+  private direct: Direct | null = null;
+  private paths: Paths | null = null;
+  private otherId: string | null = null;
+  private tracks: Tracks = NO_TRACKS;
+  private readonly streams: Record<Path, MediaStream | null> = { direct: null, forwarded: null };
+  private readonly states: Record<Path, RTCPeerConnectionState> = { direct: "new", forwarded: "new" };
+  private inbound: Record<Path, Inbound | null> = { direct: null, forwarded: null };
+  private playing: MediaStream | null = null;
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private sampling = false;
+  private closed = false;
+
+  constructor(
+    readonly roomId: string,
+    private readonly iceServers: IceServer[],
+    private readonly listener: CallMediaListener,
+  ) {
+    this.forwarded = new Forwarded(roomId, {
+      send: (command) => listener.send(command),
+      state: (state) => this.stateChanged("forwarded", state),
+      stream: (stream) => this.streamChanged("forwarded", stream),
+    });
+  }
+
+  join(joined: Joined): void {
+    if (this.paths !== null) return;
+    const now = Date.now();
+    const { other, direct, polite } = joined;
+    this.otherId = other?.participant_id ?? null;
+    this.paths = new Paths(direct, polite, other?.sources ?? [], joined.answeredAt, now);
+    this.run({ kind: "connection", path: "forwarded", state: this.states.forwarded });
+    if (direct && this.otherId !== null) this.makeDirect(polite, this.otherId);
+    this.applyTracks();
+    this.play();
+    this.timer = setInterval(() => void this.sample(), SAMPLE_EVERY_MS);
+  }
+
+  setTracks(tracks: Tracks): void {
+    this.tracks = tracks;
+    this.applyTracks();
+  }
+
+  handle(event: MediaEvent): void {
+    if (event.room_id !== this.roomId) return;
+    switch (event.type) {
+      case "offer_answered":
+        void this.forwarded.answered(event.attempt, event.sdp);
+        break;
+      case "slots_changed":
+        // Two people need one slot of each kind, and forwarded.ts offers just these: whatever comes is the other's.
+        break;
+      case "layers_wanted":
+        if (event.source === "camera") this.forwarded.setLayers(event.layers);
+        break;
+      case "transport_lost":
+        this.forwarded.lost(event.attempt);
+        break;
+      case "signaled":
+        this.direct?.handleSignal(event.signal);
+        break;
+      case "path_requested":
+        this.run({ kind: "requested", path: event.path });
+        break;
+      case "path_changed":
+        this.run({ kind: "changed", path: event.path, reason: event.reason });
+        break;
+      case "participant_changed":
+        this.run({ kind: "other_sources", sources: event.participant.sources });
+        break;
+      default:
+        assertNever(event);
+    }
+  }
+
+  forgetServer(): void {
+    this.forwarded.close();
+    this.run({ kind: "server_gone" });
+  }
+
+  close(): void {
+    this.closed = true;
+    clearInterval(this.timer);
+    this.direct?.close(false);
+    this.forwarded.close();
+    this.listener.stream(null);
+  }
+
+  /** For tests: see web/README.md. */
+  closeDirect(): void {
+    this.direct?.close(true);
+  }
+
+  async stats(): Promise<Record<string, unknown>> {
+    const side = async (path: Path, connection: RTCPeerConnection | null) => ({
+      ...(await readInbound(connection)),
+      connectionState: this.states[path],
+      sending: this.paths?.isSendingOn(path) ?? false,
+    });
+    return {
+      direct: await side("direct", this.direct?.connection ?? null),
+      forwarded: await side("forwarded", this.forwarded.connection),
+      shown_path: this.paths?.shownPath ?? null,
+    };
+  }
+
+  private makeDirect(polite: boolean, to: string): void {
+    this.direct = new Direct(this.iceServers, polite, {
+      signal: (signal) => this.listener.send({ type: "signal", room_id: this.roomId, to, signal }),
+      state: (state) => this.stateChanged("direct", state),
+      stream: (stream) => this.streamChanged("direct", stream),
+    });
+  }
+
+  private stateChanged(path: Path, state: RTCPeerConnectionState): void {
+    this.states[path] = state;
+    this.run({ kind: "connection", path, state });
+  }
+
+  private streamChanged(path: Path, stream: MediaStream): void {
+    this.streams[path] = stream;
+    this.play();
+  }
+
+  private run(input: PathsInput): void {
+    if (this.closed) return;
+    for (const output of this.paths?.handle(input, Date.now()) ?? []) this.carryOut(output);
+  }
+
+  private carryOut(output: PathsOutput): void {
+    const { roomId } = this;
+    switch (output.kind) {
+      case "send_on":
+        this.applyTracks();
+        break;
+      case "show":
+        this.play();
+        this.listener.pathShown(output.path);
+        break;
+      case "request":
+        this.listener.send({ type: "request_path", room_id: roomId, path: output.path, reason: output.reason });
+        break;
+      case "report":
+        this.listener.send({
+          type: "report_path",
+          room_id: roomId,
+          path: output.path,
+          reason: output.reason,
+          protocol: this.inbound[output.path]?.protocol ?? null,
+          setup_ms: output.setupMs,
+        });
+        break;
+      case "repair_direct":
+        // Without a network a restart gathers nothing and gets stuck.
+        if (!navigator.onLine) break;
+        if (output.step === "rebuild") this.direct?.rebuild();
+        else this.direct?.restartIce();
+        break;
+      case "lost":
+        this.listener.lost();
+        break;
+      default:
+        assertNever(output);
+    }
+  }
+
+  private applyTracks(): void {
+    const on = (path: Path) => (this.paths?.isSendingOn(path) ? this.tracks : NO_TRACKS);
+    this.forwarded.setTracks(on("forwarded"));
+    this.direct?.setTracks(on("direct"));
+  }
+
+  /** Forwarded is played from the start, so that the first sound is heard; afterwards only what paths.ts shows. */
+  private play(): void {
+    if (this.paths === null || this.closed) return;
+    const stream = this.streams[this.paths.shownPath ?? "forwarded"];
+    if (stream === null || stream === this.playing) return;
+    this.playing = stream;
+    this.listener.stream(stream);
+  }
+
+  private async sample(): Promise<void> {
+    if (this.sampling) return;
+    this.sampling = true;
+    const [direct, forwarded] = await Promise.all([
+      readInbound(this.direct?.connection ?? null),
+      readInbound(this.forwarded.connection),
+    ]);
+    this.sampling = false;
+    if (this.closed) return;
+    this.inbound = { direct, forwarded };
+    this.run({ kind: "sample", direct, forwarded });
+    const shown = this.paths?.shownPath ?? null;
+    this.listener.roundTrip(shown === null ? null : (this.inbound[shown]?.roundTripMs ?? null));
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The connection to the other browser: perfect negotiation (W3C WebRTC section 10.7) over the signaling. The impolite side makes
+ * the m-lines and offers; the polite side answers, so the two cross only when both restart at once.
+ */
+
+import type { DirectSignal, IceServer } from "../protocol";
+import type { Tracks } from "./forwarded";
+import { Sender } from "./sender";
+
+export interface DirectWorld {
+  signal(signal: DirectSignal): void;
+  state(state: RTCPeerConnectionState): void;
+  stream(stream: MediaStream): void;
+}
+
+export class Direct {
+  connection: RTCPeerConnection | null = null;
+  private generation = 0;
+  private channel: RTCDataChannel | null = null;
+  private makingOffer = false;
+  private ignoreOffer = false;
+  private settingAnswer = false;
+  /** Candidates that came before the description they belong to. */
+  private early: RTCIceCandidateInit[] = [];
+  /** Signals are handled one after the other: a candidate must not overtake its description. */
+  private queue: Promise<void> = Promise.resolve();
+  private senders: { audio: Sender | null; video: Sender | null } = { audio: null, video: null };
+  private tracks: Tracks = { microphone: null, camera: null };
+
+  constructor(
+    private readonly iceServers: IceServer[],
+    private readonly polite: boolean,
+    private readonly world: DirectWorld,
+  ) {
+    this.make(1);
+  }
+
+  setTracks(tracks: Tracks): void {
+    this.tracks = tracks;
+    this.senders.audio?.setTrack(tracks.microphone);
+    this.senders.video?.setTrack(tracks.camera);
+  }
+
+  handleSignal(signal: DirectSignal): void {
+    this.queue = this.queue.then(() => this.take(signal)).catch(() => {});
+  }
+
+  /** New addresses for the same connection. Only while nothing else is being negotiated: overlapping restarts get stuck. */
+  restartIce(): void {
+    const { connection } = this;
+    if (connection === null || connection.signalingState !== "stable" || this.makingOffer) return;
+    connection.restartIce();
+  }
+
+  /** A connection that no restart revives. The other follows when it sees the higher generation. */
+  rebuild(): void {
+    this.make(this.generation + 1);
+  }
+
+  /** `tell`: whether it is a loss that has to be dealt with, not the end of the call. */
+  close(tell: boolean): void {
+    this.drop();
+    if (tell) this.world.state("closed");
+  }
+
+  private make(generation: number): void {
+    this.drop();
+    this.generation = generation;
+    const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    this.connection = connection;
+    connection.onconnectionstatechange = () => {
+      if (connection === this.connection) this.world.state(connection.connectionState);
+    };
+    connection.onicecandidate = ({ candidate }) => {
+      if (connection !== this.connection) return;
+      const one = candidate && {
+        candidate: candidate.candidate,
+        sdp_mid: candidate.sdpMid,
+        sdp_m_line_index: candidate.sdpMLineIndex,
+        username_fragment: candidate.usernameFragment,
+      };
+      this.world.signal({ kind: "candidate", generation, candidate: one });
+    };
+    connection.onnegotiationneeded = () => void this.offer(connection);
+    if (this.polite) return;
+    const audio = connection.addTransceiver("audio", { direction: "sendrecv" });
+    const video = connection.addTransceiver("video", { direction: "sendrecv" });
+    this.openChannel(connection);
+    this.adopt(connection, audio, video);
+  }
+
+  private async offer(connection: RTCPeerConnection): Promise<void> {
+    try {
+      this.makingOffer = true;
+      await connection.setLocalDescription();
+      this.sendDescription(connection);
+    } catch {
+      // Closed, or an offer of the other came in between: negotiationneeded fires again if it is still needed.
+    } finally {
+      this.makingOffer = false;
+    }
+  }
+
+  private sendDescription(connection: RTCPeerConnection): void {
+    const description = connection.localDescription;
+    if (connection !== this.connection || description === null) return;
+    const sdp_type = description.type === "offer" ? "offer" : "answer";
+    this.world.signal({ kind: "description", generation: this.generation, sdp_type, sdp: description.sdp });
+  }
+
+  private async take(signal: DirectSignal): Promise<void> {
+    if (signal.generation < this.generation) return;
+    if (signal.generation > this.generation) this.make(signal.generation);
+    const { connection } = this;
+    if (connection === null) return;
+    if (signal.kind === "description") {
+      await this.takeDescription(connection, { type: signal.sdp_type, sdp: signal.sdp });
+      return;
+    }
+    if (signal.candidate === null) return;
+    await this.takeCandidate(connection, {
+      candidate: signal.candidate.candidate,
+      sdpMid: signal.candidate.sdp_mid,
+      sdpMLineIndex: signal.candidate.sdp_m_line_index,
+      usernameFragment: signal.candidate.username_fragment,
+    });
+  }
+
+  private async takeDescription(connection: RTCPeerConnection, description: RTCSessionDescriptionInit): Promise<void> {
+    const ready = !this.makingOffer && (connection.signalingState === "stable" || this.settingAnswer);
+    const collision = description.type === "offer" && !ready;
+    this.ignoreOffer = !this.polite && collision;
+    if (this.ignoreOffer) return;
+    this.settingAnswer = description.type === "answer";
+    try {
+      await connection.setRemoteDescription(description);
+    } finally {
+      this.settingAnswer = false;
+    }
+    if (description.type === "offer") {
+      this.openChannel(connection);
+      const of = (kind: string) =>
+        connection.getTransceivers().find((one) => one.receiver.track.kind === kind && one.currentDirection !== "stopped");
+      const [audio, video] = [of("audio"), of("video")];
+      if (audio && video && this.senders.audio === null) {
+        // Made by the offer, they would only receive.
+        audio.direction = "sendrecv";
+        video.direction = "sendrecv";
+        this.adopt(connection, audio, video);
+      }
+      await connection.setLocalDescription();
+      this.sendDescription(connection);
+    }
+    const { early } = this;
+    this.early = [];
+    for (const candidate of early) await this.takeCandidate(connection, candidate);
+  }
+
+  private async takeCandidate(connection: RTCPeerConnection, candidate: RTCIceCandidateInit): Promise<void> {
+    if (connection.remoteDescription === null) {
+      this.early.push(candidate);
+      return;
+    }
+    // A candidate of an ignored offer, or of before a restart, has nothing to belong to.
+    await connection.addIceCandidate(candidate).catch(() => {});
+  }
+
+  private adopt(connection: RTCPeerConnection, audio: RTCRtpTransceiver, video: RTCRtpTransceiver): void {
+    if (connection !== this.connection) return;
+    this.senders = { audio: new Sender(audio.sender), video: new Sender(video.sender) };
+    this.setTracks(this.tracks);
+    this.world.stream(new MediaStream([audio.receiver.track, video.receiver.track]));
+  }
+
+  /** Both ends open the same numbered channel; the polite one inside its answer, so that it needs no offer of its own. */
+  private openChannel(connection: RTCPeerConnection): void {
+    if (this.channel !== null) return;
+    const channel = connection.createDataChannel("tandem", { negotiated: true, id: 0 });
+    this.channel = channel;
+    // The other closed the connection: states would take many seconds to say so.
+    channel.onclose = () => {
+      if (connection === this.connection) this.world.state("closed");
+    };
+  }
+
+  private drop(): void {
+    const { connection } = this;
+    if (this.channel) this.channel.onclose = null;
+    this.connection = null;
+    this.channel = null;
+    this.senders = { audio: null, video: null };
+    this.early = [];
+    this.makingOffer = false;
+    this.settingAnswer = false;
+    if (connection === null) return;
+    connection.onconnectionstatechange = null;
+    connection.onicecandidate = null;
+    connection.onnegotiationneeded = null;
+    connection.close();
+  }
+}

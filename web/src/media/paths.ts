@@ -1,0 +1,309 @@
+/**
+ * Which path a call of two takes: a pure core. The receiver decides: it shows the path that brings media, asks the other to send on
+ * the path that it wants, and reports what it shows; the sender sends on what is asked for and falls silent on what is not shown.
+ * `handle` is to be called with every change and, every 200 ms, with a sample of the counters, which is also the clock.
+ */
+
+import { assertNever } from "../assert";
+import type { Path, PathReason, Source } from "../protocol";
+import { Arrivals, type Counters } from "./arrivals";
+import { Repair, type RepairStep } from "./repair";
+
+export type PathsInput =
+  | { kind: "connection"; path: Path; state: RTCPeerConnectionState }
+  | { kind: "sample"; direct: Counters | null; forwarded: Counters | null }
+  | { kind: "other_sources"; sources: Source[] }
+  /** The other wants us to send on this path. */
+  | { kind: "requested"; path: Path }
+  /** The other sees us on this path. */
+  | { kind: "changed"; path: Path; reason: PathReason }
+  | { kind: "server_gone" };
+
+export type PathsOutput =
+  | { kind: "send_on"; path: Path; on: boolean }
+  | { kind: "show"; path: Path }
+  | { kind: "request"; path: Path; reason: PathReason }
+  | { kind: "report"; path: Path; reason: PathReason; setupMs: number | null }
+  | { kind: "repair_direct"; step: RepairStep }
+  /** No path is left and none will come. */
+  | { kind: "lost" };
+
+/** No packet for so long on the path in use, while the other sends something, means that it is broken. */
+const STALL_MS = 800;
+/** The page itself may have been held up: one late sample is no stall. */
+const STALL_SAMPLES = 2;
+/** How long the path that the other left is still fed, so that its last frames bridge the change. */
+const SILENCE_AFTER_MS = 500;
+/** How long direct may take to bring its first media after it was asked for. */
+const TRIAL_MS = 5000;
+const HOLD_MIN_MS = 5000;
+const HOLD_MAX_MS = 60_000;
+/** A direct path that held for so long has earned a short hold-off again. */
+const HEALTHY_MS = 60_000;
+/** Without any device at the other there is no media to wait for: then a connection counts. */
+const NO_MEDIA_MS = 1500;
+/** Sound is shown without its picture when the picture takes longer than this. */
+const SOUND_FIRST_MS = 1000;
+/** Without the server, how long the direct path may try to come back. */
+const ORPHAN_MS = 15_000;
+
+interface Side {
+  state: RTCPeerConnectionState;
+  connectedAt: number;
+  sending: boolean;
+  silenceAt: number | null;
+  arrivals: Arrivals;
+}
+
+export class Paths {
+  private readonly sides: Record<Path, Side>;
+  private sources: Source[];
+  private sourcesAt: number;
+  private shown: Path | null = null;
+  private shownAt = 0;
+  private reported = false;
+  /** Since when direct has been given the chance to show media; null while it is held off. */
+  private trialAt: number | null = null;
+  private holdMs = HOLD_MIN_MS;
+  private heldFrom = 0;
+  /** Why and since when the shown direct path is being left for forwarded. */
+  private leaving: { reason: PathReason; since: number } | null = null;
+  private lastRequestAt = 0;
+  private serverGone = false;
+  private directBrokenAt: number | null = null;
+  private readonly repair: Repair | null;
+
+  constructor(
+    private readonly allowed: boolean,
+    polite: boolean,
+    sources: Source[],
+    private readonly answeredAt: number,
+    now: number,
+  ) {
+    const side = (sending: boolean): Side => ({
+      state: "new",
+      connectedAt: 0,
+      sending,
+      silenceAt: null,
+      arrivals: new Arrivals(),
+    });
+    // Forwarded is warm, so media goes out on it at once; direct gets its tracks when it is connected.
+    this.sides = { direct: side(false), forwarded: side(true) };
+    this.sources = sources;
+    this.sourcesAt = now;
+    this.repair = allowed && !polite ? new Repair(now) : null;
+  }
+
+  get shownPath(): Path | null {
+    return this.shown;
+  }
+
+  isSendingOn(path: Path): boolean {
+    return this.sides[path].sending;
+  }
+
+  handle(input: PathsInput, now: number): PathsOutput[] {
+    const out: PathsOutput[] = [];
+    switch (input.kind) {
+      case "connection":
+        this.connectionChanged(input.path, input.state, now, out);
+        break;
+      case "other_sources":
+        if (this.sources.join() !== input.sources.join()) this.sourcesAt = now;
+        this.sources = input.sources;
+        break;
+      case "requested":
+        this.setSending(input.path, true, out);
+        break;
+      case "changed":
+        this.otherShows(input.path, input.reason, now, out);
+        break;
+      case "server_gone":
+        this.serverGone = true;
+        break;
+      case "sample":
+        this.sides.direct.arrivals.take(input.direct, now);
+        this.sides.forwarded.arrivals.take(input.forwarded, now);
+        this.silenceDue(now, out);
+        this.decide(now, out);
+        this.repairDirect(now, out);
+        break;
+      default:
+        assertNever(input);
+    }
+    return this.serverGone ? out.filter((one) => one.kind !== "request" && one.kind !== "report") : out;
+  }
+
+  private connectionChanged(path: Path, state: RTCPeerConnectionState, now: number, out: PathsOutput[]): void {
+    const side = this.sides[path];
+    const was = side.state;
+    side.state = state;
+    if (state === "connected" && was !== "connected") {
+      side.connectedAt = now;
+      side.arrivals.restart(now);
+      if (path === "direct" && this.heldFrom === 0) {
+        // The first time both sides try it without asking.
+        this.setSending("direct", true, out);
+        this.trialAt = now;
+        this.heldFrom = now;
+      }
+    }
+    this.sendSomewhere(out);
+  }
+
+  /** A path that is down must never be the only one we send on, whatever the other has last asked for. */
+  private sendSomewhere(out: PathsOutput[]): void {
+    const { direct, forwarded } = this.sides;
+    if (isDown(direct.state)) this.setSending("forwarded", true, out);
+    if (forwarded.state !== "connected" && direct.state === "connected" && this.shown !== null) {
+      this.setSending("direct", true, out);
+    }
+  }
+
+  private otherShows(path: Path, reason: PathReason, now: number, out: PathsOutput[]): void {
+    const otherPath: Path = path === "direct" ? "forwarded" : "direct";
+    this.setSending(path, true, out);
+    // The first media mostly comes on forwarded, while direct is still on its way: that is no verdict on direct.
+    if (path === "forwarded" && reason === "first_media") return;
+    this.sides[otherPath].silenceAt = now + SILENCE_AFTER_MS;
+  }
+
+  private silenceDue(now: number, out: PathsOutput[]): void {
+    for (const path of ["direct", "forwarded"] as const) {
+      const side = this.sides[path];
+      const other = this.sides[path === "direct" ? "forwarded" : "direct"];
+      if (side.silenceAt === null || now < side.silenceAt) continue;
+      side.silenceAt = null;
+      if (other.state === "connected") this.setSending(path, false, out);
+    }
+  }
+
+  private setSending(path: Path, on: boolean, out: PathsOutput[]): void {
+    const side = this.sides[path];
+    side.silenceAt = null;
+    if (side.sending === on || (path === "direct" && !this.allowed)) return;
+    side.sending = on;
+    out.push({ kind: "send_on", path, on });
+  }
+
+  private decide(now: number, out: PathsOutput[]): void {
+    if (this.shown === null) this.decideFirst(now, out);
+    else if (this.shown === "forwarded") this.decideFromForwarded(now, out);
+    else this.decideFromDirect(now, out);
+  }
+
+  private decideFirst(now: number, out: PathsOutput[]): void {
+    const path = this.hasMedia("direct", now) ? "direct" : this.hasMedia("forwarded", now) ? "forwarded" : null;
+    if (path === null) return;
+    this.show(path, this.allowed ? "first_media" : "always_through_server", now, out);
+  }
+
+  private decideFromForwarded(now: number, out: PathsOutput[]): void {
+    if (!this.allowed) return;
+    const { direct, forwarded } = this.sides;
+    const connected = direct.state === "connected";
+    if (this.trialAt !== null) {
+      if (connected && this.hasMedia("direct", now)) {
+        this.trialAt = null;
+        this.show("direct", "direct_ready", now, out);
+      } else if (!connected || now - Math.max(this.trialAt, this.sourcesAt) > TRIAL_MS) {
+        this.holdOff(now);
+        // The report tells the other to stop feeding a path that does not arrive.
+        out.push({ kind: "report", path: "forwarded", reason: "direct_stalled", setupMs: null });
+      }
+      return;
+    }
+    const stalled = this.isStalled("forwarded", now) && now - this.shownAt > STALL_MS;
+    const held = now - Math.max(direct.connectedAt, this.heldFrom) < this.holdMs;
+    if (connected && (!held || (stalled && forwarded.state !== "connected"))) {
+      this.trialAt = now;
+      out.push({ kind: "request", path: "direct", reason: "direct_ready" });
+    }
+  }
+
+  private decideFromDirect(now: number, out: PathsOutput[]): void {
+    const { direct, forwarded } = this.sides;
+    const down = isDown(direct.state);
+    const broken = down || this.isStalled("direct", now);
+    this.directBrokenAt = broken ? (this.directBrokenAt ?? now) : null;
+    if (this.serverGone) {
+      const over = direct.state === "closed" || direct.state === "failed";
+      if (over || (this.directBrokenAt !== null && now - this.directBrokenAt > ORPHAN_MS)) out.push({ kind: "lost" });
+      return;
+    }
+    if (!broken && this.leaving === null) {
+      if (now - this.shownAt > HEALTHY_MS) this.holdMs = HOLD_MIN_MS;
+      return;
+    }
+    if (this.leaving === null) {
+      this.leaving = { reason: down ? "direct_lost" : "direct_stalled", since: now };
+      this.requestForwarded(now, out);
+      forwarded.arrivals.restart(now);
+      return;
+    }
+    const { reason, since } = this.leaving;
+    if (this.hasMedia("forwarded", now)) {
+      this.leaving = null;
+      this.holdOff(now);
+      this.show("forwarded", reason, now, out);
+    } else if (!broken && now - since > 2 * STALL_MS) {
+      // It was a hiccup: direct runs again before forwarded could show anything.
+      this.leaving = null;
+      out.push({ kind: "report", path: "direct", reason: "direct_ready", setupMs: null });
+    } else if (now - this.lastRequestAt > 2000) {
+      this.requestForwarded(now, out);
+    }
+  }
+
+  private requestForwarded(now: number, out: PathsOutput[]): void {
+    this.lastRequestAt = now;
+    out.push({ kind: "request", path: "forwarded", reason: this.leaving?.reason ?? "direct_lost" });
+  }
+
+  private show(path: Path, reason: PathReason, now: number, out: PathsOutput[]): void {
+    this.shown = path;
+    this.shownAt = now;
+    this.sides[path].arrivals.expectFrom(now);
+    out.push({ kind: "show", path });
+    const setupMs = this.reported ? null : Math.max(0, Math.round(now - this.answeredAt));
+    this.reported = true;
+    out.push({ kind: "report", path, reason, setupMs });
+  }
+
+  /** The first failure keeps direct off for the shortest time, each that follows for twice as long. */
+  private holdOff(now: number): void {
+    this.trialAt = null;
+    this.holdMs = this.heldFrom > 0 && this.failedBefore ? Math.min(this.holdMs * 2, HOLD_MAX_MS) : this.holdMs;
+    this.failedBefore = true;
+    this.heldFrom = now;
+  }
+  private failedBefore = false;
+
+  /** Whether this path brings what there is to bring: pictures, else sound, else a connection. */
+  private hasMedia(path: Path, now: number): boolean {
+    const { arrivals, state, connectedAt } = this.sides[path];
+    if (arrivals.bringsPictures(now)) return true;
+    const camera = this.sources.includes("camera");
+    if (arrivals.bringsSound(now) && (!camera || (this.shown === null && arrivals.soundFor(now) > SOUND_FIRST_MS))) {
+      return true;
+    }
+    const nothingOn = this.sources.length === 0 && now - this.sourcesAt > NO_MEDIA_MS;
+    return nothingOn && state === "connected" && now - connectedAt > NO_MEDIA_MS;
+  }
+
+  private isStalled(path: Path, now: number): boolean {
+    if (this.sources.length === 0) return false;
+    const { arrivals } = this.sides[path];
+    const since = Math.max(this.sourcesAt, this.shownAt);
+    return arrivals.emptySamples >= STALL_SAMPLES && arrivals.silentFor(now, since) >= STALL_MS;
+  }
+
+  private repairDirect(now: number, out: PathsOutput[]): void {
+    const step = this.repair?.handle(this.sides.direct.state, now) ?? null;
+    if (step !== null && !this.serverGone) out.push({ kind: "repair_direct", step });
+  }
+}
+
+function isDown(state: RTCPeerConnectionState): boolean {
+  return state === "disconnected" || state === "failed" || state === "closed";
+}

@@ -1,0 +1,256 @@
+/** The session: one websocket at a time, kept alive, made again when it drops, and resumed so that nothing is lost or doubled. */
+
+import { backoffMs } from "./backoff";
+import type { Credentials, Command, CommandFrame, EventFrame, Event } from "./protocol";
+import type { FirstHello, StoredSession } from "./identity";
+
+export const PROTOCOL_VERSION = 1;
+const PING_EVERY_MS = 10_000;
+const PONG_WITHIN_MS = 5_000;
+/** A websocket that neither opens nor is welcomed in this time is tried again. */
+const WELCOME_WITHIN_MS = 10_000;
+/** The server closes a websocket with this when another one took its session over. */
+const CLOSED_REPLACED = 4001;
+
+/** What the socket needs of the world; tests give fakes. */
+export interface SocketWorld {
+  open(): WebSocket;
+  random(): number;
+  firstHello(): Promise<FirstHello>;
+  storedSession(): Promise<StoredSession | null>;
+  keepSession(session: StoredSession | null): void;
+  keepCredentials(credentials: Credentials): void;
+  forgetCredentials(credentials: Credentials): void;
+}
+
+export interface SocketListener {
+  /** `answers`: the type of the command that the event's `ref` names. */
+  event(event: Event, answers: Command["type"] | null): void;
+  connected(up: boolean): void;
+  /** The session was not resumed: its calls are gone, and so are the commands that the server had not taken. */
+  sessionLost(): void;
+}
+
+export class Socket {
+  private websocket: WebSocket | null = null;
+  private session: StoredSession | null = null;
+  private welcomed = false;
+  private triedStored = false;
+  private stopped = false;
+  private failures = 0;
+  private lastRef = 0;
+  /** Commands that the server may not have taken yet, oldest first. */
+  private pending: CommandFrame[] = [];
+  /** Types of commands by ref, to tell what an answer belongs to. */
+  private readonly types = new Map<number, Command["type"]>();
+  private held = false;
+  private pingRef: number | null = null;
+  private pingTimer: ReturnType<typeof setTimeout> | undefined;
+  private deadline: ReturnType<typeof setTimeout> | undefined;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private release = () => {};
+  /** Counts the attempts, so that what belongs to an abandoned one is recognised. */
+  private attempt = 0;
+
+  constructor(
+    private readonly world: SocketWorld,
+    private readonly listener: SocketListener,
+  ) {}
+
+  start(): void {
+    this.stopped = false;
+    void this.connect();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.drop();
+    clearTimeout(this.retryTimer);
+  }
+
+  /** Sends now, or as soon as the session is there. */
+  send(command: Command): void {
+    const frame: CommandFrame = { ref: this.nextRef(command.type), ...command };
+    this.pending.push(frame);
+    if (this.welcomed) this.write(frame);
+  }
+
+  /** The network came back (or the page woke up): waiting for the next attempt makes no sense. */
+  reconnectNow(): void {
+    if (this.stopped) return;
+    this.failures = 0;
+    if (this.welcomed) {
+      // The websocket may hang although it looks open: one unanswered ping decides.
+      this.ping();
+      return;
+    }
+    clearTimeout(this.retryTimer);
+    this.drop();
+    void this.connect();
+  }
+
+  /** While held, a page that is loaded again hears the events from here on once more. */
+  hold(on: boolean): void {
+    this.held = on;
+    if (!on && this.session) this.world.keepSession(this.session);
+  }
+
+  private async connect(): Promise<void> {
+    const attempt = ++this.attempt;
+    if (!this.triedStored) {
+      this.triedStored = true;
+      this.session = await this.world.storedSession();
+    }
+    const { credentials, release } = await this.world.firstHello();
+    if (attempt !== this.attempt || this.stopped) return release();
+    this.release = release;
+    const websocket = this.world.open();
+    this.websocket = websocket;
+    this.deadline = setTimeout(() => this.lost(attempt), WELCOME_WITHIN_MS);
+    websocket.onopen = () => this.hello(websocket, credentials);
+    websocket.onmessage = (message) => {
+      if (attempt === this.attempt) this.receive(String(message.data), credentials);
+    };
+    websocket.onerror = () => this.lost(attempt);
+    websocket.onclose = (close) => {
+      if (attempt !== this.attempt) return;
+      // Another tab goes on with this session: fighting back would have both lose it again and again.
+      if (close.code === CLOSED_REPLACED) this.forgetSession();
+      this.lost(attempt);
+    };
+  }
+
+  private hello(websocket: WebSocket, user: Credentials | null): void {
+    // 0: a hello is not one of the session's commands, and must not outrun those that are sent again after it.
+    const resume = this.session && { ...this.session };
+    const frame: CommandFrame = { ref: 0, type: "hello", protocol: PROTOCOL_VERSION, user, name: null, resume };
+    websocket.send(JSON.stringify(frame));
+  }
+
+  private receive(text: string, used: Credentials | null): void {
+    let frame: EventFrame;
+    try {
+      frame = JSON.parse(text) as EventFrame;
+    } catch {
+      return;
+    }
+    const { seq, ref, ...event } = frame;
+    if (seq !== undefined && this.session) {
+      // Replayed after a resume although it had come through.
+      if (seq <= this.session.seq) return;
+      this.session.seq = seq;
+      if (!this.held || event.type === "incoming_call") this.keepSeq(event.type === "incoming_call" ? seq - 1 : seq);
+    }
+    if (event.type === "welcome") this.welcome(event, ref);
+    else if (event.type === "pong") this.pong(ref);
+    else if (event.type === "error" && !this.welcomed) this.helloRefused(event, used);
+    else this.listener.event(event as Event, ref === undefined ? null : (this.types.get(ref) ?? null));
+  }
+
+  private keepSeq(seq: number): void {
+    if (this.session) this.world.keepSession({ ...this.session, seq });
+  }
+
+  private welcome(event: Extract<Event, { type: "welcome" }>, ref: number | undefined): void {
+    if (event.secret) this.world.keepCredentials({ user_id: event.user_id, secret: event.secret });
+    this.release();
+    clearTimeout(this.deadline);
+    const hadSession = this.session !== null;
+    const seq = event.resumed ? (this.session?.seq ?? 0) : 0;
+    this.session = { session_id: event.session_id, secret: event.resume_secret, seq };
+    this.world.keepSession(this.session);
+    this.welcomed = true;
+    this.failures = 0;
+    this.lastRef = Math.max(this.lastRef, event.last_ref);
+    if (event.resumed) this.pending = this.pending.filter((frame) => frame.ref > event.last_ref);
+    else if (hadSession) this.pending = [];
+    // First what was lost, so that a page which is told of the new session starts from nothing.
+    if (hadSession && !event.resumed) this.listener.sessionLost();
+    this.listener.event(event, ref === undefined ? null : "hello");
+    this.listener.connected(true);
+    for (const frame of this.pending) this.write(frame);
+    this.schedulePing();
+  }
+
+  private helloRefused(event: Extract<Event, { type: "error" }>, used: Credentials | null): void {
+    if (event.code === "not_signed_in") {
+      // The server lost its users, or this browser's storage is of another server: start as a new user.
+      if (used) this.world.forgetCredentials(used);
+      this.forgetSession();
+    } else {
+      this.listener.event(event, "hello");
+    }
+    this.lost(this.attempt);
+  }
+
+  private forgetSession(): void {
+    if (this.session === null) return;
+    this.session = null;
+    this.pending = [];
+    this.world.keepSession(null);
+    this.listener.sessionLost();
+  }
+
+  private nextRef(type: Command["type"]): number {
+    this.lastRef += 1;
+    this.types.set(this.lastRef, type);
+    // Answers come soon; without a bound the map would grow with every ping of a long day.
+    this.types.delete(this.lastRef - 1000);
+    return this.lastRef;
+  }
+
+  private write(frame: CommandFrame): void {
+    this.websocket?.send(JSON.stringify(frame));
+  }
+
+  private schedulePing(): void {
+    clearTimeout(this.pingTimer);
+    this.pingTimer = setTimeout(() => this.ping(), PING_EVERY_MS);
+  }
+
+  private ping(): void {
+    if (this.pingRef !== null) return;
+    this.pingRef = this.nextRef("ping");
+    this.write({ ref: this.pingRef, type: "ping" });
+    const { attempt } = this;
+    clearTimeout(this.deadline);
+    this.deadline = setTimeout(() => this.lost(attempt), PONG_WITHIN_MS);
+  }
+
+  private pong(ref: number | undefined): void {
+    clearTimeout(this.deadline);
+    const pinged = ref ?? this.pingRef;
+    // The websocket keeps order: the server has taken everything that went before the ping.
+    if (pinged !== null) this.pending = this.pending.filter((frame) => frame.ref > pinged);
+    this.pingRef = null;
+    this.schedulePing();
+  }
+
+  private lost(attempt: number): void {
+    if (attempt !== this.attempt) return;
+    this.drop();
+    this.listener.connected(false);
+    if (this.stopped) return;
+    const wait = backoffMs(this.failures, this.world.random());
+    this.failures += 1;
+    this.retryTimer = setTimeout(() => void this.connect(), wait);
+  }
+
+  private drop(): void {
+    this.attempt += 1;
+    this.release();
+    this.release = () => {};
+    clearTimeout(this.deadline);
+    clearTimeout(this.pingTimer);
+    this.pingRef = null;
+    this.welcomed = false;
+    const { websocket } = this;
+    this.websocket = null;
+    if (websocket === null) return;
+    websocket.onopen = null;
+    websocket.onmessage = null;
+    websocket.onerror = null;
+    websocket.onclose = null;
+    websocket.close();
+  }
+}
