@@ -1,8 +1,8 @@
 /** The session: one websocket at a time, kept alive, made again when it drops, and resumed so that nothing is lost or doubled. */
 
 import { backoffMs } from "./backoff";
-import type { Credentials, Command, CommandFrame, EventFrame, Event } from "./protocol";
 import type { FirstHello, StoredSession } from "./identity";
+import type { Command, CommandFrame, Credentials, Event, EventFrame } from "./protocol";
 
 export const PROTOCOL_VERSION = 1;
 const PING_EVERY_MS = 10_000;

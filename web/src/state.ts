@@ -1,6 +1,6 @@
 /** What the page knows: one value, changed only by the reducer in app.ts, read by the views. */
 
-import type { Command, ErrorCode, EndReason, Event, IceServer, Participant, Path, Source, UserInfo } from "./protocol";
+import type { Command, EndReason, ErrorCode, Event, IceServer, Participant, Path, Source, UserInfo } from "./protocol";
 
 export type DeviceProblem =
   | "camera_denied"
@@ -129,7 +129,14 @@ export type Effect =
   | { kind: "set_microphone"; on: boolean }
   | { kind: "close_camera" }
   | { kind: "warm_media"; roomId: string }
-  | { kind: "join_media"; roomId: string; other: Participant | null; direct: boolean; polite: boolean; answeredAt: number }
+  | {
+      kind: "join_media";
+      roomId: string;
+      other: Participant | null;
+      direct: boolean;
+      polite: boolean;
+      answeredAt: number;
+    }
   | { kind: "media_event"; event: MediaEvent }
   /** The server forgot the room, so only the direct path is left. */
   | { kind: "forget_server" }

@@ -7,11 +7,7 @@ const LENGTH = 12;
 export function parseUserId(text: string): string | null {
   const inLink = /\/call\/([^/?#]+)/.exec(text);
   const typed = inLink?.[1] ?? text;
-  const digits = typed
-    .toLowerCase()
-    .replace(/[\s-]/g, "")
-    .replace(/o/g, "0")
-    .replace(/[il]/g, "1");
+  const digits = typed.toLowerCase().replace(/[\s-]/g, "").replace(/o/g, "0").replace(/[il]/g, "1");
   if (digits.length !== LENGTH || [...digits].some((digit) => !DIGITS.includes(digit))) return null;
   return `${digits.slice(0, 4)}-${digits.slice(4, 8)}-${digits.slice(8, 12)}`;
 }

@@ -54,9 +54,7 @@ export async function openDevices(world: DeviceWorld, microphone: boolean, camer
     ? ["microphone", { audio: MICROPHONE }]
     : ["camera", { video: CAMERA }];
   const one = await openOne(get, constraints);
-  return typeof one === "string"
-    ? { microphone: null, camera: null, problems: [`${device}_${one}`] }
-    : found(one);
+  return typeof one === "string" ? { microphone: null, camera: null, problems: [`${device}_${one}`] } : found(one);
 }
 
 async function openApart(

@@ -140,7 +140,9 @@ export class Direct {
     if (description.type === "offer") {
       this.openChannel(connection);
       const of = (kind: string) =>
-        connection.getTransceivers().find((one) => one.receiver.track.kind === kind && one.currentDirection !== "stopped");
+        connection
+          .getTransceivers()
+          .find((one) => one.receiver.track.kind === kind && one.currentDirection !== "stopped");
       const [audio, video] = [of("audio"), of("video")];
       if (audio && video && this.senders.audio === null) {
         // Made by the offer, they would only receive.

@@ -1,0 +1,135 @@
+/** Every state of the page with made-up data: /dev/gallery.html?show=<name>. Only from the development server. */
+
+import { signal } from "@preact/signals";
+import { render } from "preact";
+import type { Participant } from "../src/protocol";
+import { type AppState, type InCall, initialState } from "../src/state";
+import { AppView } from "../src/ui/app-view";
+
+const berta = { user_id: "b3rt-a8xn-4m2q", name: "Berta Nowak" };
+const nobody = { user_id: "k7mq-2xwd-9hpt", name: "" };
+const base: AppState = {
+  ...initialState(null, false),
+  connection: "up",
+  me: { userId: "h4ns-9kpt-2xwd", name: "Hans" },
+};
+const other = (sources: Participant["sources"], reconnecting = false): Participant => ({
+  participant_id: "p",
+  user: berta,
+  sources,
+  reconnecting,
+});
+const on = { microphone: "on", camera: "on", problems: [] } as const;
+const inCall = (more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppState => ({
+  ...base,
+  devices: { ...on, problems: [] },
+  ...state,
+  phase: {
+    kind: "in_call",
+    callId: "c",
+    roomId: "r",
+    user: berta,
+    direction: "outgoing",
+    other: other(["microphone", "camera"]),
+    since: Date.now() - 754_000,
+    path: "direct",
+    roundTripMs: 12,
+    alwaysThroughServer: false,
+    serverLost: false,
+    ...more,
+  },
+});
+const ended = (phase: object): AppState => ({
+  ...base,
+  phase: {
+    kind: "ended",
+    callId: "c",
+    reason: "hung_up",
+    direction: "outgoing",
+    byMe: false,
+    user: berta,
+    durationMs: 754_000,
+    ...phase,
+  },
+});
+
+const STATES: Record<string, AppState> = {
+  starting: { ...base, connection: "starting", me: null },
+  home: base,
+  "home-link": { ...base, link: nobody.user_id },
+  "home-down": { ...base, connection: "down", refused: "rate_limited", alwaysThroughServer: true },
+  calling: {
+    ...base,
+    devices: { ...on, problems: [] },
+    phase: { kind: "calling", userId: berta.user_id, user: berta, callId: "c", roomId: "r" },
+  },
+  "calling-no-camera": {
+    ...base,
+    devices: { microphone: "on", camera: "none", problems: ["camera_denied"] },
+    phase: { kind: "calling", userId: nobody.user_id, user: null, callId: null, roomId: null },
+  },
+  incoming: { ...base, phase: { kind: "incoming", callId: "c", roomId: "r", user: berta, answeredAt: null } },
+  "call-connecting": inCall({ path: null, other: other([]), since: Date.now() }),
+  call: inCall(),
+  "call-forwarded": inCall({ path: "forwarded", roundTripMs: 38 }),
+  "call-camera-off": inCall({ other: other([]) }, { devices: { microphone: "off", camera: "off", problems: [] } }),
+  "call-no-devices": inCall(
+    { path: "forwarded", roundTripMs: null },
+    { devices: { microphone: "none", camera: "none", problems: ["microphone_missing", "camera_in_use"] } },
+  ),
+  "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
+  "ended-hung-up": ended({}),
+  "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
+  "ended-unreachable": ended({ reason: "unreachable", user: nobody, durationMs: 0 }),
+};
+
+/** A moving picture without a camera. */
+function fakeVideo(hue: number): MediaStream {
+  const canvas = document.createElement("canvas");
+  canvas.width = 1280;
+  canvas.height = 720;
+  const context = canvas.getContext("2d");
+  const draw = () => {
+    if (context === null) return;
+    const gradient = context.createLinearGradient(0, 0, 1280, 720);
+    gradient.addColorStop(0, `hsl(${hue} 35% 55%)`);
+    gradient.addColorStop(1, `hsl(${hue + 40} 40% 30%)`);
+    context.fillStyle = gradient;
+    context.fillRect(0, 0, 1280, 720);
+    context.fillStyle = `hsl(${hue + 20} 30% 20%)`;
+    context.beginPath();
+    context.ellipse(640, 760, 330, 330, 0, 0, 7);
+    context.fill();
+    context.fillStyle = "#d9b38c";
+    context.beginPath();
+    context.ellipse(640, 310, 120 + Math.sin(Date.now() / 500) * 2, 150, 0, 0, 7);
+    context.fill();
+  };
+  setInterval(draw, 100);
+  draw();
+  return canvas.captureStream(10);
+}
+
+const root = document.getElementById("app");
+if (root === null) throw new Error("gallery.html has an element #app");
+const show = new URLSearchParams(location.search).get("show");
+const state = show === null ? undefined : STATES[show];
+if (state === undefined) {
+  const links = Object.keys(STATES).map((name) => (
+    <li key={name}>
+      <a href={`?show=${name}`}>{name}</a>
+    </li>
+  ));
+  render(<ul id="states">{links}</ul>, root);
+} else {
+  const devices = state.devices;
+  render(
+    <AppView
+      state={signal(state)}
+      remoteStream={signal(state.phase.kind === "in_call" ? fakeVideo(200) : null)}
+      selfStream={signal(devices.camera === "on" ? fakeVideo(20) : null)}
+      send={(input) => console.info("input", input)}
+    />,
+    root,
+  );
+}

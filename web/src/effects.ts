@@ -1,0 +1,222 @@
+/** Carries out what the reducer asks for, and turns what happens outside into its inputs. The only place that knows everything. */
+
+import { signal } from "@preact/signals";
+import { reduce } from "./app";
+import { assertNever } from "./assert";
+import type { Identity } from "./identity";
+import { CallMedia } from "./media/call";
+import { browserDevices, openDevices } from "./media/devices";
+import type { Tracks } from "./media/forwarded";
+import type { Event } from "./protocol";
+import { Ringer } from "./ring";
+import { Socket } from "./socket";
+import { type AppState, type Effect, type Input, initialState } from "./state";
+
+export class App {
+  readonly state;
+  /** Streams are no data: they stay beside the state. */
+  readonly remoteStream = signal<MediaStream | null>(null);
+  readonly selfStream = signal<MediaStream | null>(null);
+  private readonly socket: Socket;
+  private readonly ringer = new Ringer();
+  private media: CallMedia | null = null;
+  private tracks: Tracks = { microphone: null, camera: null };
+  /** Counts the calls, so that devices which open after the end are let go at once. */
+  private call = 0;
+
+  constructor(
+    private readonly identity: Identity,
+    link: string | null,
+  ) {
+    this.state = signal<AppState>(initialState(link, identity.alwaysThroughServer()));
+    this.socket = new Socket(
+      {
+        open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`),
+        random: Math.random,
+        firstHello: () => identity.firstHello(),
+        storedSession: () => identity.storedSession(),
+        keepSession: (session) => identity.keepSession(session),
+        keepCredentials: (credentials) => identity.keepCredentials(credentials),
+        forgetCredentials: (credentials) => identity.forgetCredentials(credentials),
+      },
+      {
+        event: (event, answers) => this.serverEvent(event, answers),
+        connected: (up) => this.connected(up),
+        sessionLost: () => this.send({ kind: "session_lost" }),
+      },
+    );
+  }
+
+  start(): void {
+    this.socket.start();
+    addEventListener("online", () => this.socket.reconnectNow());
+    addEventListener("pageshow", (event) => event.persisted && this.socket.reconnectNow());
+    // The other should not look at a frozen picture until some timeout.
+    addEventListener("pagehide", () => {
+      const command = this.identity.callEnd();
+      if (command) this.socket.send(command);
+    });
+  }
+
+  /** Feeds the reducer; views call it with what the user does. */
+  readonly send = (input: Input): void => {
+    const { state, effects } = reduce(this.state.value, input, Date.now());
+    this.state.value = state;
+    for (const effect of effects) this.carryOut(effect);
+  };
+
+  async stats(): Promise<Record<string, unknown>> {
+    const media = (await this.media?.stats()) ?? { direct: null, forwarded: null, shown_path: null };
+    return { ...media, state: this.state.value.phase.kind };
+  }
+
+  closeDirect(): void {
+    this.media?.closeDirect();
+  }
+
+  private serverEvent(event: Event, answers: Parameters<Socket["send"]>[0]["type"] | null): void {
+    if (event.type === "welcome") {
+      if (event.resumed) this.endCallOfLastPage();
+      else {
+        void this.identity.own(event.session_id);
+        this.identity.keepCallEnd(null);
+      }
+    }
+    this.send({ kind: "event", event, answers });
+  }
+
+  /** A page that was reloaded in a call has lost its media, and the other should not wait for it. */
+  private endCallOfLastPage(): void {
+    const command = this.identity.callEnd();
+    const { kind } = this.state.value.phase;
+    if (command === null || kind === "calling" || kind === "in_call") return;
+    this.identity.keepCallEnd(null);
+    this.socket.send(command);
+  }
+
+  private connected(up: boolean): void {
+    const { connection } = this.state.value;
+    if (up) this.send({ kind: "connection_changed", connection: "up" });
+    else if (connection === "up") this.send({ kind: "connection_changed", connection: "down" });
+    else if (connection === "starting") this.startingFailed();
+  }
+
+  /** One failed attempt at the start is a hiccup; the second is worth a banner. */
+  private startingFailed(): void {
+    this.failedStarts += 1;
+    if (this.failedStarts > 1) this.send({ kind: "connection_changed", connection: "down" });
+  }
+  private failedStarts = 0;
+
+  private carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case "send":
+        this.socket.send(effect.command);
+        break;
+      case "ring":
+        this.ringer.set(effect.tone, effect.name);
+        break;
+      case "open_devices":
+        void this.openDevices(effect.microphone, effect.camera);
+        break;
+      case "set_microphone":
+        if (this.tracks.microphone) this.tracks.microphone.enabled = effect.on;
+        break;
+      case "close_camera":
+        this.tracks.camera?.stop();
+        this.setTracks({ ...this.tracks, camera: null });
+        break;
+      case "warm_media":
+        this.warm(effect.roomId);
+        break;
+      case "join_media":
+        this.warm(effect.roomId).join(effect);
+        break;
+      case "media_event":
+        this.media?.handle(effect.event);
+        break;
+      case "forget_server":
+        this.media?.forgetServer();
+        break;
+      case "stop_media":
+        this.stopMedia();
+        break;
+      case "remember_call":
+        this.identity.keepCallEnd(effect.command);
+        break;
+      case "hold_resume":
+        this.socket.hold(effect.on);
+        break;
+      case "save_always_through_server":
+        this.identity.keepAlwaysThroughServer(effect.on);
+        break;
+      case "leave_link":
+        if (location.pathname !== "/") history.replaceState(null, "", `/${location.search}`);
+        break;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  private warm(roomId: string): CallMedia {
+    if (this.media?.roomId === roomId) return this.media;
+    this.media?.close();
+    this.media = new CallMedia(roomId, this.state.value.iceServers, {
+      send: (command) => this.socket.send(command),
+      stream: (stream) => {
+        this.remoteStream.value = stream;
+      },
+      pathShown: (path) => this.send({ kind: "path_shown", path }),
+      roundTrip: (ms) => this.send({ kind: "round_trip", ms }),
+      lost: () => this.send({ kind: "media_lost" }),
+    });
+    this.media.setTracks(this.tracks);
+    return this.media;
+  }
+
+  private stopMedia(): void {
+    this.call += 1;
+    this.media?.close();
+    this.media = null;
+    this.tracks.microphone?.stop();
+    this.tracks.camera?.stop();
+    this.setTracks({ microphone: null, camera: null });
+    this.remoteStream.value = null;
+  }
+
+  private async openDevices(microphone: boolean, camera: boolean): Promise<void> {
+    const { call } = this;
+    const opened = await openDevices(browserDevices(), microphone, camera);
+    if (call !== this.call) {
+      opened.microphone?.stop();
+      opened.camera?.stop();
+      return;
+    }
+    for (const device of ["microphone", "camera"] as const) {
+      const track = opened[device];
+      // Unplugged, or taken away in the browser's own menu. Our own stop() does not fire this.
+      track?.addEventListener("ended", () => {
+        if (this.tracks[device] !== track) return;
+        this.setTracks({ ...this.tracks, [device]: null });
+        this.send({ kind: "device_lost", device });
+      });
+    }
+    this.setTracks({
+      microphone: microphone ? opened.microphone : this.tracks.microphone,
+      camera: camera ? opened.camera : this.tracks.camera,
+    });
+    this.send({
+      kind: "devices_opened",
+      microphone: microphone ? opened.microphone !== null : null,
+      camera: camera ? opened.camera !== null : null,
+      problems: opened.problems,
+    });
+  }
+
+  private setTracks(tracks: Tracks): void {
+    const { camera } = this.tracks;
+    this.tracks = tracks;
+    this.media?.setTracks(tracks);
+    if (tracks.camera !== camera) this.selfStream.value = tracks.camera ? new MediaStream([tracks.camera]) : null;
+  }
+}

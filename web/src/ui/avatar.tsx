@@ -1,0 +1,18 @@
+import type { UserInfo } from "../protocol";
+import { text } from "../texts";
+
+/** What a person is called on the page. */
+export function nameOf(user: UserInfo | null | undefined): string {
+  return user?.name || user?.user_id || text("someone");
+}
+
+/** A coloured disc with an initial; the colour follows from the id, so a person keeps it. */
+export function Avatar({ user, pulse = false }: { user: UserInfo; pulse?: boolean }) {
+  const hue = [...user.user_id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 8, 7);
+  const initial = [...(user.name.trim() || user.user_id)][0] ?? "?";
+  return (
+    <div class={`avatar hue-${hue} ${pulse ? "pulse" : ""}`} aria-hidden="true">
+      <span>{initial.toUpperCase()}</span>
+    </div>
+  );
+}

@@ -1,0 +1,187 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { AppState, Input } from "../state";
+import { text } from "../texts";
+import { callLink, parseUserId } from "../user-id";
+import { CopyButton } from "./copy-button";
+import { Icon } from "./icon";
+import { Qr } from "./qr";
+
+interface Props {
+  state: AppState;
+  send: (input: Input) => void;
+}
+
+export function Home({ state, send }: Props) {
+  return (
+    <main class="home">
+      <header class="brand">
+        <img src="/favicon.svg" alt="" width={36} height={36} />
+        <div>
+          <h1>{text("app_name")}</h1>
+          <p class="faint">{text("home_tagline")}</p>
+        </div>
+      </header>
+      {state.link && <LinkCard state={state} send={send} link={state.link} />}
+      <div class="cards">
+        <CallCard state={state} send={send} />
+        <MeCard state={state} send={send} />
+      </div>
+    </main>
+  );
+}
+
+function LinkCard({ state, send, link }: Props & { link: string }) {
+  return (
+    <section class="card link-card">
+      <div>
+        <h2>{text("link_heading", { id: link })}</h2>
+        <p class="faint">{text(state.me?.userId === link ? "link_own" : "link_hint")}</p>
+      </div>
+      <div class="row">
+        <button type="button" class="quiet" onClick={() => send({ kind: "home" })}>
+          {text("link_dismiss")}
+        </button>
+        <button
+          type="button"
+          class="go"
+          data-testid="call-link"
+          disabled={state.connection !== "up"}
+          onClick={() => send({ kind: "call", userId: link })}
+        >
+          <Icon name="phone" />
+          {text("call")}
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function CallCard({ state, send }: Props) {
+  const [typed, setTyped] = useState(state.link ?? "");
+  const [wrong, setWrong] = useState(false);
+  const call = (event: Event) => {
+    event.preventDefault();
+    const userId = parseUserId(typed);
+    setWrong(userId === null);
+    if (userId !== null && state.connection === "up") send({ kind: "call", userId });
+  };
+  return (
+    <section class="card">
+      <h2>{text("call_heading")}</h2>
+      <form class="stack" onSubmit={call} noValidate>
+        <label for="call-input">{text("call_input")}</label>
+        <div class="field-row">
+          <input
+            id="call-input"
+            data-testid="call-input"
+            class="mono"
+            value={typed}
+            placeholder={text("call_input_placeholder")}
+            autocomplete="off"
+            autocapitalize="off"
+            spellcheck={false}
+            enterkeyhint="go"
+            aria-invalid={wrong}
+            aria-describedby={wrong ? "call-input-wrong" : undefined}
+            onInput={(event) => {
+              setTyped(event.currentTarget.value);
+              setWrong(false);
+            }}
+          />
+          <button type="submit" class="go" data-testid="call" disabled={state.connection !== "up"}>
+            <Icon name="phone" />
+            {text("call")}
+          </button>
+        </div>
+        {wrong && (
+          <p id="call-input-wrong" class="wrong" role="alert">
+            {text("call_input_wrong")}
+          </p>
+        )}
+      </form>
+      <label class="switch-row">
+        <input
+          type="checkbox"
+          class="switch"
+          data-testid="always-through-server"
+          checked={state.alwaysThroughServer}
+          onChange={(event) => send({ kind: "set_always_through_server", on: event.currentTarget.checked })}
+        />
+        <span>
+          {text("always_through_server")}
+          <small class="faint">{text("always_through_server_hint")}</small>
+        </span>
+      </label>
+    </section>
+  );
+}
+
+function MeCard({ state, send }: Props) {
+  const { me } = state;
+  const link = me ? callLink(location.origin, me.userId) : "";
+  return (
+    <section class="card">
+      <h2>{text("my_id")}</h2>
+      {me ? (
+        <>
+          <div class="id-row">
+            <span class="my-id mono" data-testid="my-id">
+              {me.userId}
+            </span>
+            <CopyButton label={text("copy_id")} value={me.userId} />
+          </div>
+          <div class="me-link">
+            <figure>
+              <Qr value={link} />
+              <figcaption class="faint">{text("qr_hint")}</figcaption>
+            </figure>
+            <div class="stack">
+              <span class="label">{text("my_link")}</span>
+              <a class="link" href={link} onClick={(event) => event.preventDefault()}>
+                {link}
+              </a>
+              <CopyButton label={text("copy_link")} value={link} />
+            </div>
+          </div>
+        </>
+      ) : (
+        <p class="faint" aria-live="polite">
+          {text("getting_id")}
+        </p>
+      )}
+      <NameField name={me?.name ?? ""} disabled={me === null} send={send} />
+    </section>
+  );
+}
+
+/** Sent when it is left or Enter is pressed, not with each letter: other tabs and calls show it. */
+function NameField({ name, disabled, send }: { name: string; disabled: boolean; send: Props["send"] }) {
+  const [typed, setTyped] = useState(name);
+  const sent = useRef(name);
+  useEffect(() => {
+    sent.current = name;
+    setTyped(name);
+  }, [name]);
+  const save = () => {
+    if (typed.trim() === sent.current.trim()) return;
+    sent.current = typed;
+    send({ kind: "set_name", name: typed });
+  };
+  return (
+    <div class="stack">
+      <label for="name">{text("name")}</label>
+      <input
+        id="name"
+        data-testid="name"
+        value={typed}
+        maxLength={64}
+        disabled={disabled}
+        placeholder={text("name_placeholder")}
+        autocomplete="nickname"
+        onInput={(event) => setTyped(event.currentTarget.value)}
+        onBlur={save}
+        onKeyDown={(event) => event.key === "Enter" && save()}
+      />
+    </div>
+  );
+}

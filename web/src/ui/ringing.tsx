@@ -1,0 +1,83 @@
+/** Both sides of a call that is not answered yet. */
+
+import type { AppState, Input, Phase } from "../state";
+import { text } from "../texts";
+import { Avatar, nameOf } from "./avatar";
+import { Icon } from "./icon";
+import { Problems } from "./problems";
+import { useFocus } from "./use-focus";
+import { Video } from "./video";
+
+type Send = (input: Input) => void;
+
+interface CallingProps {
+  state: AppState;
+  phase: Extract<Phase, { kind: "calling" }>;
+  selfStream: MediaStream | null;
+  send: Send;
+}
+
+export function Calling({ state, phase, selfStream, send }: CallingProps) {
+  const heading = useFocus<HTMLHeadingElement>();
+  const user = phase.user ?? { user_id: phase.userId, name: "" };
+  return (
+    <main class="center-page">
+      <Problems state={state} send={send} />
+      <Avatar user={user} pulse />
+      <h1 ref={heading} tabIndex={-1}>
+        {text(phase.callId === null ? "calling" : "ringing", { name: nameOf(user) })}
+      </h1>
+      {user.name && <p class="faint mono">{user.user_id}</p>}
+      <div class={`preview ${selfStream ? "" : "preview-empty"}`}>
+        <Video stream={selfStream} testId="self-video" class="mirror" label={text("you")} muted hidden={!selfStream} />
+      </div>
+      <button type="button" class="stop big" data-testid="cancel" onClick={() => send({ kind: "cancel" })}>
+        <Icon name="phoneOff" />
+        {text("cancel")}
+      </button>
+    </main>
+  );
+}
+
+interface IncomingProps {
+  phase: Extract<Phase, { kind: "incoming" }>;
+  send: Send;
+}
+
+export function Incoming({ phase, send }: IncomingProps) {
+  // The heading, not the button: who is typing when it rings must not answer with the next Enter.
+  const heading = useFocus<HTMLHeadingElement>();
+  const answering = phase.answeredAt !== null;
+  return (
+    <main class="center-page" data-testid="incoming">
+      <Avatar user={phase.user} pulse />
+      <h1 ref={heading} tabIndex={-1}>
+        {text("incoming", { name: nameOf(phase.user) })}
+      </h1>
+      {phase.user.name && <p class="faint mono">{phase.user.user_id}</p>}
+      <p class="faint">{text("incoming_hint")}</p>
+      <div class="row big-row">
+        <button
+          type="button"
+          class="stop big"
+          data-testid="decline"
+          disabled={answering}
+          onClick={() => send({ kind: "decline" })}
+        >
+          <Icon name="phoneOff" />
+          {text("decline")}
+        </button>
+        <button
+          type="button"
+          class="go big"
+          data-testid="answer"
+          disabled={answering}
+          onClick={() => send({ kind: "answer" })}
+        >
+          <Icon name="phone" />
+          {text(answering ? "answering" : "answer")}
+        </button>
+      </div>
+    </main>
+  );
+}
