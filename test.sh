@@ -37,9 +37,9 @@ if [ "$what" != quick ]; then
     stage "build the release binary"
     cargo build --release --quiet
     stage "stories in Chromium and Firefox"
-    (cd web/e2e && npm ci --no-audit --no-fund --ignore-scripts --silent)
+    (cd web && npm ci --no-audit --no-fund --ignore-scripts --silent)
     binary=$(cd "$target" && pwd)/release/tandem
-    (cd web/e2e && TANDEM_BINARY=$binary npm run --silent test)
+    (cd web && TANDEM_BINARY=$binary npm run --silent e2e)
 fi
 
 stage "all passed"
