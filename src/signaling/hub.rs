@@ -559,3 +559,10 @@ impl Hub {
         UserInfo { user_id, name }
     }
 }
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,813 @@
+//! What happens to people, one story a test, under a virtual clock.
+
+#[cfg(test)]
+use std::time::Duration;
+
+use super::world::{View, World, user_id};
+use super::*;
+use crate::id::{ParticipantId, Source};
+use crate::signaling::output::{MediaFact, MediaNews};
+use crate::signaling::protocol::{DirectSignal, EndReason, Path, PathReason, SourceLine};
+
+const ADA: u64 = 1;
+const BOB: u64 = 2;
+const EVE: u64 = 3;
+
+fn call(user: u64) -> Command {
+    Command::Call {
+        user_id: user_id(user),
+        always_through_server: false,
+    }
+}
+
+fn call_of(world: &World, browser: usize) -> CallId {
+    world.browsers[browser].view.call().expect("it has a call")
+}
+
+fn room_of(world: &World, browser: usize) -> RoomId {
+    world.browsers[browser].view.room().expect("it has a room")
+}
+
+fn accept(world: &mut World, browser: usize) {
+    let call_id = call_of(world, browser);
+    let always_through_server = false;
+    world.send(
+        browser,
+        Command::Accept {
+            call_id,
+            always_through_server,
+        },
+    );
+}
+
+fn hang_up(world: &mut World, browser: usize) {
+    let call_id = call_of(world, browser);
+    world.send(browser, Command::HangUp { call_id });
+}
+
+fn offer(room_id: RoomId, attempt: u32) -> Command {
+    Command::Offer {
+        room_id,
+        attempt,
+        sdp: "v=0".to_owned(),
+        sources: vec![SourceLine {
+            mid: "0".to_owned(),
+            source: Source::Microphone,
+        }],
+    }
+}
+
+fn end_of_candidates(world: &World, browser: usize) -> Command {
+    let View::Talking(_, room_id, _, to) = world.browsers[browser].view else {
+        panic!("it is not in a call")
+    };
+    Command::Signal {
+        room_id,
+        to,
+        signal: DirectSignal::Candidate {
+            generation: 1,
+            candidate: None,
+        },
+    }
+}
+
+/// Ada with one tab and Bob with `tabs`, who have heard `welcome`.
+fn ada_and_bob(tabs: usize) -> (World, usize, Vec<usize>) {
+    let mut world = World::new();
+    let ada = world.open(ADA);
+    let bobs: Vec<usize> = (0..tabs).map(|_| world.open(BOB)).collect();
+    for browser in 0..=tabs {
+        assert_eq!(world.told(browser), ["welcome"]);
+    }
+    (world, ada, bobs)
+}
+
+/// Ada and Bob in a call, who have heard everything about it.
+fn talking() -> (World, usize, usize) {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.send(ada, call(BOB));
+    accept(&mut world, bobs[0]);
+    assert_eq!(world.told(ada), ["call_ringing", "call_answered"]);
+    assert_eq!(world.told(bobs[0]), ["incoming_call", "call_answered"]);
+    (world, ada, bobs[0])
+}
+
+/// Drops everybody, waits, and looks for what is left.
+fn all_go(mut world: World) {
+    for browser in 0..world.browsers.len() {
+        world.cut(browser);
+    }
+    world.pass(Duration::from_secs(120));
+    world.assert_empty();
+}
+
+#[test]
+fn a_call_is_answered_and_hung_up() {
+    let (mut world, ada, bobs) = ada_and_bob(2);
+    world.send(ada, call(BOB));
+    assert_eq!(world.told(ada), ["call_ringing"]);
+    assert_eq!(world.told(bobs[1]), ["incoming_call"]);
+    accept(&mut world, bobs[0]);
+    assert_eq!(world.told(ada), ["call_answered"]);
+    assert_eq!(world.told(bobs[0]), ["incoming_call", "call_answered"]);
+    assert_eq!(world.told(bobs[1]), ["answered_elsewhere"]);
+    assert_eq!(world.hub.counts().participants, 2);
+    world.pass_ms(61_500);
+    hang_up(&mut world, bobs[0]);
+    let heard = world.take(ada);
+    assert!(
+        matches!(
+            heard[..],
+            [(
+                None,
+                Event::CallEnded {
+                    reason: EndReason::HungUp,
+                    duration_ms: 61_500,
+                    ..
+                }
+            )]
+        ),
+        "{heard:?}"
+    );
+    assert_eq!(world.told(bobs[0]), ["call_ended hung_up"]);
+    assert!(world.told(bobs[1]).is_empty());
+    all_go(world);
+}
+
+#[test]
+fn a_late_accept_is_refused_and_changes_nothing() {
+    let (mut world, ada, bobs) = ada_and_bob(2);
+    world.send(ada, call(BOB));
+    let call_id = call_of(&world, bobs[1]);
+    accept(&mut world, bobs[0]);
+    let always_through_server = false;
+    world.send(
+        bobs[1],
+        Command::Accept {
+            call_id,
+            always_through_server,
+        },
+    );
+    assert_eq!(
+        world.told(bobs[1]),
+        ["welcome", "incoming_call", "answered_elsewhere", "error not_allowed"][1..]
+    );
+    assert!(matches!(world.browsers[bobs[0]].view, View::Talking(..)));
+    all_go(world);
+}
+
+#[test]
+fn one_tab_declines_for_all() {
+    let (mut world, ada, bobs) = ada_and_bob(2);
+    world.send(ada, call(BOB));
+    let call_id = call_of(&world, bobs[1]);
+    world.send(bobs[1], Command::Decline { call_id });
+    assert_eq!(world.told(ada), ["call_ringing", "call_ended declined"]);
+    for bob in bobs {
+        assert_eq!(world.told(bob), ["incoming_call", "call_ended declined"]);
+    }
+    all_go(world);
+}
+
+#[test]
+fn the_caller_cancels_and_nobody_else_can() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    let eve = world.open(EVE);
+    world.send(ada, call(BOB));
+    let call_id = call_of(&world, ada);
+    for other in [bobs[0], eve] {
+        world.send(other, Command::Cancel { call_id });
+        assert_eq!(world.told(other).pop().as_deref(), Some("error not_allowed"));
+    }
+    world.send(ada, Command::Cancel { call_id });
+    assert_eq!(world.told(ada), ["call_ringing", "call_ended cancelled"]);
+    assert_eq!(world.told(bobs[0]), ["call_ended cancelled"]);
+    all_go(world);
+}
+
+#[test]
+fn a_cancel_that_crosses_the_answer_hangs_up() {
+    let (mut world, ada, bob) = talking();
+    let call_id = call_of(&world, ada);
+    world.send(ada, Command::Cancel { call_id });
+    assert_eq!(world.told(ada), ["call_ended hung_up"]);
+    assert_eq!(world.told(bob), ["call_ended hung_up"]);
+    all_go(world);
+}
+
+#[test]
+fn no_answer_after_45_s_ends_the_call_for_both() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.send(ada, call(BOB));
+    world.pass_ms(44_999);
+    assert_eq!(world.told(ada), ["call_ringing"]);
+    world.pass_ms(1);
+    assert_eq!(world.told(ada), ["call_ended no_answer"]);
+    assert_eq!(world.told(bobs[0]), ["incoming_call", "call_ended no_answer"]);
+    all_go(world);
+}
+
+#[test]
+fn nobody_there_and_no_such_user_are_the_same() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.cut(bobs[0]);
+    world.pass_ms(15_000);
+    for user in [BOB, EVE, 99] {
+        world.send(ada, call(user));
+        let reference = world.browsers[ada].reference;
+        let heard = world.take(ada);
+        assert!(
+            matches!(
+                heard[..],
+                [(
+                    Some(r),
+                    Event::CallEnded {
+                        reason: EndReason::Unreachable,
+                        duration_ms: 0,
+                        ..
+                    }
+                )] if r == reference
+            ),
+            "{heard:?}"
+        );
+    }
+    assert!(world.media.is_empty());
+    all_go(world);
+}
+
+#[test]
+fn guessing_user_ids_is_slow() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    for guess in 100..110 {
+        world.send(ada, call(guess));
+    }
+    assert_eq!(world.told(ada), ["call_ended unreachable"; 10]);
+    for user in [110, BOB] {
+        world.send(ada, call(user));
+        assert_eq!(world.told(ada), ["error rate_limited"], "whether or not there is such a user");
+    }
+    world.pass_ms(6_100);
+    world.send(ada, call(BOB));
+    assert_eq!(world.told(bobs[0]), ["incoming_call"]);
+    all_go(world);
+}
+
+#[test]
+fn whoever_calls_or_is_called_is_busy() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    let eve = world.open(EVE);
+    assert_eq!(world.told(eve), ["welcome"]);
+    world.send(ada, call(BOB));
+    for answered in [false, true] {
+        if answered {
+            accept(&mut world, bobs[0]);
+        }
+        for user in [ADA, BOB] {
+            world.send(eve, call(user));
+            assert_eq!(world.told(eve), ["call_ended busy"]);
+        }
+    }
+    let busy = world.ends.values().filter(|ends| ends[..] == [EndReason::Busy]).count();
+    assert_eq!(busy, 4);
+    all_go(world);
+}
+
+#[test]
+fn a_session_has_one_call() {
+    let (mut world, ada, bob) = talking();
+    let _eve = world.open(EVE);
+    for browser in [ada, bob] {
+        for user in [ADA, BOB, EVE] {
+            world.send(browser, call(user));
+            assert_eq!(world.told(browser), ["error not_allowed"]);
+        }
+    }
+    all_go(world);
+}
+
+#[test]
+fn two_who_call_each_other_are_connected() {
+    let (mut world, ada, bobs) = ada_and_bob(2);
+    world.send(ada, call(BOB));
+    let first = call_of(&world, ada);
+    world.send(bobs[0], call(ADA));
+    assert_eq!(world.told(ada), ["call_ringing", "call_answered"]);
+    let heard = world.take(bobs[0]);
+    let (reference, answered) = heard.last().expect("an answer");
+    assert_eq!(*reference, Some(1));
+    assert!(matches!(answered, Event::CallAnswered { call_id, polite: true, .. } if *call_id == first));
+    assert_eq!(world.told(bobs[1]), ["incoming_call", "answered_elsewhere"]);
+    all_go(world);
+}
+
+#[test]
+fn two_tabs_of_one_user_call_each_other() {
+    let mut world = World::new();
+    let (first, second, third) = (world.open(ADA), world.open(ADA), world.open(ADA));
+    world.send(first, call(ADA));
+    assert_eq!(world.told(first), ["welcome", "call_ringing"]);
+    accept(&mut world, second);
+    assert_eq!(world.told(first), ["call_answered"]);
+    assert_eq!(world.told(second), ["welcome", "incoming_call", "call_answered"]);
+    assert_eq!(world.told(third), ["welcome", "incoming_call", "answered_elsewhere"]);
+    hang_up(&mut world, first);
+    assert_eq!(world.told(second), ["call_ended hung_up"]);
+    // And when both try at once.
+    world.send(first, call(ADA));
+    world.send(second, call(ADA));
+    assert_eq!(world.told(second), ["incoming_call", "call_answered"]);
+    all_go(world);
+}
+
+#[test]
+fn nobody_calls_the_only_tab_from_itself() {
+    let mut world = World::new();
+    let ada = world.open(ADA);
+    world.send(ada, call(ADA));
+    assert_eq!(world.told(ada), ["welcome", "call_ended unreachable"]);
+    all_go(world);
+}
+
+#[test]
+fn a_phone_that_comes_online_rings() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.send(ada, call(BOB));
+    let phone = world.open(BOB);
+    assert_eq!(world.told(phone), ["welcome", "incoming_call"]);
+    accept(&mut world, phone);
+    assert_eq!(world.told(bobs[0]), ["incoming_call", "answered_elsewhere"]);
+    let tablet = world.open(BOB);
+    assert_eq!(world.told(tablet), ["welcome"], "an answered call does not ring");
+    all_go(world);
+}
+
+#[test]
+fn a_vanished_caller_stops_the_ringing_after_3_s() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.send(ada, call(BOB));
+    world.cut(ada);
+    world.pass_ms(2_900);
+    assert_eq!(world.told(bobs[0]), ["incoming_call"]);
+    world.resume(ada).expect("it goes on");
+    world.pass_ms(5_000);
+    assert!(world.told(bobs[0]).is_empty(), "the caller came back");
+    world.cut(ada);
+    world.pass_ms(3_000);
+    assert_eq!(world.told(bobs[0]), ["call_ended cancelled"]);
+    world.resume(ada).expect("it goes on");
+    assert_eq!(
+        world.told(ada),
+        ["call_ringing", "welcome", "welcome", "call_ended cancelled"]
+    );
+    all_go(world);
+}
+
+#[test]
+fn a_vanished_callee_rings_until_the_grace_is_over() {
+    let (mut world, ada, bobs) = ada_and_bob(2);
+    world.send(ada, call(BOB));
+    world.cut(bobs[0]);
+    world.pass_ms(5_000);
+    world.cut(bobs[1]);
+    world.pass_ms(14_999);
+    assert_eq!(world.told(ada), ["call_ringing"]);
+    world.pass_ms(1);
+    assert_eq!(world.told(ada), ["call_ended unreachable"]);
+    all_go(world);
+}
+
+#[test]
+fn a_participant_that_vanishes_is_shown_and_then_given_up() {
+    let (mut world, ada, bob) = talking();
+    world.cut(bob);
+    world.pass_ms(1_999);
+    assert!(world.told(ada).is_empty());
+    world.pass_ms(1);
+    assert_eq!(world.told(ada), ["participant_changed reconnecting"]);
+    world.pass_ms(12_999);
+    assert!(world.told(ada).is_empty());
+    world.pass_ms(1);
+    assert_eq!(world.told(ada), ["call_ended connection_lost"]);
+    all_go(world);
+}
+
+#[test]
+fn a_participant_that_comes_back_goes_on() {
+    let (mut world, ada, bob) = talking();
+    world.cut(bob);
+    world.pass_ms(1_000);
+    world.resume(bob).expect("it goes on");
+    world.pass_ms(20_000);
+    assert!(world.told(ada).is_empty(), "a quick resume is not shown");
+    world.cut(bob);
+    world.pass_ms(3_000);
+    let signal = end_of_candidates(&world, ada);
+    world.send(ada, signal);
+    world.resume(bob).expect("it goes on");
+    assert_eq!(world.told(ada), ["participant_changed reconnecting", "participant_changed"]);
+    assert_eq!(world.told(bob), ["welcome", "welcome", "signaled"]);
+    all_go(world);
+}
+
+#[test]
+fn who_was_away_at_the_answer_is_shown_as_such() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.send(ada, call(BOB));
+    world.cut(ada);
+    world.pass_ms(2_500);
+    accept(&mut world, bobs[0]);
+    world.pass_ms(0);
+    assert_eq!(
+        world.told(bobs[0]),
+        ["incoming_call", "call_answered", "participant_changed reconnecting"]
+    );
+    all_go(world);
+}
+
+#[test]
+fn a_resume_takes_over_from_the_older_websocket() {
+    let (mut world, ada, bob) = talking();
+    let old = world.browsers[ada].connection;
+    let resume = Resume {
+        session_id: world.browsers[ada].session,
+        secret: world.browsers[ada].secret.clone(),
+        seq: world.browsers[ada].seq,
+    };
+    // The browser knows nothing of the old one any more.
+    world.browsers[ada].connection = None;
+    world.attach(ada, Some(resume)).expect("it goes on");
+    assert!(world.browsers[ada].resumed);
+    assert_ne!(world.browsers[ada].connection, old);
+    assert!(!world.hub.connections.contains_key(&old.expect("there was one")));
+    world.pass_ms(30_000);
+    assert!(world.told(bob).is_empty(), "nobody noticed");
+    all_go(world);
+}
+
+#[test]
+fn only_the_secret_of_the_session_resumes_it() {
+    let (mut world, ada, bob) = talking();
+    world.cut(ada);
+    let good = Resume {
+        session_id: world.browsers[ada].session,
+        secret: world.browsers[ada].secret.clone(),
+        seq: world.browsers[ada].seq,
+    };
+    let eve = world.open(EVE);
+    world.cut(eve);
+    world.attach(eve, Some(good.clone())).expect("a new session");
+    assert!(!world.browsers[eve].resumed, "another user's session");
+    let almost = format!("{}g", &good.secret[..31]);
+    for secret in [String::new(), almost, good.secret[..31].to_owned()] {
+        let resume = Resume { secret, ..good.clone() };
+        let thief = world.open(ADA);
+        world.cut(thief);
+        world.attach(thief, Some(resume)).expect("a new session");
+        assert!(!world.browsers[thief].resumed);
+    }
+    world.resume(ada).expect("it goes on");
+    assert!(world.browsers[ada].resumed);
+    assert!(world.told(bob).is_empty(), "nobody noticed");
+    all_go(world);
+}
+
+#[test]
+fn a_resume_that_cannot_be_whole_starts_afresh() {
+    let (mut world, ada, bob) = talking();
+    let session = world.browsers[ada].session;
+    world.cut(ada);
+    world.browsers[ada].seq += 1; // it claims what it was never sent
+    world.resume(ada).expect("a new session");
+    assert!(!world.browsers[ada].resumed);
+    assert!(!world.hub.sessions.contains_key(&session));
+    assert_eq!(world.told(bob), ["call_ended connection_lost"]);
+    all_go(world);
+}
+
+#[test]
+fn a_session_that_misses_too_much_ends() {
+    let (mut world, ada, bob) = talking();
+    world.cut(bob);
+    for _ in 0..257 {
+        let Some(View::Talking(..)) = world.browsers.get(ada).map(|b| b.view) else {
+            break;
+        };
+        let signal = end_of_candidates(&world, ada);
+        world.send(ada, signal);
+        world.pass_ms(20);
+    }
+    assert_eq!(
+        world.told(ada),
+        ["participant_changed reconnecting", "call_ended connection_lost"]
+    );
+    assert_eq!(world.hub.counts().sessions, 1);
+    all_go(world);
+}
+
+#[test]
+fn commands_are_taken_once() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.send(ada, call(BOB));
+    let call_id = call_of(&world, ada);
+    world.cut(ada);
+    world.resume(ada).expect("it goes on");
+    assert_eq!(world.browsers[ada].last_ref, 1);
+    world.browsers[ada].reference = 0;
+    world.send(ada, call(BOB));
+    assert_eq!(world.told(ada), ["call_ringing", "welcome"], "sent again, and ignored");
+    world.send(ada, Command::Cancel { call_id });
+    assert_eq!(world.told(ada), ["call_ended cancelled"]);
+    assert_eq!(world.told(bobs[0]), ["incoming_call", "call_ended cancelled"]);
+    all_go(world);
+}
+
+#[test]
+fn direct_is_negotiated_only_if_nobody_minds() {
+    for (caller, callee) in [(false, false), (true, false), (false, true)] {
+        let (mut world, ada, bobs) = ada_and_bob(1);
+        let user_id = user_id(BOB);
+        world.send(
+            ada,
+            Command::Call {
+                user_id,
+                always_through_server: caller,
+            },
+        );
+        let (call_id, room_id) = (call_of(&world, ada), room_of(&world, ada));
+        world.send(
+            bobs[0],
+            Command::Accept {
+                call_id,
+                always_through_server: callee,
+            },
+        );
+        world.told(bobs[0]);
+        let signal = end_of_candidates(&world, ada);
+        world.send(ada, signal);
+        world.send(
+            ada,
+            Command::RequestPath {
+                room_id,
+                path: Path::Direct,
+                reason: PathReason::DirectReady,
+            },
+        );
+        let refused = ["error not_allowed", "error not_allowed"];
+        if caller || callee {
+            assert_eq!(world.told(ada)[2..], refused);
+            assert!(world.told(bobs[0]).is_empty());
+        } else {
+            assert_eq!(world.told(bobs[0]), ["signaled", "path_requested direct_ready"]);
+        }
+        all_go(world);
+    }
+}
+
+#[test]
+fn a_stranger_reaches_nobody() {
+    let (mut world, ada, bob) = talking();
+    let eve = world.open(EVE);
+    world.told(eve);
+    let (call_id, room_id) = (call_of(&world, ada), room_of(&world, ada));
+    let View::Talking(_, _, _, to) = world.browsers[ada].view else {
+        panic!("it talks")
+    };
+    let (path, reason) = (Path::Forwarded, PathReason::DirectLost);
+    let signal = DirectSignal::Candidate {
+        generation: 1,
+        candidate: None,
+    };
+    let always_through_server = false;
+    let media = world.media.len();
+    for command in [
+        Command::Accept {
+            call_id,
+            always_through_server,
+        },
+        Command::Decline { call_id },
+        Command::Cancel { call_id },
+        Command::HangUp { call_id },
+        offer(room_id, 1),
+        Command::Publish {
+            room_id,
+            sources: Vec::new(),
+        },
+        Command::Signal { room_id, to, signal },
+        Command::RequestPath { room_id, path, reason },
+        Command::ReportPath {
+            room_id,
+            path,
+            reason,
+            protocol: None,
+            setup_ms: Some(1),
+        },
+    ] {
+        world.send(eve, command);
+        assert_eq!(world.told(eve), ["error not_allowed"]);
+    }
+    assert!(world.told(ada).is_empty() && world.told(bob).is_empty());
+    assert_eq!(world.media.len(), media, "the SFU was not asked");
+    all_go(world);
+}
+
+#[test]
+fn forwarded_connections_warm_up_while_it_rings() {
+    let (mut world, ada, bobs) = ada_and_bob(3);
+    world.send(ada, call(BOB));
+    let room = room_of(&world, ada);
+    for browser in [ada, bobs[0], bobs[1]] {
+        world.send(browser, offer(room, 1));
+    }
+    let room_of_ada = &world.hub.rooms[&room];
+    let participant = room_of_ada.participant(world.browsers[ada].session).expect("she is in it");
+    let sdp = "v=0 answer".to_owned();
+    let what = MediaNews::Answered { attempt: 1, sdp };
+    let fact = MediaFact { room, participant, what };
+    world.hub.handle_media(fact.clone(), world.now);
+    world.drain();
+    let heard = world.take(ada);
+    assert!(
+        matches!(heard[1], (Some(2), Event::OfferAnswered { attempt: 1, .. })),
+        "{heard:?}"
+    );
+    world.hub.handle_media(fact, world.now);
+    world.drain();
+    assert!(world.told(ada).is_empty(), "one offer has one answer");
+    accept(&mut world, bobs[0]);
+    // bobs[1] offered and has to leave; bobs[2] never was there.
+    assert_eq!(world.media, ["offer 1", "offer 1", "offer 1", "leave", "admit", "admit"]);
+    world.send(bobs[1], offer(room, 2));
+    assert_eq!(world.told(bobs[1]).pop().as_deref(), Some("error not_allowed"));
+    hang_up(&mut world, ada);
+    assert_eq!(world.media.last().map(String::as_str), Some("close_room"));
+    all_go(world);
+}
+
+#[test]
+fn what_the_sfu_says_reaches_the_participant() {
+    let (mut world, ada, bob) = talking();
+    let View::Talking(_, room, participant, _) = world.browsers[ada].view else {
+        panic!("it talks")
+    };
+    world.send(ada, offer(room, 2));
+    let say = |world: &mut World, participant: ParticipantId, what: MediaNews| {
+        let fact = MediaFact { room, participant, what };
+        world.hub.handle_media(fact, world.now);
+        world.drain();
+        world.told(ada)
+    };
+    let too_large = MediaNews::Refused {
+        attempt: 2,
+        too_large: true,
+        message: "too many m-lines".to_owned(),
+    };
+    assert_eq!(say(&mut world, participant, too_large), ["error too_large"]);
+    for (attempt, heard) in [(1, &[][..]), (2, &["slots_changed"][..])] {
+        let slots = Vec::new();
+        let news = MediaNews::SlotsChanged { attempt, slots };
+        assert_eq!(say(&mut world, participant, news), heard);
+    }
+    let lost = |attempt| MediaNews::TransportLost {
+        attempt,
+        reason: crate::signaling::protocol::TransportLostReason::Fault,
+    };
+    assert!(say(&mut world, participant, lost(1)).is_empty(), "it was replaced");
+    assert_eq!(say(&mut world, participant, lost(2)), ["transport_lost fault"]);
+    let stranger = ParticipantId::from_random(1);
+    assert!(say(&mut world, stranger, lost(2)).is_empty());
+    assert!(world.told(bob).is_empty());
+    all_go(world);
+}
+
+#[test]
+fn tracks_and_names_are_shown_to_the_other() {
+    let (mut world, ada, bob) = talking();
+    let room_id = room_of(&world, ada);
+    let sources = vec![Source::Camera, Source::Microphone, Source::Camera];
+    world.send(ada, Command::Publish { room_id, sources });
+    let name = " Ada\u{202e} ".to_owned();
+    world.send(ada, Command::SetName { name });
+    assert_eq!(world.told(ada), ["name_changed"]);
+    assert_eq!(world.saved, [(user_id(ADA), "Ada".to_owned())]);
+    let heard = world.take(bob);
+    let Some((_, Event::ParticipantChanged { participant, .. })) = heard.last() else {
+        panic!("{heard:?}")
+    };
+    assert_eq!(participant.user.name, "Ada");
+    assert_eq!(participant.sources, [Source::Microphone, Source::Camera]);
+    assert_eq!(heard.len(), 2);
+    let again = world.open(ADA);
+    let heard = world.take(again);
+    assert!(
+        matches!(&heard[0].1, Event::Welcome { name, .. } if name == "Ada"),
+        "fresher than what the store says"
+    );
+    all_go(world);
+}
+
+#[test]
+fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
+    let (mut world, ada, bob) = talking();
+    let room_id = room_of(&world, ada);
+    let (path, reason) = (Path::Forwarded, PathReason::FirstMedia);
+    world.pass_ms(300);
+    let report = |setup_ms| Command::ReportPath {
+        room_id,
+        path,
+        reason,
+        protocol: None,
+        setup_ms,
+    };
+    world.send(ada, report(Some(280)));
+    world.send(ada, report(Some(290)));
+    world.send(bob, report(Some(4_000_000_000)));
+    let setups = |world: &World| world.facts.iter().filter(|f| matches!(f, Fact::Setup { .. })).count();
+    assert!(world.facts.contains(&Fact::Setup { seconds: 0.28 }));
+    assert_eq!(setups(&world), 1);
+    assert_eq!(world.facts.iter().filter(|f| **f == Fact::Path { path, reason }).count(), 3);
+    assert_eq!(world.told(bob), ["path_changed first_media"; 2]);
+    all_go(world);
+}
+
+#[test]
+fn too_many_commands_are_refused_and_then_the_websocket_is_closed() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    for _ in 0..100 {
+        world.send(ada, Command::Ping {});
+    }
+    assert_eq!(world.told(ada), ["pong"; 100]);
+    for _ in 0..100 {
+        world.send(ada, call(BOB));
+    }
+    assert_eq!(world.told(ada), ["error rate_limited"; 100]);
+    assert!(world.told(bobs[0]).is_empty(), "what is refused changes nothing");
+    world.send(ada, Command::Ping {});
+    assert_eq!(world.browsers[ada].closed, Some(CloseReason::RateLimited));
+    world.pass_ms(10_000);
+    world.resume(ada).expect("it goes on");
+    assert!(world.browsers[ada].resumed);
+    all_go(world);
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_the_session_goes_on() {
+    let (mut world, ada, _) = talking();
+    let room_id = room_of(&world, ada);
+    let sdp = "x".repeat(limits::SDP_BYTES_MAX + 1);
+    world.send(
+        ada,
+        Command::Offer {
+            room_id,
+            attempt: 1,
+            sdp,
+            sources: Vec::new(),
+        },
+    );
+    assert_eq!(world.told(ada), ["error too_large"]);
+    let connection = world.browsers[ada].connection.expect("it is there");
+    world
+        .hub
+        .handle_bad_frame(connection, None, ErrorCode::BadCommand, "not JSON", world.now);
+    world.drain();
+    world.send(ada, Command::Ping {});
+    assert_eq!(world.told(ada), ["error bad_command", "pong"]);
+    all_go(world);
+}
+
+#[test]
+fn sessions_of_a_user_are_bounded_and_idle_ones_give_way() {
+    let mut world = World::new();
+    let first = world.open(ADA);
+    for _ in 1..16 {
+        world.open(ADA);
+    }
+    assert_eq!(world.try_open(ADA), Err(AttachRefused::TooManyOfUser));
+    world.open(BOB);
+    world.cut(first);
+    world.open(ADA);
+    assert_eq!(world.hub.counts().sessions, 17);
+    world.resume(first).expect_err("its place is taken");
+    all_go(world);
+}
+
+#[test]
+fn a_stopping_server_lets_calls_go_on_and_takes_no_new_ones() {
+    let (mut world, ada, bob) = talking();
+    let eve = world.open(EVE);
+    world.told(eve);
+    world.hub.begin_stopping(world.now);
+    world.hub.begin_stopping(world.now);
+    world.drain();
+    for browser in [ada, bob, eve] {
+        assert_eq!(world.told(browser), ["server_stopping"]);
+    }
+    world.send(eve, call(ADA));
+    assert_eq!(world.told(eve), ["error shutting_down"]);
+    assert_eq!(world.try_open(4), Err(AttachRefused::ShuttingDown));
+    world.cut(ada);
+    world.resume(ada).expect("a session that is there may resume");
+    assert!(world.hub.has_calls());
+    hang_up(&mut world, ada);
+    assert!(!world.hub.has_calls());
+    all_go(world);
+}

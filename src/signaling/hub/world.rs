@@ -1,0 +1,392 @@
+//! A hub with browsers around it under a virtual clock. Every browser checks what it is told: events come without a gap and once,
+//! and make sense where it is; and so does a model of the SFU.
+
+#[cfg(test)]
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
+use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, UserId};
+use crate::signaling::output::{CloseReason, Fact, MediaRequest, Output};
+use crate::signaling::protocol::{Command, CommandFrame, EndReason, Event, EventFrame, Resume};
+
+pub(super) struct World {
+    pub(super) hub: Hub,
+    pub(super) now: Instant,
+    pub(super) browsers: Vec<Browser>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) saved: Vec<(UserId, String)>,
+    /// What was asked of the SFU, as text.
+    pub(super) media: Vec<String>,
+    /// Who the SFU knows, by room.
+    pub(super) sfu: BTreeMap<RoomId, BTreeSet<ParticipantId>>,
+    closed_rooms: BTreeSet<RoomId>,
+    /// With which reasons each call ended, in whose eyes.
+    pub(super) ends: BTreeMap<CallId, Vec<EndReason>>,
+    connections: u64,
+}
+
+/// What a browser believes of its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    Idle,
+    Calling(CallId, RoomId),
+    Ringing(CallId, RoomId),
+    Talking(CallId, RoomId, ParticipantId, ParticipantId),
+}
+
+pub(super) struct Browser {
+    pub(super) user: UserId,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) session: SessionId,
+    pub(super) secret: String,
+    /// Of the last event seen.
+    pub(super) seq: u64,
+    pub(super) reference: u32,
+    pub(super) resumed: bool,
+    /// The events that it had seen when it last resumed.
+    resumed_at: usize,
+    pub(super) last_ref: u32,
+    pub(super) view: View,
+    pub(super) closed: Option<CloseReason>,
+    /// What it believed after each event of this session.
+    history: Vec<View>,
+    inbox: Vec<(Option<u32>, Event)>,
+}
+
+impl World {
+    #[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
+    pub(super) fn new() -> World {
+        World {
+            hub: Hub::new(HubConfig::default(), StdRng::seed_from_u64(7)),
+            now: Instant::now(),
+            browsers: Vec::new(),
+            facts: Vec::new(),
+            saved: Vec::new(),
+            media: Vec::new(),
+            sfu: BTreeMap::new(),
+            closed_rooms: BTreeSet::new(),
+            ends: BTreeMap::new(),
+            connections: 0,
+        }
+    }
+
+    /// Opens a tab of a user; returns its number.
+    pub(super) fn open(&mut self, user: u64) -> usize {
+        self.try_open(user).expect("there is room")
+    }
+
+    pub(super) fn try_open(&mut self, user: u64) -> Result<usize, AttachRefused> {
+        let number = self.browsers.len();
+        self.browsers.push(Browser {
+            user: user_id(user),
+            connection: None,
+            session: SessionId::from_random(0),
+            secret: String::new(),
+            seq: 0,
+            reference: 0,
+            resumed: false,
+            resumed_at: 0,
+            last_ref: 0,
+            view: View::Idle,
+            closed: None,
+            history: Vec::new(),
+            inbox: Vec::new(),
+        });
+        let done = self.attach(number, None);
+        if let Err(refused) = done {
+            self.browsers.pop();
+            return Err(refused);
+        }
+        Ok(number)
+    }
+
+    pub(super) fn resume(&mut self, browser: usize) -> Result<(), AttachRefused> {
+        let b = &self.browsers[browser];
+        let resume = Resume {
+            session_id: b.session,
+            secret: b.secret.clone(),
+            seq: b.seq,
+        };
+        self.attach(browser, Some(resume))
+    }
+
+    pub(super) fn attach(&mut self, browser: usize, resume: Option<Resume>) -> Result<(), AttachRefused> {
+        self.connections += 1;
+        let connection = ConnectionId::from_random(self.connections);
+        let user_id = self.browsers[browser].user;
+        let attach = Attach {
+            connection,
+            identity: Identity {
+                user_id,
+                name: format!("name of {user_id}"),
+            },
+            new_secret: None,
+            resume,
+            reference: 1,
+            loopback: false,
+            ice_servers: Vec::new(),
+        };
+        let done = self.hub.handle_attach(attach, self.now);
+        if done.is_ok() {
+            self.browsers[browser].connection = Some(connection);
+        }
+        self.drain();
+        done
+    }
+
+    /// The websocket of a browser goes.
+    pub(super) fn cut(&mut self, browser: usize) {
+        if let Some(connection) = self.browsers[browser].connection.take() {
+            self.hub.handle_detach(connection, self.now);
+            self.drain();
+        }
+    }
+
+    /// The same, and the last few events never arrived.
+    pub(super) fn cut_losing(&mut self, browser: usize, events: usize) {
+        self.cut(browser);
+        let b = &mut self.browsers[browser];
+        // What was seen before the last resume was forgotten by the hub.
+        let seen = b.history.len().saturating_sub(events).max(b.resumed_at);
+        b.history.truncate(seen);
+        b.seq = seen as u64;
+        b.view = b.history.last().copied().unwrap_or(View::Idle);
+    }
+
+    /// A browser that has a websocket sends a command.
+    pub(super) fn send(&mut self, browser: usize, command: Command) {
+        let b = &mut self.browsers[browser];
+        b.reference += 1;
+        let frame = CommandFrame {
+            reference: b.reference,
+            command,
+        };
+        if let Some(connection) = b.connection {
+            self.hub.handle_command(connection, frame, self.now);
+            self.drain();
+        }
+    }
+
+    /// Time passes, deadline by deadline.
+    pub(super) fn pass(&mut self, long: Duration) {
+        let end = self.now + long;
+        while let Some(due) = self.hub.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.hub.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    pub(super) fn pass_ms(&mut self, ms: u64) {
+        self.pass(Duration::from_millis(ms));
+    }
+
+    pub(super) fn drain(&mut self) {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Send { connection, frame } => {
+                    let found = self.browsers.iter().position(|b| b.connection == Some(connection));
+                    let browser = found.expect("frames go to websockets that are there");
+                    self.hear(browser, frame);
+                }
+                Output::Close { connection, why } => {
+                    let found = self.browsers.iter_mut().find(|b| b.connection == Some(connection));
+                    if let Some(browser) = found {
+                        browser.connection = None;
+                        browser.closed = Some(why);
+                    }
+                }
+                Output::Media(request) => self.ask_sfu(request),
+                Output::SaveName { user, name } => self.saved.push((user, name)),
+                Output::Count(fact) => self.facts.push(fact),
+            }
+        }
+    }
+
+    fn hear(&mut self, browser: usize, frame: EventFrame) {
+        let b = &mut self.browsers[browser];
+        match (&frame.event, frame.seq) {
+            (Event::Welcome { .. } | Event::Pong {}, seq) => assert_eq!(seq, None),
+            (event, seq) => {
+                b.seq += 1;
+                assert_eq!(seq, Some(b.seq), "a gap before {event:?}");
+            }
+        }
+        match &frame.event {
+            Event::Welcome {
+                session_id,
+                resume_secret,
+                resumed,
+                last_ref,
+                ..
+            } => {
+                assert_eq!(*resumed, *session_id == b.session);
+                if !resumed {
+                    b.seq = 0;
+                    b.view = View::Idle;
+                    b.history.clear();
+                    b.reference = 0;
+                }
+                b.session = *session_id;
+                b.secret.clone_from(resume_secret);
+                b.resumed = *resumed;
+                b.resumed_at = b.history.len();
+                b.last_ref = *last_ref;
+            }
+            Event::CallRinging { call_id, room_id, .. } => {
+                assert_eq!(b.view, View::Idle);
+                b.view = View::Calling(*call_id, *room_id);
+            }
+            Event::IncomingCall { call_id, room_id, .. } => {
+                assert_eq!(b.view, View::Idle);
+                b.view = View::Ringing(*call_id, *room_id);
+            }
+            Event::CallAnswered {
+                call_id,
+                room_id,
+                participant_id,
+                participants,
+                polite,
+                ..
+            } => {
+                let before = if *polite {
+                    View::Ringing(*call_id, *room_id)
+                } else {
+                    View::Calling(*call_id, *room_id)
+                };
+                assert_eq!(b.view, before);
+                assert_eq!(participants.len(), 1);
+                b.view = View::Talking(*call_id, *room_id, *participant_id, participants[0].participant_id);
+            }
+            Event::AnsweredElsewhere { call_id } => {
+                assert!(matches!(b.view, View::Ringing(call, _) if call == *call_id));
+                b.view = View::Idle;
+            }
+            Event::CallEnded { call_id, reason, .. } => {
+                match b.view {
+                    View::Idle => {
+                        assert!(matches!(reason, EndReason::Busy | EndReason::Unreachable));
+                        assert!(frame.reference.is_some());
+                    }
+                    View::Calling(call, _) | View::Ringing(call, _) | View::Talking(call, ..) => {
+                        assert_eq!(call, *call_id, "the end of another call");
+                        b.view = View::Idle;
+                    }
+                }
+                self.ends.entry(*call_id).or_default().push(*reason);
+            }
+            Event::Signaled { room_id, from, .. } => {
+                assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == *from));
+            }
+            Event::ParticipantChanged { room_id, participant } => {
+                let from = participant.participant_id;
+                assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == from));
+            }
+            Event::PathRequested {
+                room_id, participant_id, ..
+            }
+            | Event::PathChanged {
+                room_id, participant_id, ..
+            } => {
+                assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == *participant_id));
+            }
+            Event::OfferAnswered { room_id, .. }
+            | Event::SlotsChanged { room_id, .. }
+            | Event::LayersWanted { room_id, .. }
+            | Event::TransportLost { room_id, .. } => assert_eq!(b.view.room(), Some(*room_id)),
+            Event::Pong {} | Event::Error { .. } | Event::NameChanged { .. } | Event::ServerStopping {} => {}
+        }
+        if frame.seq.is_some() {
+            b.history.push(b.view);
+        }
+        b.inbox.push((frame.reference, frame.event));
+    }
+
+    fn ask_sfu(&mut self, request: MediaRequest) {
+        let (text, room) = match &request {
+            MediaRequest::Offer { room, attempt, .. } => (format!("offer {attempt}"), room),
+            MediaRequest::Admit { room, .. } => ("admit".to_owned(), room),
+            MediaRequest::Publish { room, sources, .. } => (format!("publish {sources:?}"), room),
+            MediaRequest::Leave { room, .. } => ("leave".to_owned(), room),
+            MediaRequest::CloseRoom { room } => ("close_room".to_owned(), room),
+        };
+        self.media.push(text);
+        assert!(!self.closed_rooms.contains(room), "a room is asked for after its end");
+        match request {
+            MediaRequest::Offer { room, participant, .. }
+            | MediaRequest::Admit { room, participant }
+            | MediaRequest::Publish { room, participant, .. } => {
+                self.sfu.entry(room).or_default().insert(participant);
+            }
+            MediaRequest::Leave { room, participant } => {
+                assert!(
+                    self.sfu.get_mut(&room).expect("a room").remove(&participant),
+                    "who leaves was there"
+                );
+            }
+            MediaRequest::CloseRoom { room } => {
+                self.sfu.remove(&room);
+                self.closed_rooms.insert(room);
+            }
+        }
+    }
+
+    /// What a browser was told since it was last asked.
+    pub(super) fn take(&mut self, browser: usize) -> Vec<(Option<u32>, Event)> {
+        std::mem::take(&mut self.browsers[browser].inbox)
+    }
+
+    /// The same in a few words each.
+    pub(super) fn told(&mut self, browser: usize) -> Vec<String> {
+        self.take(browser).iter().map(|(_, event)| brief(event)).collect()
+    }
+
+    /// Everything is over, and nothing is left of it anywhere.
+    pub(super) fn assert_empty(&self) {
+        let hub = &self.hub;
+        assert_eq!(hub.counts(), Default::default());
+        assert!(hub.calls.is_empty() && hub.rooms.is_empty() && hub.users.is_empty());
+        assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty());
+        assert!(
+            self.sfu.is_empty(),
+            "the SFU has participants that nobody took out: {:?}",
+            self.sfu
+        );
+    }
+}
+
+impl View {
+    pub(super) fn call(self) -> Option<CallId> {
+        match self {
+            View::Idle => None,
+            View::Calling(call, _) | View::Ringing(call, _) | View::Talking(call, ..) => Some(call),
+        }
+    }
+
+    pub(super) fn room(self) -> Option<RoomId> {
+        match self {
+            View::Idle => None,
+            View::Calling(_, room) | View::Ringing(_, room) | View::Talking(_, room, ..) => Some(room),
+        }
+    }
+}
+
+pub(super) fn user_id(number: u64) -> UserId {
+    UserId::from_random(number)
+}
+
+fn brief(event: &Event) -> String {
+    let json = serde_json::to_value(event).expect("it is written");
+    let text = |key: &str| json[key].as_str().map(|text| format!(" {text}")).unwrap_or_default();
+    let kind = json["type"].as_str().expect("it has a type");
+    let away = match event {
+        Event::ParticipantChanged { participant, .. } if participant.reconnecting => " reconnecting",
+        _ => "",
+    };
+    format!("{kind}{}{}{away}", text("reason"), text("code"))
+}
