@@ -537,3 +537,272 @@ fn media_fact(event: SfuEvent) -> MediaFact {
     };
     MediaFact { room, participant, what }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::{Value, json};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Nothing here takes long, except on a machine that has too much to do.
+    const LONG: Duration = Duration::from_secs(20);
+
+    struct Server {
+        hub: HubHandle,
+        asked: Arc<Mutex<Vec<SfuCommand>>>,
+        sfu_events: mpsc::Sender<SfuEvent>,
+        store: Store,
+        metrics: Arc<Metrics>,
+        _directory: tempfile::TempDir,
+    }
+
+    struct Tab {
+        hub: HubHandle,
+        connection: ConnectionId,
+        outbox: mpsc::Receiver<Outgoing>,
+        reference: u32,
+        welcome: Value,
+    }
+
+    async fn server(sfu_is_there: bool) -> Server {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        let metrics = Arc::new(Metrics::new());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (sfu_events, events) = mpsc::channel(16);
+        let list = Arc::clone(&asked);
+        let ask_sfu: AskSfu = Box::new(move |command| {
+            list.lock().expect("nobody panicked").push(command);
+            sfu_is_there
+        });
+        let config = HubConfig::default();
+        let hub = HubHandle::start(config, ask_sfu, events, store.clone(), Arc::clone(&metrics));
+        Server {
+            hub,
+            asked,
+            sfu_events,
+            store,
+            metrics,
+            _directory: directory,
+        }
+    }
+
+    fn new_connection(user: u64, resume: Option<Resume>) -> NewConnection {
+        NewConnection {
+            identity: Identity {
+                user_id: UserId::from_random(user),
+                name: format!("user {user}"),
+            },
+            new_secret: None,
+            resume,
+            reference: 1,
+            loopback: true,
+            ice_servers: Vec::new(),
+        }
+    }
+
+    impl Server {
+        async fn open(&self, user: u64, outbox_max: usize, resume: Option<Resume>) -> Tab {
+            let (sender, outbox) = mpsc::channel(outbox_max);
+            let attached = self.hub.attach(new_connection(user, resume), sender).await;
+            let mut tab = Tab {
+                hub: self.hub.clone(),
+                connection: attached.expect("there is room"),
+                outbox,
+                reference: 1,
+                welcome: Value::Null,
+            };
+            tab.welcome = tab.expect("welcome").await;
+            tab
+        }
+    }
+
+    impl Tab {
+        async fn next(&mut self) -> Option<Outgoing> {
+            timeout(LONG, self.outbox.recv()).await.expect("in time")
+        }
+
+        /// The next event, which has to be of this type.
+        async fn expect(&mut self, kind: &str) -> Value {
+            match self.next().await {
+                Some(Outgoing::Frame(text)) => {
+                    let event: Value = serde_json::from_str(&text).expect("JSON");
+                    assert_eq!(event["type"], kind, "{event}");
+                    event
+                }
+                other => panic!("{kind} was expected: {other:?}"),
+            }
+        }
+
+        async fn expect_close(&mut self, code: u16) {
+            match self.next().await {
+                Some(Outgoing::Close { code: found, .. }) => assert_eq!(found, code),
+                other => panic!("a close was expected: {other:?}"),
+            }
+            assert_eq!(self.next().await, None, "the close is the last");
+        }
+
+        async fn send(&mut self, mut command: Value) {
+            self.reference += 1;
+            command["ref"] = self.reference.into();
+            let frame = CommandFrame::from_json(&command.to_string()).expect("a command");
+            self.hub.command(self.connection, frame).await.expect("the hub is there");
+        }
+
+        fn resume(&self, seq: u64) -> Option<Resume> {
+            let text = |key: &str| self.welcome[key].as_str().expect("text").to_owned();
+            Some(Resume {
+                session_id: text("session_id").parse().expect("an id"),
+                secret: text("resume_secret"),
+                seq,
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_from_end_to_end() {
+        let server = server(true).await;
+        let mut ada = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        let mut bob = server.open(2, OUTBOX_FRAMES_MAX, None).await;
+        let user_id = bob.welcome["user_id"].clone();
+        ada.send(json!({"type": "call", "user_id": user_id})).await;
+        let ringing = ada.expect("call_ringing").await;
+        let (call_id, room_id) = (&ringing["call_id"], &ringing["room_id"]);
+        bob.expect("incoming_call").await;
+        bob.send(json!({"type": "offer", "room_id": room_id, "attempt": 1, "sdp": "v=0", "sources": []}))
+            .await;
+        bob.send(json!({"type": "accept", "call_id": call_id})).await;
+        ada.expect("call_answered").await;
+        bob.expect("call_answered").await;
+        assert_eq!(server.metrics.calls.with_label_values(&["ringing"]).get(), 0);
+        let asked = std::mem::take(&mut *server.asked.lock().expect("nobody panicked"));
+        let [
+            SfuCommand::Offer {
+                room,
+                participant,
+                loopback: true,
+                ..
+            },
+            SfuCommand::Admit { .. },
+            SfuCommand::Admit { .. },
+        ] = asked[..]
+        else {
+            panic!("{asked:?}")
+        };
+        let answered = SfuEvent::Answered {
+            room,
+            participant,
+            attempt: 1,
+            sdp: "v=0 answer".to_owned(),
+        };
+        server.sfu_events.send(answered).await.expect("the hub is there");
+        assert_eq!(bob.expect("offer_answered").await["ref"], 2);
+        ada.send(json!({"type": "hang_up", "call_id": call_id})).await;
+        // A tab that is closed right after it hung up has hung up.
+        ada.hub.detach(ada.connection).await;
+        assert_eq!(bob.expect("call_ended").await["reason"], "hung_up");
+        server.hub.stop(Duration::ZERO).await;
+        bob.expect("server_stopping").await;
+        bob.expect_close(CLOSE_GOING_AWAY).await;
+        assert_eq!(server.metrics.call_ended.with_label_values(&["hung_up"]).get(), 1);
+        assert_eq!(server.metrics.sessions.get(), 2, "one attached, one that may resume");
+        let late = server.hub.attach(new_connection(3, None), mpsc::channel(2).0).await;
+        assert_eq!(late, Err(HubError::Gone));
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_does_not_keep_up_is_closed_and_may_resume() {
+        let server = server(true).await;
+        let mut slow = server.open(1, 4, None).await;
+        for _ in 0..9 {
+            slow.send(json!({"type": "set_name", "name": "Ada"})).await;
+        }
+        for _ in 0..3 {
+            slow.expect("name_changed").await;
+        }
+        slow.expect_close(CLOSE_TRY_AGAIN).await;
+        assert_eq!(server.metrics.queue_full.with_label_values(&["outbox"]).get(), 1);
+        let mut again = server.open(1, OUTBOX_FRAMES_MAX, slow.resume(3)).await;
+        assert_eq!(again.welcome["resumed"], true);
+        let last_ref = again.welcome["last_ref"].as_u64().expect("a number");
+        let missed = again.expect("name_changed").await;
+        assert_eq!(missed["seq"], 4);
+        assert!(last_ref >= 5, "what was taken is not asked for again");
+    }
+
+    #[tokio::test]
+    async fn the_older_websocket_of_a_session_is_closed() {
+        let server = server(true).await;
+        let mut old = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        let mut new = server.open(1, OUTBOX_FRAMES_MAX, old.resume(0)).await;
+        old.expect_close(CLOSE_REPLACED).await;
+        old.hub.detach(old.connection).await;
+        new.send(json!({"type": "ping"})).await;
+        new.expect("pong").await;
+    }
+
+    #[tokio::test]
+    async fn without_an_sfu_the_browser_is_told() {
+        let server = server(false).await;
+        let mut first = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        let _second = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        first.send(json!({"type": "call", "user_id": first.welcome["user_id"]})).await;
+        let ringing = first.expect("call_ringing").await;
+        let room_id = &ringing["room_id"];
+        first
+            .send(json!({"type": "offer", "room_id": room_id, "attempt": 1, "sdp": "v=0", "sources": []}))
+            .await;
+        assert_eq!(first.expect("transport_lost").await["reason"], "fault");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_kept_and_a_bad_frame_is_answered() {
+        let server = server(true).await;
+        let user = UserId::from_random(1);
+        server.store.create_user(user, &[0; 32], "", 0).await.expect("it is kept");
+        let mut ada = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        ada.send(json!({"type": "set_name", "name": "Ada"})).await;
+        ada.expect("name_changed").await;
+        let message = "not JSON".to_owned();
+        let sent = server
+            .hub
+            .bad_frame(ada.connection, None, ErrorCode::BadCommand, message)
+            .await;
+        assert_eq!(sent, Ok(()));
+        assert_eq!(ada.expect("error").await["code"], "bad_command");
+        assert_eq!(server.metrics.commands_refused.with_label_values(&["bad_command"]).get(), 1);
+        let kept = timeout(LONG, async {
+            while server
+                .store
+                .user(user)
+                .await
+                .expect("it is read")
+                .is_none_or(|row| row.name != "Ada")
+            {
+                tokio::task::yield_now().await;
+            }
+        });
+        kept.await.expect("the name is kept in time");
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_waits_for_a_call_to_end() {
+        let server = server(true).await;
+        let mut first = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        let mut second = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        first.send(json!({"type": "call", "user_id": first.welcome["user_id"]})).await;
+        let call_id = first.expect("call_ringing").await["call_id"].clone();
+        second.expect("incoming_call").await;
+        let hub = server.hub.clone();
+        let stopping = tokio::spawn(async move { hub.stop(LONG).await });
+        first.expect("server_stopping").await;
+        assert!(!stopping.is_finished());
+        first.send(json!({"type": "cancel", "call_id": call_id})).await;
+        first.expect("call_ended").await;
+        first.expect_close(CLOSE_GOING_AWAY).await;
+        timeout(LONG, stopping).await.expect("in time").expect("it did not panic");
+    }
+}

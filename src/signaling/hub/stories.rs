@@ -286,6 +286,20 @@ fn a_session_has_one_call() {
 }
 
 #[test]
+fn a_session_where_it_rings_calls_nobody_else() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    let eve = world.open(EVE);
+    world.send(ada, call(BOB));
+    for user in [EVE, BOB, 99] {
+        world.send(bobs[0], call(user));
+    }
+    assert_eq!(world.told(bobs[0])[1..], ["error not_allowed"; 3]);
+    assert_eq!(world.told(eve), ["welcome"]);
+    assert_eq!(world.told(ada), ["call_ringing"]);
+    all_go(world);
+}
+
+#[test]
 fn two_who_call_each_other_are_connected() {
     let (mut world, ada, bobs) = ada_and_bob(2);
     world.send(ada, call(BOB));
