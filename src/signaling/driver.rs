@@ -11,6 +11,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::hub::{Attach, AttachRefused, Hub, HubConfig, Identity};
 use super::output::{CloseReason, Fact, MediaFact, MediaNews, MediaRequest, Output};
@@ -28,6 +29,9 @@ pub const OUTBOX_FRAMES_MAX: usize = 256;
 
 /// Names that wait to be kept. When it is full, a changed name is lost at the next restart.
 const NAMES_MAX: usize = 1024;
+
+/// For how long the hub's end waits for names to be kept.
+const SAVE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// RFC 6455 section 7.4.1: the server goes away.
 const CLOSE_GOING_AWAY: u16 = 1001;
@@ -123,13 +127,14 @@ impl HubHandle {
     ) -> HubHandle {
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (names, names_to_save) = mpsc::channel(NAMES_MAX);
-        tokio::spawn(save_names(names_to_save, store, Arc::clone(&metrics)));
+        let saver = tokio::spawn(save_names(names_to_save, store, Arc::clone(&metrics)));
         let driver = Driver {
             hub: Hub::new(config, StdRng::from_rng(&mut rand::rng())),
             inbox,
             sfu_events: Some(sfu_events),
             ask_sfu,
             names,
+            saver,
             metrics,
             outboxes: HashMap::new(),
             next_connection: 1,
@@ -188,6 +193,11 @@ impl HubHandle {
         }
     }
 
+    /// Returns when the hub has ended. Without [`HubHandle::stop`] that is a fault: the server cannot go on without it.
+    pub async fn ended(&self) {
+        self.inputs.closed().await;
+    }
+
     async fn put(&self, input: Input) -> Result<(), HubError> {
         self.inputs.send(input).await.map_err(|_| HubError::Gone)
     }
@@ -200,6 +210,7 @@ struct Driver {
     sfu_events: Option<mpsc::Receiver<SfuEvent>>,
     ask_sfu: AskSfu,
     names: mpsc::Sender<(UserId, String)>,
+    saver: JoinHandle<()>,
     metrics: Arc<Metrics>,
     /// Where each websocket's frames go. Looked up, never listed in order.
     outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
@@ -244,6 +255,9 @@ impl Driver {
                 reason,
             });
         }
+        drop(self.names);
+        // Names that wait are kept, unless the store hangs.
+        let _ = tokio::time::timeout(SAVE_WAIT_MAX, self.saver).await;
         for waiting in self.stopping.into_iter().flat_map(|s| s.waiting) {
             // Nobody may be waiting any more.
             let _ = waiting.send(());

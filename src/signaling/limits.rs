@@ -7,6 +7,9 @@ use super::protocol::{Command, DirectSignal, ErrorCode};
 /// A session description with every m-line that a room needs is about 20 KiB.
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
 
+/// A text frame: the longest session description with its line ends escaped, and what stands around it.
+pub const FRAME_BYTES_MAX: usize = 80 * 1024;
+
 /// A candidate line is about 150 bytes; a name in it may be 255 (RFC 1035 section 2.3.4).
 pub const CANDIDATE_BYTES_MAX: usize = 1024;
 

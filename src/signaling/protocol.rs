@@ -46,7 +46,8 @@ pub enum Command {
     Ping {},
     /// Changes the display name that others see; empty removes it.
     SetName { name: String },
-    /// Rings all other sessions of a user. Answered by `call_ringing`, `call_answered` (glare) or `call_ended`.
+    /// Rings all other sessions of a user. Answered by `call_ringing`, by `call_ended` (`busy` or `unreachable`, with a `call_id` that
+    /// is not known from before), or by `call_answered` of the other's call, where the two call each other at the same time.
     Call {
         user_id: UserId,
         #[serde(default)]
@@ -60,7 +61,7 @@ pub enum Command {
     },
     /// Refuses an incoming call, on all the user's sessions.
     Decline { call_id: CallId },
-    /// Takes back one's own call while it rings.
+    /// Takes back one's own call while it rings. If it crosses the answer on the wire, it hangs up: the call ends with `hung_up`.
     Cancel { call_id: CallId },
     /// Ends an answered call.
     HangUp { call_id: CallId },
@@ -74,7 +75,8 @@ pub enum Command {
         /// Which track is sent on which m-line. The m-lines that receive are the slots.
         sources: Vec<SourceLine>,
     },
-    /// Says which tracks this participant has on now (all that are not named are off).
+    /// Says which tracks this participant has on now (all that are not named are off). Allowed as soon as the call rings at this
+    /// session.
     Publish { room_id: RoomId, sources: Vec<Source> },
     /// Carries the negotiation of `direct` to the other participant.
     Signal {
@@ -532,6 +534,7 @@ impl EventFrame {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
     use ts_rs::{Config, TS, TypeVisitor};
 
     use super::*;
@@ -657,6 +660,21 @@ mod tests {
         ] {
             let refused = CommandFrame::from_json(text).expect_err("it was taken");
             assert_eq!(refused.reference, reference, "{refused}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in ".*", kind in "[a-z_]{2,9}", number in any::<f64>()) {
+            let _ = CommandFrame::from_json(&text);
+            let quoted = serde_json::to_string(&text).expect("it is written");
+            for field in ["name", "call_id", "user_id", "room_id", "sdp", "sources", "signal", "user", "resume", "protocol"] {
+                let _ = CommandFrame::from_json(&format!(r#"{{"ref":1,"type":"{kind}","{field}":{quoted}}}"#));
+                for kind in ["hello", "call", "accept", "offer", "publish", "signal", "report_path", "set_name"] {
+                    let _ = CommandFrame::from_json(&format!(r#"{{"ref":1,"type":"{kind}","{field}":{quoted}}}"#));
+                    let _ = CommandFrame::from_json(&format!(r#"{{"ref":{number:?},"type":"{kind}","{field}":[{quoted}]}}"#));
+                }
+            }
         }
     }
 

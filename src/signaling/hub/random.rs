@@ -1,6 +1,7 @@
 //! Random interleavings of what browsers, the network and the clock do. The world checks every event; this checks what must hold
 //! at every moment and at the end.
 
+// The architecture test reads a file up to this line.
 #[cfg(test)]
 use proptest::prelude::*;
 

@@ -1,5 +1,6 @@
 //! What happens to people, one story a test, under a virtual clock.
 
+// The architecture test reads a file up to this line.
 #[cfg(test)]
 use std::time::Duration;
 

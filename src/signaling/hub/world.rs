@@ -1,6 +1,7 @@
 //! A hub with browsers around it under a virtual clock. Every browser checks what it is told: events come without a gap and once,
 //! and make sense where it is; and so does a model of the SFU.
 
+// The architecture test reads a file up to this line.
 #[cfg(test)]
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
