@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(again.new_secret, None);
 
         let stranger = UserId::from_random(1);
-        let almost = format!("{}x", &secret[..31]);
+        let almost = format!("{}!", &secret[..31]);
         for (user_id, secret) in [
             (user_id, ""),
             (user_id, almost.as_str()),
