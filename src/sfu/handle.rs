@@ -1,6 +1,24 @@
 //! The door of the SFU for other folders: [`SfuCommand`]s in, [`SfuEvent`]s out, and which worker has which room.
 
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use dashmap::{DashMap, Entry};
+
+use super::shard::{Shard, ShardConfig};
+pub use super::transport::Certificate;
+use super::worker::{Message, Worker};
 use crate::id::{ParticipantId, RoomId, Source};
+use crate::metrics::Metrics;
+use crate::udp::UdpPort;
+
+/// Commands that may wait for a worker. It takes them within a millisecond; a full queue means that it stands still.
+const COMMANDS_MAX: usize = 4096;
 
 /// What the rest of the server asks of the SFU.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +44,25 @@ pub enum SfuCommand {
     },
     /// The participant is gone.
     Leave { room: RoomId, participant: ParticipantId },
-    /// Everybody is gone.
+    /// Everybody is gone. Ends the room's life here: no command for it may follow.
     CloseRoom { room: RoomId },
+    /// Makes the next call into this participant's transport panic, to show in a test what a fault costs and whom. It is nothing
+    /// that a browser can cause; the glue decides who may ask for it.
+    #[doc(hidden)]
+    InjectFault { room: RoomId, participant: ParticipantId },
+}
+
+impl SfuCommand {
+    fn room(&self) -> RoomId {
+        match self {
+            SfuCommand::Offer { room, .. }
+            | SfuCommand::Admit { room, .. }
+            | SfuCommand::Publish { room, .. }
+            | SfuCommand::Leave { room, .. }
+            | SfuCommand::CloseRoom { room }
+            | SfuCommand::InjectFault { room, .. } => *room,
+        }
+    }
 }
 
 /// What the SFU tells the rest of the server.
@@ -81,4 +116,200 @@ pub enum LostReason {
     Fault,
     /// The browser closed it.
     Closed,
+}
+
+/// What an SFU needs to start.
+#[derive(Clone)]
+pub struct SfuConfig {
+    /// Where the first worker's UDP port is bound; port 0 takes any. `[::]` takes IPv4 as well.
+    pub listen: SocketAddr,
+    /// Threads, with a UDP port each, counted up from the first.
+    pub workers: usize,
+    /// The addresses at which browsers reach this machine: its interfaces', or those in front of it.
+    pub candidates: Vec<IpAddr>,
+    /// What all transports identify themselves with.
+    pub certificate: Certificate,
+}
+
+/// The SFU does not take commands: it is stopping, or far behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the SFU takes no commands")]
+pub struct SfuUnavailable;
+
+/// The door. Clones are the same door.
+#[derive(Clone)]
+pub struct SfuHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    workers: Vec<WorkerDoor>,
+    rooms: DashMap<RoomId, usize>,
+}
+
+struct WorkerDoor {
+    commands: SyncSender<Message>,
+    waker: Waker,
+    address: SocketAddr,
+    rooms: AtomicUsize,
+}
+
+/// Ends a worker's sleep.
+struct Waker {
+    pipe: UnixStream,
+    /// Whether a byte is in the pipe already. The worker clears it before it looks for commands.
+    awake: Arc<AtomicBool>,
+}
+
+impl Waker {
+    fn wake(&self) {
+        if !self.awake.swap(true, Ordering::AcqRel) {
+            // A full pipe wakes as well.
+            let _ = (&self.pipe).write(&[1]);
+        }
+    }
+}
+
+/// The running workers. Dropping it leaves them running until the last handle is gone.
+pub struct SfuGuard {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Binds the ports and starts the workers. `events` is never waited for: where it is full, events wait in the worker.
+pub fn start(
+    config: SfuConfig,
+    metrics: Arc<Metrics>,
+    events: tokio::sync::mpsc::Sender<SfuEvent>,
+) -> io::Result<(SfuHandle, SfuGuard)> {
+    let mut doors = Vec::new();
+    let mut workers = Vec::new();
+    for index in 0..config.workers.max(1) {
+        let mut listen = config.listen;
+        if listen.port() != 0 {
+            let port = u16::try_from(index).ok().and_then(|index| listen.port().checked_add(index));
+            listen.set_port(port.ok_or_else(|| io::Error::other("the workers' UDP ports end after 65535"))?);
+        }
+        let port = UdpPort::bind(listen).map_err(|error| io::Error::new(error.kind(), format!("UDP port {listen}: {error}")))?;
+        let shard = Shard::new(shard_config(&config, &port));
+        let (commands, inbox) = sync_channel(COMMANDS_MAX);
+        let (pipe, wake) = UnixStream::pair()?;
+        pipe.set_nonblocking(true)?;
+        wake.set_nonblocking(true)?;
+        let awake = Arc::new(AtomicBool::new(false));
+        doors.push(WorkerDoor {
+            commands,
+            waker: Waker {
+                pipe,
+                awake: awake.clone(),
+            },
+            address: port.local_addr(),
+            rooms: AtomicUsize::new(0),
+        });
+        workers.push(Worker::new(
+            index,
+            port,
+            shard,
+            inbox,
+            wake,
+            awake,
+            events.clone(),
+            metrics.clone(),
+        ));
+    }
+    let threads = workers.into_iter().enumerate().map(|(index, worker)| {
+        std::thread::Builder::new()
+            .name(format!("sfu-{index}"))
+            .spawn(move || worker.run())
+    });
+    let threads = threads.collect::<io::Result<Vec<_>>>()?;
+    let shared = Arc::new(Shared {
+        workers: doors,
+        rooms: DashMap::new(),
+    });
+    let guard = SfuGuard {
+        shared: shared.clone(),
+        threads,
+    };
+    Ok((SfuHandle { shared }, guard))
+}
+
+fn shard_config(config: &SfuConfig, port: &UdpPort) -> ShardConfig {
+    let number = port.local_addr().port();
+    let reachable = |ips: &[IpAddr]| -> Vec<SocketAddr> {
+        let spoken = ips.iter().filter(|ip| port.speaks(**ip));
+        spoken.map(|ip| SocketAddr::new(*ip, number)).collect()
+    };
+    ShardConfig {
+        certificate: config.certificate.clone(),
+        candidates: reachable(&config.candidates),
+        loopback_candidates: reachable(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
+    }
+}
+
+impl SfuHandle {
+    /// Hands a command to the worker that has the room. Never waits.
+    pub fn send(&self, command: SfuCommand) -> Result<(), SfuUnavailable> {
+        let room = command.room();
+        let index = match &command {
+            SfuCommand::CloseRoom { .. } => {
+                let Some((_, index)) = self.shared.rooms.remove(&room) else {
+                    return Ok(());
+                };
+                self.shared.workers[index].rooms.fetch_sub(1, Ordering::Relaxed);
+                index
+            }
+            SfuCommand::Leave { .. } | SfuCommand::InjectFault { .. } => match self.shared.rooms.get(&room) {
+                Some(index) => *index,
+                None => return Ok(()),
+            },
+            SfuCommand::Offer { .. } | SfuCommand::Admit { .. } | SfuCommand::Publish { .. } => self.worker_of(room),
+        };
+        self.shared.workers[index].send(Message::Command(command))
+    }
+
+    /// The workers' UDP addresses with their real ports, in order.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.shared.workers.iter().map(|worker| worker.address).collect()
+    }
+
+    /// The worker that has the room: at first use, the one with the fewest.
+    fn worker_of(&self, room: RoomId) -> usize {
+        match self.shared.rooms.entry(room) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                let workers = self.shared.workers.iter().enumerate();
+                let index = workers
+                    .min_by_key(|(_, worker)| worker.rooms.load(Ordering::Relaxed))
+                    .map_or(0, |(index, _)| index);
+                self.shared.workers[index].rooms.fetch_add(1, Ordering::Relaxed);
+                *entry.insert(index)
+            }
+        }
+    }
+}
+
+impl WorkerDoor {
+    fn send(&self, message: Message) -> Result<(), SfuUnavailable> {
+        match self.commands.try_send(message) {
+            Ok(()) => {
+                self.waker.wake();
+                Ok(())
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(SfuUnavailable),
+        }
+    }
+}
+
+impl SfuGuard {
+    /// Says goodbye to every browser, and returns when all workers have ended: within milliseconds, unless one stands still. Blocks.
+    pub fn stop(self) {
+        for worker in &self.shared.workers {
+            let _ = worker.send(Message::Stop);
+        }
+        for thread in self.threads {
+            // A worker that panicked has said so on its own.
+            let _ = thread.join();
+        }
+    }
 }

@@ -1,4 +1,18 @@
 //! Media: how one participant's packets reach the others. A packet goes down this list and back up to `transport`:
-//! `worker` -> `demux` -> `transport` -> `router` -> `subscription` -> `rewrite` -> `transport`.
+//! `worker` -> `shard` -> `demux` -> `transport` -> `router` -> `subscription` -> `rewrite` -> `transport`.
 
+pub mod allocator;
+pub mod candidates;
+pub mod codec;
+pub mod counters;
+pub mod demux;
 pub mod handle;
+pub mod rewrite;
+pub mod router;
+pub mod sdp;
+pub mod shard;
+pub mod stun;
+pub mod subscription;
+pub mod track;
+pub mod transport;
+mod worker;

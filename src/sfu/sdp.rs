@@ -1,0 +1,123 @@
+//! Limits on an offer before anything else looks at it, and the lines that an answer needs besides str0m's.
+
+/// An offer beyond these is refused: two people need 3 m-lines and under 10 KiB.
+const BYTES_MAX: usize = 64 << 10;
+const LINES_MAX: usize = 2000;
+const LINE_BYTES_MAX: usize = 1024;
+const MEDIA_LINES_MAX: usize = 64;
+const CANDIDATES_MAX: usize = 64;
+
+/// The offer is larger than any browser's in this application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooLarge {
+    #[error("the offer has more than {BYTES_MAX} bytes")]
+    Bytes,
+    #[error("the offer has more than {LINES_MAX} lines")]
+    Lines,
+    #[error("a line of the offer has more than {LINE_BYTES_MAX} bytes")]
+    Line,
+    #[error("the offer has more than {MEDIA_LINES_MAX} m-lines")]
+    MediaLines,
+    #[error("the offer has more than {CANDIDATES_MAX} candidates")]
+    Candidates,
+}
+
+/// Refuses what would make the real parser work for long (threats T12).
+pub fn check_limits(offer: &str) -> Result<(), TooLarge> {
+    if offer.len() > BYTES_MAX {
+        return Err(TooLarge::Bytes);
+    }
+    let (mut lines, mut media_lines, mut candidates) = (0, 0, 0);
+    for line in offer.lines() {
+        lines += 1;
+        media_lines += usize::from(line.starts_with("m="));
+        candidates += usize::from(line.starts_with("a=candidate:"));
+        if line.len() > LINE_BYTES_MAX {
+            return Err(TooLarge::Line);
+        }
+    }
+    if lines > LINES_MAX {
+        Err(TooLarge::Lines)
+    } else if media_lines > MEDIA_LINES_MAX {
+        Err(TooLarge::MediaLines)
+    } else if candidates > CANDIDATES_MAX {
+        Err(TooLarge::Candidates)
+    } else {
+        Ok(())
+    }
+}
+
+/// A stream that the server sends on an m-line and that str0m's answer does not name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendStream {
+    pub mid: String,
+    pub ssrc: u32,
+    pub rtx: Option<u32>,
+}
+
+/// Adds the `a=ssrc` lines of these streams to their m-sections, where they are not there. Without them Chromium has no RTX.
+pub fn name_streams(answer: &str, streams: &[SendStream]) -> String {
+    if streams.is_empty() {
+        return answer.to_owned();
+    }
+    let mut sections: Vec<String> = Vec::new();
+    for line in answer.lines() {
+        if sections.is_empty() || line.starts_with("m=") {
+            sections.push(String::new());
+        }
+        let section = sections.last_mut().expect("one was just pushed");
+        section.push_str(line);
+        section.push_str("\r\n");
+    }
+    for section in &mut sections {
+        let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:"));
+        let Some(stream) = streams.iter().find(|s| mid == Some(&s.mid)) else {
+            continue;
+        };
+        let SendStream { ssrc, rtx, .. } = stream;
+        if section.contains(&format!("a=ssrc:{ssrc} ")) {
+            continue;
+        }
+        section.push_str(&format!("a=ssrc:{ssrc} cname:tandem\r\n"));
+        if let Some(rtx) = rtx {
+            section.push_str(&format!("a=ssrc:{rtx} cname:tandem\r\na=ssrc-group:FID {ssrc} {rtx}\r\n"));
+        }
+    }
+    sections.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_held() {
+        let lines = |line: &str, n: usize| line.repeat(n);
+        for (offer, expected) in [
+            (lines("m=audio 9\r\n", 64), Ok(())),
+            (lines("m=audio 9\r\n", 65), Err(TooLarge::MediaLines)),
+            (lines("a=candidate:1\r\n", 65), Err(TooLarge::Candidates)),
+            (lines("a\r\n", 2001), Err(TooLarge::Lines)),
+            (lines("a", 1025), Err(TooLarge::Line)),
+            (lines("aaaaaaa\r\n", 8000), Err(TooLarge::Bytes)),
+        ] {
+            assert_eq!(check_limits(&offer), expected);
+        }
+    }
+
+    #[test]
+    fn streams_are_named_once_and_in_their_own_section() {
+        let answer = "v=0\r\nm=audio 9\r\na=mid:0\r\nm=video 9\r\na=mid:1\r\n";
+        let streams = [SendStream {
+            mid: "1".to_owned(),
+            ssrc: 7,
+            rtx: Some(8),
+        }];
+        let named = name_streams(answer, &streams);
+        assert_eq!(
+            named,
+            format!("{answer}a=ssrc:7 cname:tandem\r\na=ssrc:8 cname:tandem\r\na=ssrc-group:FID 7 8\r\n")
+        );
+        assert_eq!(name_streams(&named, &streams), named);
+    }
+}

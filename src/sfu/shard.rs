@@ -1,0 +1,588 @@
+//! Everything of one worker that needs no thread and no socket: datagrams and commands in, datagrams and events out.
+//!
+//! A simulation drives a whole SFU through this door, under a virtual clock.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::counters::{Counters, Drop};
+use super::demux::{Demux, Route, TransportKey};
+use super::handle::{LostReason, SfuCommand, SfuEvent};
+use super::router::{LayerCounts, Link, Router, RouterOutput};
+use super::sdp;
+use super::stun::{self, RateLimit};
+use super::transport::{Certificate, OfferError, SlotPacket, Transport, TransportConfig, TransportOutput};
+use crate::id::{ParticipantId, RoomId, Source};
+
+/// Transports of one worker that may be waiting for their browser at a time (threats T8).
+const CONNECTING_MAX: usize = 2000;
+
+/// What does not change while a shard lives.
+#[derive(Clone)]
+pub struct ShardConfig {
+    pub certificate: Certificate,
+    /// The addresses to advertise, with this worker's port.
+    pub candidates: Vec<SocketAddr>,
+    /// 127.0.0.1 and ::1 with this worker's port, as far as the socket takes them.
+    pub loopback_candidates: Vec<SocketAddr>,
+}
+
+/// A datagram for the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    /// The address of ours to send from.
+    pub source: IpAddr,
+    pub destination: SocketAddr,
+    pub payload: Vec<u8>,
+}
+
+/// The media of many rooms.
+pub struct Shard {
+    config: ShardConfig,
+    demux: Demux,
+    /// By `TransportKey`; the keys of those that are gone are given again.
+    transports: Vec<Option<Entry>>,
+    rooms: BTreeMap<RoomId, Router>,
+    timers: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// Which of a room's timers in the heap counts.
+    room_timers: BTreeMap<RoomId, Instant>,
+    stun_answers: RateLimit,
+    /// Transports with packets to write.
+    dirty: Vec<TransportKey>,
+    sends: Vec<Send>,
+    events: Vec<SfuEvent>,
+    counters: Counters,
+    transport_outputs: Vec<TransportOutput>,
+    router_outputs: Vec<RouterOutput>,
+    generation: u64,
+}
+
+struct Entry {
+    transport: Transport,
+    room: RoomId,
+    participant: ParticipantId,
+    /// In the router of the room.
+    place: usize,
+    attempt: u32,
+    generation: u64,
+    /// Which of its timers in the heap counts: the earliest.
+    timer: Option<Instant>,
+    pending: Vec<SlotPacket>,
+}
+
+/// Generations tell a transport from an earlier one with its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Transport(TransportKey, u64),
+    Room(RoomId),
+}
+
+/// An `SfuCommand::Offer`.
+struct Offer {
+    room: RoomId,
+    participant: ParticipantId,
+    attempt: u32,
+    sdp: String,
+    sources: Vec<(String, Source)>,
+    loopback: bool,
+}
+
+impl Shard {
+    pub fn new(config: ShardConfig) -> Shard {
+        Shard {
+            config,
+            demux: Demux::default(),
+            transports: Vec::new(),
+            rooms: BTreeMap::new(),
+            timers: BinaryHeap::new(),
+            room_timers: BTreeMap::new(),
+            stun_answers: RateLimit::new(),
+            dirty: Vec::new(),
+            sends: Vec::new(),
+            events: Vec::new(),
+            counters: Counters::default(),
+            transport_outputs: Vec::new(),
+            router_outputs: Vec::new(),
+            generation: 0,
+        }
+    }
+
+    /// Carries out a command. Call `poll_sends`, `poll_events` and `poll_timeout` after it, as after every `handle_…`.
+    pub fn handle_command(&mut self, command: SfuCommand, now: Instant) {
+        match command {
+            SfuCommand::Offer {
+                room,
+                participant,
+                attempt,
+                sdp,
+                sources,
+                loopback,
+            } => self.handle_offer(
+                Offer {
+                    room,
+                    participant,
+                    attempt,
+                    sdp,
+                    sources,
+                    loopback,
+                },
+                now,
+            ),
+            SfuCommand::Admit { room, participant } => {
+                self.with_router(room, now, |router, out| {
+                    let place = router.member(participant);
+                    router.admit(place, now, out);
+                });
+            }
+            SfuCommand::Publish {
+                room,
+                participant,
+                sources,
+            } => self.with_router(room, now, |router, out| {
+                let place = router.member(participant);
+                router.publish(place, &sources, now, out);
+            }),
+            SfuCommand::Leave { room, participant } => {
+                let Some((router, place)) = self.rooms.get_mut(&room).and_then(|r| r.find(participant).map(|p| (r, p))) else {
+                    return;
+                };
+                if let Some(link) = router.link(place) {
+                    self.close(link.key, now);
+                }
+                self.with_router(room, now, |router, out| router.leave(place, now, out));
+                if self.rooms.get(&room).is_some_and(Router::is_empty) {
+                    self.rooms.remove(&room);
+                }
+            }
+            SfuCommand::CloseRoom { room } => {
+                for link in self.rooms.remove(&room).map(|router| router.links()).unwrap_or_default() {
+                    self.close(link.key, now);
+                }
+            }
+            SfuCommand::InjectFault { room, participant } => {
+                let router = self.rooms.get(&room);
+                let key = router.and_then(|r| r.link(r.find(participant)?)).map(|link| link.key);
+                if let Some(entry) = key.and_then(|key| self.entry(key)) {
+                    entry.transport.inject_fault();
+                }
+            }
+        }
+    }
+
+    /// Takes a datagram from the network.
+    pub fn handle_datagram(&mut self, source: SocketAddr, destination: SocketAddr, datagram: &[u8], now: Instant) {
+        let (key, verify) = match self.demux.route(source, datagram) {
+            Route::Known(key) => (key, false),
+            Route::Check(key) => (key, true),
+            Route::Binding(request) => {
+                if self.stun_answers.allow(source.ip(), now) {
+                    self.counters.stun_bindings += 1;
+                    self.sends.push(Send {
+                        source: destination.ip(),
+                        destination: source,
+                        payload: stun::binding_success(&request, source),
+                    });
+                } else {
+                    self.counters.drop(Drop::RateLimited);
+                }
+                return;
+            }
+            Route::Drop(reason) => return self.counters.drop(reason),
+        };
+        let mut out = std::mem::take(&mut self.transport_outputs);
+        let Some(entry) = self.entry(key) else { return };
+        if entry
+            .transport
+            .handle_datagram(source, destination, datagram, verify, now, &mut out)
+        {
+            if verify {
+                self.demux.add_address(key, source);
+            }
+        } else {
+            self.counters.drop(Drop::BadDatagram);
+        }
+        self.carry_out(key, out, now);
+    }
+
+    /// Writes what the datagrams since the last call brought for each subscriber, all at once. Call after each received batch.
+    pub fn flush(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.dirty) {
+            let mut out = std::mem::take(&mut self.transport_outputs);
+            let Some(entry) = self.entry(key) else { continue };
+            let mut pending = std::mem::take(&mut entry.pending);
+            entry.transport.write(&mut pending, now, &mut out);
+            entry.pending = pending;
+            self.carry_out(key, out, now);
+        }
+    }
+
+    /// Whether `flush` has media to write.
+    pub fn has_media_to_write(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Call when `poll_timeout` has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(Reverse((at, timer))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            match timer {
+                Timer::Transport(key, generation) => self.handle_transport_timer(key, generation, at, now),
+                Timer::Room(room) => {
+                    if self.room_timers.get(&room) != Some(&at) {
+                        continue;
+                    }
+                    self.room_timers.remove(&room);
+                    let Some(router) = self.rooms.get_mut(&room) else { continue };
+                    let mut out = std::mem::take(&mut self.router_outputs);
+                    router.handle_timeout(now, &mut self.counters, &mut out);
+                    self.carry_out_router(out, now);
+                    self.schedule_room(room);
+                }
+            }
+        }
+    }
+
+    /// When `handle_timeout` is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// The datagrams to send, in order.
+    pub fn poll_sends(&mut self) -> &mut Vec<Send> {
+        &mut self.sends
+    }
+
+    /// The events for the rest of the server, in order.
+    pub fn poll_events(&mut self) -> &mut Vec<SfuEvent> {
+        &mut self.events
+    }
+
+    /// What was counted since the last call.
+    pub fn take_counters(&mut self) -> Counters {
+        std::mem::take(&mut self.counters)
+    }
+
+    /// Transports that are (connecting, connected).
+    pub fn count_transports(&self) -> (usize, usize) {
+        let connected = self
+            .transports
+            .iter()
+            .flatten()
+            .filter(|e| e.transport.is_connected())
+            .count();
+        (self.transports.iter().flatten().count() - connected, connected)
+    }
+
+    pub fn count_layers(&self) -> LayerCounts {
+        let mut counts = LayerCounts::default();
+        for router in self.rooms.values() {
+            router.count_layers(&mut counts);
+        }
+        counts
+    }
+
+    /// Ends every connection.
+    pub fn close_all(&mut self, now: Instant) {
+        for room in self.rooms.keys().copied().collect::<Vec<_>>() {
+            self.handle_command(SfuCommand::CloseRoom { room }, now);
+        }
+    }
+
+    fn handle_offer(&mut self, offer: Offer, now: Instant) {
+        let refused = |too_large, message: String| SfuEvent::Refused {
+            room: offer.room,
+            participant: offer.participant,
+            attempt: offer.attempt,
+            too_large,
+            message,
+        };
+        if let Err(error) = sdp::check_limits(&offer.sdp) {
+            return self.events.push(refused(true, error.to_string()));
+        }
+        let router = self.rooms.entry(offer.room).or_insert_with(|| Router::new(offer.room, now));
+        let place = router.member(offer.participant);
+        let link = router.link(place);
+        let dtls_client = router.is_stalled(place);
+        if link.is_some_and(|link| offer.attempt < link.attempt) {
+            return self.events.push(refused(false, "a later attempt was answered".to_owned()));
+        }
+        let mut out = std::mem::take(&mut self.transport_outputs);
+        let same = link.filter(|link| link.attempt == offer.attempt).map(|link| link.key);
+        let connecting = self.count_transports().0;
+        let negotiated = match same {
+            Some(key) => match self.entry(key) {
+                Some(entry) => entry
+                    .transport
+                    .negotiate(&offer.sdp, now, &mut out)
+                    .map(|answer| (key, answer)),
+                None => Err(OfferError::Fault),
+            },
+            None if connecting >= CONNECTING_MAX => {
+                Err(OfferError::Unanswerable("too many connections are being made".to_owned()))
+            }
+            None => {
+                let config = TransportConfig {
+                    certificate: &self.config.certificate,
+                    candidates: self.candidates(offer.loopback),
+                    dtls_client,
+                };
+                Transport::accept(&offer.sdp, config, now, &mut out).map(|(transport, answer)| {
+                    if let Some(link) = link {
+                        self.close(link.key, now);
+                    }
+                    (self.insert(transport, &offer, place), answer)
+                })
+            }
+        };
+        let (key, answer) = match negotiated {
+            Ok(negotiated) => negotiated,
+            Err(error) => {
+                if let (OfferError::Fault, Some(key)) = (&error, same) {
+                    out.push(TransportOutput::Lost(LostReason::Fault));
+                    self.carry_out(key, out, now);
+                }
+                return self.events.push(refused(false, error.to_string()));
+            }
+        };
+        self.demux.add_ufrag(key, &answer.ufrag);
+        self.events.push(SfuEvent::Answered {
+            room: offer.room,
+            participant: offer.participant,
+            attempt: offer.attempt,
+            sdp: answer.sdp.clone(),
+        });
+        self.with_router(offer.room, now, |router, out| {
+            let link = Link {
+                key,
+                attempt: offer.attempt,
+            };
+            router.connect(place, link, &answer, &offer.sources, now, out);
+        });
+        self.carry_out(key, out, now);
+    }
+
+    fn candidates(&self, loopback: bool) -> Vec<SocketAddr> {
+        let mut candidates = self.config.candidates.clone();
+        if loopback {
+            candidates.extend(&self.config.loopback_candidates);
+        }
+        candidates
+    }
+
+    fn insert(&mut self, transport: Transport, offer: &Offer, place: usize) -> TransportKey {
+        self.generation += 1;
+        let entry = Entry {
+            transport,
+            room: offer.room,
+            participant: offer.participant,
+            place,
+            attempt: offer.attempt,
+            generation: self.generation,
+            timer: None,
+            pending: Vec::new(),
+        };
+        let index = self
+            .transports
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.transports.len());
+        if index == self.transports.len() {
+            self.transports.push(None);
+        }
+        self.transports[index] = Some(entry);
+        TransportKey(index as u32)
+    }
+
+    fn entry(&mut self, key: TransportKey) -> Option<&mut Entry> {
+        self.transports.get_mut(key.0 as usize)?.as_mut()
+    }
+
+    /// Ends a connection that nobody wants any more.
+    fn close(&mut self, key: TransportKey, now: Instant) {
+        let mut out = std::mem::take(&mut self.transport_outputs);
+        if let Some(entry) = self.entry(key) {
+            entry.transport.close(now, &mut out);
+        }
+        for output in out.drain(..) {
+            if let TransportOutput::Send {
+                source,
+                destination,
+                payload,
+            } = output
+            {
+                self.sends.push(Send {
+                    source,
+                    destination,
+                    payload,
+                });
+            }
+        }
+        self.transport_outputs = out;
+        self.forget(key);
+    }
+
+    fn forget(&mut self, key: TransportKey) -> Option<Entry> {
+        self.demux.remove(key);
+        self.transports.get_mut(key.0 as usize)?.take()
+    }
+
+    /// Does what a transport wants done, and gives its buffer back.
+    fn carry_out(&mut self, key: TransportKey, mut outputs: Vec<TransportOutput>, now: Instant) {
+        let mut router_outputs = std::mem::take(&mut self.router_outputs);
+        let mut lost = None;
+        for output in outputs.drain(..) {
+            let Some(entry) = self.transports.get(key.0 as usize).and_then(Option::as_ref) else {
+                break;
+            };
+            let (room, place) = (entry.room, entry.place);
+            let router = self.rooms.get_mut(&room);
+            match output {
+                TransportOutput::Send {
+                    source,
+                    destination,
+                    payload,
+                } => self.sends.push(Send {
+                    source,
+                    destination,
+                    payload,
+                }),
+                TransportOutput::Media(packet) => {
+                    let flow = if packet.format.codec == super::codec::Codec::Opus {
+                        &mut self.counters.audio_in
+                    } else {
+                        &mut self.counters.video_in
+                    };
+                    flow.add(packet.payload.len());
+                    if let Some(router) = router {
+                        router.handle_media(place, &packet, now, &mut self.counters, &mut router_outputs);
+                    }
+                }
+                TransportOutput::KeyFrameWanted(mid) => {
+                    if let Some(router) = router {
+                        router.handle_key_frame_wanted(place, mid, now, &mut self.counters, &mut router_outputs);
+                    }
+                }
+                TransportOutput::Estimate(bps) => {
+                    if let Some(router) = router {
+                        router.handle_estimate(place, bps);
+                    }
+                }
+                TransportOutput::Connected => {}
+                TransportOutput::Lost(reason) => lost = Some(reason),
+            }
+        }
+        self.transport_outputs = outputs;
+        self.schedule_transport(key);
+        if let Some(reason) = lost {
+            self.handle_lost(key, reason, now, &mut router_outputs);
+        }
+        self.carry_out_router(router_outputs, now);
+    }
+
+    fn handle_lost(&mut self, key: TransportKey, reason: LostReason, now: Instant, out: &mut Vec<RouterOutput>) {
+        let Some(entry) = self.forget(key) else { return };
+        *match reason {
+            LostReason::Timeout => &mut self.counters.lost_timeout,
+            LostReason::Handshake => &mut self.counters.lost_handshake,
+            LostReason::Fault => &mut self.counters.lost_fault,
+            LostReason::Closed => &mut self.counters.lost_closed,
+        } += 1;
+        self.events.push(SfuEvent::TransportLost {
+            room: entry.room,
+            participant: entry.participant,
+            attempt: entry.attempt,
+            reason,
+        });
+        if let Some(router) = self.rooms.get_mut(&entry.room) {
+            router.disconnect(entry.place, reason == LostReason::Handshake, now, out);
+        }
+    }
+
+    fn with_router(&mut self, room: RoomId, now: Instant, f: impl FnOnce(&mut Router, &mut Vec<RouterOutput>)) {
+        let mut out = std::mem::take(&mut self.router_outputs);
+        let router = self.rooms.entry(room).or_insert_with(|| Router::new(room, now));
+        f(router, &mut out);
+        self.carry_out_router(out, now);
+        self.schedule_room(room);
+    }
+
+    /// Does what a router wants done, and gives its buffer back.
+    fn carry_out_router(&mut self, mut outputs: Vec<RouterOutput>, now: Instant) {
+        for output in outputs.drain(..) {
+            match output {
+                RouterOutput::Forward { to, packet } => {
+                    let flow = if packet.is_video {
+                        &mut self.counters.video_out
+                    } else {
+                        &mut self.counters.audio_out
+                    };
+                    flow.add(packet.payload.len());
+                    let Some(entry) = self.transports.get_mut(to.0 as usize).and_then(Option::as_mut) else {
+                        continue;
+                    };
+                    if entry.pending.is_empty() {
+                        self.dirty.push(to);
+                    }
+                    entry.pending.push(packet);
+                }
+                RouterOutput::Event(event) => self.events.push(event),
+                RouterOutput::RequestKeyFrames { from, mid, rids } => {
+                    let mut out = Vec::new();
+                    if let Some(entry) = self.entry(from) {
+                        entry.transport.request_key_frames(mid, &rids, now, &mut out);
+                        self.carry_out(from, out, now);
+                    }
+                }
+                RouterOutput::DesiredBitrate { to, bitrate_bps } => {
+                    let mut out = Vec::new();
+                    if let Some(entry) = self.entry(to) {
+                        entry.transport.set_desired_bitrate(bitrate_bps, now, &mut out);
+                        self.carry_out(to, out, now);
+                    }
+                }
+            }
+        }
+        self.router_outputs = outputs;
+    }
+
+    fn handle_transport_timer(&mut self, key: TransportKey, generation: u64, at: Instant, now: Instant) {
+        let mut out = std::mem::take(&mut self.transport_outputs);
+        let counts = |entry: &&mut Entry| entry.generation == generation && entry.timer == Some(at);
+        let Some(entry) = self.entry(key).filter(counts) else {
+            self.transport_outputs = out;
+            return;
+        };
+        entry.timer = None;
+        if entry.transport.poll_timeout().is_some_and(|at| at <= now) {
+            entry.transport.handle_timeout(now, &mut out);
+        }
+        self.carry_out(key, out, now);
+    }
+
+    /// Puts a timer into the heap, unless an earlier one is there already: that one then does this again.
+    fn schedule_transport(&mut self, key: TransportKey) {
+        let Some(entry) = self.transports.get_mut(key.0 as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(at) = entry.transport.poll_timeout() else { return };
+        if entry.timer.is_none_or(|timer| at < timer) {
+            entry.timer = Some(at);
+            self.timers.push(Reverse((at, Timer::Transport(key, entry.generation))));
+        }
+    }
+
+    fn schedule_room(&mut self, room: RoomId) {
+        let Some(at) = self.rooms.get(&room).and_then(Router::poll_timeout) else {
+            return;
+        };
+        if self.room_timers.get(&room).is_none_or(|timer| at < *timer) {
+            self.room_timers.insert(room, at);
+            self.timers.push(Reverse((at, Timer::Room(room))));
+        }
+    }
+}

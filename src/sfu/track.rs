@@ -1,0 +1,372 @@
+//! One published track: which of its layers arrive and how fast, when a key frame may be asked for, and what is wanted of its encoder.
+
+use std::time::{Duration, Instant};
+
+use str0m::media::{Mid, Rid};
+
+use super::transport::ReceiveLine;
+use crate::id::Source;
+
+/// A layer that was silent for this long does not arrive. A screen that stands still is sent a few times a second at least.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a layer is measured at a time.
+const MEASURE_EVERY: Duration = Duration::from_millis(500);
+
+/// A publisher is asked for key frames at most this often, whoever needs one: a PLI for one layer makes Chromium send one on all.
+const KEY_FRAME_EVERY: Duration = Duration::from_millis(300);
+
+/// All layers are wanted for this long after a track starts, to learn which of them arrive.
+const LEARN_FOR: Duration = Duration::from_secs(3);
+
+/// What is wanted is said at most this often, unless a layer has to be switched on or off.
+const SAY_EVERY: Duration = Duration::from_secs(1);
+
+/// A change of the maximum bitrate that is worth a message.
+const SAY_ABOVE: f64 = 0.15;
+
+/// The most that an encoder of a layer is ever asked for, top layer first.
+const NOMINAL_BPS: [u32; 3] = [2_500_000, 700_000, 200_000];
+
+/// The least that an encoder is limited to.
+const ENCODER_BPS_MIN: u32 = 80_000;
+
+/// A track has no more layers than this, whatever rids arrive.
+const LAYERS_MAX: usize = 4;
+
+/// One encoding of a track.
+#[derive(Debug)]
+pub struct Layer {
+    pub rid: Option<Rid>,
+    last_packet: Option<Instant>,
+    measured_from: Option<Instant>,
+    bytes: u64,
+    /// As measured while it last arrived.
+    rate_bps: Option<u64>,
+}
+
+impl Layer {
+    fn new(rid: Option<Rid>) -> Layer {
+        Layer {
+            rid,
+            last_packet: None,
+            measured_from: None,
+            bytes: 0,
+            rate_bps: None,
+        }
+    }
+
+    pub fn is_arriving(&self, now: Instant) -> bool {
+        self.last_packet
+            .is_some_and(|at| now.saturating_duration_since(at) < ARRIVES_WITHIN)
+    }
+
+    /// Whether any packet of it ever came.
+    pub fn has_arrived(&self) -> bool {
+        self.last_packet.is_some()
+    }
+
+    fn arrive(&mut self, bytes: usize, now: Instant) {
+        self.last_packet = Some(now);
+        let from = *self.measured_from.get_or_insert(now);
+        let elapsed = now.saturating_duration_since(from);
+        if elapsed > ARRIVES_WITHIN {
+            // It was silent: what came before and what comes now are not one measurement.
+            self.measured_from = Some(now);
+            self.bytes = 0;
+        } else if elapsed >= MEASURE_EVERY {
+            let rate = (self.bytes * 8) as f64 / elapsed.as_secs_f64();
+            let before = self.rate_bps.map_or(rate, |bps| bps as f64);
+            self.rate_bps = Some((before * 0.5 + rate * 0.5) as u64);
+            self.measured_from = Some(now);
+            self.bytes = 0;
+        }
+        self.bytes += bytes as u64;
+    }
+}
+
+/// Who watches a track: a member's place in the room, and the slot in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watcher {
+    pub member: usize,
+    pub slot: usize,
+}
+
+/// What one watcher would have of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    pub desired: Option<usize>,
+    pub target: Option<usize>,
+    pub current: Option<usize>,
+    /// What the encoder may use as far as this watcher is concerned.
+    pub bitrate_bps: u64,
+}
+
+/// What is wanted of one encoding: rid, active, at most this many bits per second.
+pub type WantedLayer = (Option<Rid>, bool, u32);
+
+/// A published track.
+#[derive(Debug)]
+pub struct Track {
+    pub source: Source,
+    pub mid: Mid,
+    /// Lowest first.
+    pub layers: Vec<Layer>,
+    /// In no particular order.
+    pub watchers: Vec<Watcher>,
+    started: Option<Instant>,
+    key_frame_asked: Option<Instant>,
+    /// A key frame was asked for while it was too early to pass that on.
+    key_frame_due: bool,
+    said: Vec<WantedLayer>,
+    said_at: Option<Instant>,
+}
+
+impl Track {
+    pub fn new(source: Source, line: &ReceiveLine) -> Track {
+        let mut layers: Vec<Layer> = line.rids.iter().take(LAYERS_MAX).map(|rid| Layer::new(Some(*rid))).collect();
+        if layers.is_empty() {
+            layers.push(Layer::new(None));
+        }
+        let mut track = Track {
+            source,
+            mid: line.mid,
+            layers,
+            watchers: Vec::new(),
+            started: None,
+            key_frame_asked: None,
+            key_frame_due: false,
+            said: Vec::new(),
+            said_at: None,
+        };
+        // A browser starts with everything on.
+        track.said = track.everything();
+        track
+    }
+
+    /// The source was switched on again: which layers arrive may be others than before.
+    pub fn restart(&mut self) {
+        self.started = None;
+        for layer in &mut self.layers {
+            *layer = Layer::new(layer.rid);
+        }
+    }
+
+    /// Counts a packet, and says of which layer it is (none: of a rid that was not offered).
+    pub fn handle_packet(&mut self, rid: Option<Rid>, bytes: usize, now: Instant) -> Option<usize> {
+        self.started.get_or_insert(now);
+        let index = self.layers.iter().position(|layer| layer.rid == rid)?;
+        self.layers[index].arrive(bytes, now);
+        Some(index)
+    }
+
+    /// Whether all layers are still wanted, to see which of them arrive.
+    fn is_learning(&self, now: Instant) -> bool {
+        self.started.is_none_or(|at| now < at + LEARN_FOR)
+    }
+
+    /// The most that is asked of the encoder of a layer.
+    pub fn nominal_bps(&self, layer: usize) -> u32 {
+        let from_top = self.layers.len().saturating_sub(layer + 1);
+        NOMINAL_BPS[from_top.min(NOMINAL_BPS.len() - 1)]
+    }
+
+    /// The layers that ever arrived, lowest first, with their bitrates.
+    pub fn known_layers(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let known = self.layers.iter().enumerate().filter(|(_, layer)| layer.has_arrived());
+        known.map(|(index, layer)| (index, layer.rate_bps.unwrap_or(u64::from(self.nominal_bps(index)))))
+    }
+
+    /// What can be carried for a watcher that would like `desired`: that, or the next below that arrives, or the next above.
+    pub fn best_arriving(&self, desired: usize, now: Instant) -> usize {
+        let arriving = |layer: &usize| self.layers.get(*layer).is_some_and(|l| l.is_arriving(now));
+        (0..=desired)
+            .rev()
+            .find(arriving)
+            .or_else(|| (desired..self.layers.len()).find(arriving))
+            .unwrap_or(desired)
+    }
+
+    /// A watcher needs a key frame. True: ask the publisher; false: it was asked a moment ago, and will be again if need be.
+    pub fn ask_key_frame(&mut self, now: Instant) -> bool {
+        if self.key_frame_asked.is_some_and(|at| now < at + KEY_FRAME_EVERY) {
+            self.key_frame_due = true;
+            return false;
+        }
+        self.key_frame_asked = Some(now);
+        self.key_frame_due = false;
+        true
+    }
+
+    /// Whether a key frame that was put off has to be asked for.
+    pub fn key_frame_is_due(&self, now: Instant) -> bool {
+        self.key_frame_due && self.key_frame_asked.is_none_or(|at| now >= at + KEY_FRAME_EVERY)
+    }
+
+    /// What is wanted of the track's encodings, where that has changed enough to be said.
+    pub fn poll_wanted(&mut self, wishes: &[Wish], now: Instant) -> Option<&[WantedLayer]> {
+        let wanted = self.wanted(wishes, now);
+        let activity = |list: &[WantedLayer]| list.iter().map(|l| l.1).collect::<Vec<_>>();
+        let switched = activity(&wanted) != activity(&self.said);
+        let changed = wanted
+            .iter()
+            .zip(&self.said)
+            .any(|(new, old)| new.1 && (f64::from(new.2) - f64::from(old.2)).abs() > f64::from(old.2) * SAY_ABOVE);
+        let early = self.said_at.is_some_and(|at| now < at + SAY_EVERY);
+        if !switched && (!changed || early) {
+            return None;
+        }
+        self.said = wanted;
+        self.said_at = Some(now);
+        Some(&self.said)
+    }
+
+    fn wanted(&self, wishes: &[Wish], now: Instant) -> Vec<WantedLayer> {
+        let mut wanted = self.everything();
+        if self.is_learning(now) && wishes.len() != 1 {
+            return wanted;
+        }
+        let lowest = self.known_layers().next().map_or(0, |(index, _)| index);
+        for (index, (_, active, bitrate_bps)) in wanted.iter_mut().enumerate() {
+            let of_this = |wish: &&Wish| [wish.desired, wish.target, wish.current].contains(&Some(index));
+            // A layer that never came costs nothing, and may only be late.
+            let may_come = !self.layers[index].has_arrived() && !wishes.is_empty();
+            *active = self.is_learning(now) || may_come || wishes.iter().any(|wish| of_this(&wish));
+            if wishes.len() == 1 || index == lowest {
+                let limit = wishes.iter().filter(of_this).map(|wish| wish.bitrate_bps).min();
+                let limit = limit.map_or(*bitrate_bps, |bps| u32::try_from(bps).unwrap_or(u32::MAX));
+                *bitrate_bps = (*bitrate_bps).min(limit.max(ENCODER_BPS_MIN));
+            }
+        }
+        wanted
+    }
+
+    fn everything(&self) -> Vec<WantedLayer> {
+        let layers = self.layers.iter().enumerate();
+        layers
+            .map(|(index, layer)| (layer.rid, true, self.nominal_bps(index)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn camera() -> Track {
+        Track::new(
+            Source::Camera,
+            &ReceiveLine {
+                mid: Mid::from("1"),
+                is_video: true,
+                rids: ["q", "h", "f"].map(Rid::from).into(),
+            },
+        )
+    }
+
+    fn rid(name: &str) -> Option<Rid> {
+        Some(Rid::from(name))
+    }
+
+    fn wish(layer: usize, bitrate_bps: u64) -> Wish {
+        Wish {
+            desired: Some(layer),
+            target: Some(layer),
+            current: Some(layer),
+            bitrate_bps,
+        }
+    }
+
+    fn active(wanted: Option<&[WantedLayer]>) -> Option<Vec<bool>> {
+        wanted.map(|list| list.iter().map(|l| l.1).collect())
+    }
+
+    #[test]
+    fn the_best_layer_is_one_that_arrives() {
+        let mut track = camera();
+        let now = Instant::now();
+        assert_eq!(track.best_arriving(2, now), 2, "nothing arrives: wait for what is desired");
+        track.handle_packet(rid("h"), 1000, now);
+        assert_eq!(track.best_arriving(2, now), 1);
+        assert_eq!(track.best_arriving(0, now), 1);
+        track.handle_packet(rid("q"), 1000, now);
+        assert_eq!(track.best_arriving(0, now), 0);
+        assert_eq!(track.handle_packet(rid("x"), 1000, now), None);
+        assert_eq!(track.best_arriving(2, now + ARRIVES_WITHIN), 2);
+    }
+
+    #[test]
+    fn a_rate_is_measured_while_the_layer_arrives_and_remembered_after() {
+        let mut track = camera();
+        let start = Instant::now();
+        for n in 0..200 {
+            track.handle_packet(rid("q"), 1250, start + Duration::from_millis(n * 10));
+        }
+        let (layer, bps) = track.known_layers().next().expect("q arrives");
+        assert_eq!(layer, 0);
+        assert!((950_000..1_050_000).contains(&bps), "{bps}");
+        track.handle_packet(rid("q"), 1250, start + Duration::from_secs(60));
+        assert_eq!(track.known_layers().next(), Some((0, bps)), "a pause is no slow second");
+    }
+
+    #[test]
+    fn key_frames_are_asked_for_at_intervals_and_none_is_forgotten() {
+        let mut track = camera();
+        let now = Instant::now();
+        assert!(track.ask_key_frame(now));
+        assert!(!track.key_frame_is_due(now + KEY_FRAME_EVERY));
+        assert!(!track.ask_key_frame(now + Duration::from_millis(100)));
+        assert!(!track.key_frame_is_due(now + Duration::from_millis(200)));
+        assert!(track.key_frame_is_due(now + KEY_FRAME_EVERY));
+        assert!(track.ask_key_frame(now + KEY_FRAME_EVERY));
+        assert!(!track.key_frame_is_due(now + KEY_FRAME_EVERY * 5));
+    }
+
+    #[test]
+    fn after_learning_only_what_is_watched_is_wanted() {
+        let mut track = camera();
+        let start = Instant::now();
+        for name in ["q", "h", "f"] {
+            track.handle_packet(rid(name), 1000, start);
+        }
+        let two = [wish(2, 9_000_000), wish(2, 9_000_000)];
+        assert_eq!(track.poll_wanted(&two, start), None, "everything is on anyway");
+        let later = start + LEARN_FOR;
+        assert_eq!(active(track.poll_wanted(&two, later)), Some(vec![false, false, true]));
+        assert_eq!(track.poll_wanted(&two, later), None, "said once");
+        let mixed = [wish(2, 9_000_000), wish(0, 100_000)];
+        assert_eq!(active(track.poll_wanted(&mixed, later)), Some(vec![true, false, true]));
+        assert_eq!(active(track.poll_wanted(&[], later)), Some(vec![false, false, false]));
+    }
+
+    #[test]
+    fn a_layer_that_never_came_stays_wanted() {
+        let mut track = camera();
+        let start = Instant::now();
+        track.handle_packet(rid("q"), 1000, start);
+        track.handle_packet(rid("h"), 1000, start);
+        let later = start + LEARN_FOR;
+        let wanted = track.poll_wanted(&[wish(1, 900_000), wish(1, 900_000)], later);
+        assert_eq!(active(wanted), Some(vec![false, true, true]));
+    }
+
+    #[test]
+    fn a_lone_watcher_limits_its_layer_to_its_link_without_chatter() {
+        let mut track = camera();
+        let start = Instant::now();
+        for name in ["q", "h", "f"] {
+            track.handle_packet(rid(name), 1000, start);
+        }
+        let mut limit = |bps, ms| {
+            let now = start + LEARN_FOR + Duration::from_millis(ms);
+            track.poll_wanted(&[wish(2, bps)], now).map(|w| w[2].2)
+        };
+        assert_eq!(limit(1_000_000, 0), Some(1_000_000));
+        assert_eq!(limit(1_100_000, 2000), None, "10 % more");
+        assert_eq!(limit(1_500_000, 2100), Some(1_500_000));
+        assert_eq!(limit(600_000, 2200), None, "too early");
+        assert_eq!(limit(600_000, 3200), Some(600_000));
+        assert_eq!(limit(9_000_000, 5000), Some(2_500_000));
+        assert_eq!(limit(10, 7000), Some(ENCODER_BPS_MIN));
+    }
+}

@@ -1,0 +1,729 @@
+//! The server's end of one participant's WebRTC connection: the only file that calls str0m's `Rtc`, and the fault boundary.
+//!
+//! `Rtc` wants every mutation followed by a drain of its outputs, and it may panic or run on and on whatever we do. So
+//! [`Transport::mutate`] is the one door to it: it drains, counts, and catches. A transport that failed there is never called again.
+
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::change::SdpOffer;
+use str0m::config::DtlsCert;
+use str0m::format::{Codec as StrCodec, PayloadParams};
+use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
+
+use super::codec::{Codec, Format};
+use super::handle::LostReason;
+use super::rewrite::Numbers;
+use super::sdp::{self, SendStream};
+
+/// From the offer to ICE and DTLS being up (threats T8).
+const JOIN_DEADLINE: Duration = Duration::from_secs(15);
+
+/// From ICE being up to DTLS being up. A forged ClientHello can stall the handshake of a DTLS server for good; after this the
+/// browser offers once more and we are the DTLS client (threats 1.3).
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(3);
+
+/// ICE-lite sees no consent for 15 s before it says disconnected (RFC 7675 section 5.1 allows 30 s); a moment more for an ICE restart.
+const DISCONNECTED_GRACE: Duration = Duration::from_secs(3);
+
+/// Outputs that one call may have. A burst of probes is hundreds.
+const OUTPUTS_MAX: usize = 20_000;
+
+/// Where an estimate of a participant's bandwidth starts.
+const INITIAL_ESTIMATE: Bitrate = Bitrate::kbps(1500);
+
+/// Packets kept for NACK per video slot: over a second of 2.5 Mbit/s.
+const RESEND_PACKETS: usize = 512;
+
+/// The certificate of all transports, in DER.
+#[derive(Clone)]
+pub struct Certificate {
+    cert: DtlsCert,
+}
+
+impl Certificate {
+    /// Takes a certificate and its PKCS #8 key, both in DER. P-256, as browsers expect it.
+    pub fn from_der(certificate: Vec<u8>, private_key: Vec<u8>) -> Certificate {
+        Certificate {
+            cert: DtlsCert {
+                certificate,
+                private_key,
+            },
+        }
+    }
+}
+
+/// A media packet that came in.
+#[derive(Debug, Clone)]
+pub struct MediaPacket {
+    pub mid: Mid,
+    pub rid: Option<Rid>,
+    pub ssrc: u32,
+    pub format: Format,
+    pub numbers: Numbers,
+    pub marker: bool,
+    pub extensions: Extensions,
+    pub payload: Arc<[u8]>,
+}
+
+/// The header extensions that are worth passing on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extensions {
+    pub audio_level: Option<i8>,
+    pub voice_activity: Option<bool>,
+    pub orientation: Option<str0m::rtp::VideoOrientation>,
+}
+
+/// A media packet that goes out, in a slot.
+#[derive(Debug, Clone)]
+pub struct SlotPacket {
+    pub ssrc: u32,
+    pub payload_type: Pt,
+    pub is_video: bool,
+    pub numbers: Numbers,
+    pub marker: bool,
+    pub extensions: Extensions,
+    pub payload: Arc<[u8]>,
+}
+
+/// An m-line on which the server may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotLine {
+    pub mid: Mid,
+    pub is_video: bool,
+    pub ssrc: u32,
+    /// The browser's payload types for what it can receive here.
+    pub payload_types: Vec<(Format, Pt)>,
+}
+
+/// An m-line on which the browser may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiveLine {
+    pub mid: Mid,
+    pub is_video: bool,
+    /// The rids of its simulcast layers in the order offered, lowest first; empty without simulcast.
+    pub rids: Vec<Rid>,
+}
+
+/// What a transport wants done.
+#[derive(Debug)]
+pub enum TransportOutput {
+    /// A datagram for the network.
+    Send {
+        source: IpAddr,
+        destination: SocketAddr,
+        payload: Vec<u8>,
+    },
+    Media(MediaPacket),
+    /// The subscriber needs a key frame in this slot.
+    KeyFrameWanted(Mid),
+    /// What the participant's network is thought to take, in bits per second.
+    Estimate(u64),
+    /// ICE and DTLS are up.
+    Connected,
+    /// It is over; nothing more comes.
+    Lost(LostReason),
+}
+
+/// What an offer made of a transport.
+#[derive(Debug)]
+pub struct Answer {
+    pub sdp: String,
+    /// Our ufrag since this answer.
+    pub ufrag: String,
+    pub slots: Vec<SlotLine>,
+    pub lines: Vec<ReceiveLine>,
+}
+
+/// An offer was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OfferError {
+    #[error("the offer could not be read: {0}")]
+    Unreadable(String),
+    #[error("the offer could not be answered: {0}")]
+    Unanswerable(String),
+    /// The transport is not usable any more, and has to go.
+    #[error("the connection failed inside the server")]
+    Fault,
+}
+
+/// A mutation of `Rtc` went wrong.
+enum Fault {
+    Panicked,
+    Endless,
+    Error(RtcError),
+}
+
+/// One participant's connection.
+pub struct Transport {
+    rtc: str0m::Rtc,
+    /// When `rtc` wants to be called.
+    rtc_deadline: Instant,
+    state: State,
+    disconnected_since: Option<Instant>,
+    candidates: Vec<SocketAddr>,
+    /// Behind a 1:1 NAT: (an address that we advertise, ours that its datagrams really arrive at).
+    behind_nat: Vec<(IpAddr, IpAddr)>,
+    formats: Vec<(Pt, Format)>,
+    lines: Vec<ReceiveLine>,
+    named: Vec<SendStream>,
+    /// Which m-line and layer an SSRC is. Few, so a list is the fastest map.
+    sources: Vec<(Ssrc, Mid, Option<Rid>)>,
+    fault_injected: bool,
+}
+
+enum State {
+    Connecting { until: Instant, ice_since: Option<Instant> },
+    Connected,
+    Lost,
+}
+
+/// Everything that a new transport needs besides the offer.
+pub struct TransportConfig<'a> {
+    pub certificate: &'a Certificate,
+    pub candidates: Vec<SocketAddr>,
+    /// Whether we start the DTLS handshake, because waiting for the browser's stalled before.
+    pub dtls_client: bool,
+}
+
+impl Transport {
+    /// Makes a transport out of a browser's offer.
+    pub fn accept(
+        offer: &str,
+        config: TransportConfig<'_>,
+        now: Instant,
+        out: &mut Vec<TransportOutput>,
+    ) -> Result<(Transport, Answer), OfferError> {
+        let built = catch_unwind(AssertUnwindSafe(|| {
+            let mut rtc = str0m::Rtc::builder()
+                .set_ice_lite(true)
+                .set_rtp_mode(true)
+                .set_dtls_cert(config.certificate.cert.clone())
+                .clear_codecs()
+                .enable_opus(true, false)
+                .enable_vp8(true)
+                .enable_vp9(true)
+                .enable_h264(true)
+                .enable_bwe(Some(INITIAL_ESTIMATE))
+                .set_send_buffer_video(RESEND_PACKETS)
+                .build(now);
+            for candidate in &config.candidates {
+                if let Ok(candidate) = Candidate::host(*candidate, "udp") {
+                    rtc.add_local_candidate(candidate);
+                }
+            }
+            if config.dtls_client {
+                rtc.direct_api().start_dtls(true)?;
+            }
+            Ok::<_, RtcError>(rtc)
+        }));
+        let rtc = match built {
+            Ok(Ok(rtc)) => rtc,
+            Ok(Err(error)) => return Err(OfferError::Unanswerable(error.to_string())),
+            Err(_) => return Err(OfferError::Fault),
+        };
+        let mut transport = Transport {
+            rtc,
+            rtc_deadline: now,
+            state: State::Connecting {
+                until: now + JOIN_DEADLINE,
+                ice_since: None,
+            },
+            disconnected_since: None,
+            candidates: config.candidates,
+            behind_nat: Vec::new(),
+            formats: Vec::new(),
+            lines: Vec::new(),
+            named: Vec::new(),
+            sources: Vec::new(),
+            fault_injected: false,
+        };
+        let answer = transport.negotiate(offer, now, out)?;
+        Ok((transport, answer))
+    }
+
+    /// Answers a further offer of the same browser: more slots, or an ICE restart (after which our ufrag is another).
+    pub fn negotiate(&mut self, offer: &str, now: Instant, out: &mut Vec<TransportOutput>) -> Result<Answer, OfferError> {
+        let parsed =
+            catch_unwind(|| SdpOffer::from_sdp_string(offer)).map_err(|_| OfferError::Unreadable("it is no SDP".to_owned()))?;
+        let parsed = parsed.map_err(|error| OfferError::Unreadable(error.to_string()))?;
+        let mut answered = None;
+        let result = self.mutate(now, out, |rtc| {
+            answered = Some(rtc.sdp_api().accept_offer(parsed).map(|answer| answer.to_sdp_string()));
+            // An answer is of no use without the time that it was given at.
+            rtc.handle_input(Input::Timeout(now))
+        });
+        match result {
+            Err(Fault::Panicked | Fault::Endless) => return Err(OfferError::Fault),
+            Err(Fault::Error(error)) => return Err(OfferError::Unanswerable(error.to_string())),
+            Ok(()) => {}
+        }
+        let sdp = match answered {
+            Some(Ok(sdp)) => sdp,
+            Some(Err(error)) => return Err(OfferError::Unanswerable(error.to_string())),
+            None => return Err(OfferError::Fault),
+        };
+        self.sources.clear();
+        self.read_lines(sdp, now, out)
+    }
+
+    /// What was negotiated: the m-lines that the server may send on (declaring the streams that str0m left out) and receive on.
+    fn read_lines(&mut self, sdp: String, now: Instant, out: &mut Vec<TransportOutput>) -> Result<Answer, OfferError> {
+        let mids: Vec<Mid> = sdp.lines().filter_map(|l| l.strip_prefix("a=mid:")).map(Mid::from).collect();
+        let lines = &mut self.lines;
+        lines.clear();
+        let mut answer = Answer {
+            sdp: String::new(),
+            ufrag: String::new(),
+            slots: Vec::new(),
+            lines: Vec::new(),
+        };
+        let formats = &mut self.formats;
+        let named = &mut self.named;
+        let slots = &mut answer.slots;
+        let ufrag = &mut answer.ufrag;
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            *formats = self.rtc.codec_config().params().iter().filter_map(format_of).collect();
+            *ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
+            for mid in mids {
+                let Some(media) = self.rtc.media(mid) else { continue };
+                let is_video = media.kind() == MediaKind::Video;
+                let (sends, receives) = (media.direction().is_sending(), media.direction().is_receiving());
+                let payload_types: Vec<(Format, Pt)> = formats
+                    .iter()
+                    .filter(|(pt, _)| media.remote_pts().contains(pt))
+                    .map(|(pt, format)| (*format, *pt))
+                    .collect();
+                if receives {
+                    lines.push(ReceiveLine {
+                        mid,
+                        is_video,
+                        rids: rids_of(&sdp, mid),
+                    });
+                }
+                if !sends || payload_types.is_empty() {
+                    continue;
+                }
+                let mut api = self.rtc.direct_api();
+                let ssrc = match api.stream_tx_by_mid(mid, None) {
+                    Some(stream) => stream.ssrc(),
+                    // str0m makes none where the browser sends simulcast on the same m-line, and its answer does not name it.
+                    None => {
+                        let (ssrc, rtx) = (api.new_ssrc(), is_video.then(|| api.new_ssrc()));
+                        api.declare_stream_tx(ssrc, rtx, mid, None);
+                        named.push(SendStream {
+                            mid: mid.to_string(),
+                            ssrc: *ssrc,
+                            rtx: rtx.map(|rtx| *rtx),
+                        });
+                        ssrc
+                    }
+                };
+                slots.push(SlotLine {
+                    mid,
+                    is_video,
+                    ssrc: *ssrc,
+                    payload_types,
+                });
+            }
+        }));
+        if result.is_err() {
+            return Err(OfferError::Fault);
+        }
+        answer.lines = self.lines.clone();
+        answer.sdp = sdp::name_streams(&sdp, &self.named);
+        match self.mutate(now, out, |rtc| rtc.handle_input(Input::Timeout(now))) {
+            Err(Fault::Panicked | Fault::Endless) => Err(OfferError::Fault),
+            Ok(()) | Err(Fault::Error(_)) => Ok(answer),
+        }
+    }
+
+    /// Takes a datagram. `verify` asks whether a connectivity check really is from our browser: true is the only answer that makes
+    /// its source address known, and nothing but checks may come from an address before. Returns whether it was taken.
+    pub fn handle_datagram(
+        &mut self,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+        verify: bool,
+        now: Instant,
+        out: &mut Vec<TransportOutput>,
+    ) -> bool {
+        let destination = self.advertised(destination);
+        let mut taken = true;
+        let result = self.mutate(now, out, |rtc| {
+            let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram) else {
+                taken = false;
+                return Ok(());
+            };
+            let input = Input::Receive(now, receive);
+            if verify && !rtc.accepts(&input) {
+                taken = false;
+                return Ok(());
+            }
+            rtc.handle_input(input)
+        });
+        match result {
+            Ok(()) => taken,
+            Err(Fault::Panicked | Fault::Endless) => {
+                self.lose(LostReason::Fault, out);
+                false
+            }
+            // Whoever forges a plaintext DTLS alert gets here. The handshake survives it when it is ignored (threats 1.3).
+            Err(Fault::Error(_)) if self.rtc_is_alive() => false,
+            Err(Fault::Error(_)) => {
+                self.lose(self.reason_of_end(), out);
+                false
+            }
+        }
+    }
+
+    /// Sends media packets, all of one batch at once, and empties the list.
+    pub fn write(&mut self, packets: &mut Vec<SlotPacket>, now: Instant, out: &mut Vec<TransportOutput>) {
+        if !matches!(self.state, State::Connected) {
+            packets.clear();
+            return;
+        }
+        self.drive(now, out, |rtc| {
+            for packet in packets.drain(..) {
+                let mut api = rtc.direct_api();
+                if let Some(stream) = api.stream_tx(&Ssrc::from(packet.ssrc)) {
+                    stream.write_rtp(rtp_write(packet, now));
+                }
+            }
+            rtc.handle_input(Input::Timeout(now))
+        });
+        packets.clear();
+    }
+
+    /// Asks the browser for a key frame on these layers of an m-line.
+    pub fn request_key_frames(&mut self, mid: Mid, rids: &[Option<Rid>], now: Instant, out: &mut Vec<TransportOutput>) {
+        self.drive(now, out, |rtc| {
+            let mut api = rtc.direct_api();
+            for rid in rids {
+                if let Some(stream) = api.stream_rx_by_mid(mid, *rid) {
+                    stream.request_keyframe(KeyframeRequestKind::Pli);
+                }
+            }
+            rtc.handle_input(Input::Timeout(now))
+        });
+    }
+
+    /// What we would like to send, for the bandwidth estimate to look for.
+    pub fn set_desired_bitrate(&mut self, desired_bps: u64, now: Instant, out: &mut Vec<TransportOutput>) {
+        self.drive(now, out, |rtc| {
+            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(desired_bps));
+            rtc.handle_input(Input::Timeout(now))
+        });
+    }
+
+    /// Call when `poll_timeout` has passed.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<TransportOutput>) {
+        match self.state {
+            State::Connecting {
+                ice_since: Some(since), ..
+            } if now >= since + HANDSHAKE_DEADLINE => self.lose(LostReason::Handshake, out),
+            State::Connecting { until, .. } if now >= until => self.lose(LostReason::Timeout, out),
+            _ if self.disconnected_since.is_some_and(|since| now >= since + DISCONNECTED_GRACE) => {
+                self.lose(LostReason::Timeout, out);
+            }
+            _ => self.drive(now, out, |rtc| rtc.handle_input(Input::Timeout(now))),
+        }
+    }
+
+    /// When `handle_timeout` is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let ours = match self.state {
+            State::Lost => return None,
+            State::Connecting { until, ice_since } => {
+                Some(ice_since.map_or(until, |since| until.min(since + HANDSHAKE_DEADLINE)))
+            }
+            State::Connected => self.disconnected_since.map(|since| since + DISCONNECTED_GRACE),
+        };
+        Some(ours.map_or(self.rtc_deadline, |ours| ours.min(self.rtc_deadline)))
+    }
+
+    /// Whether ICE and DTLS are up.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected)
+    }
+
+    /// Ends the connection politely, as far as the network lets us.
+    pub fn close(&mut self, now: Instant, out: &mut Vec<TransportOutput>) {
+        let _ = self.mutate(now, out, |rtc| {
+            rtc.close()?;
+            rtc.handle_input(Input::Timeout(now))
+        });
+        self.state = State::Lost;
+    }
+
+    /// Makes the next call into `Rtc` panic: how a test shows what a fault costs, and whom.
+    pub fn inject_fault(&mut self) {
+        self.fault_injected = true;
+    }
+
+    /// A mutation whose failure ends the transport.
+    fn drive(&mut self, now: Instant, out: &mut Vec<TransportOutput>, f: impl FnOnce(&mut str0m::Rtc) -> Result<(), RtcError>) {
+        match self.mutate(now, out, f) {
+            Ok(()) => {}
+            Err(Fault::Panicked | Fault::Endless) => self.lose(LostReason::Fault, out),
+            Err(Fault::Error(_)) => self.lose(self.reason_of_end(), out),
+        }
+    }
+
+    /// The one door to `Rtc`: does one thing to it, and drains what comes of it.
+    fn mutate(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<TransportOutput>,
+        f: impl FnOnce(&mut str0m::Rtc) -> Result<(), RtcError>,
+    ) -> Result<(), Fault> {
+        if matches!(self.state, State::Lost) {
+            return Ok(());
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            assert!(!self.fault_injected, "a fault was injected for a test");
+            let done = f(&mut self.rtc).map_err(Fault::Error);
+            for _ in 0..OUTPUTS_MAX {
+                match self.rtc.poll_output().map_err(Fault::Error)? {
+                    Output::Timeout(deadline) => {
+                        self.rtc_deadline = deadline;
+                        return done;
+                    }
+                    Output::Transmit(transmit) => out.push(TransportOutput::Send {
+                        source: self.real(transmit.source.ip()),
+                        destination: transmit.destination,
+                        payload: transmit.contents.into(),
+                    }),
+                    Output::Event(event) => self.handle_event(event, now, out),
+                }
+            }
+            Err(Fault::Endless)
+        }));
+        let done = done.unwrap_or(Err(Fault::Panicked));
+        if done.is_ok() && !self.rtc_is_alive() {
+            self.lose(self.reason_of_end(), out);
+        }
+        done
+    }
+
+    fn handle_event(&mut self, event: Event, now: Instant, out: &mut Vec<TransportOutput>) {
+        match event {
+            Event::RtpPacket(packet) => {
+                if let Some(packet) = self.read_packet(packet) {
+                    out.push(TransportOutput::Media(packet));
+                }
+            }
+            Event::KeyframeRequest(request) => out.push(TransportOutput::KeyFrameWanted(request.mid)),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. }) => {
+                out.push(TransportOutput::Estimate(estimate.as_u64()));
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
+                self.disconnected_since = None;
+                if let State::Connecting { ice_since, .. } = &mut self.state {
+                    ice_since.get_or_insert(now);
+                }
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) if self.is_connected() => {
+                self.disconnected_since.get_or_insert(now);
+            }
+            Event::Connected => {
+                self.state = State::Connected;
+                out.push(TransportOutput::Connected);
+            }
+            Event::Closed => self.lose(LostReason::Closed, out),
+            _ => {}
+        }
+    }
+
+    fn read_packet(&mut self, packet: RtpPacket) -> Option<MediaPacket> {
+        let ssrc = packet.header.ssrc;
+        let known = self.sources.iter().find(|s| s.0 == ssrc).map(|s| (s.1, s.2));
+        let (mid, rid) = match known {
+            Some(known) => known,
+            None => {
+                let mut api = self.rtc.direct_api();
+                let stream = api.stream_rx(&ssrc)?;
+                let (mid, rid) = (stream.mid(), stream.rid());
+                const SOURCES_MAX: usize = 64;
+                if self.sources.len() == SOURCES_MAX {
+                    self.sources.remove(0);
+                }
+                self.sources.push((ssrc, mid, rid));
+                (mid, rid)
+            }
+        };
+        let format = self.formats.iter().find(|f| f.0 == packet.header.payload_type)?.1;
+        let vp8 = (format.codec == Codec::Vp8)
+            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
+            .flatten();
+        Some(MediaPacket {
+            mid,
+            rid,
+            ssrc: *ssrc,
+            format,
+            numbers: Numbers {
+                seq: *packet.seq_no,
+                timestamp: packet.header.timestamp,
+                picture_id: vp8.and_then(|d| d.picture_id()),
+                tl0_pic_idx: vp8.and_then(|d| d.tl0_pic_idx()),
+            },
+            marker: packet.header.marker,
+            extensions: Extensions {
+                audio_level: packet.header.ext_vals.audio_level,
+                voice_activity: packet.header.ext_vals.voice_activity,
+                orientation: packet.header.ext_vals.video_orientation,
+            },
+            payload: packet.payload,
+        })
+    }
+
+    fn lose(&mut self, reason: LostReason, out: &mut Vec<TransportOutput>) {
+        if !matches!(self.state, State::Lost) {
+            self.state = State::Lost;
+            out.push(TransportOutput::Lost(reason));
+        }
+    }
+
+    fn reason_of_end(&self) -> LostReason {
+        match self.state {
+            State::Connecting { .. } => LostReason::Handshake,
+            State::Connected | State::Lost => LostReason::Closed,
+        }
+    }
+
+    fn rtc_is_alive(&self) -> bool {
+        self.rtc.is_alive()
+    }
+
+    /// The candidate that a datagram to this address of ours is for: behind a 1:1 NAT that is another address.
+    fn advertised(&mut self, destination: SocketAddr) -> SocketAddr {
+        if self.candidates.contains(&destination) {
+            return destination;
+        }
+        let family = |c: &&SocketAddr| c.is_ipv4() == destination.is_ipv4() && !c.ip().is_loopback();
+        let Some(candidate) = self.candidates.iter().find(family).copied() else {
+            return destination;
+        };
+        match self
+            .behind_nat
+            .iter_mut()
+            .find(|(advertised, _)| *advertised == candidate.ip())
+        {
+            Some((_, real)) => *real = destination.ip(),
+            None => self.behind_nat.push((candidate.ip(), destination.ip())),
+        }
+        candidate
+    }
+
+    /// The way back.
+    fn real(&self, advertised: IpAddr) -> IpAddr {
+        self.behind_nat
+            .iter()
+            .find(|(a, _)| *a == advertised)
+            .map_or(advertised, |(_, real)| *real)
+    }
+}
+
+fn rtp_write(packet: SlotPacket, now: Instant) -> RtpWrite {
+    let patch = patch_of(&packet);
+    let Extensions {
+        audio_level,
+        voice_activity,
+        orientation,
+    } = packet.extensions;
+    let extensions = ExtensionValues {
+        audio_level,
+        voice_activity,
+        video_orientation: orientation,
+        ..ExtensionValues::default()
+    };
+    let Numbers { seq, timestamp, .. } = packet.numbers;
+    let write = RtpWrite::new(packet.payload_type, seq.into(), timestamp, now, packet.payload)
+        .marker(packet.marker)
+        .ext_vals(extensions)
+        .nackable(packet.is_video);
+    match patch {
+        Some(patch) => write.vp8_patch(patch),
+        None => write,
+    }
+}
+
+/// How a VP8 payload descriptor has to be changed, if it has what is to be changed.
+fn patch_of(packet: &SlotPacket) -> Option<str0m::rtp::Vp8Patch> {
+    const SHORT_PICTURE_ID_MASK: u16 = 0x7f;
+    let picture_id = packet.numbers.picture_id?;
+    let descriptor = Vp8Descriptor::parse(&packet.payload).ok()?;
+    let build = |picture_id| {
+        let patch = descriptor.patch().picture_id(picture_id);
+        match packet.numbers.tl0_pic_idx {
+            Some(idx) => patch.tl0_pic_idx(idx).build(),
+            None => patch.build(),
+        }
+    };
+    build(picture_id).or_else(|_| build(picture_id & SHORT_PICTURE_ID_MASK)).ok()
+}
+
+fn format_of(params: &PayloadParams) -> Option<(Pt, Format)> {
+    let spec = params.spec();
+    let (codec, variant) = match spec.codec {
+        StrCodec::Opus => (Codec::Opus, 0),
+        StrCodec::Vp8 => (Codec::Vp8, 0),
+        StrCodec::Vp9 => (Codec::Vp9, spec.format.profile_id.unwrap_or(0)),
+        StrCodec::H264 => {
+            let profile = spec.format.profile_level_id.unwrap_or(0x42_e0_1f) >> 8;
+            let mode = u32::from(spec.format.packetization_mode.unwrap_or(0));
+            (Codec::H264, profile << 8 | mode)
+        }
+        _ => return None,
+    };
+    Some((params.pt(), Format { codec, variant }))
+}
+
+/// The rids that our answer agrees to receive on an m-line, in the order of the offer.
+fn rids_of(answer: &str, mid: Mid) -> Vec<Rid> {
+    let mut rids = Vec::new();
+    let mut section = Vec::new();
+    let wanted = format!("a=mid:{mid}");
+    for line in answer.lines().chain(["m="]) {
+        if line.starts_with("m=") {
+            if section.contains(&wanted.as_str()) {
+                let recv = section
+                    .iter()
+                    .find_map(|l: &&str| l.strip_prefix("a=simulcast:"))
+                    .and_then(|l| l.split("recv ").nth(1));
+                let names = recv.and_then(|l| l.split(' ').next()).unwrap_or("");
+                rids = names
+                    .split(';')
+                    .filter_map(|alternatives| alternatives.split(',').next())
+                    .map(|rid| rid.trim_start_matches('~'))
+                    .filter(|rid| !rid.is_empty())
+                    .map(Rid::from)
+                    .collect();
+            }
+            section.clear();
+        }
+        section.push(line);
+    }
+    rids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rids_of_an_m_line_are_in_the_order_offered() {
+        let answer = "v=0\r\nm=audio 9\r\na=mid:0\r\nm=video 9\r\na=mid:1\r\na=rid:q recv\r\na=simulcast:recv q;h;~f\r\nm=video 9\r\na=mid:2\r\n";
+        let names = |mid| -> Vec<String> { rids_of(answer, Mid::from(mid)).iter().map(ToString::to_string).collect() };
+        assert_eq!(names("1"), ["q", "h", "f"]);
+        assert!(names("0").is_empty());
+        assert!(names("2").is_empty());
+    }
+}

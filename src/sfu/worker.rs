@@ -1,0 +1,294 @@
+//! One thread, one UDP port, many rooms: receive a batch, let the shard work on it, send what comes of it, sleep to the next deadline.
+
+#![expect(clippy::disallowed_methods, reason = "the driver reads the clock, once for each batch")]
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::counters::{Counters, Drop};
+use super::handle::{SfuCommand, SfuEvent};
+use super::router::LayerCounts;
+use super::shard::Shard;
+use crate::metrics::Metrics;
+use crate::udp::{Outgoing, UdpPort};
+
+/// How often counters become metrics.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// Commands taken between two batches: an offer costs about 2 ms, and media must not wait for many of them.
+const COMMANDS_PER_TURN: usize = 4;
+
+/// Events that may wait here while the queue to the rest of the server is full.
+const EVENTS_MAX: usize = 1 << 16;
+
+/// How soon to try again then.
+const EVENTS_RETRY: Duration = Duration::from_millis(5);
+
+/// What comes through a worker's queue.
+pub(super) enum Message {
+    Command(SfuCommand),
+    Stop,
+}
+
+/// The driver of one shard.
+pub(super) struct Worker {
+    index: usize,
+    port: UdpPort,
+    shard: Shard,
+    inbox: Receiver<Message>,
+    wake: UnixStream,
+    awake: Arc<AtomicBool>,
+    /// Commands were left in the queue: no time to sleep.
+    more_commands: bool,
+    events: Sender<SfuEvent>,
+    waiting_events: VecDeque<SfuEvent>,
+    metrics: Arc<Metrics>,
+    outbox: Vec<Outgoing>,
+    tally: Tally,
+}
+
+/// What happened since counters became metrics, and what the gauges were set to then.
+struct Tally {
+    since: Instant,
+    asleep: Duration,
+    datagrams_in: u64,
+    datagrams_out: u64,
+    transports: (usize, usize),
+    layers: LayerCounts,
+}
+
+impl Worker {
+    #[expect(clippy::too_many_arguments, reason = "everything that a thread owns, handed over once")]
+    pub(super) fn new(
+        index: usize,
+        port: UdpPort,
+        shard: Shard,
+        inbox: Receiver<Message>,
+        wake: UnixStream,
+        awake: Arc<AtomicBool>,
+        events: Sender<SfuEvent>,
+        metrics: Arc<Metrics>,
+    ) -> Worker {
+        Worker {
+            index,
+            port,
+            shard,
+            inbox,
+            wake,
+            awake,
+            more_commands: false,
+            events,
+            waiting_events: VecDeque::new(),
+            metrics,
+            outbox: Vec::new(),
+            tally: Tally {
+                since: Instant::now(),
+                asleep: Duration::ZERO,
+                datagrams_in: 0,
+                datagrams_out: 0,
+                transports: (0, 0),
+                layers: LayerCounts::default(),
+            },
+        }
+    }
+
+    /// Runs until it is told to stop, or nobody is left who could.
+    pub(super) fn run(mut self) {
+        loop {
+            self.sleep();
+            let now = Instant::now();
+            if !self.take_commands(now) {
+                break;
+            }
+            self.take_datagrams(now);
+            let forwards = self.shard.has_media_to_write();
+            self.shard.flush(now);
+            self.shard.handle_timeout(now);
+            self.send();
+            if forwards {
+                self.metrics.media_forward_seconds.observe(now.elapsed().as_secs_f64());
+            }
+            self.tell();
+            if now >= self.tally.since + PUBLISH_EVERY {
+                self.publish(now);
+            }
+        }
+        let now = Instant::now();
+        self.shard.close_all(now);
+        self.send();
+        self.tell();
+        self.publish(now + Duration::from_millis(1));
+    }
+
+    /// Until a datagram, a command, or the next deadline. The kernel's timer is good to some 50 µs, which the bandwidth estimate needs.
+    fn sleep(&mut self) {
+        let now = Instant::now();
+        let mut deadline = self.tally.since + PUBLISH_EVERY;
+        if !self.waiting_events.is_empty() {
+            deadline = deadline.min(now + EVENTS_RETRY);
+        }
+        if let Some(at) = self.shard.poll_timeout() {
+            deadline = deadline.min(at);
+        }
+        let wait = if self.more_commands {
+            Duration::ZERO
+        } else {
+            deadline.saturating_duration_since(now)
+        };
+        let timeout = Timespec {
+            tv_sec: wait.as_secs() as i64,
+            tv_nsec: wait.subsec_nanos().into(),
+        };
+        let mut sources = [PollFd::new(&self.port, PollFlags::IN), PollFd::new(&self.wake, PollFlags::IN)];
+        // An interrupted sleep is a short one.
+        let _ = poll(&mut sources, Some(&timeout));
+        if sources[1].revents().contains(PollFlags::IN) {
+            let mut bytes = [0; 64];
+            let _ = self.wake.read(&mut bytes);
+            self.awake.store(false, Ordering::Release);
+        }
+        self.tally.asleep += now.elapsed();
+    }
+
+    /// False: stop.
+    fn take_commands(&mut self, now: Instant) -> bool {
+        self.more_commands = false;
+        for _ in 0..COMMANDS_PER_TURN {
+            match self.inbox.try_recv() {
+                Ok(Message::Command(command)) => self.shard.handle_command(command, now),
+                Ok(Message::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
+                Err(std::sync::mpsc::TryRecvError::Empty) => return true,
+            }
+        }
+        self.more_commands = true;
+        true
+    }
+
+    fn take_datagrams(&mut self, now: Instant) {
+        let shard = &mut self.shard;
+        let received = self
+            .port
+            .receive(|datagram| shard.handle_datagram(datagram.source, datagram.destination, datagram.payload, now));
+        match received {
+            Ok(count) => self.tally.datagrams_in += count as u64,
+            // An ICMP error of an earlier send: nothing that the next call would not survive.
+            Err(error) => tracing::debug!(%error, "receive failed"),
+        }
+    }
+
+    fn send(&mut self) {
+        let sends = self.shard.poll_sends();
+        if sends.is_empty() {
+            return;
+        }
+        self.outbox.extend(sends.drain(..).map(|send| Outgoing {
+            source: send.source,
+            destination: send.destination,
+            payload: send.payload,
+        }));
+        self.tally.datagrams_out += self.port.send(&self.outbox) as u64;
+        self.outbox.clear();
+    }
+
+    fn tell(&mut self) {
+        self.waiting_events.extend(self.shard.poll_events().drain(..));
+        while let Some(event) = self.waiting_events.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => {
+                    self.metrics.queue_full.with_label_values(&["sfu_events"]).inc();
+                    self.waiting_events.push_front(event);
+                    if self.waiting_events.len() > EVENTS_MAX {
+                        tracing::error!(waiting = self.waiting_events.len(), "nobody takes the sfu's events: dropped");
+                        self.waiting_events.clear();
+                    }
+                    break;
+                }
+                Err(TrySendError::Closed(_)) => self.waiting_events.clear(),
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Instant) {
+        let metrics = &self.metrics;
+        let elapsed = now.saturating_duration_since(self.tally.since).as_secs_f64();
+        let busy = 1.0 - (self.tally.asleep.as_secs_f64() / elapsed).min(1.0);
+        let worker = self.index.to_string();
+        metrics.worker_busy_ratio.with_label_values(&[&worker]).set(busy);
+        for (direction, count) in [("in", self.tally.datagrams_in), ("out", self.tally.datagrams_out)] {
+            metrics.udp_datagrams.with_label_values(&[direction]).inc_by(count);
+        }
+        publish_counters(metrics, &self.shard.take_counters());
+        let (before, transports) = (self.tally.transports, self.shard.count_transports());
+        for (state, before, after) in [("connecting", before.0, transports.0), ("connected", before.1, transports.1)] {
+            metrics
+                .transports
+                .with_label_values(&[state])
+                .add(after as i64 - before as i64);
+        }
+        let (before, layers) = (self.tally.layers, self.shard.count_layers());
+        for (layer, before, after) in [
+            ("low", before.low, layers.low),
+            ("middle", before.middle, layers.middle),
+            ("high", before.high, layers.high),
+            ("single", before.single, layers.single),
+        ] {
+            metrics
+                .subscription_layer
+                .with_label_values(&[layer])
+                .add(after as i64 - before as i64);
+        }
+        self.tally = Tally {
+            since: now,
+            asleep: Duration::ZERO,
+            datagrams_in: 0,
+            datagrams_out: 0,
+            transports,
+            layers,
+        };
+    }
+}
+
+fn publish_counters(metrics: &Metrics, counters: &Counters) {
+    for (direction, kind, flow) in [
+        ("in", "audio", counters.audio_in),
+        ("in", "video", counters.video_in),
+        ("out", "audio", counters.audio_out),
+        ("out", "video", counters.video_out),
+    ] {
+        metrics
+            .media_packets
+            .with_label_values(&[direction, kind])
+            .inc_by(flow.packets);
+        metrics.media_bytes.with_label_values(&[direction, kind]).inc_by(flow.bytes);
+    }
+    for reason in Drop::ALL {
+        let dropped = metrics.media_dropped.with_label_values(&[reason.as_str()]);
+        dropped.inc_by(counters.dropped(reason));
+    }
+    for (direction, count) in [
+        ("in", counters.key_frames_asked),
+        ("out", counters.key_frames_requested),
+        ("throttled", counters.key_frames_throttled),
+    ] {
+        metrics.keyframe_requests.with_label_values(&[direction]).inc_by(count);
+    }
+    for (reason, count) in [
+        ("timeout", counters.lost_timeout),
+        ("handshake", counters.lost_handshake),
+        ("fault", counters.lost_fault),
+        ("closed", counters.lost_closed),
+    ] {
+        metrics.transport_lost.with_label_values(&[reason]).inc_by(count);
+    }
+    metrics.stun_bindings.inc_by(counters.stun_bindings);
+}
