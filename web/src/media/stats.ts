@@ -5,6 +5,7 @@ import type { PathProtocol } from "../protocol";
 /** Counters of what came in. They may fall or vanish: Firefox restarts them when a stream is rebuilt. */
 export interface Inbound {
   framesDecoded: number;
+  packetsReceived: number;
   videoPackets: number;
   audioPackets: number;
   audioEnergy: number;
@@ -37,10 +38,11 @@ export function inboundOf(entries: Entry[]): Inbound {
   const roundTrip = pair?.currentRoundTripTime;
   return {
     framesDecoded: sum("video", "framesDecoded"),
+    packetsReceived: sum("video", "packetsReceived") + sum("audio", "packetsReceived"),
     videoPackets: sum("video", "packetsReceived"),
     audioPackets: sum("audio", "packetsReceived"),
     audioEnergy: sum("audio", "totalAudioEnergy"),
-    roundTripMs: typeof roundTrip === "number" ? Math.round(roundTrip * 1000) : null,
+    roundTripMs: typeof roundTrip === "number" ? Math.max(1, Math.round(roundTrip * 1000)) : null,
     protocol: protocolOf(local),
   };
 }

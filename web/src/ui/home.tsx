@@ -137,9 +137,9 @@ function MeCard({ state, send }: Props) {
             </figure>
             <div class="stack">
               <span class="label">{text("my_link")}</span>
-              <a class="link" href={link} onClick={(event) => event.preventDefault()}>
+              <span class="link" data-testid="call-url">
                 {link}
-              </a>
+              </span>
               <CopyButton label={text("copy_link")} value={link} />
             </div>
           </div>
