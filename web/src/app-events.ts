@@ -1,6 +1,6 @@
 /** The half of the state machine that answers the server's events. */
 
-import { end, only, send } from "./app";
+import { end, only, send } from "./app-steps";
 import { assertNever } from "./assert";
 import type { Command, Event } from "./protocol";
 import { type AppState, type Effect, type InCall, type MediaEvent, type Step, sourcesOn } from "./state";
