@@ -96,7 +96,12 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
 function ringing(state: AppState, event: Of<"call_ringing">): Step {
   const { phase } = state;
   const cancel: Command = { type: "cancel", call_id: event.call_id };
-  if (state.abandoned > 0) return { state: { ...state, abandoned: state.abandoned - 1 }, effects: [send(cancel)] };
+  if (state.abandoned > 0) {
+    return {
+      state: { ...state, abandoned: state.abandoned - 1, takenBack: event.call_id },
+      effects: [send(cancel)],
+    };
+  }
   if (phase.kind !== "calling" || phase.callId !== null) return only(state);
   return {
     state: { ...state, phase: { ...phase, callId: event.call_id, roomId: event.room_id, user: event.user } },
@@ -179,6 +184,7 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
 function ended(state: AppState, event: Of<"call_ended">, now: number): Step {
   const { phase } = state;
   const callId = "callId" in phase ? phase.callId : null;
+  if (state.takenBack === event.call_id) return only({ ...state, takenBack: null });
   if (phase.kind === "ended") {
     if (callId === event.call_id) {
       // Ended here already; the server's measure of the duration is the one that both sides see.

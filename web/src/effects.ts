@@ -23,6 +23,7 @@ export class App {
   private tracks: Tracks = { microphone: null, camera: null };
   /** Counts the calls, so that devices which open after the end are let go at once. */
   private call = 0;
+  private failedStarts = 0;
 
   constructor(
     private readonly identity: Identity,
@@ -106,7 +107,6 @@ export class App {
     this.failedStarts += 1;
     if (this.failedStarts > 1) this.send({ kind: "connection_changed", connection: "down" });
   }
-  private failedStarts = 0;
 
   private carryOut(effect: Effect): void {
     switch (effect.kind) {

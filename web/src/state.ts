@@ -74,6 +74,8 @@ export interface AppState {
   refused: ErrorCode | null;
   /** Calls that were taken back before the server had named them; its next answers belong to them. */
   abandoned: number;
+  /** The last of them that the server has named; its end is no news. */
+  takenBack: string | null;
   phase: Phase;
 }
 
@@ -165,6 +167,7 @@ export function initialState(link: string | null, alwaysThroughServer: boolean):
     devices: NO_DEVICES,
     refused: null,
     abandoned: 0,
+    takenBack: null,
     phase: { kind: "home" },
   };
 }

@@ -66,6 +66,7 @@ export class Paths {
   private trialAt: number | null = null;
   private holdMs = HOLD_MIN_MS;
   private heldFrom = 0;
+  private failedBefore = false;
   /** Why and since when the shown direct path is being left for forwarded. */
   private leaving: { reason: PathReason; since: number } | null = null;
   private lastRequestAt = 0;
@@ -273,11 +274,10 @@ export class Paths {
   /** The first failure keeps direct off for the shortest time, each that follows for twice as long. */
   private holdOff(now: number): void {
     this.trialAt = null;
-    this.holdMs = this.heldFrom > 0 && this.failedBefore ? Math.min(this.holdMs * 2, HOLD_MAX_MS) : this.holdMs;
+    if (this.failedBefore) this.holdMs = Math.min(this.holdMs * 2, HOLD_MAX_MS);
     this.failedBefore = true;
     this.heldFrom = now;
   }
-  private failedBefore = false;
 
   /** Whether this path brings what there is to bring: pictures, else sound, else a connection. */
   private hasMedia(path: Path, now: number): boolean {

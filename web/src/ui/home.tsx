@@ -24,7 +24,7 @@ export function Home({ state, send }: Props) {
       {state.link && <LinkCard state={state} send={send} link={state.link} />}
       <div class="cards">
         <CallCard state={state} send={send} />
-        <MeCard state={state} send={send} />
+        <MeCard state={state} />
       </div>
     </main>
   );
@@ -112,11 +112,13 @@ function CallCard({ state, send }: Props) {
           <small class="faint">{text("always_through_server_hint")}</small>
         </span>
       </label>
+      <hr />
+      <NameField name={state.me?.name ?? ""} disabled={state.me === null} send={send} />
     </section>
   );
 }
 
-function MeCard({ state, send }: Props) {
+function MeCard({ state }: Pick<Props, "state">) {
   const { me } = state;
   const link = me ? callLink(location.origin, me.userId) : "";
   return (
@@ -149,7 +151,6 @@ function MeCard({ state, send }: Props) {
           {text("getting_id")}
         </p>
       )}
-      <NameField name={me?.name ?? ""} disabled={me === null} send={send} />
     </section>
   );
 }

@@ -1,0 +1,257 @@
+import { describe, expect, it } from "vitest";
+import { reduce } from "./app";
+import type { EndReason, Event } from "./protocol";
+import { type AppState, type Effect, type Input, initialState } from "./state";
+
+const ME = "h4ns-9kpt-2xwd";
+const BERTA = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
+const participant = { participant_id: "p", user: BERTA, sources: [], reconnecting: false };
+
+const event = (of: Event, answers: Extract<Input, { kind: "event" }>["answers"] = null): Input => ({
+  kind: "event",
+  event: of,
+  answers,
+});
+const welcome = event({
+  type: "welcome",
+  protocol: 1,
+  session_id: "s",
+  resume_secret: "r",
+  resumed: false,
+  last_ref: 0,
+  user_id: ME,
+  name: "Hans",
+  ring_timeout_s: 45,
+  ice_servers: [],
+});
+const callRinging = event({ type: "call_ringing", call_id: "c", room_id: "r", user: BERTA });
+const incomingCall = event({ type: "incoming_call", call_id: "c", room_id: "r", user: BERTA });
+const callAnswered = (call_id = "c", direct = true): Input =>
+  event({
+    type: "call_answered",
+    call_id,
+    room_id: "r",
+    participant_id: "me",
+    participants: [participant],
+    direct,
+    polite: false,
+  });
+const callEnded = (reason: EndReason, duration_ms = 0, call_id = "c"): Input =>
+  event({ type: "call_ended", call_id, reason, duration_ms });
+const devicesOpened: Input = { kind: "devices_opened", microphone: true, camera: true, problems: [] };
+const call: Input = { kind: "call", userId: BERTA.user_id };
+
+/** Feeds inputs one second apart; gives the last state and all effects. */
+function run(...inputs: Input[]): { state: AppState; effects: Effect[]; sent: string[] } {
+  let state = initialState(null, false);
+  const effects: Effect[] = [];
+  [welcome, ...inputs].forEach((input, second) => {
+    const step = reduce(state, input, second * 1000);
+    state = step.state;
+    effects.push(...step.effects);
+  });
+  const sent = effects.flatMap((effect) => (effect.kind === "send" ? [effect.command.type] : []));
+  return { state, effects, sent };
+}
+
+describe("every outcome of a call", () => {
+  const talk = [call, devicesOpened, callRinging, callAnswered()];
+  const rows: [string, Input[], object, string[]][] = [
+    ["I hang up", [...talk, { kind: "hang_up" }], { reason: "hung_up", byMe: true }, ["call", "publish", "hang_up"]],
+    [
+      "the other hangs up",
+      [...talk, callEnded("hung_up", 900)],
+      { reason: "hung_up", byMe: false, durationMs: 900 },
+      ["call", "publish"],
+    ],
+    ["the other declines", [call, callRinging, callEnded("declined")], { reason: "declined", byMe: false }, ["call"]],
+    ["I cancel", [call, callRinging, { kind: "cancel" }], { reason: "cancelled", byMe: true }, ["call", "cancel"]],
+    ["nobody answers", [call, callRinging, callEnded("no_answer")], { reason: "no_answer" }, ["call"]],
+    ["the other is busy, without ringing", [call, callEnded("busy")], { reason: "busy", callId: "c" }, ["call"]],
+    ["the other cannot be reached", [call, callEnded("unreachable")], { reason: "unreachable" }, ["call"]],
+    [
+      "I decline",
+      [incomingCall, { kind: "decline" }],
+      { reason: "declined", direction: "incoming", byMe: true },
+      ["decline"],
+    ],
+    ["the caller takes it back", [incomingCall, callEnded("cancelled")], { reason: "cancelled", byMe: false }, []],
+    ["I miss it", [incomingCall, callEnded("no_answer")], { reason: "no_answer", direction: "incoming" }, []],
+    [
+      "another tab answers",
+      [incomingCall, event({ type: "answered_elsewhere", call_id: "c" })],
+      { reason: "answered_elsewhere" },
+      [],
+    ],
+    [
+      "the connection of the other is lost",
+      [...talk, callEnded("connection_lost")],
+      { reason: "connection_lost" },
+      ["call", "publish"],
+    ],
+    [
+      "the session is lost while it rings",
+      [call, callRinging, { kind: "session_lost" }],
+      { reason: "connection_lost" },
+      ["call"],
+    ],
+  ];
+
+  it.each(rows)("%s", (_, inputs, expected, commands) => {
+    const { state, effects, sent } = run(...inputs);
+    expect(state.phase).toMatchObject({ kind: "ended", ...expected });
+    expect(sent).toEqual(commands);
+    // The camera light goes out and the ringing stops, however it ended.
+    expect(effects).toContainEqual({ kind: "stop_media" });
+    expect(effects.filter((effect) => effect.kind === "ring").at(-1)).toMatchObject({ tone: null });
+    expect(state.devices).toEqual({ microphone: "none", camera: "none", problems: [] });
+  });
+});
+
+describe("calling", () => {
+  it("asks for the devices at the click and warms the media when it rings", () => {
+    const { effects } = run(call, callRinging);
+    expect(effects.map((effect) => effect.kind)).toEqual([
+      "open_devices",
+      "send",
+      "ring",
+      "warm_media",
+      "remember_call",
+    ]);
+  });
+
+  it("takes a call that was crossed by one of the other as answered", () => {
+    const { state, effects } = run(call, devicesOpened, callAnswered("theirs"));
+    expect(state.phase).toMatchObject({ kind: "in_call", callId: "theirs", direction: "outgoing" });
+    expect(effects.some((effect) => effect.kind === "join_media")).toBe(true);
+  });
+
+  it("stays with its own call when the crossing one is announced first", () => {
+    const { state } = run(call, incomingCall, callAnswered());
+    expect(state.phase).toMatchObject({ kind: "in_call", callId: "c" });
+  });
+
+  it("may call the own id, which rings the other tabs", () => {
+    expect(run({ kind: "call", userId: ME }).sent).toEqual(["call"]);
+  });
+
+  it("takes back a call that was cancelled before the server had named it", () => {
+    const { state, sent } = run(call, { kind: "cancel" }, callRinging);
+    expect(state).toMatchObject({ abandoned: 0, phase: { kind: "ended", reason: "cancelled" } });
+    expect(sent).toEqual(["call", "cancel"]);
+  });
+
+  it("keeps the next call apart from the one taken back before", () => {
+    const again: Input = { kind: "call_again" };
+    const second = event({ type: "call_ringing", call_id: "c2", room_id: "r2", user: BERTA });
+    const { state, sent } = run(call, { kind: "cancel" }, again, callRinging, callEnded("cancelled"), second);
+    expect(sent).toEqual(["call", "call", "cancel"]);
+    expect(state.phase).toMatchObject({ kind: "calling", callId: "c2" });
+  });
+
+  it("hangs up when the answer crossed the cancelling", () => {
+    expect(run(call, callRinging, { kind: "cancel" }, callAnswered()).sent).toEqual(["call", "cancel", "hang_up"]);
+  });
+
+  it("calls again at once after any end", () => {
+    const { state } = run(call, callRinging, callEnded("declined"), { kind: "call_again" });
+    expect(state.phase).toMatchObject({ kind: "calling", userId: BERTA.user_id, user: BERTA, callId: null });
+    expect(state.devices.camera).toBe("opening");
+  });
+
+  it("says why a call was refused", () => {
+    const { state } = run(call, event({ type: "error", code: "rate_limited", message: "" }, "call"));
+    expect(state).toMatchObject({ refused: "rate_limited", phase: { kind: "home" } });
+  });
+
+  it("keeps quiet about a refused hang-up of a call that is over", () => {
+    const { state } = run(event({ type: "error", code: "not_allowed", message: "" }, "hang_up"));
+    expect(state.refused).toBeNull();
+  });
+});
+
+describe("being called", () => {
+  it("opens no device before the answer", () => {
+    expect(run(incomingCall).effects.some((effect) => effect.kind === "open_devices")).toBe(false);
+    expect(run(incomingCall, { kind: "answer" }).effects.some((effect) => effect.kind === "open_devices")).toBe(true);
+  });
+
+  it("accepts once, however often the button is pressed", () => {
+    expect(run(incomingCall, { kind: "answer" }, { kind: "answer" }).sent).toEqual(["accept"]);
+  });
+
+  it("counts the setup from the click on the answer", () => {
+    const { effects } = run(incomingCall, { kind: "answer" }, callAnswered());
+    expect(effects.find((effect) => effect.kind === "join_media")).toMatchObject({ answeredAt: 2000 });
+  });
+
+  it("rings over the page of an ended call", () => {
+    const other = event({ type: "incoming_call", call_id: "c2", room_id: "r2", user: BERTA });
+    expect(run(call, callEnded("busy"), other).state.phase).toMatchObject({ kind: "incoming", callId: "c2" });
+  });
+});
+
+describe("devices", () => {
+  const talk = [call, callRinging, callAnswered()];
+  const published = (effects: Effect[]) =>
+    effects.flatMap((effect) =>
+      effect.kind === "send" && effect.command.type === "publish" ? [effect.command.sources] : [],
+    );
+
+  it("publishes what is on whenever that changes", () => {
+    const { effects } = run(...talk, devicesOpened, { kind: "toggle_microphone" }, { kind: "toggle_camera" });
+    expect(published(effects)).toEqual([[], ["microphone", "camera"], ["camera"], []]);
+    expect(effects).toContainEqual({ kind: "close_camera" });
+  });
+
+  it("opens the camera again when it is switched on", () => {
+    const { effects } = run(...talk, devicesOpened, { kind: "toggle_camera" }, { kind: "toggle_camera" });
+    expect(effects.at(-1)).toEqual({ kind: "open_devices", microphone: false, camera: true });
+  });
+
+  it("goes on without a camera and says so", () => {
+    const { state, effects } = run(...talk, {
+      kind: "devices_opened",
+      microphone: true,
+      camera: false,
+      problems: ["camera_denied"],
+    });
+    expect(state).toMatchObject({ phase: { kind: "in_call" }, devices: { problems: ["camera_denied"] } });
+    expect(published(effects)).toEqual([[], ["microphone"]]);
+  });
+
+  it("tries only what is missing again", () => {
+    const { effects } = run(
+      ...talk,
+      { kind: "devices_opened", microphone: true, camera: false, problems: ["camera_in_use"] },
+      { kind: "retry_devices" },
+    );
+    expect(effects.at(-1)).toEqual({ kind: "open_devices", microphone: false, camera: true });
+  });
+
+  it("says so when a device is unplugged", () => {
+    const { state } = run(...talk, devicesOpened, { kind: "device_lost", device: "camera" });
+    expect(state.devices).toMatchObject({ camera: "none", microphone: "on", problems: ["camera_missing"] });
+  });
+});
+
+describe("without the server", () => {
+  const direct: Input[] = [call, devicesOpened, callRinging, callAnswered(), { kind: "path_shown", path: "direct" }];
+
+  it("keeps a direct call, until its media is lost", () => {
+    const kept = run(...direct, { kind: "session_lost" });
+    expect(kept.state.phase).toMatchObject({ kind: "in_call", serverLost: true });
+    const lost = run(...direct, { kind: "session_lost" }, { kind: "media_lost" });
+    expect(lost.state.phase).toMatchObject({ kind: "ended", reason: "connection_lost" });
+  });
+
+  it("ends a forwarded call", () => {
+    const { state } = run(...direct, { kind: "path_shown", path: "forwarded" }, { kind: "session_lost" });
+    expect(state.phase).toMatchObject({ kind: "ended", reason: "connection_lost" });
+  });
+
+  it("drops media events of another room", () => {
+    const late = event({ type: "offer_answered", room_id: "old", attempt: 1, sdp: "" });
+    expect(run(...direct, late).effects.some((effect) => effect.kind === "media_event")).toBe(false);
+  });
+});

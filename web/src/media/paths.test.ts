@@ -1,0 +1,245 @@
+import { describe, expect, it } from "vitest";
+import type { Path, Source } from "../protocol";
+import { Paths, type PathsOutput } from "./paths";
+
+const BOTH: Source[] = ["microphone", "camera"];
+
+/** Samples every 200 ms; what flows on a path is said by setting `flows`. */
+class Run {
+  now = 1000;
+  readonly out: (PathsOutput & { at: number })[] = [];
+  readonly flows: Record<Path, { video: boolean; audio: boolean }> = {
+    direct: { video: false, audio: false },
+    forwarded: { video: false, audio: false },
+  };
+  readonly paths: Paths;
+  private readonly counters = {
+    direct: { framesDecoded: 0, videoPackets: 0, audioPackets: 0 },
+    forwarded: { framesDecoded: 0, videoPackets: 0, audioPackets: 0 },
+  };
+
+  constructor({ allowed = true, polite = true, sources = BOTH } = {}) {
+    this.paths = new Paths(allowed, polite, sources, this.now, this.now);
+  }
+
+  input(input: Parameters<Paths["handle"]>[0]): this {
+    this.out.push(...this.paths.handle(input, this.now).map((one) => ({ ...one, at: this.now })));
+    return this;
+  }
+
+  state(path: Path, state: RTCPeerConnectionState): this {
+    return this.input({ kind: "connection", path, state });
+  }
+
+  flow(path: Path, on: boolean): this {
+    this.flows[path] = { video: on, audio: on };
+    return this;
+  }
+
+  reset(path: Path): this {
+    Object.assign(this.counters[path], { framesDecoded: 0, videoPackets: 0, audioPackets: 0 });
+    return this;
+  }
+
+  pass(ms: number): this {
+    for (const end = this.now + ms; this.now < end; ) {
+      this.now += 200;
+      for (const path of ["direct", "forwarded"] as const) {
+        if (this.flows[path].video) {
+          this.counters[path].framesDecoded += 6;
+          this.counters[path].videoPackets += 20;
+        }
+        if (this.flows[path].audio) this.counters[path].audioPackets += 10;
+      }
+      const { direct, forwarded } = this.counters;
+      this.input({ kind: "sample", direct: { ...direct }, forwarded: { ...forwarded } });
+    }
+    return this;
+  }
+
+  of<K extends PathsOutput["kind"]>(kind: K) {
+    return this.out.filter((one) => one.kind === kind) as (Extract<PathsOutput, { kind: K }> & { at: number })[];
+  }
+
+  forget(): this {
+    this.out.length = 0;
+    return this;
+  }
+}
+
+/** A call that has reached its direct path. */
+function direct(options: ConstructorParameters<typeof Run>[0] = {}): Run {
+  const run = new Run(options).state("forwarded", "connected").flow("forwarded", true).pass(400);
+  run.state("direct", "connected").flow("direct", true).pass(400);
+  return run.flow("forwarded", false).pass(1000);
+}
+
+describe("the start of a call", () => {
+  it("shows the first media, on forwarded, with the time it took", () => {
+    const run = new Run().state("forwarded", "connected").pass(400).flow("forwarded", true).pass(200);
+    expect(run.of("show")).toMatchObject([{ path: "forwarded" }]);
+    expect(run.of("report")).toMatchObject([{ path: "forwarded", reason: "first_media", setupMs: 600 }]);
+  });
+
+  it("changes to direct once that has brought a frame, not before", () => {
+    const run = new Run().state("forwarded", "connected").flow("forwarded", true).pass(400).forget();
+    run.state("direct", "connected").pass(1000);
+    expect(run.of("send_on")).toMatchObject([{ path: "direct", on: true }]);
+    expect(run.of("show")).toEqual([]);
+    run.flow("direct", true).pass(200);
+    expect(run.of("show")).toMatchObject([{ path: "direct" }]);
+    expect(run.of("report")).toMatchObject([{ path: "direct", reason: "direct_ready", setupMs: null }]);
+  });
+
+  it("takes direct as the first if it wins", () => {
+    const run = new Run().state("direct", "connected").flow("direct", true).pass(400);
+    expect(run.of("report")).toMatchObject([{ path: "direct", reason: "first_media", setupMs: 200 }]);
+  });
+
+  it("lets sound count where there is no camera", () => {
+    const run = new Run({ sources: ["microphone"] }).state("forwarded", "connected");
+    run.flows.forwarded.audio = true;
+    expect(run.pass(200).of("report")).toMatchObject([{ reason: "first_media" }]);
+  });
+
+  it("waits a moment for the picture where there is a camera, then lets sound count", () => {
+    const run = new Run().state("forwarded", "connected");
+    run.flows.forwarded.audio = true;
+    expect(run.pass(1000).of("show")).toEqual([]);
+    expect(run.pass(600).of("show")).toMatchObject([{ path: "forwarded" }]);
+  });
+
+  it("lets a connection count where there is no device at all", () => {
+    const run = new Run({ sources: [] }).state("forwarded", "connected").state("direct", "connected").pass(2000);
+    expect(run.of("show").at(-1)).toMatchObject({ path: "direct" });
+  });
+
+  it("stays on forwarded where one wants it always", () => {
+    const run = new Run({ allowed: false }).state("forwarded", "connected").flow("forwarded", true).pass(20_000);
+    expect(run.of("report")).toMatchObject([{ path: "forwarded", reason: "always_through_server", setupMs: 200 }]);
+    expect(run.of("request")).toEqual([]);
+  });
+});
+
+describe("losing the direct path", () => {
+  it.each(["disconnected", "failed", "closed"] as const)("asks for forwarded when it is %s", (state) => {
+    const run = direct().forget().state("direct", state).flow("direct", false).pass(200);
+    expect(run.of("request")).toMatchObject([{ path: "forwarded", reason: "direct_lost" }]);
+    expect(run.of("show")).toEqual([]);
+    run.flow("forwarded", true).pass(200);
+    expect(run.of("show")).toMatchObject([{ path: "forwarded" }]);
+    expect(run.of("report")).toMatchObject([{ path: "forwarded", reason: "direct_lost" }]);
+  });
+
+  it("asks within about a second when nothing arrives on it any more", () => {
+    const run = direct().forget();
+    const cut = run.now;
+    run.flow("direct", false).pass(1200);
+    const [request] = run.of("request");
+    expect(request).toMatchObject({ path: "forwarded", reason: "direct_stalled" });
+    expect((request?.at ?? 0) - cut).toBeLessThanOrEqual(1000);
+  });
+
+  it("is patient with someone who has everything off", () => {
+    const run = direct().forget().input({ kind: "other_sources", sources: [] }).flow("direct", false).pass(5000);
+    expect(run.of("request")).toEqual([]);
+  });
+
+  it("does not take restarted counters for a stall", () => {
+    const run = direct().forget();
+    for (let i = 0; i < 10; i++) run.reset("direct").pass(400);
+    expect(run.of("request")).toEqual([]);
+  });
+
+  it("stays when direct runs again before forwarded could show anything", () => {
+    const run = direct().forget().flow("direct", false).pass(1000).flow("direct", true).pass(3000);
+    expect(run.of("show")).toEqual([]);
+    expect(run.of("report")).toMatchObject([{ path: "direct", reason: "direct_ready" }]);
+  });
+
+  it("sends on forwarded by itself when the only path it sends on is down", () => {
+    const run = direct().input({ kind: "changed", path: "direct", reason: "direct_ready" }).pass(1000);
+    expect(run.paths.isSendingOn("forwarded")).toBe(false);
+    run.state("direct", "disconnected");
+    expect(run.paths.isSendingOn("forwarded")).toBe(true);
+  });
+});
+
+describe("going back to direct", () => {
+  const lost = () => direct().state("direct", "disconnected").flow("direct", false).flow("forwarded", true).pass(600);
+
+  it("asks for it after five seconds of being connected, and shows it after a frame", () => {
+    const run = lost().forget().state("direct", "connected").pass(4800);
+    expect(run.of("request")).toEqual([]);
+    run.pass(600);
+    expect(run.of("request")).toMatchObject([{ path: "direct" }]);
+    run.flow("direct", true).pass(200);
+    expect(run.of("show")).toMatchObject([{ path: "direct" }]);
+  });
+
+  it("waits twice as long after each further failure", () => {
+    const run = lost().state("direct", "connected").pass(5400).flow("direct", true).pass(400);
+    run.state("direct", "disconnected").flow("direct", false).pass(600).forget().state("direct", "connected");
+    run.pass(9600);
+    expect(run.of("request")).toEqual([]);
+    run.pass(1000);
+    expect(run.of("request")).toMatchObject([{ path: "direct" }]);
+  });
+
+  it("gives up a trial that brings nothing, and tells the other to stop", () => {
+    const run = lost().state("direct", "connected").pass(5400).forget().pass(5400);
+    expect(run.of("report")).toMatchObject([{ path: "forwarded", reason: "direct_stalled" }]);
+  });
+});
+
+describe("what the other says", () => {
+  const ready = { kind: "changed", path: "direct", reason: "direct_ready" } as const;
+
+  it("silences forwarded half a second after the other has gone to direct", () => {
+    const run = direct().forget().input(ready).pass(400);
+    expect(run.of("send_on")).toEqual([]);
+    run.pass(200);
+    expect(run.of("send_on")).toMatchObject([{ path: "forwarded", on: false }]);
+  });
+
+  it("does not silence direct because the first media came on forwarded", () => {
+    const run = direct().input({ kind: "changed", path: "forwarded", reason: "first_media" }).pass(2000);
+    expect(run.paths.isSendingOn("direct")).toBe(true);
+  });
+
+  it("silences direct when the other has left it", () => {
+    const run = direct().input({ kind: "changed", path: "forwarded", reason: "direct_stalled" }).pass(800);
+    expect(run.paths.isSendingOn("direct")).toBe(false);
+  });
+
+  it("sends at once on a path that is asked for, also within the half second", () => {
+    const run = direct().input(ready).pass(200).input({ kind: "requested", path: "forwarded" }).pass(2000);
+    expect(run.paths.isSendingOn("forwarded")).toBe(true);
+  });
+});
+
+describe("repairs", () => {
+  const steps = (polite: boolean) =>
+    direct({ polite }).forget().state("direct", "failed").flow("forwarded", true).pass(20_000).of("repair_direct");
+
+  it("are made by the impolite side only, one at a time, with growing waits", () => {
+    expect(steps(true)).toEqual([]);
+    expect(steps(false).map((one) => one.step)).toEqual(["restart_ice", "restart_ice", "rebuild"]);
+  });
+
+  it("make a closed connection anew, but not at once", () => {
+    const run = direct({ polite: false }).forget();
+    const closed = run.now;
+    const [first] = run.state("direct", "closed").flow("forwarded", true).pass(8000).of("repair_direct");
+    expect(first?.step).toBe("rebuild");
+    expect((first?.at ?? 0) - closed).toBeGreaterThanOrEqual(5000);
+  });
+});
+
+describe("without the server", () => {
+  it("sends no commands and ends when direct is gone for good", () => {
+    const run = direct().forget().input({ kind: "server_gone" }).state("direct", "closed").pass(400);
+    expect(run.of("request")).toEqual([]);
+    expect(run.of("lost").length).toBeGreaterThan(0);
+  });
+});

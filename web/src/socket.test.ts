@@ -1,0 +1,295 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { backoffMs } from "./backoff";
+import type { StoredSession } from "./identity";
+import type { Command, Credentials, Event } from "./protocol";
+import { Socket } from "./socket";
+
+class FakeWebSocket {
+  onopen: (() => void) | null = null;
+  onmessage: ((message: { data: string }) => void) | null = null;
+  onerror: (() => void) | null = null;
+  onclose: ((close: { code: number }) => void) | null = null;
+  closed = false;
+  readonly sent: Record<string, unknown>[] = [];
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  receive(frame: object): void {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  types(): unknown[] {
+    return this.sent.map((frame) => frame.type);
+  }
+}
+
+class World {
+  readonly websockets: FakeWebSocket[] = [];
+  credentials: Credentials | null = { user_id: "u", secret: "user-secret" };
+  stored: StoredSession | null = null;
+  readonly events: [string, Command["type"] | null][] = [];
+  readonly up: boolean[] = [];
+  lost = 0;
+  released = 0;
+  readonly socket = new Socket(
+    {
+      open: () => {
+        const websocket = new FakeWebSocket();
+        this.websockets.push(websocket);
+        return websocket as unknown as WebSocket;
+      },
+      random: () => 0.5,
+      firstHello: async () => ({ credentials: this.credentials, release: () => this.released++ }),
+      storedSession: async () => this.stored,
+      keepSession: (session) => {
+        this.stored = session;
+      },
+      keepCredentials: (credentials) => {
+        this.credentials = credentials;
+      },
+      forgetCredentials: () => {
+        this.credentials = null;
+      },
+    },
+    {
+      event: (event, answers) => this.events.push([event.type, answers]),
+      connected: (up) => this.up.push(up),
+      sessionLost: () => this.lost++,
+    },
+  );
+
+  get last(): FakeWebSocket {
+    const websocket = this.websockets.at(-1);
+    if (websocket === undefined) throw new Error("no websocket was opened");
+    return websocket;
+  }
+
+  async open(): Promise<FakeWebSocket> {
+    await vi.advanceTimersByTimeAsync(0);
+    this.last.onopen?.();
+    return this.last;
+  }
+
+  welcome(more: Partial<Extract<Event, { type: "welcome" }>> = {}): void {
+    this.last.receive({
+      type: "welcome",
+      protocol: 1,
+      session_id: "s1",
+      resume_secret: "resume",
+      resumed: false,
+      last_ref: 0,
+      user_id: "u",
+      name: "",
+      ring_timeout_s: 45,
+      ice_servers: [],
+      ...more,
+    });
+  }
+
+  async start(): Promise<FakeWebSocket> {
+    this.socket.start();
+    const websocket = await this.open();
+    this.welcome();
+    return websocket;
+  }
+
+  /** Drops the websocket and opens the next one after the back-off. */
+  async drop(code = 1006): Promise<FakeWebSocket> {
+    this.last.onclose?.({ code });
+    await vi.advanceTimersByTimeAsync(10_000);
+    return this.open();
+  }
+}
+
+const HANG_UP: Command = { type: "hang_up", call_id: "c" };
+const ringing = (seq: number) => ({ seq, type: "answered_elsewhere", call_id: "c" });
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("hello", () => {
+  it("says who this is and releases the first-visit lock at the welcome", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    expect(websocket.sent[0]).toEqual({
+      ref: 0,
+      type: "hello",
+      protocol: 1,
+      user: { user_id: "u", secret: "user-secret" },
+      name: null,
+      resume: null,
+    });
+    expect(world.released).toBeGreaterThan(0);
+    expect(world.up).toEqual([true]);
+  });
+
+  it("keeps the user that was made for it", async () => {
+    const world = new World();
+    world.credentials = null;
+    world.socket.start();
+    await world.open();
+    world.welcome({ user_id: "new", secret: "made" });
+    expect(world.credentials).toEqual({ user_id: "new", secret: "made" });
+  });
+
+  it("starts as a new user when the server does not know this one", async () => {
+    const world = new World();
+    world.socket.start();
+    await world.open();
+    world.last.receive({ type: "error", ref: 0, code: "not_signed_in", message: "" });
+    await vi.advanceTimersByTimeAsync(1000);
+    const next = await world.open();
+    expect(next.sent[0]).toMatchObject({ type: "hello", user: null, resume: null });
+  });
+
+  it("sends what was said before the welcome after it", async () => {
+    const world = new World();
+    world.socket.send(HANG_UP);
+    expect((await world.start()).types()).toEqual(["hello", "hang_up"]);
+  });
+
+  it("goes on with the session of the page before a reload", async () => {
+    const world = new World();
+    world.stored = { session_id: "s1", secret: "resume", seq: 7 };
+    world.socket.start();
+    const websocket = await world.open();
+    expect(websocket.sent[0]).toMatchObject({ resume: { session_id: "s1", secret: "resume", seq: 7 } });
+    world.welcome({ resumed: true, last_ref: 30 });
+    world.socket.send(HANG_UP);
+    expect(websocket.sent.at(-1)).toMatchObject({ ref: 31 });
+    expect(world.lost).toBe(0);
+  });
+});
+
+describe("resume", () => {
+  it("asks with the last event seen, sends again what was not taken, drops what came twice", async () => {
+    const world = new World();
+    const first = await world.start();
+    first.receive(ringing(1));
+    first.receive(ringing(2));
+    world.socket.send({ type: "cancel", call_id: "c" });
+    world.socket.send(HANG_UP);
+    const second = await world.drop();
+    expect(second.sent[0]).toMatchObject({ resume: { session_id: "s1", secret: "resume", seq: 2 } });
+    world.welcome({ resumed: true, last_ref: 1 });
+    second.receive(ringing(2));
+    second.receive(ringing(3));
+    expect(second.types()).toEqual(["hello", "hang_up"]);
+    expect(second.sent[1]).toMatchObject({ ref: 2 });
+    expect(world.events.filter(([type]) => type === "answered_elsewhere")).toHaveLength(3);
+  });
+
+  it("keeps commands that are given while it is down", async () => {
+    const world = new World();
+    await world.start();
+    world.last.onclose?.({ code: 1006 });
+    world.socket.send(HANG_UP);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const second = await world.open();
+    world.welcome({ resumed: true });
+    expect(second.types()).toEqual(["hello", "hang_up"]);
+  });
+
+  it("drops commands and says so when the session is a new one", async () => {
+    const world = new World();
+    await world.start();
+    world.last.onclose?.({ code: 1006 });
+    world.socket.send(HANG_UP);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const second = await world.open();
+    world.welcome({ session_id: "s2" });
+    expect(world.lost).toBe(1);
+    expect(second.types()).toEqual(["hello"]);
+  });
+
+  it("does not fight for a session that another tab took over", async () => {
+    const world = new World();
+    await world.start();
+    const second = await world.drop(4001);
+    expect(world.lost).toBe(1);
+    expect(second.sent[0]).toMatchObject({ resume: null });
+  });
+
+  it("lets a page that is loaded again hear of a call that rings", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    websocket.receive(ringing(1));
+    websocket.receive({ seq: 2, type: "incoming_call", call_id: "c", room_id: "r", user: { user_id: "x", name: "" } });
+    world.socket.hold(true);
+    websocket.receive(ringing(3));
+    expect(world.stored?.seq).toBe(1);
+    world.socket.hold(false);
+    expect(world.stored?.seq).toBe(3);
+  });
+});
+
+describe("heartbeat and back-off", () => {
+  it("reconnects when a ping is not answered in time", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(websocket.types()).toEqual(["hello", "ping"]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(websocket.closed).toBe(true);
+    expect(world.up).toEqual([true, false]);
+  });
+
+  it("stays while pings are answered, and forgets what the server has taken", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    world.socket.send(HANG_UP);
+    for (let i = 0; i < 3; i++) {
+      await vi.advanceTimersByTimeAsync(10_000);
+      websocket.receive({ type: "pong", ref: websocket.sent.at(-1)?.ref });
+    }
+    expect(websocket.closed).toBe(false);
+    const second = await world.drop();
+    world.welcome({ resumed: true });
+    expect(second.types()).toEqual(["hello"]);
+  });
+
+  it("tells which command an answer belongs to", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    world.socket.send(HANG_UP);
+    websocket.receive({ seq: 1, ref: 1, type: "error", code: "not_allowed", message: "" });
+    expect(world.events.at(-1)).toEqual(["error", "hang_up"]);
+  });
+
+  it("tries at once when the network is back", async () => {
+    const world = new World();
+    await world.start();
+    world.last.onclose?.({ code: 1006 });
+    world.socket.reconnectNow();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(world.websockets).toHaveLength(2);
+  });
+
+  it("tests a websocket that looks open when the network is back", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    world.socket.reconnectNow();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(websocket.closed).toBe(true);
+  });
+
+  it.each([
+    [0, 0.999, 499],
+    [1, 0.5, 500],
+    [3, 0.5, 2000],
+    [10, 0.5, 5000],
+    [1000, 0, 0],
+  ])("waits after %i failures with random %f: %i ms", (failures, random, wait) => {
+    expect(backoffMs(failures, random)).toBe(wait);
+  });
+});
