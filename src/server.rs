@@ -5,7 +5,7 @@
     reason = "the composition root starts the tasks and draws the seeds"
 )]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +24,14 @@ use crate::http::websocket::Gate;
 use crate::http::{api, assets, headers, ops, port, websocket};
 use crate::log;
 use crate::metrics::Metrics;
-use crate::sfu::handle::{Sfu, SfuConfig};
+use crate::sfu::candidates;
+use crate::sfu::handle::{self as sfu, SfuConfig};
 use crate::sfu::transport::Certificate;
 use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
 use crate::store::Store;
 
-/// What waits in the queue from the SFU to the hub. A full queue makes the worker drop the event and count it: never wait.
+/// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
 const SFU_EVENTS_MAX: usize = 4096;
 
 /// How long a stop waits for HTTP requests under way, after the calls.
@@ -65,17 +66,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("server.ops_listen {} cannot be bound", config.ops_listen))?;
     let ops_listen = ops_listener.local_addr()?;
 
+    let advertised = match config.public_addresses.as_slice() {
+        [] => candidates::discover().context("the addresses of this machine cannot be listed")?,
+        public => public.to_vec(),
+    };
     let (sfu_events, from_sfu) = mpsc::channel(SFU_EVENTS_MAX);
-    let sfu = Sfu::start(
-        SfuConfig {
-            listen,
-            workers: config.workers,
-            public_addresses: config.public_addresses.clone(),
-        },
-        metrics.clone(),
-        sfu_events,
-    )
-    .with_context(|| format!("the UDP port of {listen} cannot be bound"))?;
+    let sfu_config = SfuConfig {
+        listen,
+        workers: config.workers,
+        candidates: advertised.clone(),
+        certificate: transport_certificate()?,
+    };
+    let (media, workers) = sfu::start(sfu_config, metrics.clone(), sfu_events).context("media cannot be served")?;
 
     let hub_config = HubConfig {
         ring_timeout: config.ring_timeout,
@@ -84,7 +86,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         sessions_per_user_max: config.sessions_per_user,
         ..HubConfig::default()
     };
-    let media = sfu.handle();
+    let udp = media.addresses();
     let ask_sfu = Box::new(move |command| media.send(command).is_ok());
     let hub = HubHandle::start(hub_config, ask_sfu, from_sfu, store.clone(), metrics.clone());
     let gate = Gate {
@@ -100,7 +102,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let ops_router = ops::router(metrics.clone(), readiness.clone());
     let serving_ops = tokio::spawn(port::serve(ops_listener, ops_router, stop_http.clone(), HTTP_PATIENCE));
     readiness.set(true);
-    greet(&config, listen, ops_listen, &sfu.candidates());
+    greet(&config, listen, ops_listen, &udp, &advertised);
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
 
     stops.next().await;
@@ -112,7 +114,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     stop_http.cancel();
     let _ = tokio::join!(serving, serving_ops);
-    sfu.stop();
+    workers.stop();
     store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -133,26 +135,28 @@ fn main_router(gate: Gate) -> Router {
 /// The certificate of all transports. Browsers learn its fingerprint with each answer (RFC 8122), so it need not outlive the process.
 fn transport_certificate() -> anyhow::Result<Certificate> {
     let made = rcgen::generate_simple_self_signed(["tandem".to_owned()]).context("no certificate for the transports")?;
-    Ok(Certificate::from_der(made.cert.der().to_vec(), made.signing_key.serialize_der()))
+    Ok(Certificate::from_der(
+        made.cert.der().to_vec(),
+        made.signing_key.serialize_der(),
+    ))
 }
 
 /// What a person who has just started it wants to know.
-fn greet(config: &Config, listen: SocketAddr, ops_listen: SocketAddr, candidates: &[SocketAddr]) {
+fn greet(config: &Config, listen: SocketAddr, ops_listen: SocketAddr, udp: &[SocketAddr], advertised: &[IpAddr]) {
     let port = listen.port();
-    let media: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+    let ports: Vec<String> = udp.iter().map(|address| address.port().to_string()).collect();
+    let reached: Vec<String> = advertised.iter().map(ToString::to_string).collect();
+    let reached = if reached.is_empty() {
+        "this machine only".to_owned()
+    } else {
+        reached.join(", ")
+    };
     println!("tandem {}", env!("CARGO_PKG_VERSION"));
     println!("  open      http://localhost:{port}/");
     println!("  and       http://localhost:{port}/?user=2  to be a second person in the same browser");
     println!("  metrics   http://{ops_listen}/metrics");
     println!("  data      {}", config.data.display());
-    println!(
-        "  media     udp {}",
-        if media.is_empty() {
-            "loopback only".to_owned()
-        } else {
-            media.join(", ")
-        }
-    );
+    println!("  media     udp port {} at {reached}", ports.join(", "));
 }
 
 /// SIGTERM and SIGINT.

@@ -225,7 +225,11 @@ async fn converse(
 async fn command(gate: &Gate, connection: ConnectionId, text: &str) -> Result<(), HubError> {
     match CommandFrame::from_json(text) {
         Ok(frame) => gate.hub.command(connection, frame).await,
-        Err(bad) => gate.hub.bad_frame(connection, bad.reference, ErrorCode::BadCommand, bad.message).await,
+        Err(bad) => {
+            gate.hub
+                .bad_frame(connection, bad.reference, ErrorCode::BadCommand, bad.message)
+                .await
+        }
     }
 }
 
