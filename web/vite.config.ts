@@ -1,5 +1,5 @@
 import preact from "@preact/preset-vite";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 const server = process.env.TANDEM_SERVER ?? "http://localhost:8080";
 
@@ -13,6 +13,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
+  // The stories in e2e/ are for real browsers and have a runner of their own.
+  test: { include: ["src/**/*.test.ts"] },
   server: {
     // `npm run dev` against a running Tandem: the page from Vite with reload, the signaling from the binary.
     proxy: { "/ws": { target: server, ws: true } },

@@ -2,9 +2,15 @@
 
 import { backoffMs } from "./backoff";
 import type { FirstHello, StoredSession } from "./identity";
-import type { Command, CommandFrame, Credentials, Event, EventFrame } from "./protocol";
+import {
+  type Command,
+  type CommandFrame,
+  type Credentials,
+  type Event,
+  type EventFrame,
+  PROTOCOL_VERSION,
+} from "./protocol";
 
-export const PROTOCOL_VERSION = 1;
 const PING_EVERY_MS = 10_000;
 const PONG_WITHIN_MS = 5_000;
 /** A websocket that neither opens nor is welcomed in this time is tried again. */

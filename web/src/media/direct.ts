@@ -117,7 +117,7 @@ export class Direct {
       await this.takeDescription(connection, { type: signal.sdp_type, sdp: signal.sdp });
       return;
     }
-    if (signal.candidate === null) return;
+    if (!signal.candidate) return;
     await this.takeCandidate(connection, {
       candidate: signal.candidate.candidate,
       sdpMid: signal.candidate.sdp_mid,
