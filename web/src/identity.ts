@@ -15,6 +15,23 @@ export interface FirstHello {
   release: () => void;
 }
 
+/** The part of web storage that is used. */
+export type Store = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+
+/** A browser that blocks storage throws at the mere mention of it: then the identity lives as long as the page. */
+export function storeOr(get: () => Storage): Store {
+  try {
+    return get();
+  } catch {
+    const values = new Map<string, string>();
+    return {
+      getItem: (key) => values.get(key) ?? null,
+      setItem: (key, value) => void values.set(key, value),
+      removeItem: (key) => void values.delete(key),
+    };
+  }
+}
+
 /** The part of `navigator.locks` that is used; Safari before 15.4 has none. */
 type Locks = Pick<LockManager, "request">;
 
@@ -25,8 +42,8 @@ export class Identity {
   /** `slot`: the `?user=` label, which lets one browser play several people. */
   constructor(
     private readonly slot: string,
-    private readonly local: Storage,
-    private readonly session: Storage,
+    private readonly local: Store,
+    private readonly session: Store,
     private readonly locks: Locks | undefined,
   ) {}
 
@@ -114,7 +131,7 @@ export class Identity {
 }
 
 /** Storage can be full, blocked, or written by an older version: then it is as if nothing were there. */
-function read<T>(storage: Storage, key: string): T | null {
+function read<T>(storage: Store, key: string): T | null {
   try {
     return JSON.parse(storage.getItem(key) ?? "null") as T | null;
   } catch {
@@ -122,7 +139,7 @@ function read<T>(storage: Storage, key: string): T | null {
   }
 }
 
-function write(storage: Storage, key: string, value: unknown): void {
+function write(storage: Store, key: string, value: unknown): void {
   try {
     if (value === null) storage.removeItem(key);
     else storage.setItem(key, JSON.stringify(value));

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { App } from "./effects";
-import { Identity } from "./identity";
+import { Identity, storeOr } from "./identity";
 import { AppView } from "./ui/app-view";
 import { userIdInPath } from "./user-id";
 
@@ -12,7 +12,12 @@ declare global {
 }
 
 const slot = new URLSearchParams(location.search).get("user") ?? "";
-const identity = new Identity(slot, localStorage, sessionStorage, navigator.locks);
+const identity = new Identity(
+  slot,
+  storeOr(() => localStorage),
+  storeOr(() => sessionStorage),
+  navigator.locks,
+);
 const app = new App(identity, userIdInPath(location.pathname));
 
 Object.defineProperty(window, "tandem", {
