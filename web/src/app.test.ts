@@ -241,8 +241,10 @@ describe("without the server", () => {
   it("keeps a direct call, until its media is lost", () => {
     const kept = run(...direct, { kind: "session_lost" });
     expect(kept.state.phase).toMatchObject({ kind: "in_call", serverLost: true });
-    const lost = run(...direct, { kind: "session_lost" }, { kind: "media_lost" });
+    const lost = run(...direct, { kind: "session_lost" }, { kind: "media_lost", closed: false });
     expect(lost.state.phase).toMatchObject({ kind: "ended", reason: "connection_lost" });
+    const hungUp = run(...direct, { kind: "session_lost" }, { kind: "media_lost", closed: true });
+    expect(hungUp.state.phase).toMatchObject({ kind: "ended", reason: "hung_up", byMe: false });
   });
 
   it("ends a forwarded call", () => {

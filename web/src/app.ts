@@ -79,7 +79,9 @@ export function reduce(state: AppState, input: Input, now: number): Step {
       if (phase.kind !== "in_call" || phase.roundTripMs === input.ms) return only(state);
       return only({ ...state, phase: { ...phase, roundTripMs: input.ms } });
     case "media_lost":
-      return phase.kind === "in_call" ? end(state, "connection_lost", false, now) : only(state);
+      if (phase.kind !== "in_call") return only(state);
+      // Without the server nobody else can say that the other has hung up.
+      return end(state, input.closed ? "hung_up" : "connection_lost", false, now);
     default:
       return assertNever(input);
   }

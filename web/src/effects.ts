@@ -168,7 +168,7 @@ export class App {
       },
       pathShown: (path) => this.send({ kind: "path_shown", path }),
       roundTrip: (ms) => this.send({ kind: "round_trip", ms }),
-      lost: () => this.send({ kind: "media_lost" }),
+      lost: (closed) => this.send({ kind: "media_lost", closed }),
     });
     this.media.setTracks(this.tracks);
     return this.media;

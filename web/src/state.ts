@@ -119,8 +119,8 @@ export type Input =
   | { kind: "device_lost"; device: "microphone" | "camera" }
   | { kind: "path_shown"; path: Path }
   | { kind: "round_trip"; ms: number | null }
-  /** No path carries the call any more and none will come back. */
-  | { kind: "media_lost" };
+  /** No path carries the call any more and none will come back. `closed`: the other has closed it. */
+  | { kind: "media_lost"; closed: boolean };
 
 export type Tone = "incoming" | "outgoing" | null;
 

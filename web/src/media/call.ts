@@ -17,7 +17,8 @@ export interface CallMediaListener {
   stream(stream: MediaStream | null): void;
   pathShown(path: Path): void;
   roundTrip(ms: number | null): void;
-  lost(): void;
+  /** `closed`: by the other. */
+  lost(closed: boolean): void;
 }
 
 export interface Joined {
@@ -189,7 +190,7 @@ export class CallMedia {
         else this.direct?.restartIce();
         break;
       case "lost":
-        this.listener.lost();
+        this.listener.lost(output.closed);
         break;
       default:
         assertNever(output);

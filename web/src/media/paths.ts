@@ -25,8 +25,8 @@ export type PathsOutput =
   | { kind: "request"; path: Path; reason: PathReason }
   | { kind: "report"; path: Path; reason: PathReason; setupMs: number | null }
   | { kind: "repair_direct"; step: RepairStep }
-  /** No path is left and none will come. */
-  | { kind: "lost" };
+  /** No path is left and none will come. `closed`: the other has closed it, as at a hang-up. */
+  | { kind: "lost"; closed: boolean };
 
 /** No packet for so long on the path in use, while the other sends something, means that it is broken. */
 const STALL_MS = 800;
@@ -229,7 +229,9 @@ export class Paths {
     this.directBrokenAt = broken ? (this.directBrokenAt ?? now) : null;
     if (this.serverGone) {
       const over = direct.state === "closed" || direct.state === "failed";
-      if (over || (this.directBrokenAt !== null && now - this.directBrokenAt > ORPHAN_MS)) out.push({ kind: "lost" });
+      if (over || (this.directBrokenAt !== null && now - this.directBrokenAt > ORPHAN_MS)) {
+        out.push({ kind: "lost", closed: direct.state === "closed" });
+      }
       return;
     }
     if (!broken && this.leaving === null) {
