@@ -49,7 +49,9 @@ impl Hub {
         let at: BTreeSet<SessionId> = callee
             .map(|user| user.sessions.iter().copied().filter(|s| *s != caller).collect())
             .unwrap_or_default();
-        if at.is_empty() {
+        // One that waits to be resumed rings too, but alone it is most often a page that was closed.
+        let is_there = at.iter().any(|session| self.sessions[session].connection().is_some());
+        if !is_there {
             if let Some(session) = self.sessions.get_mut(&caller) {
                 session.misses.take(now);
             }

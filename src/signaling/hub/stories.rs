@@ -212,7 +212,6 @@ fn no_answer_after_45_s_ends_the_call_for_both() {
 fn nobody_there_and_no_such_user_are_the_same() {
     let (mut world, ada, bobs) = ada_and_bob(1);
     world.cut(bobs[0]);
-    world.pass_ms(15_000);
     for user in [BOB, EVE, 99] {
         world.send(ada, call(user));
         let reference = world.browsers[ada].reference;
@@ -233,6 +232,19 @@ fn nobody_there_and_no_such_user_are_the_same() {
         );
     }
     assert!(world.media.is_empty());
+    all_go(world);
+}
+
+#[test]
+fn a_tab_that_comes_back_in_time_rings() {
+    let (mut world, ada, bobs) = ada_and_bob(2);
+    world.cut(bobs[1]);
+    world.send(ada, call(BOB));
+    world.pass_ms(5_000);
+    world.resume(bobs[1]).expect("it goes on");
+    assert_eq!(world.told(bobs[1]), ["welcome", "incoming_call"]);
+    accept(&mut world, bobs[1]);
+    assert_eq!(world.told(ada), ["call_ringing", "call_answered"]);
     all_go(world);
 }
 
