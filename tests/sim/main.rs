@@ -1,0 +1,9 @@
+//! A whole SFU and its browsers in one process: under a virtual clock on a simulated network, and once over real sockets.
+
+#![expect(unreachable_pub, reason = "a test binary: nothing of it is reachable from anywhere")]
+
+mod network;
+mod participant;
+mod scenarios;
+mod sockets;
+mod world;

@@ -1,0 +1,427 @@
+//! A browser, as far as an SFU can tell: it offers as one, encodes made-up VP8 in three layers and Opus, answers key frame requests,
+//! obeys what is wanted of its layers, and looks at what it receives as a decoder would.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{RtpPacket, RtpWrite, Vp8Descriptor};
+use str0m::{Candidate, Event, Input, Output, Rtc};
+use tandem::id::Source;
+
+/// (rid, packets in a frame of 1/30 s): about 0.25, 0.5 and 1.5 Mbit/s.
+const LAYERS: [(&str, usize); 3] = [("q", 1), ("h", 2), ("f", 6)];
+
+const PACKET_BYTES: usize = 1000;
+const FRAME_EVERY: Duration = Duration::from_millis(33);
+const AUDIO_EVERY: Duration = Duration::from_millis(20);
+
+/// A decoder that misses something waits this long for it before it asks for a key frame.
+const REPAIR_WITHIN: Duration = Duration::from_millis(300);
+
+pub struct Participant {
+    pub address: SocketAddr,
+    pub rtc: Rtc,
+    pub connected: bool,
+    pub is_closed: bool,
+    pending: Option<SdpPendingOffer>,
+    deadline: Instant,
+    pub sends: Vec<(SocketAddr, Vec<u8>)>,
+
+    microphone: Mid,
+    camera: Mid,
+    pub slots: Vec<Mid>,
+    layers: Vec<Encoder>,
+    publishing: bool,
+    next_frame: Instant,
+    next_audio: Instant,
+    audio_seq: u64,
+    pub key_frames_sent: usize,
+
+    /// What came in, by m-line.
+    pub received: BTreeMap<Mid, Receiver>,
+}
+
+struct Encoder {
+    rid: Rid,
+    packets: usize,
+    seq: u64,
+    timestamp: u32,
+    picture_id: u16,
+    tl0_pic_idx: u8,
+    key_frame_due: bool,
+    /// As the SFU wants it.
+    active: bool,
+    /// Whether it can send at all: a small camera has no top layer.
+    exists: bool,
+}
+
+/// What a decoder notices.
+#[derive(Default)]
+pub struct Receiver {
+    pub packets: usize,
+    pub bytes: usize,
+    /// Frames that are complete and follow a complete frame or are key frames: those that would be shown.
+    pub decoded: usize,
+    pub last_decoded: Option<Instant>,
+    pub longest_gap: Duration,
+    pub key_frames: usize,
+    /// Of the last frame that was decoded.
+    pub layer: Option<u8>,
+    pub layers_seen: Vec<u8>,
+    /// Jumps of the picture id between frames that came in a row.
+    pub picture_id_jumps: usize,
+    pub first_seq: Option<u64>,
+    frames: BTreeMap<u32, Frame>,
+    /// Picture id and sequence number of the end of the last decoded frame.
+    last: Option<(u16, u64)>,
+    asked: Option<Instant>,
+    pub key_frames_asked: usize,
+}
+
+#[derive(Default)]
+struct Frame {
+    seqs: Vec<u64>,
+    first: Option<u64>,
+    end: Option<u64>,
+    picture_id: u16,
+    key: bool,
+    layer: u8,
+}
+
+impl Participant {
+    pub fn new(address: SocketAddr, video_slots: usize, now: Instant) -> (Participant, String) {
+        let mut rtc = Rtc::builder()
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .build(now);
+        rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address"));
+        let mut api = rtc.sdp_api();
+        let microphone = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let simulcast = Simulcast {
+            send: LAYERS.iter().map(|(rid, _)| SimulcastLayer::new(rid)).collect(),
+            recv: Vec::new(),
+        };
+        let camera = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, Some(simulcast));
+        let slots = (0..video_slots)
+            .map(|_| api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None))
+            .collect();
+        let (offer, pending) = api.apply().expect("there is something to negotiate");
+        let mut participant = Participant {
+            address,
+            rtc,
+            connected: false,
+            is_closed: false,
+            pending: Some(pending),
+            deadline: now,
+            sends: Vec::new(),
+            microphone,
+            camera,
+            slots,
+            layers: LAYERS
+                .iter()
+                .enumerate()
+                .map(|(n, (rid, packets))| Encoder {
+                    rid: Rid::from(*rid),
+                    packets: *packets,
+                    seq: 100,
+                    timestamp: 7_000_000 * n as u32,
+                    picture_id: 32_700 - 100 * n as u16,
+                    tl0_pic_idx: 250 - n as u8,
+                    key_frame_due: true,
+                    active: true,
+                    exists: true,
+                })
+                .collect(),
+            publishing: false,
+            next_frame: now,
+            next_audio: now,
+            audio_seq: 100,
+            key_frames_sent: 0,
+            received: BTreeMap::new(),
+        };
+        participant.drain(now);
+        (participant, offer.to_sdp_string())
+    }
+
+    /// A further slot, by a second offer.
+    pub fn offer_slot(&mut self) -> String {
+        let mut api = self.rtc.sdp_api();
+        let slot = api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        let (offer, pending) = api.apply().expect("there is something to negotiate");
+        self.slots.push(slot);
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    /// An ICE restart.
+    pub fn offer_restart(&mut self) -> String {
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply().expect("there is something to negotiate");
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    pub fn sources(&self) -> Vec<(String, Source)> {
+        vec![
+            (self.microphone.to_string(), Source::Microphone),
+            (self.camera.to_string(), Source::Camera),
+        ]
+    }
+
+    pub fn accept_answer(&mut self, sdp: &str, now: Instant) {
+        let answer = SdpAnswer::from_sdp_string(sdp).expect("the answer is SDP");
+        if let Some(pending) = self.pending.take() {
+            self.rtc
+                .sdp_api()
+                .accept_answer(pending, answer)
+                .expect("the answer fits the offer");
+        }
+        self.drain(now);
+    }
+
+    /// Starts the camera and the microphone.
+    pub fn publish(&mut self, now: Instant) {
+        self.publishing = true;
+        self.next_frame = now;
+        self.next_audio = now;
+    }
+
+    /// The camera is too small for this layer.
+    pub fn forgo_layer(&mut self, rid: &str) {
+        for layer in self.layers.iter_mut().filter(|l| l.rid == Rid::from(rid)) {
+            layer.exists = false;
+        }
+    }
+
+    /// What the SFU wants of the camera.
+    pub fn want(&mut self, layers: &[(Option<String>, bool, u32)]) {
+        for (rid, active, _) in layers {
+            let encoder = self.layers.iter_mut().find(|l| Some(l.rid.to_string()) == *rid);
+            if let Some(encoder) = encoder {
+                // An encoder that is switched on starts with a key frame.
+                encoder.key_frame_due |= *active && !encoder.active;
+                encoder.active = *active;
+            }
+        }
+    }
+
+    pub fn active_layers(&self) -> Vec<String> {
+        let active = self.layers.iter().filter(|l| l.active);
+        active.map(|l| l.rid.to_string()).collect()
+    }
+
+    pub fn microphone(&self) -> Mid {
+        self.microphone
+    }
+
+    pub fn handle_datagram(&mut self, source: SocketAddr, payload: &[u8], now: Instant) {
+        let Ok(receive) = Receive::new(Protocol::Udp, source, self.address, payload) else {
+            return;
+        };
+        let _ = self.rtc.handle_input(Input::Receive(now, receive));
+        self.drain(now);
+    }
+
+    pub fn poll_timeout(&self) -> Instant {
+        if self.publishing && self.connected {
+            self.deadline.min(self.next_frame).min(self.next_audio)
+        } else {
+            self.deadline
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.publishing && self.connected {
+            while self.next_frame <= now {
+                self.next_frame += FRAME_EVERY;
+                self.send_frames(now);
+            }
+            while self.next_audio <= now {
+                self.next_audio += AUDIO_EVERY;
+                self.send_audio(now);
+            }
+        }
+        self.ask_for_repair(now);
+        let _ = self.rtc.handle_input(Input::Timeout(now));
+        self.drain(now);
+    }
+
+    fn pt(&self, mid: Mid, audio: bool) -> Option<Pt> {
+        let pts = self.rtc.media(mid)?.remote_pts();
+        let params = self.rtc.codec_config().params().iter();
+        params
+            .filter(|p| p.spec().codec.is_audio() == audio && pts.contains(&p.pt()))
+            .map(|p| p.pt())
+            .next()
+    }
+
+    fn send_frames(&mut self, now: Instant) {
+        let Some(pt) = self.pt(self.camera, false) else { return };
+        for (index, encoder) in self.layers.iter_mut().enumerate() {
+            encoder.timestamp = encoder.timestamp.wrapping_add(2970);
+            if !encoder.active || !encoder.exists {
+                continue;
+            }
+            let key = std::mem::take(&mut encoder.key_frame_due);
+            self.key_frames_sent += usize::from(key);
+            encoder.picture_id = (encoder.picture_id + 1) & 0x7fff;
+            encoder.tl0_pic_idx = encoder.tl0_pic_idx.wrapping_add(1);
+            let packets = if key { encoder.packets * 3 } else { encoder.packets };
+            for n in 0..packets {
+                let [high, low] = encoder.picture_id.to_be_bytes();
+                let start = if n == 0 { 0x90 } else { 0x80 };
+                let mut payload = vec![start, 0xe0, 0x80 | high, low, encoder.tl0_pic_idx, 0x00];
+                payload.extend([u8::from(!key), index as u8]);
+                payload.resize(PACKET_BYTES, 0);
+                let mut api = self.rtc.direct_api();
+                let Some(stream) = api.stream_tx_by_mid(self.camera, Some(encoder.rid)) else {
+                    return;
+                };
+                let write = RtpWrite::new(pt, encoder.seq.into(), encoder.timestamp, now, payload)
+                    .marker(n + 1 == packets)
+                    .nackable(true);
+                stream.write_rtp(write);
+                encoder.seq += 1;
+            }
+        }
+    }
+
+    fn send_audio(&mut self, now: Instant) {
+        let Some(pt) = self.pt(self.microphone, true) else { return };
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(self.microphone, None) else {
+            return;
+        };
+        let timestamp = self.audio_seq as u32 * 960;
+        stream.write_rtp(RtpWrite::new(pt, self.audio_seq.into(), timestamp, now, vec![0x78; 80]).marker(false));
+        self.audio_seq += 1;
+    }
+
+    fn ask_for_repair(&mut self, now: Instant) {
+        for (mid, receiver) in &mut self.received {
+            if receiver.wants_key_frame(now)
+                && let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(*mid, None)
+            {
+                stream.request_keyframe(KeyframeRequestKind::Pli);
+                receiver.asked = Some(now);
+                receiver.key_frames_asked += 1;
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(deadline)) => {
+                    self.deadline = deadline.max(now);
+                    return;
+                }
+                Ok(Output::Transmit(transmit)) => self.sends.push((transmit.destination, transmit.contents.into())),
+                Ok(Output::Event(event)) => self.handle_event(event, now),
+                Err(_) => {
+                    self.is_closed = true;
+                    self.deadline = now + Duration::from_secs(3600);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle_event(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Connected => self.connected = true,
+            Event::Closed => self.is_closed = true,
+            Event::KeyframeRequest(_) => {
+                // Chromium sends one on every layer, whichever was asked.
+                for encoder in &mut self.layers {
+                    encoder.key_frame_due = true;
+                }
+            }
+            Event::RtpPacket(packet) => {
+                let ssrc = packet.header.ssrc;
+                let Some(mid) = self.rtc.direct_api().stream_rx(&ssrc).map(|s| s.mid()) else {
+                    return;
+                };
+                let audio = mid == self.microphone;
+                let receiver = self.received.entry(mid).or_default();
+                receiver.packets += 1;
+                receiver.bytes += packet.payload.len();
+                receiver.first_seq.get_or_insert(*packet.seq_no);
+                if !audio {
+                    receiver.handle_packet(&packet, now);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Receiver {
+    fn handle_packet(&mut self, packet: &RtpPacket, now: Instant) {
+        let descriptor = Vp8Descriptor::parse(&packet.payload).expect("the payload is VP8 still");
+        let frame = self.frames.entry(packet.header.timestamp).or_default();
+        assert!(!frame.seqs.contains(&packet.seq_no), "a sequence number came twice");
+        frame.seqs.push(*packet.seq_no);
+        frame.picture_id = descriptor.picture_id().expect("it was sent with one");
+        frame.layer = packet.payload[7];
+        if packet.payload[0] & 0x10 != 0 {
+            frame.first = Some(*packet.seq_no);
+            frame.key = descriptor.starts_keyframe(&packet.payload);
+        }
+        if packet.header.marker {
+            frame.end = Some(*packet.seq_no);
+        }
+        self.decode(now);
+    }
+
+    /// Decodes what can be decoded: complete frames that follow the last one without a gap, and complete key frames.
+    fn decode(&mut self, now: Instant) {
+        loop {
+            let next = self.frames.iter().find(|(_, frame)| {
+                let (Some(first), Some(end)) = (frame.first, frame.end) else {
+                    return false;
+                };
+                let complete = frame.seqs.len() as u64 == end - first + 1;
+                let follows = self.last.is_some_and(|(_, last)| first == last + 1);
+                let later = self.last.is_none_or(|(_, last)| first > last);
+                complete && later && (follows || frame.key)
+            });
+            let Some(timestamp) = next.map(|(timestamp, _)| *timestamp) else {
+                return;
+            };
+            let frame = self.frames.remove(&timestamp).expect("it was just found");
+            let (first, end) = (frame.first.expect("complete"), frame.end.expect("complete"));
+            if let Some((picture_id, last)) = self.last
+                && first == last + 1
+                && frame.picture_id != (picture_id + 1) & 0x7fff
+            {
+                self.picture_id_jumps += 1;
+            }
+            self.frames.retain(|_, f| f.first.is_none_or(|f| f > end));
+            self.last = Some((frame.picture_id, end));
+            self.decoded += 1;
+            self.key_frames += usize::from(frame.key);
+            self.layer = Some(frame.layer);
+            if self.layers_seen.last() != Some(&frame.layer) {
+                self.layers_seen.push(frame.layer);
+            }
+            if let Some(last) = self.last_decoded {
+                self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
+            }
+            self.last_decoded = Some(now);
+        }
+    }
+
+    fn wants_key_frame(&self, now: Instant) -> bool {
+        let waits = self.frames.len() > 2;
+        let stuck = self.last_decoded.is_none_or(|at| now >= at + REPAIR_WITHIN);
+        waits && stuck && self.asked.is_none_or(|at| now >= at + REPAIR_WITHIN)
+    }
+}

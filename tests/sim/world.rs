@@ -1,0 +1,275 @@
+//! One SFU, its participants and the network between them, under a virtual clock.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tandem::id::{ParticipantId, RoomId, Source};
+use tandem::sfu::counters::Counters;
+use tandem::sfu::handle::{Certificate, LostReason, SfuCommand, SfuEvent};
+use tandem::sfu::shard::{Shard, ShardConfig};
+
+use super::network::{Datagram, Dice, Direction, Link, Network};
+use super::participant::Participant;
+
+pub const SFU: ([u8; 4], u16) = ([10, 0, 0, 1], 3478);
+
+/// A certificate as the server makes one at its start.
+pub fn certificate() -> Certificate {
+    let key = rcgen::KeyPair::generate().expect("a P-256 key");
+    let params = rcgen::CertificateParams::new(vec!["tandem".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    Certificate::from_der(certificate.der().to_vec(), key.serialize_der())
+}
+
+/// The seed of a test: fixed, unless `TANDEM_SEED` names one. It is printed, and a failed test shows what it printed.
+pub fn seed(default: u64) -> u64 {
+    let seed = std::env::var("TANDEM_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(default);
+    println!("TANDEM_SEED={seed}");
+    seed
+}
+
+pub struct World {
+    pub now: Instant,
+    pub room: RoomId,
+    pub shard: Shard,
+    pub network: Network,
+    pub members: BTreeMap<ParticipantId, Member>,
+    pub counters: Vec<Counters>,
+    dice: Dice,
+}
+
+pub struct Member {
+    pub browser: Participant,
+    pub up: Direction,
+    pub down: Direction,
+    pub attempt: u32,
+    pub answers: usize,
+    pub slots: Vec<(String, ParticipantId, Source)>,
+    pub wanted: BTreeMap<Source, Vec<(Option<String>, bool, u32)>>,
+    pub wanted_count: usize,
+    pub lost: Vec<LostReason>,
+    pub refused: usize,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let now = Instant::now();
+        let mut dice = Dice::new(seed);
+        World {
+            now,
+
+            room: RoomId::from_random(dice.next()),
+            shard: Shard::new(ShardConfig {
+                certificate: certificate(),
+                candidates: vec![SocketAddr::from(SFU)],
+                loopback_candidates: Vec::new(),
+            }),
+            network: Network::new(dice.next()),
+            members: BTreeMap::new(),
+            counters: Vec::new(),
+            dice,
+        }
+    }
+
+    /// Opens a browser, which offers. Nothing of it is admitted or published.
+    pub fn open(&mut self, link: Link, video_slots: usize) -> ParticipantId {
+        let id = ParticipantId::from_random(self.dice.next());
+        let address = SocketAddr::from(([10, 0, 1, self.members.len() as u8 + 1], 5000));
+        let (browser, offer) = Participant::new(address, video_slots, self.now);
+        let member = Member {
+            browser,
+            up: Direction::new(link),
+            down: Direction::new(link),
+            attempt: 1,
+            answers: 0,
+            slots: Vec::new(),
+            wanted: BTreeMap::new(),
+            wanted_count: 0,
+            lost: Vec::new(),
+            refused: 0,
+        };
+        self.members.insert(id, member);
+        self.offer(id, offer);
+        id
+    }
+
+    /// Opens a browser that is in the call, with camera and microphone on.
+    pub fn join(&mut self, link: Link, video_slots: usize) -> ParticipantId {
+        let id = self.open(link, video_slots);
+        self.admit(id);
+        self.publish(id, &[Source::Microphone, Source::Camera]);
+        id
+    }
+
+    /// A participant offers again with a new connection.
+    pub fn reopen(&mut self, id: ParticipantId) {
+        let now = self.now;
+        let member = self.members.get_mut(&id).expect("it was opened");
+        let mut address = member.browser.address;
+        address.set_port(address.port() + 1);
+        let slots = member.browser.slots.len();
+        let (mut browser, offer) = Participant::new(address, slots, now);
+        browser.publish(now);
+        member.browser = browser;
+        member.attempt += 1;
+        self.offer(id, offer);
+    }
+
+    pub fn offer(&mut self, id: ParticipantId, sdp: String) {
+        let member = &self.members[&id];
+        let command = SfuCommand::Offer {
+            room: self.room,
+            participant: id,
+            attempt: member.attempt,
+            sdp,
+            sources: member.browser.sources(),
+            loopback: false,
+        };
+        self.command(command);
+    }
+
+    pub fn admit(&mut self, participant: ParticipantId) {
+        self.command(SfuCommand::Admit {
+            room: self.room,
+            participant,
+        });
+    }
+
+    pub fn publish(&mut self, participant: ParticipantId, sources: &[Source]) {
+        let now = self.now;
+        self.member(participant).browser.publish(now);
+        self.command(SfuCommand::Publish {
+            room: self.room,
+            participant,
+            sources: sources.to_vec(),
+        });
+    }
+
+    pub fn command(&mut self, command: SfuCommand) {
+        self.shard.handle_command(command, self.now);
+        self.settle();
+    }
+
+    pub fn member(&mut self, id: ParticipantId) -> &mut Member {
+        self.members.get_mut(&id).expect("it was opened")
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.now < end {
+            self.step(end);
+        }
+        self.counters.push(self.shard.take_counters());
+    }
+
+    /// Lets time pass until something is true.
+    pub fn run_until(&mut self, what: &str, within: Duration, mut done: impl FnMut(&World) -> bool) -> Duration {
+        let begin = self.now;
+        while !done(self) {
+            assert!(self.now < begin + within, "not within {within:?}: {what}");
+            self.step(begin + within);
+        }
+        self.now - begin
+    }
+
+    /// The sum of a counter since the world began.
+    pub fn count(&self, what: impl Fn(&Counters) -> u64) -> u64 {
+        self.counters.iter().map(what).sum()
+    }
+
+    fn step(&mut self, end: Instant) {
+        let browsers = self.members.values().map(|m| m.browser.poll_timeout()).min();
+        let next = [self.network.poll_timeout(), self.shard.poll_timeout(), browsers];
+        let next = next.into_iter().flatten().min().map_or(end, |at| at.min(end));
+        // Time always moves, so that nobody who asks for the present again and again can hold the world.
+        self.now = next.max(self.now + Duration::from_micros(100));
+        let now = self.now;
+        while let Some(Datagram {
+            source,
+            destination,
+            payload,
+        }) = self.network.receive(now)
+        {
+            if destination == SocketAddr::from(SFU) {
+                self.shard.handle_datagram(source, destination, &payload, now);
+            } else if let Some(m) = self.members.values_mut().find(|m| m.browser.address == destination) {
+                m.browser.handle_datagram(source, &payload, now);
+            }
+        }
+        self.shard.flush(now);
+        self.shard.handle_timeout(now);
+        for member in self.members.values_mut() {
+            if member.browser.poll_timeout() <= now {
+                member.browser.handle_timeout(now);
+            }
+        }
+        self.settle();
+    }
+
+    /// Puts what everybody sent on the network, and tells browsers what the SFU says.
+    fn settle(&mut self) {
+        let now = self.now;
+        self.shard.flush(now);
+        for event in self.shard.poll_events().drain(..).collect::<Vec<_>>() {
+            self.tell(event);
+        }
+        for send in self.shard.poll_sends().drain(..) {
+            assert_eq!(send.source, IpAddr::from(SFU.0), "sent from the address that was asked");
+            let Some(m) = self.members.values_mut().find(|m| m.browser.address == send.destination) else {
+                continue;
+            };
+            let datagram = Datagram {
+                source: SocketAddr::from(SFU),
+                destination: send.destination,
+                payload: send.payload,
+            };
+            self.network.send(&mut m.down, datagram, now);
+        }
+        for m in self.members.values_mut() {
+            for (destination, payload) in std::mem::take(&mut m.browser.sends) {
+                let datagram = Datagram {
+                    source: m.browser.address,
+                    destination,
+                    payload,
+                };
+                self.network.send(&mut m.up, datagram, now);
+            }
+        }
+    }
+
+    fn tell(&mut self, event: SfuEvent) {
+        let now = self.now;
+        match event {
+            SfuEvent::Answered {
+                participant,
+                attempt,
+                sdp,
+                ..
+            } => {
+                let member = self.member(participant);
+                assert_eq!(attempt, member.attempt);
+                member.answers += 1;
+                member.browser.accept_answer(&sdp, now);
+            }
+            SfuEvent::Refused { participant, .. } => self.member(participant).refused += 1,
+            SfuEvent::SlotsChanged { participant, slots, .. } => self.member(participant).slots = slots,
+            SfuEvent::LayersWanted {
+                participant,
+                source,
+                layers,
+                ..
+            } => {
+                let member = self.member(participant);
+                member.browser.want(&layers);
+                member.wanted.insert(source, layers);
+                member.wanted_count += 1;
+            }
+            SfuEvent::TransportLost { participant, reason, .. } => self.member(participant).lost.push(reason),
+        }
+    }
+}
