@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn budgets_and_what_they_buy() {
         let three = || demand(&[150, 500, 1500], None);
-        let rows: [(u64, Vec<Demand>, &[Option<usize>]); 12] = [
+        type Row = (u64, Vec<Demand>, &'static [Option<usize>]);
+        let rows: [Row; 12] = [
             (10_000, vec![three()], &[Some(2)]),
             (1_500, vec![three()], &[Some(2)]),
             (1_499, vec![three()], &[Some(1)]),

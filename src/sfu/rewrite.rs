@@ -131,6 +131,7 @@ fn ticks(duration: Duration, clock_rate: u32) -> u32 {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has to start its clock somewhere")]
 mod tests {
     use proptest::prelude::*;
 

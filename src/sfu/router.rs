@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use str0m::media::{Mid, Pt, Rid};
+use str0m::media::{Mid, Rid};
 
-use super::allocator::{self, Demand, Grant};
-use super::codec::Format;
+use super::allocator::{self, Demand};
 use super::counters::{Counters, Drop};
 use super::demux::TransportKey;
 use super::handle::SfuEvent;
-use super::rewrite::Rewriter;
-use super::subscription::{Decision, Subscription};
+use super::media::{MediaPacket, SlotPacket};
+use super::slot::{Content, LayerCounts, Slot};
 use super::track::{Track, Watcher, Wish};
-use super::transport::{Answer, MediaPacket, SlotLine, SlotPacket};
+use super::transport::Answer;
 use crate::id::{ParticipantId, RoomId, Source};
 
 /// How often layers are chosen anew and key frames asked for again.
@@ -72,26 +71,6 @@ struct Member {
 pub struct Link {
     pub key: TransportKey,
     pub attempt: u32,
-}
-
-struct Slot {
-    mid: Mid,
-    is_video: bool,
-    ssrc: u32,
-    payload_types: Vec<(Format, Pt)>,
-    /// Outlives subscriptions: what the slot sends is continuous over all of them.
-    rewriter: Rewriter,
-    content: Option<Content>,
-}
-
-/// What a slot carries.
-struct Content {
-    publisher: usize,
-    /// To notice that another participant has the place.
-    participant: ParticipantId,
-    source: Source,
-    subscription: Subscription,
-    grant: Grant,
 }
 
 impl Router {
@@ -613,67 +592,4 @@ impl Router {
             .filter_map(|slot| slot.content.as_mut())
             .filter(move |content| content.publisher == publisher)
     }
-}
-
-impl Slot {
-    fn new(line: &SlotLine) -> Slot {
-        Slot {
-            mid: line.mid,
-            is_video: line.is_video,
-            ssrc: line.ssrc,
-            payload_types: line.payload_types.clone(),
-            rewriter: Rewriter::default(),
-            content: None,
-        }
-    }
-
-    /// The packet as it goes out in this slot, or why it does not.
-    fn forward(&mut self, packet: &MediaPacket, layer: usize, starts_key_frame: bool, now: Instant) -> Result<SlotPacket, Drop> {
-        let content = self.content.as_mut().ok_or(Drop::NoWatcher)?;
-        let payload_type = self
-            .payload_types
-            .iter()
-            .find(|p| p.0 == packet.format)
-            .ok_or(Drop::NoCodec)?
-            .1;
-        match content.subscription.handle_packet(layer, packet.ssrc, starts_key_frame) {
-            Decision::Forward => {}
-            Decision::Switch => self.rewriter.switch(packet.numbers, now, packet.format.codec.clock_rate()),
-            Decision::Drop(reason) => return Err(reason),
-        }
-        Ok(SlotPacket {
-            ssrc: self.ssrc,
-            payload_type,
-            is_video: self.is_video,
-            numbers: self.rewriter.rewrite(packet.numbers, now)?,
-            marker: packet.marker,
-            extensions: packet.extensions,
-            payload: packet.payload.clone(),
-        })
-    }
-}
-
-impl Content {
-    fn new((publisher, participant, source): (usize, ParticipantId, Source)) -> Content {
-        Content {
-            publisher,
-            participant,
-            source,
-            subscription: Subscription::default(),
-            grant: Grant::default(),
-        }
-    }
-
-    fn what(&self) -> (usize, ParticipantId, Source) {
-        (self.publisher, self.participant, self.source)
-    }
-}
-
-/// Subscriptions that carry video, by layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LayerCounts {
-    pub low: u64,
-    pub middle: u64,
-    pub high: u64,
-    pub single: u64,
 }

@@ -1,5 +1,7 @@
 //! Limits on an offer before anything else looks at it, and the lines that an answer needs besides str0m's.
 
+use str0m::media::{Mid, Rid};
+
 /// An offer beyond these is refused: two people need 3 m-lines and under 10 KiB.
 const BYTES_MAX: usize = 64 << 10;
 const LINES_MAX: usize = 2000;
@@ -86,9 +88,46 @@ pub fn name_streams(answer: &str, streams: &[SendStream]) -> String {
     sections.concat()
 }
 
+/// The rids that our answer agrees to receive on an m-line, in the order of the offer.
+pub fn rids_of(answer: &str, mid: Mid) -> Vec<Rid> {
+    let mut rids = Vec::new();
+    let mut section = Vec::new();
+    let wanted = format!("a=mid:{mid}");
+    for line in answer.lines().chain(["m="]) {
+        if line.starts_with("m=") {
+            if section.contains(&wanted.as_str()) {
+                let recv = section
+                    .iter()
+                    .find_map(|l: &&str| l.strip_prefix("a=simulcast:"))
+                    .and_then(|l| l.split("recv ").nth(1));
+                let names = recv.and_then(|l| l.split(' ').next()).unwrap_or("");
+                rids = names
+                    .split(';')
+                    .filter_map(|alternatives| alternatives.split(',').next())
+                    .map(|rid| rid.trim_start_matches('~'))
+                    .filter(|rid| !rid.is_empty())
+                    .map(Rid::from)
+                    .collect();
+            }
+            section.clear();
+        }
+        section.push(line);
+    }
+    rids
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rids_of_an_m_line_are_in_the_order_offered() {
+        let answer = "v=0\r\nm=audio 9\r\na=mid:0\r\nm=video 9\r\na=mid:1\r\na=rid:q recv\r\na=simulcast:recv q;h;~f\r\nm=video 9\r\na=mid:2\r\n";
+        let names = |mid| -> Vec<String> { rids_of(answer, Mid::from(mid)).iter().map(ToString::to_string).collect() };
+        assert_eq!(names("1"), ["q", "h", "f"]);
+        assert!(names("0").is_empty());
+        assert!(names("2").is_empty());
+    }
 
     #[test]
     fn each_limit_is_held() {

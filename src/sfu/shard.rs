@@ -10,10 +10,12 @@ use std::time::Instant;
 use super::counters::{Counters, Drop};
 use super::demux::{Demux, Route, TransportKey};
 use super::handle::{LostReason, SfuCommand, SfuEvent};
-use super::router::{LayerCounts, Link, Router, RouterOutput};
+use super::media::SlotPacket;
+use super::router::{Link, Router, RouterOutput};
 use super::sdp;
+use super::slot::LayerCounts;
 use super::stun::{self, RateLimit};
-use super::transport::{Certificate, OfferError, SlotPacket, Transport, TransportConfig, TransportOutput};
+use super::transport::{Certificate, OfferError, Transport, TransportConfig, TransportOutput};
 use crate::id::{ParticipantId, RoomId, Source};
 
 /// Transports of one worker that may be waiting for their browser at a time (threats T8).

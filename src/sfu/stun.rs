@@ -135,6 +135,7 @@ impl Default for RateLimit {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has to start its clock somewhere")]
 mod tests {
     use std::time::Duration;
 

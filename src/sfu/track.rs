@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use str0m::media::{Mid, Rid};
 
-use super::transport::ReceiveLine;
+use super::media::ReceiveLine;
 use crate::id::Source;
 
 /// A layer that was silent for this long does not arrive. A screen that stands still is sent a few times a second at least.
@@ -250,6 +250,7 @@ impl Track {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has to start its clock somewhere")]
 mod tests {
     use super::*;
 

@@ -5,7 +5,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::bwe::{Bitrate, BweKind};
@@ -14,11 +13,12 @@ use str0m::config::DtlsCert;
 use str0m::format::{Codec as StrCodec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
+use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
 use super::codec::{Codec, Format};
 use super::handle::LostReason;
+use super::media::{self, Extensions, MediaPacket, ReceiveLine, SlotLine, SlotPacket};
 use super::rewrite::Numbers;
 use super::sdp::{self, SendStream};
 
@@ -57,58 +57,6 @@ impl Certificate {
             },
         }
     }
-}
-
-/// A media packet that came in.
-#[derive(Debug, Clone)]
-pub struct MediaPacket {
-    pub mid: Mid,
-    pub rid: Option<Rid>,
-    pub ssrc: u32,
-    pub format: Format,
-    pub numbers: Numbers,
-    pub marker: bool,
-    pub extensions: Extensions,
-    pub payload: Arc<[u8]>,
-}
-
-/// The header extensions that are worth passing on.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Extensions {
-    pub audio_level: Option<i8>,
-    pub voice_activity: Option<bool>,
-    pub orientation: Option<str0m::rtp::VideoOrientation>,
-}
-
-/// A media packet that goes out, in a slot.
-#[derive(Debug, Clone)]
-pub struct SlotPacket {
-    pub ssrc: u32,
-    pub payload_type: Pt,
-    pub is_video: bool,
-    pub numbers: Numbers,
-    pub marker: bool,
-    pub extensions: Extensions,
-    pub payload: Arc<[u8]>,
-}
-
-/// An m-line on which the server may send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlotLine {
-    pub mid: Mid,
-    pub is_video: bool,
-    pub ssrc: u32,
-    /// The browser's payload types for what it can receive here.
-    pub payload_types: Vec<(Format, Pt)>,
-}
-
-/// An m-line on which the browser may send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceiveLine {
-    pub mid: Mid,
-    pub is_video: bool,
-    /// The rids of its simulcast layers in the order offered, lowest first; empty without simulcast.
-    pub rids: Vec<Rid>,
 }
 
 /// What a transport wants done.
@@ -304,7 +252,7 @@ impl Transport {
                     lines.push(ReceiveLine {
                         mid,
                         is_video,
-                        rids: rids_of(&sdp, mid),
+                        rids: sdp::rids_of(&sdp, mid),
                     });
                 }
                 if !sends || payload_types.is_empty() {
@@ -394,7 +342,7 @@ impl Transport {
             for packet in packets.drain(..) {
                 let mut api = rtc.direct_api();
                 if let Some(stream) = api.stream_tx(&Ssrc::from(packet.ssrc)) {
-                    stream.write_rtp(rtp_write(packet, now));
+                    stream.write_rtp(media::rtp_write(packet, now));
                 }
             }
             rtc.handle_input(Input::Timeout(now))
@@ -631,45 +579,6 @@ impl Transport {
     }
 }
 
-fn rtp_write(packet: SlotPacket, now: Instant) -> RtpWrite {
-    let patch = patch_of(&packet);
-    let Extensions {
-        audio_level,
-        voice_activity,
-        orientation,
-    } = packet.extensions;
-    let extensions = ExtensionValues {
-        audio_level,
-        voice_activity,
-        video_orientation: orientation,
-        ..ExtensionValues::default()
-    };
-    let Numbers { seq, timestamp, .. } = packet.numbers;
-    let write = RtpWrite::new(packet.payload_type, seq.into(), timestamp, now, packet.payload)
-        .marker(packet.marker)
-        .ext_vals(extensions)
-        .nackable(packet.is_video);
-    match patch {
-        Some(patch) => write.vp8_patch(patch),
-        None => write,
-    }
-}
-
-/// How a VP8 payload descriptor has to be changed, if it has what is to be changed.
-fn patch_of(packet: &SlotPacket) -> Option<str0m::rtp::Vp8Patch> {
-    const SHORT_PICTURE_ID_MASK: u16 = 0x7f;
-    let picture_id = packet.numbers.picture_id?;
-    let descriptor = Vp8Descriptor::parse(&packet.payload).ok()?;
-    let build = |picture_id| {
-        let patch = descriptor.patch().picture_id(picture_id);
-        match packet.numbers.tl0_pic_idx {
-            Some(idx) => patch.tl0_pic_idx(idx).build(),
-            None => patch.build(),
-        }
-    };
-    build(picture_id).or_else(|_| build(picture_id & SHORT_PICTURE_ID_MASK)).ok()
-}
-
 fn format_of(params: &PayloadParams) -> Option<(Pt, Format)> {
     let spec = params.spec();
     let (codec, variant) = match spec.codec {
@@ -684,46 +593,4 @@ fn format_of(params: &PayloadParams) -> Option<(Pt, Format)> {
         _ => return None,
     };
     Some((params.pt(), Format { codec, variant }))
-}
-
-/// The rids that our answer agrees to receive on an m-line, in the order of the offer.
-fn rids_of(answer: &str, mid: Mid) -> Vec<Rid> {
-    let mut rids = Vec::new();
-    let mut section = Vec::new();
-    let wanted = format!("a=mid:{mid}");
-    for line in answer.lines().chain(["m="]) {
-        if line.starts_with("m=") {
-            if section.contains(&wanted.as_str()) {
-                let recv = section
-                    .iter()
-                    .find_map(|l: &&str| l.strip_prefix("a=simulcast:"))
-                    .and_then(|l| l.split("recv ").nth(1));
-                let names = recv.and_then(|l| l.split(' ').next()).unwrap_or("");
-                rids = names
-                    .split(';')
-                    .filter_map(|alternatives| alternatives.split(',').next())
-                    .map(|rid| rid.trim_start_matches('~'))
-                    .filter(|rid| !rid.is_empty())
-                    .map(Rid::from)
-                    .collect();
-            }
-            section.clear();
-        }
-        section.push(line);
-    }
-    rids
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rids_of_an_m_line_are_in_the_order_offered() {
-        let answer = "v=0\r\nm=audio 9\r\na=mid:0\r\nm=video 9\r\na=mid:1\r\na=rid:q recv\r\na=simulcast:recv q;h;~f\r\nm=video 9\r\na=mid:2\r\n";
-        let names = |mid| -> Vec<String> { rids_of(answer, Mid::from(mid)).iter().map(ToString::to_string).collect() };
-        assert_eq!(names("1"), ["q", "h", "f"]);
-        assert!(names("0").is_empty());
-        assert!(names("2").is_empty());
-    }
 }

@@ -16,8 +16,8 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::counters::{Counters, Drop};
 use super::handle::{SfuCommand, SfuEvent};
-use super::router::LayerCounts;
 use super::shard::Shard;
+use super::slot::LayerCounts;
 use crate::metrics::Metrics;
 use crate::udp::{Outgoing, UdpPort};
 

@@ -5,5 +5,7 @@
 mod network;
 mod participant;
 mod scenarios;
+#[expect(clippy::disallowed_methods, reason = "real sockets have the real clock")]
 mod sockets;
+#[expect(clippy::disallowed_methods, reason = "a virtual clock has to start somewhere")]
 mod world;

@@ -1,0 +1,103 @@
+//! A slot: what it carries, and the continuity of what it sends over everything that it carries in turn.
+
+use std::time::Instant;
+
+use str0m::media::{Mid, Pt};
+
+use super::allocator::Grant;
+use super::codec::Format;
+use super::counters::Drop;
+use super::media::{MediaPacket, SlotLine, SlotPacket};
+use super::rewrite::Rewriter;
+use super::subscription::{Decision, Subscription};
+use crate::id::{ParticipantId, Source};
+
+/// One place in a participant's transport in which the server sends some track.
+pub(super) struct Slot {
+    pub(super) mid: Mid,
+    pub(super) is_video: bool,
+    pub(super) ssrc: u32,
+    pub(super) payload_types: Vec<(Format, Pt)>,
+    /// Outlives subscriptions: what the slot sends is continuous over all of them.
+    rewriter: Rewriter,
+    pub(super) content: Option<Content>,
+}
+
+/// What a slot carries.
+pub(super) struct Content {
+    pub(super) publisher: usize,
+    /// To notice that another participant has the place.
+    pub(super) participant: ParticipantId,
+    pub(super) source: Source,
+    pub(super) subscription: Subscription,
+    pub(super) grant: Grant,
+}
+
+impl Slot {
+    pub(super) fn new(line: &SlotLine) -> Slot {
+        Slot {
+            mid: line.mid,
+            is_video: line.is_video,
+            ssrc: line.ssrc,
+            payload_types: line.payload_types.clone(),
+            rewriter: Rewriter::default(),
+            content: None,
+        }
+    }
+
+    /// The packet as it goes out in this slot, or why it does not.
+    pub(super) fn forward(
+        &mut self,
+        packet: &MediaPacket,
+        layer: usize,
+        starts_key_frame: bool,
+        now: Instant,
+    ) -> Result<SlotPacket, Drop> {
+        let content = self.content.as_mut().ok_or(Drop::NoWatcher)?;
+        let payload_type = self
+            .payload_types
+            .iter()
+            .find(|p| p.0 == packet.format)
+            .ok_or(Drop::NoCodec)?
+            .1;
+        match content.subscription.handle_packet(layer, packet.ssrc, starts_key_frame) {
+            Decision::Forward => {}
+            Decision::Switch => self.rewriter.switch(packet.numbers, now, packet.format.codec.clock_rate()),
+            Decision::Drop(reason) => return Err(reason),
+        }
+        Ok(SlotPacket {
+            ssrc: self.ssrc,
+            payload_type,
+            is_video: self.is_video,
+            numbers: self.rewriter.rewrite(packet.numbers, now)?,
+            marker: packet.marker,
+            extensions: packet.extensions,
+            payload: packet.payload.clone(),
+        })
+    }
+}
+
+impl Content {
+    pub(super) fn new((publisher, participant, source): (usize, ParticipantId, Source)) -> Content {
+        Content {
+            publisher,
+            participant,
+            source,
+            subscription: Subscription::default(),
+            grant: Grant::default(),
+        }
+    }
+
+    pub(super) fn what(&self) -> (usize, ParticipantId, Source) {
+        (self.publisher, self.participant, self.source)
+    }
+}
+
+/// Subscriptions that carry video, by layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LayerCounts {
+    pub low: u64,
+    pub middle: u64,
+    pub high: u64,
+    pub single: u64,
+}
