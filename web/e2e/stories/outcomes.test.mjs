@@ -80,7 +80,8 @@ for (const kind of ["chromium", "firefox"]) {
       await ada.goHome();
       await bob.goHome();
       const [toAda, toBob] = [await ada.id(), await bob.id()];
-      await Promise.all([ada.call(toBob), bob.call(toAda)]);
+      await Promise.all([ada.dial(toBob), bob.dial(toAda)]);
+      await Promise.all([ada.click("call"), bob.click("call")]);
       // Whoever was a moment late may have got the other's ring first.
       for (const person of [ada, bob]) {
         await until("an answered call", async () => {

@@ -149,13 +149,18 @@ export class Person {
   }
 
   async call(id) {
+    await this.dial(id);
+    await this.click("call");
+  }
+
+  /** Types an id, without calling yet. */
+  async dial(id) {
     await this.sees("call-input");
     await this.page.$eval(this.at("call-input"), (e) => {
       e.value = "";
       e.focus();
     });
     await this.page.type(this.at("call-input"), id);
-    await this.click("call");
   }
 
   async setAlwaysThroughServer(on) {
