@@ -129,7 +129,9 @@ export class Person {
   }
 
   async click(testId) {
-    await this.sees(testId);
+    await until(`${this.kind} can press ${testId}`, () =>
+      this.page.$eval(this.at(testId), (e) => e.getClientRects().length > 0 && !e.disabled),
+    );
     await this.page.$eval(this.at(testId), (e) => e.click());
   }
 
