@@ -10,7 +10,7 @@ use super::demux::TransportKey;
 use super::handle::SfuEvent;
 use super::media::{MediaPacket, SlotPacket};
 use super::slot::{Content, LayerCounts, Slot};
-use super::track::{Track, Watcher, Wish};
+use super::track::{Arrival, Track, Watcher, Wish};
 use super::transport::Answer;
 use crate::id::{ParticipantId, RoomId, Source};
 
@@ -19,6 +19,9 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// What a subscriber's link needs for a slot with audio in it, headers included.
 const AUDIO_BPS: u64 = 50_000;
+
+/// The encoder of a layer that has one watcher is told to use less, before that watcher has to make do with a lower layer.
+const LONE_WATCHER_SHARE: f64 = 0.6;
 
 /// The bandwidth estimate looks for more than what is wanted, so that an improvement has room.
 const DESIRED_MARGIN: f64 = 1.3;
@@ -249,18 +252,25 @@ impl Router {
             return counters.drop(Drop::NotPublished);
         };
         let source = track.source;
-        let layer = track.handle_packet(packet.rid, packet.payload.len(), now);
+        let arrival = track.handle_packet(packet.rid, packet.payload.len(), now);
         if !member.published.contains(&source) {
             return counters.drop(Drop::NotPublished);
         }
-        let Some(layer) = layer else {
+        let Some(Arrival { layer, is_first }) = arrival else {
             return counters.drop(Drop::LayerNotSelected);
         };
         if track.watchers.is_empty() {
             return counters.drop(Drop::NoWatcher);
         }
         let starts_key_frame = packet.format.codec.starts_key_frame(&packet.payload);
-        let watchers = std::mem::take(&mut track.watchers);
+        if is_first {
+            // A layer begins with a key frame: whoever has use for it should not have to ask for another.
+            for watcher in track.watchers.clone() {
+                self.choose_layers(watcher.member, now, out);
+            }
+        }
+        let watchers = self.track_of(place, source).map(|track| std::mem::take(&mut track.watchers));
+        let watchers = watchers.unwrap_or_default();
         for watcher in &watchers {
             let Some(subscriber) = self.members.get_mut(watcher.member).and_then(Option::as_mut) else {
                 continue;
@@ -273,10 +283,7 @@ impl Router {
                 Err(reason) => counters.drop(reason),
             }
         }
-        if let Some(track) = self.members[place]
-            .as_mut()
-            .and_then(|m| m.tracks.iter_mut().find(|t| t.source == source))
-        {
+        if let Some(track) = self.track_of(place, source) {
             track.watchers = watchers;
         }
     }
@@ -452,8 +459,14 @@ impl Router {
                 continue;
             }
             let Some(track) = self.track(content) else { continue };
-            let layers: Vec<(usize, u64)> = track.known_layers().collect();
             let carried = content.subscription.desired;
+            let mut layers: Vec<(usize, u64)> = track.known_layers().collect();
+            for (_, rate) in layers
+                .iter_mut()
+                .filter(|(l, _)| track.watchers.len() == 1 && Some(*l) == carried)
+            {
+                *rate = (*rate as f64 * LONE_WATCHER_SHARE) as u64;
+            }
             demands.push(Demand {
                 layers_bps: layers.iter().map(|l| l.1).collect(),
                 current: carried.and_then(|carried| layers.iter().position(|l| l.0 == carried)),
@@ -578,6 +591,11 @@ impl Router {
                 rids,
             });
         }
+    }
+
+    fn track_of(&mut self, place: usize, source: Source) -> Option<&mut Track> {
+        let member = self.members.get_mut(place)?.as_mut()?;
+        member.tracks.iter_mut().find(|track| track.source == source)
     }
 
     fn track(&self, content: &Content) -> Option<&Track> {

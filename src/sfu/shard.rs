@@ -474,7 +474,6 @@ impl Shard {
                         router.handle_estimate(place, bps);
                     }
                 }
-                TransportOutput::Connected => {}
                 TransportOutput::Lost(reason) => lost = Some(reason),
             }
         }

@@ -85,6 +85,13 @@ impl Layer {
     }
 }
 
+/// A packet's layer, and whether it is the first of it, at all or for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    pub layer: usize,
+    pub is_first: bool,
+}
+
 /// Who watches a track: a member's place in the room, and the slot in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watcher {
@@ -153,11 +160,12 @@ impl Track {
     }
 
     /// Counts a packet, and says of which layer it is (none: of a rid that was not offered).
-    pub fn handle_packet(&mut self, rid: Option<Rid>, bytes: usize, now: Instant) -> Option<usize> {
+    pub fn handle_packet(&mut self, rid: Option<Rid>, bytes: usize, now: Instant) -> Option<Arrival> {
         self.started.get_or_insert(now);
-        let index = self.layers.iter().position(|layer| layer.rid == rid)?;
-        self.layers[index].arrive(bytes, now);
-        Some(index)
+        let layer = self.layers.iter().position(|layer| layer.rid == rid)?;
+        let is_first = !self.layers[layer].is_arriving(now);
+        self.layers[layer].arrive(bytes, now);
+        Some(Arrival { layer, is_first })
     }
 
     /// Whether all layers are still wanted, to see which of them arrive.
@@ -293,6 +301,11 @@ mod tests {
         track.handle_packet(rid("q"), 1000, now);
         assert_eq!(track.best_arriving(0, now), 0);
         assert_eq!(track.handle_packet(rid("x"), 1000, now), None);
+        let again = Arrival {
+            layer: 0,
+            is_first: false,
+        };
+        assert_eq!(track.handle_packet(rid("q"), 1000, now), Some(again));
         assert_eq!(track.best_arriving(2, now + ARRIVES_WITHIN), 2);
     }
 

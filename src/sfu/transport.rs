@@ -73,8 +73,6 @@ pub enum TransportOutput {
     KeyFrameWanted(Mid),
     /// What the participant's network is thought to take, in bits per second.
     Estimate(u64),
-    /// ICE and DTLS are up.
-    Connected,
     /// It is over; nothing more comes.
     Lost(LostReason),
 }
@@ -481,10 +479,7 @@ impl Transport {
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) if self.is_connected() => {
                 self.disconnected_since.get_or_insert(now);
             }
-            Event::Connected => {
-                self.state = State::Connected;
-                out.push(TransportOutput::Connected);
-            }
+            Event::Connected => self.state = State::Connected,
             Event::Closed => self.lose(LostReason::Closed, out),
             _ => {}
         }

@@ -35,6 +35,8 @@ pub struct Link {
     pub jitter: Duration,
     /// 0 to 1.
     pub loss: f64,
+    /// DTLS does not get through (RFC 7983: first byte 20 to 63).
+    pub no_dtls: bool,
     /// A bottleneck with a queue of 200 ms.
     pub rate_bps: Option<u64>,
 }
@@ -44,6 +46,7 @@ impl Link {
         delay: Duration::from_millis(10),
         jitter: Duration::ZERO,
         loss: 0.0,
+        no_dtls: false,
         rate_bps: None,
     };
 }
@@ -89,7 +92,8 @@ impl Network {
 
     pub fn send(&mut self, direction: &mut Direction, datagram: Datagram, now: Instant) {
         let link = direction.link;
-        if self.dice.fraction() < link.loss {
+        let is_dtls = matches!(datagram.payload.first(), Some(20..=63));
+        if self.dice.fraction() < link.loss || (is_dtls && link.no_dtls) {
             return;
         }
         let mut at = now;

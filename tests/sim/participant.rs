@@ -75,6 +75,7 @@ pub struct Receiver {
     /// Jumps of the picture id between frames that came in a row.
     pub picture_id_jumps: usize,
     pub first_seq: Option<u64>,
+    pub highest_seq: u64,
     frames: BTreeMap<u32, Frame>,
     /// Picture id and sequence number of the end of the last decoded frame.
     last: Option<(u16, u64)>,
@@ -354,6 +355,7 @@ impl Participant {
                 receiver.packets += 1;
                 receiver.bytes += packet.payload.len();
                 receiver.first_seq.get_or_insert(*packet.seq_no);
+                receiver.highest_seq = receiver.highest_seq.max(*packet.seq_no);
                 if !audio {
                     receiver.handle_packet(&packet, now);
                 }
@@ -417,6 +419,12 @@ impl Receiver {
             }
             self.last_decoded = Some(now);
         }
+    }
+
+    /// Sequence numbers that never came. (A switch in the middle of a frame loses the rest of that frame, and no number.)
+    pub fn missing(&self) -> u64 {
+        self.first_seq
+            .map_or(0, |first| self.highest_seq - first + 1 - self.packets as u64)
     }
 
     fn wants_key_frame(&self, now: Instant) -> bool {

@@ -46,7 +46,17 @@ fn two_see_and_hear_each_other() {
             "{:?}",
             receiver.longest_gap
         );
-        assert_eq!(receiver.picture_id_jumps, 0);
+        assert_eq!(
+            (receiver.picture_id_jumps, receiver.missing()),
+            (0, 0),
+            "over {:?}",
+            receiver.layers_seen
+        );
+        assert!(
+            receiver.layers_seen.len() > 1,
+            "there were switches: {:?}",
+            receiver.layers_seen
+        );
         assert!(receiver.first_seq < Some(65_536));
         assert!(audio_packets(&world, me) > 230);
         let sources: Vec<_> = world.members[&me].slots.iter().map(|s| (s.1, s.2)).collect();
@@ -250,11 +260,47 @@ fn an_ice_restart_is_not_seen() {
     let offer = world.member(a).browser.offer_restart();
     world.offer(a, offer);
     world.run(SECOND * 25);
-    assert_eq!(world.members[&a].answers, 2);
+    assert_eq!(world.members[&a].answers.len(), 2);
     for id in [a, b] {
         assert!(world.members[&id].lost.is_empty());
         assert!(video(&world, id).is_some_and(|r| r.longest_gap < Duration::from_millis(250)));
     }
+}
+
+#[test]
+fn a_handshake_that_stalls_is_tried_once_more_the_other_way_round() {
+    let mut world = World::new(seed(17));
+    let stalled = Link {
+        no_dtls: true,
+        ..Link::GOOD
+    };
+    let a = world.join(stalled, 1);
+    let b = world.join(Link::GOOD, 1);
+    let took = world.run_until("the transport is given up", SECOND * 5, |w| !w.members[&a].lost.is_empty());
+    assert!(took > SECOND * 3, "{took:?}");
+    assert_eq!(world.members[&a].lost, [LostReason::Handshake]);
+    assert!(world.members[&a].answers[0].contains("a=setup:passive"));
+    world.member(a).up.link.no_dtls = false;
+    world.member(a).down.link.no_dtls = false;
+    world.reopen(a);
+    world.run_until("both see each other", SECOND * 5, |w| decoded(w, a) > 0 && decoded(w, b) > 0);
+    assert!(world.members[&a].answers[1].contains("a=setup:active"));
+}
+
+#[test]
+fn an_answer_names_the_stream_of_every_slot_and_where_to_find_us() {
+    let mut world = World::new(seed(18));
+    let a = world.join(Link::GOOD, 3);
+    let answer = &world.members[&a].answers[0];
+    let sections: Vec<&str> = answer.split("m=").skip(1).collect();
+    assert_eq!(sections.len(), 5);
+    for (section, groups) in sections.iter().zip([0, 0, 1, 1, 1]) {
+        assert_eq!(section.matches("a=ssrc-group:FID").count(), groups, "{section}");
+    }
+    assert!(sections[0].contains("a=ssrc:"), "the microphone's m-line is a slot as well");
+    assert!(sections[1].contains("a=simulcast:recv q;h;f"), "{}", sections[1]);
+    assert!(answer.contains("a=ice-lite"));
+    assert!(answer.contains("10.0.0.1 3478 typ host"));
 }
 
 #[test]

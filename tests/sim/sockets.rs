@@ -118,6 +118,12 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
         .is_err()
     );
     let text = metrics.render();
+    for line in text
+        .lines()
+        .filter(|l| l.contains("forward_seconds") || l.contains("busy") || l.contains("dropped"))
+    {
+        println!("{line}");
+    }
     for line in [
         "tandem_media_packets_total{direction=\"out\",kind=\"video\"}",
         "tandem_udp_datagrams_total{direction=\"in\"}",

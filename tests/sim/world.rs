@@ -47,7 +47,7 @@ pub struct Member {
     pub up: Direction,
     pub down: Direction,
     pub attempt: u32,
-    pub answers: usize,
+    pub answers: Vec<String>,
     pub slots: Vec<(String, ParticipantId, Source)>,
     pub wanted: BTreeMap<Source, Vec<(Option<String>, bool, u32)>>,
     pub wanted_count: usize,
@@ -85,7 +85,7 @@ impl World {
             up: Direction::new(link),
             down: Direction::new(link),
             attempt: 1,
-            answers: 0,
+            answers: Vec::new(),
             slots: Vec::new(),
             wanted: BTreeMap::new(),
             wanted_count: 0,
@@ -253,8 +253,8 @@ impl World {
             } => {
                 let member = self.member(participant);
                 assert_eq!(attempt, member.attempt);
-                member.answers += 1;
                 member.browser.accept_answer(&sdp, now);
+                member.answers.push(sdp);
             }
             SfuEvent::Refused { participant, .. } => self.member(participant).refused += 1,
             SfuEvent::SlotsChanged { participant, slots, .. } => self.member(participant).slots = slots,
