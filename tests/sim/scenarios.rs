@@ -1,14 +1,15 @@
 //! Stories about calls through the SFU.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tandem::id::{ParticipantId, Source};
 use tandem::sfu::counters::Drop;
 use tandem::sfu::handle::{LostReason, SfuCommand};
 
-use super::network::Link;
+use super::network::{Dice, Link};
 use super::participant::Receiver;
-use super::world::{World, seed};
+use super::world::{SFU, World, seed};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -301,6 +302,60 @@ fn an_answer_names_the_stream_of_every_slot_and_where_to_find_us() {
     assert!(sections[1].contains("a=simulcast:recv q;h;f"), "{}", sections[1]);
     assert!(answer.contains("a=ice-lite"));
     assert!(answer.contains("10.0.0.1 3478 typ host"));
+}
+
+#[test]
+fn noise_costs_nobody_a_frame() {
+    let mut world = World::new(seed(19));
+    let (a, b) = pair(&mut world, Link::GOOD);
+    let mut dice = Dice::new(seed(19));
+    let forged = world.members[&a].browser.address;
+    let stranger = SocketAddr::from(([192, 0, 2, 9], 9));
+    let firsts = [0, 1, 2, 20, 21, 22, 23, 63, 128, 144, 191, 255];
+    for _ in 0..3000 {
+        let length = dice.next() as usize % 200;
+        let mut noise: Vec<u8> = (0..length).map(|_| dice.next() as u8).collect();
+        noise.insert(0, firsts[dice.next() as usize % firsts.len()]);
+        let source = if dice.next() % 2 == 0 { forged } else { stranger };
+        world.shard.handle_datagram(source, SocketAddr::from(SFU), &noise, world.now);
+        world.run(Duration::from_millis(1));
+    }
+    // A fatal DTLS alert in the clear, as anybody can forge it.
+    let alert = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40];
+    world.shard.handle_datagram(forged, SocketAddr::from(SFU), &alert, world.now);
+    world.run(SECOND);
+    for id in [a, b] {
+        assert!(world.members[&id].lost.is_empty());
+        let receiver = video(&world, id).expect("there is video");
+        assert!(
+            receiver.longest_gap < Duration::from_millis(150),
+            "{:?}",
+            receiver.longest_gap
+        );
+        assert_eq!(receiver.missing(), 0);
+    }
+    assert!(world.count(|c| c.dropped(Drop::UnknownAddress)) > 500);
+}
+
+#[test]
+fn a_stun_server_answers_whoever_asks_but_not_for_ever() {
+    let mut world = World::new(seed(20));
+    let stranger = SocketAddr::from(([192, 0, 2, 9], 9));
+    let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    request.extend([7; 12]);
+    world
+        .shard
+        .handle_datagram(stranger, SocketAddr::from(SFU), &request, world.now);
+    let answers: Vec<_> = world.shard.poll_sends().drain(..).collect();
+    assert_eq!(answers.len(), 1);
+    assert_eq!((answers[0].destination, answers[0].payload.len()), (stranger, 32));
+    for _ in 0..10_000 {
+        world
+            .shard
+            .handle_datagram(stranger, SocketAddr::from(SFU), &request, world.now);
+    }
+    assert!(world.shard.poll_sends().len() < 300);
+    world.shard.poll_sends().clear();
 }
 
 #[test]
