@@ -1,6 +1,9 @@
 //! What the server has to know of a codec: its clock, and where a key frame begins. Only payload headers in the clear are read, so
 //! that end-to-end encrypted media passes: of a frame itself the first byte at most.
 
+use str0m::format::{Codec as StrCodec, PayloadParams};
+use str0m::media::Pt;
+
 /// A codec that is forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -35,6 +38,23 @@ impl Codec {
             Codec::H264 => h264_starts_key_frame(payload),
         }
     }
+}
+
+/// A negotiated payload type and what it stands for, if that is forwarded.
+pub fn format_of(params: &PayloadParams) -> Option<(Pt, Format)> {
+    let spec = params.spec();
+    let (codec, variant) = match spec.codec {
+        StrCodec::Opus => (Codec::Opus, 0),
+        StrCodec::Vp8 => (Codec::Vp8, 0),
+        StrCodec::Vp9 => (Codec::Vp9, spec.format.profile_id.unwrap_or(0)),
+        StrCodec::H264 => {
+            let profile = spec.format.profile_level_id.unwrap_or(0x42_e0_1f) >> 8;
+            let mode = u32::from(spec.format.packetization_mode.unwrap_or(0));
+            (Codec::H264, profile << 8 | mode)
+        }
+        _ => return None,
+    };
+    Some((params.pt(), Format { codec, variant }))
 }
 
 /// RFC 9628 section 4.2: not inter-predicted (P), begins a frame (B), and of the base spatial layer.

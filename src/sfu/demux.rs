@@ -11,6 +11,13 @@ use super::stun::{self, BindingRequest};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TransportKey(pub u32);
 
+/// The transport of a participant, and which of its attempts to connect it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    pub key: TransportKey,
+    pub attempt: u32,
+}
+
 /// Verified addresses of one transport: a browser has a few, an attacker with its credentials has no use for more.
 const ADDRESSES_MAX: usize = 16;
 

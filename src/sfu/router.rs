@@ -6,7 +6,7 @@ use str0m::media::{Mid, Rid};
 
 use super::allocator::{self, Demand};
 use super::counters::{Counters, Drop};
-use super::demux::TransportKey;
+use super::demux::{Link, TransportKey};
 use super::handle::SfuEvent;
 use super::media::{MediaPacket, SlotPacket};
 use super::slot::{Content, LayerCounts, Slot};
@@ -67,13 +67,6 @@ struct Member {
     told_slots: Vec<(String, ParticipantId, Source)>,
     estimate_bps: u64,
     told_desired_bps: u64,
-}
-
-/// The transport of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Link {
-    pub key: TransportKey,
-    pub attempt: u32,
 }
 
 impl Router {
@@ -340,13 +333,7 @@ impl Router {
             };
             let publisher = self.members.get(content.publisher).and_then(Option::as_ref);
             let track = publisher.and_then(|m| m.tracks.iter().find(|t| t.source == content.source));
-            match track.map_or(0, |t| t.layers.len()) {
-                0 => {}
-                1 => counts.single += 1,
-                layers if layer + 1 == layers => counts.high += 1,
-                _ if layer == 0 => counts.low += 1,
-                _ => counts.middle += 1,
-            }
+            counts.add(layer, track.map_or(0, |t| t.layers.len()));
         }
     }
 
@@ -525,15 +512,7 @@ impl Router {
         };
         let waiting = contents.iter().filter(arrives).count() > 0;
         let due = track.key_frame_is_due(now);
-        let wishes: Vec<Wish> = contents
-            .iter()
-            .map(|c| Wish {
-                desired: c.subscription.desired,
-                target: c.subscription.target,
-                current: c.subscription.current_layer(),
-                bitrate_bps: c.grant.bitrate_bps,
-            })
-            .collect();
+        let wishes: Vec<Wish> = contents.iter().map(|c| c.wish()).collect();
         if waiting || due {
             self.ask_key_frame(place, source, now, counters, out);
         }

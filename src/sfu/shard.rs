@@ -8,10 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::counters::{Counters, Drop};
-use super::demux::{Demux, Route, TransportKey};
+use super::demux::{Demux, Link, Route, TransportKey};
 use super::handle::{LostReason, SfuCommand, SfuEvent};
 use super::media::SlotPacket;
-use super::router::{Link, Router, RouterOutput};
+use super::router::{Router, RouterOutput};
 use super::sdp;
 use super::slot::LayerCounts;
 use super::stun::{self, RateLimit};

@@ -10,6 +10,7 @@ use super::counters::Drop;
 use super::media::{MediaPacket, SlotLine, SlotPacket};
 use super::rewrite::Rewriter;
 use super::subscription::{Decision, Subscription};
+use super::track::Wish;
 use crate::id::{ParticipantId, Source};
 
 /// One place in a participant's transport in which the server sends some track.
@@ -88,6 +89,16 @@ impl Content {
         }
     }
 
+    /// What it would have of the track's encodings.
+    pub(super) fn wish(&self) -> Wish {
+        Wish {
+            desired: self.subscription.desired,
+            target: self.subscription.target,
+            current: self.subscription.current_layer(),
+            bitrate_bps: self.grant.bitrate_bps,
+        }
+    }
+
     pub(super) fn what(&self) -> (usize, ParticipantId, Source) {
         (self.publisher, self.participant, self.source)
     }
@@ -100,4 +111,17 @@ pub struct LayerCounts {
     pub middle: u64,
     pub high: u64,
     pub single: u64,
+}
+
+impl LayerCounts {
+    /// Counts a subscription to this layer of so many.
+    pub(super) fn add(&mut self, layer: usize, layers: usize) {
+        match layers {
+            0 => {}
+            1 => self.single += 1,
+            layers if layer + 1 == layers => self.high += 1,
+            _ if layer == 0 => self.low += 1,
+            _ => self.middle += 1,
+        }
+    }
 }

@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
-use str0m::format::{Codec as StrCodec, PayloadParams};
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
-use super::codec::{Codec, Format};
+use super::codec::{self, Codec, Format};
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, SlotLine, SlotPacket};
 use super::rewrite::Numbers;
@@ -40,6 +39,12 @@ const INITIAL_ESTIMATE: Bitrate = Bitrate::kbps(1500);
 
 /// Packets kept for NACK per video slot: over a second of 2.5 Mbit/s.
 const RESEND_PACKETS: usize = 512;
+
+/// For how long they are of use: a receiver has asked for a key frame by then.
+const RESEND_WITHIN: Duration = Duration::from_secs(1);
+
+/// Resent bytes may be this share of all. Loss of 10 % in both directions, with bursts, is to be repaired.
+const RESEND_SHARE_MAX: f32 = 0.3;
 
 /// The certificate of all transports, in DER.
 #[derive(Clone)]
@@ -121,6 +126,8 @@ pub struct Transport {
     named: Vec<SendStream>,
     /// Which m-line and layer an SSRC is. Few, so a list is the fastest map.
     sources: Vec<(Ssrc, Mid, Option<Rid>)>,
+    /// M-lines whose send streams are set up.
+    sending: Vec<Mid>,
     fault_injected: bool,
 }
 
@@ -188,6 +195,7 @@ impl Transport {
             lines: Vec::new(),
             named: Vec::new(),
             sources: Vec::new(),
+            sending: Vec::new(),
             fault_injected: false,
         };
         let answer = transport.negotiate(offer, now, out)?;
@@ -232,10 +240,11 @@ impl Transport {
         };
         let formats = &mut self.formats;
         let named = &mut self.named;
+        let known = std::mem::take(&mut self.sending);
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
         let result = catch_unwind(AssertUnwindSafe(|| {
-            *formats = self.rtc.codec_config().params().iter().filter_map(format_of).collect();
+            *formats = self.rtc.codec_config().params().iter().filter_map(codec::format_of).collect();
             *ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
             for mid in mids {
                 let Some(media) = self.rtc.media(mid) else { continue };
@@ -258,11 +267,20 @@ impl Transport {
                 }
                 let mut api = self.rtc.direct_api();
                 let ssrc = match api.stream_tx_by_mid(mid, None) {
-                    Some(stream) => stream.ssrc(),
+                    Some(stream) => {
+                        // Once only: it empties the cache.
+                        if is_video && !known.contains(&mid) {
+                            stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
+                        }
+                        stream.ssrc()
+                    }
                     // str0m makes none where the browser sends simulcast on the same m-line, and its answer does not name it.
                     None => {
                         let (ssrc, rtx) = (api.new_ssrc(), is_video.then(|| api.new_ssrc()));
-                        api.declare_stream_tx(ssrc, rtx, mid, None);
+                        let stream = api.declare_stream_tx(ssrc, rtx, mid, None);
+                        if is_video {
+                            stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
+                        }
                         named.push(SendStream {
                             mid: mid.to_string(),
                             ssrc: *ssrc,
@@ -282,6 +300,7 @@ impl Transport {
         if result.is_err() {
             return Err(OfferError::Fault);
         }
+        self.sending = answer.slots.iter().map(|slot| slot.mid).collect();
         answer.lines = self.lines.clone();
         answer.sdp = sdp::name_streams(&sdp, &self.named);
         match self.mutate(now, out, |rtc| rtc.handle_input(Input::Timeout(now))) {
@@ -572,20 +591,4 @@ impl Transport {
             .find(|(a, _)| *a == advertised)
             .map_or(advertised, |(_, real)| *real)
     }
-}
-
-fn format_of(params: &PayloadParams) -> Option<(Pt, Format)> {
-    let spec = params.spec();
-    let (codec, variant) = match spec.codec {
-        StrCodec::Opus => (Codec::Opus, 0),
-        StrCodec::Vp8 => (Codec::Vp8, 0),
-        StrCodec::Vp9 => (Codec::Vp9, spec.format.profile_id.unwrap_or(0)),
-        StrCodec::H264 => {
-            let profile = spec.format.profile_level_id.unwrap_or(0x42_e0_1f) >> 8;
-            let mode = u32::from(spec.format.packetization_mode.unwrap_or(0));
-            (Codec::H264, profile << 8 | mode)
-        }
-        _ => return None,
-    };
-    Some((params.pt(), Format { codec, variant }))
 }

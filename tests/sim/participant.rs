@@ -94,7 +94,14 @@ struct Frame {
 }
 
 impl Participant {
+    /// A browser that sends its camera on an m-line of its own and receives video on others.
     pub fn new(address: SocketAddr, video_slots: usize, now: Instant) -> (Participant, String) {
+        Participant::with_camera(address, Direction::SendOnly, video_slots, now)
+    }
+
+    /// `SendRecv`: the camera's m-line is a slot as well, the first.
+    pub fn with_camera(address: SocketAddr, camera: Direction, video_slots: usize, now: Instant) -> (Participant, String) {
+        let camera_direction = camera;
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
@@ -108,10 +115,10 @@ impl Participant {
             send: LAYERS.iter().map(|(rid, _)| SimulcastLayer::new(rid)).collect(),
             recv: Vec::new(),
         };
-        let camera = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, Some(simulcast));
-        let slots = (0..video_slots)
-            .map(|_| api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None))
-            .collect();
+        let camera = api.add_media(MediaKind::Video, camera_direction, None, None, Some(simulcast));
+        let shared = (camera_direction == Direction::SendRecv).then_some(camera);
+        let added = (0..video_slots).map(|_| api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None));
+        let slots = shared.into_iter().chain(added).collect();
         let (offer, pending) = api.apply().expect("there is something to negotiate");
         let mut participant = Participant {
             address,
@@ -183,6 +190,13 @@ impl Participant {
                 .sdp_api()
                 .accept_answer(pending, answer)
                 .expect("the answer fits the offer");
+            // A browser resends what it is asked for.
+            for (rid, _) in LAYERS {
+                let mut api = self.rtc.direct_api();
+                if let Some(stream) = api.stream_tx_by_mid(self.camera, Some(Rid::from(rid))) {
+                    stream.set_rtx_cache(1000, Duration::from_secs(1), None);
+                }
+            }
         }
         self.drain(now);
     }

@@ -77,9 +77,13 @@ impl World {
 
     /// Opens a browser, which offers. Nothing of it is admitted or published.
     pub fn open(&mut self, link: Link, video_slots: usize) -> ParticipantId {
+        self.open_with_camera(link, str0m::media::Direction::SendOnly, video_slots)
+    }
+
+    pub fn open_with_camera(&mut self, link: Link, camera: str0m::media::Direction, video_slots: usize) -> ParticipantId {
         let id = ParticipantId::from_random(self.dice.next());
         let address = SocketAddr::from(([10, 0, 1, self.members.len() as u8 + 1], 5000));
-        let (browser, offer) = Participant::new(address, video_slots, self.now);
+        let (browser, offer) = Participant::with_camera(address, camera, video_slots, self.now);
         let member = Member {
             browser,
             up: Direction::new(link),
