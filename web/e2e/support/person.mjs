@@ -23,8 +23,23 @@ export async function until(what, probe, patience = PATIENCE_MS) {
   }
 }
 
-/** Runs in the page before its own scripts: keeps every RTCPeerConnection, so that the oracle does not depend on the page. */
+/**
+ * Runs in the page before its own scripts: keeps every RTCPeerConnection, and looks at the websocket, so that the oracle does not
+ * depend on what the page says of itself.
+ */
 function watchConnections() {
+  let welcomed = null;
+  const NativeSocket = window.WebSocket;
+  window.WebSocket = class extends NativeSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", (message) => {
+        if (message.data.includes('"type":"welcome"')) welcomed = this;
+      });
+    }
+  };
+  const online = () => welcomed?.readyState === NativeSocket.OPEN;
+
   const kept = [];
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
@@ -65,7 +80,7 @@ function watchConnections() {
     look();
     window.__first = first;
   };
-  window.__oracle = { received, liveTracks, watchFirst, kept };
+  window.__oracle = { received, liveTracks, watchFirst, kept, online };
 }
 
 export class Person {
@@ -135,6 +150,15 @@ export class Person {
     await this.page.$eval(this.at(testId), (e) => e.click());
   }
 
+  /** Clicks at a moment of the clock, for what has to happen to two people at once. */
+  clickAt(testId, moment) {
+    const click = (selector, moment) =>
+      new Promise((resolve) => {
+        setTimeout(() => resolve(document.querySelector(selector).click()), moment - Date.now());
+      });
+    return this.page.evaluate(click, this.at(testId), moment);
+  }
+
   async id() {
     this.shownId = await until("a user id", async () => {
       const text = await this.text("my-id");
@@ -145,9 +169,15 @@ export class Person {
 
   /** Leaves whatever is shown for the home page, as a person would who is done with it. */
   async goHome() {
-    if (await this.has("call-input")) return;
-    await this.page.goto(new URL("/", this.page.url()).href);
-    await this.sees("call-input");
+    if (!(await this.has("call-input"))) await this.page.goto(new URL("/", this.page.url()).href);
+    await this.online();
+  }
+
+  /** Waits until the page has its session: before that, nobody can ring it. */
+  online() {
+    return until(`${this.kind} is connected`, () =>
+      this.page.evaluate(() => window.__oracle.online()),
+    );
   }
 
   async call(id) {
