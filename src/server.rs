@@ -10,9 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -21,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::http::websocket::Gate;
-use crate::http::{api, assets, headers, ops, port, websocket};
+use crate::http::{self, ops, port};
 use crate::log;
 use crate::metrics::Metrics;
 use crate::sfu::candidates;
@@ -98,7 +95,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
 
     let stop_http = CancellationToken::new();
-    let serving = tokio::spawn(port::serve(listener, main_router(gate), stop_http.clone(), HTTP_PATIENCE));
+    let serving = tokio::spawn(port::serve(listener, http::router(gate), stop_http.clone(), HTTP_PATIENCE));
     let ops_router = ops::router(metrics.clone(), readiness.clone());
     let serving_ops = tokio::spawn(port::serve(ops_listener, ops_router, stop_http.clone(), HTTP_PATIENCE));
     readiness.set(true);
@@ -114,22 +111,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     stop_http.cancel();
     let _ = tokio::join!(serving, serving_ops);
-    workers.stop();
+    if tokio::task::spawn_blocking(move || workers.stop()).await.is_err() {
+        tracing::error!("a media worker did not end in order");
+    }
     store.close().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-fn main_router(gate: Gate) -> Router {
-    let metrics = gate.metrics.clone();
-    Router::new()
-        .route("/ws", get(websocket::upgrade))
-        .with_state(Arc::new(gate))
-        .nest("/api/v1", api::router())
-        .fallback(assets::serve)
-        .layer(tower_http::catch_panic::CatchPanicLayer::new())
-        .layer(from_fn(headers::secure))
-        .layer(from_fn_with_state(metrics, ops::count_requests))
 }
 
 /// The certificate of all transports. Browsers learn its fingerprint with each answer (RFC 8122), so it need not outlive the process.

@@ -28,6 +28,9 @@ pub struct Calls {
     json: bool,
 }
 
+/// One of the times of a call.
+type Pick = fn(&Times) -> Duration;
+
 /// What one call took.
 struct Times {
     /// From `call` to `incoming_call`.
@@ -109,13 +112,13 @@ async fn call(caller: &mut Session, callee: &mut Session) -> anyhow::Result<Time
 }
 
 fn report(asked: &Calls, all: &[Times], took: Duration, before: Option<process::Usage>, after: Option<process::Usage>) {
-    let share = |pick: fn(&Times) -> Duration, share: f64| {
+    let share = |pick: Pick, share: f64| {
         let mut values: Vec<Duration> = all.iter().map(pick).collect();
         values.sort_unstable();
         let at = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
         values.get(at).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
     };
-    let rows: [(&str, fn(&Times) -> Duration); 3] = [("ring", |t| t.ring), ("answer", |t| t.answer), ("end", |t| t.end)];
+    let rows: [(&str, Pick); 3] = [("ring", |t| t.ring), ("answer", |t| t.answer), ("end", |t| t.end)];
     let per_second = all.len() as f64 / took.as_secs_f64();
     if asked.json {
         let mut out = json!({ "calls": all.len(), "seconds": took.as_secs_f64(), "calls_per_second": per_second });

@@ -6,3 +6,23 @@ pub mod headers;
 pub mod ops;
 pub mod port;
 pub mod websocket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The main port: the page, `/ws` and `/api/v1`.
+pub fn router(gate: websocket::Gate) -> Router {
+    let metrics = gate.metrics.clone();
+    Router::new()
+        .route("/ws", get(websocket::upgrade))
+        .with_state(Arc::new(gate))
+        .nest("/api/v1", api::router())
+        .fallback(assets::serve)
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(metrics, ops::count_requests))
+}

@@ -18,7 +18,6 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// One process of the binary under test.
 pub struct Server {
     child: Child,
-    pub data: std::path::PathBuf,
     pub port: u16,
     ops: String,
     _folder: Option<tempfile::TempDir>,
@@ -70,7 +69,6 @@ impl Server {
         std::thread::spawn(move || lines.for_each(drop));
         Server {
             child,
-            data,
             port: port.expect("a port"),
             ops: ops.expect("an address"),
             _folder: None,

@@ -1,7 +1,7 @@
 // The real binary, on ports and a data folder of its own.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -20,11 +20,13 @@ export class Server {
     return server;
   }
 
-  /** Runs the binary in an empty folder, so that nothing but what is inside it can be served. */
+  /** Copies the binary alone into an empty folder and runs it there, so that nothing but what is inside it can be served. */
   async launch() {
     const empty = mkdtempSync(join(tmpdir(), "tandem-cwd-"));
+    const binary = join(empty, "tandem");
+    copyFileSync(BINARY, binary);
     this.log = "";
-    this.process = spawn(BINARY, ["--listen", this.listen, "--ops-listen", this.opsListen, "--data", this.data], {
+    this.process = spawn(binary, ["--listen", this.listen, "--ops-listen", this.opsListen, "--data", this.data], {
       cwd: empty,
       env: { PATH: process.env.PATH, HOME: empty, ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],
