@@ -5,9 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::process;
 use crate::session::Session;
+
+/// The least time from a pair's call to its next: the caller sends two commands in it, and a session may send 50 a second.
+const CALL_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Debug, clap::Args)]
 pub struct Calls {
@@ -18,7 +22,7 @@ pub struct Calls {
     #[arg(long, short, default_value_t = 1000)]
     number: u32,
     /// Pairs of users that call at the same time
-    #[arg(long, short, default_value_t = 20)]
+    #[arg(long, short, default_value_t = 100)]
     pairs: u32,
     /// The server's process: its memory and file handles are shown before and after
     #[arg(long)]
@@ -74,7 +78,10 @@ async fn rounds(pairs: Vec<(Session, Session)>, each: u32) -> anyhow::Result<(Ve
     for (mut caller, mut callee) in pairs {
         tasks.spawn(async move {
             let mut times = Vec::new();
+            let mut next = tokio::time::interval(CALL_EVERY);
+            next.set_missed_tick_behavior(MissedTickBehavior::Delay);
             for _ in 0..each {
+                next.tick().await;
                 times.push(call(&mut caller, &mut callee).await?);
             }
             anyhow::Ok((times, (caller, callee)))
