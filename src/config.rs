@@ -44,6 +44,7 @@ pub struct Flags {
 #[serde(deny_unknown_fields)]
 struct File {
     server: ServerFile,
+    tls: TlsFile,
     log: LogFile,
     calls: CallsFile,
     limits: LimitsFile,
@@ -59,6 +60,14 @@ struct ServerFile {
     data: String,
     stop_timeout_s: u64,
     allowed_origins: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsFile {
+    mode: String,
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +102,17 @@ struct NetworkFile {
     public_addresses: Vec<String>,
 }
 
+/// Where the certificate for HTTPS comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Made at the first start, and kept in the data folder.
+    SelfMade,
+    /// The operator's own, in PEM.
+    Files { certificate: PathBuf, key: PathBuf },
+    /// Plain HTTP for everybody.
+    Off,
+}
+
 /// What the program relies on: every value checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -106,6 +126,8 @@ pub struct Config {
     pub stop_timeout: Duration,
     /// Origins beside our own that may open the websocket, in lower case.
     pub allowed_origins: Vec<String>,
+    /// Where the certificate comes from.
+    pub tls: TlsMode,
     /// A filter of `tracing_subscriber::EnvFilter`.
     pub log_filter: String,
     /// How long a call rings.
@@ -244,6 +266,32 @@ impl File {
                 },
             )
             .collect::<Result<_, _>>()?;
+        let tls = match self.tls.mode.as_str() {
+            "self-made" => TlsMode::SelfMade,
+            "off" => TlsMode::Off,
+            "files" => {
+                for (key, path) in [("tls.certificate", &self.tls.certificate), ("tls.key", &self.tls.key)] {
+                    if !path.is_file() {
+                        return Err(ConfigError::Value {
+                            key,
+                            value: path.display().to_string(),
+                            expected: "a file in PEM, because tls.mode is \"files\"",
+                        });
+                    }
+                }
+                TlsMode::Files {
+                    certificate: self.tls.certificate,
+                    key: self.tls.key,
+                }
+            }
+            _ => {
+                return Err(ConfigError::Value {
+                    key: "tls.mode",
+                    value: self.tls.mode,
+                    expected: "\"self-made\", \"files\" or \"off\"",
+                });
+            }
+        };
         let public_addresses = self
             .network
             .public_addresses
@@ -265,6 +313,7 @@ impl File {
             }),
             stop_timeout,
             allowed_origins,
+            tls,
             log_filter: self.log.filter,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
@@ -358,6 +407,11 @@ mod tests {
             (
                 "[calls]\nring_timeout_s = \"soon\"\n",
                 ["calls.ring_timeout_s", "soon", "integer"],
+            ),
+            ("[tls]\nmode = \"on\"\n", ["tls.mode", "on", "self-made"]),
+            (
+                "[tls]\nmode = \"files\"\nkey = \"/none\"\n",
+                ["tls.certificate", "PEM", "files"],
             ),
             ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
             ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),

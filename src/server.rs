@@ -16,7 +16,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
-use crate::config::Config;
+use crate::config::{Config, TlsMode};
+use crate::http::port::Service;
+use crate::http::tls::{self, Tls};
 use crate::http::websocket::Gate;
 use crate::http::{self, ops, port};
 use crate::log;
@@ -94,12 +96,24 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         stun_port: listen.port(),
     };
 
+    let tls = match &config.tls {
+        TlsMode::SelfMade => Some(tls::self_made(&config.data, &advertised).context("HTTPS cannot be served")?),
+        TlsMode::Files { certificate, key } => Some(tls::from_files(certificate, key).context("HTTPS cannot be served")?),
+        TlsMode::Off => None,
+    };
+    let main_service = Service {
+        router: http::router(gate),
+        tls: tls.as_ref().map(|tls| tls.config.clone().into()),
+    };
+    let ops_service = Service {
+        router: ops::router(metrics.clone(), readiness.clone()),
+        tls: None,
+    };
     let stop_http = CancellationToken::new();
-    let serving = tokio::spawn(port::serve(listener, http::router(gate), stop_http.clone(), HTTP_PATIENCE));
-    let ops_router = ops::router(metrics.clone(), readiness.clone());
-    let serving_ops = tokio::spawn(port::serve(ops_listener, ops_router, stop_http.clone(), HTTP_PATIENCE));
+    let serving = tokio::spawn(port::serve(listener, main_service, stop_http.clone(), HTTP_PATIENCE));
+    let serving_ops = tokio::spawn(port::serve(ops_listener, ops_service, stop_http.clone(), HTTP_PATIENCE));
     readiness.set(true);
-    greet(&config, listen, ops_listen, &udp, &advertised);
+    greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
 
     stops.next().await;
@@ -129,7 +143,14 @@ fn transport_certificate() -> anyhow::Result<Certificate> {
 }
 
 /// What a person who has just started it wants to know.
-fn greet(config: &Config, listen: SocketAddr, ops_listen: SocketAddr, udp: &[SocketAddr], advertised: &[IpAddr]) {
+fn greet(
+    config: &Config,
+    listen: SocketAddr,
+    ops_listen: SocketAddr,
+    udp: &[SocketAddr],
+    advertised: &[IpAddr],
+    tls: Option<&Tls>,
+) {
     let port = listen.port();
     let ports: Vec<String> = udp.iter().map(|address| address.port().to_string()).collect();
     let reached: Vec<String> = advertised.iter().map(ToString::to_string).collect();
@@ -141,6 +162,12 @@ fn greet(config: &Config, listen: SocketAddr, ops_listen: SocketAddr, udp: &[Soc
     println!("tandem {}", env!("CARGO_PKG_VERSION"));
     println!("  open      http://localhost:{port}/");
     println!("  and       http://localhost:{port}/?user=2  to be a second person in the same browser");
+    if let Some(tls) = tls {
+        for ip in advertised.iter().filter(|_| listen.ip().is_unspecified()) {
+            println!("  open      https://{}/  from other devices", SocketAddr::new(*ip, port));
+        }
+        println!("  TLS       certificate SHA-256 {}", tls.fingerprint);
+    }
     println!("  metrics   http://{ops_listen}/metrics");
     println!("  data      {}", config.data.display());
     println!("  media     udp port {} at {reached}", ports.join(", "));

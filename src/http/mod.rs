@@ -5,6 +5,7 @@ pub mod assets;
 pub mod headers;
 pub mod ops;
 pub mod port;
+pub mod tls;
 pub mod websocket;
 
 use std::sync::Arc;
