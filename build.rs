@@ -29,7 +29,7 @@ fn main() {
     let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out).expect("OUT_DIR can be written");
 
-    let made = if env::var_os("TANDEM_SKIP_WEB").is_some_and(|v| v != "0") {
+    let made = if env::var_os("TANDEM_SKIP_WEB").is_some_and(|v| !v.is_empty() && v != "0") {
         fs::write(out.join("index.html"), PLACEHOLDER).map_err(|e| e.to_string())
     } else if let Some(dist) = env::var_os("TANDEM_WEB_DIST") {
         println!("cargo::rerun-if-changed={}", Path::new(&dist).display());

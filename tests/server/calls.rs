@@ -19,13 +19,13 @@ async fn answered_and_hung_up_by_either() {
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     for caller_hangs_up in [true, false] {
         let call_id = talk(&mut a, &mut b).await;
-        assert_eq!(server.metric("tandem_calls{state=\"answered\"}"), 1.0);
+        server.metric_becomes("tandem_calls{state=\"answered\"}", 1.0);
         let who = if caller_hangs_up { &mut a } else { &mut b };
         who.send(json!({ "type": "hang_up", "call_id": call_id })).await;
         ended(&mut [&mut a, &mut b], "hung_up").await;
     }
-    assert_eq!(server.metric("tandem_call_ended_total{reason=\"hung_up\"}"), 2.0);
-    assert_eq!(server.metric("tandem_calls{state=\"answered\"}"), 0.0);
+    server.metric_becomes("tandem_call_ended_total{reason=\"hung_up\"}", 2.0);
+    server.metric_becomes("tandem_calls{state=\"answered\"}", 0.0);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn cancelled() {
     let server = Server::start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     let (ringing, _) = ring(&mut a, &mut b).await;
-    assert_eq!(server.metric("tandem_calls{state=\"ringing\"}"), 1.0);
+    server.metric_becomes("tandem_calls{state=\"ringing\"}", 1.0);
     a.send(json!({ "type": "cancel", "call_id": ringing["call_id"] })).await;
     ended(&mut [&mut a, &mut b], "cancelled").await;
 }
@@ -112,7 +112,7 @@ async fn offline_and_unknown_look_the_same() {
     let (mut a, b) = (Tab::open(&server).await, Tab::open(&server).await);
     let gone = b.user_id();
     b.vanish();
-    // The session may come back for a while; it cannot be rung once it is given up.
+    server.metric_becomes("tandem_websockets", 1.0);
     let mut answers = Vec::new();
     for target in ["0000-0000-0001".to_owned(), gone] {
         a.send(json!({ "type": "call", "user_id": target })).await;

@@ -123,6 +123,18 @@ impl Server {
             .find_map(|line| line.strip_prefix(&prefix))
             .map_or(0.0, |value| value.parse().expect("a number"))
     }
+    /// Waits until a series has a value: the server counts after it has answered.
+    pub fn metric_becomes(&self, series: &str, value: f64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.metric(series) != value {
+            assert!(
+                Instant::now() < deadline,
+                "{series} is {} and not {value}",
+                self.metric(series)
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 impl Drop for Server {
