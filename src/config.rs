@@ -88,6 +88,7 @@ struct CallsFile {
 struct LimitsFile {
     sessions_per_user: usize,
     sessions: usize,
+    websockets_per_address: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,6 +137,8 @@ pub struct Config {
     pub resume_timeout: Duration,
     pub sessions_per_user: usize,
     pub sessions: usize,
+    /// An IPv4 address, or an IPv6 network of 64 bits.
+    pub websockets_per_address: usize,
     /// Threads that forward media, 1 to 64.
     pub workers: usize,
     /// What is offered as candidates in place of the interfaces' addresses.
@@ -319,6 +322,12 @@ impl File {
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
             sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,
+            websockets_per_address: count(
+                "limits.websockets_per_address",
+                self.limits.websockets_per_address,
+                1_000_000,
+                "1 to 1000000",
+            )?,
             workers: count("media.workers", self.media.workers, 64, "1 to 64")?,
             public_addresses,
         })

@@ -28,6 +28,8 @@ pub struct Metrics {
     pub participants: IntGauge,
     /// Commands refused, by error `code`.
     pub commands_refused: IntCounterVec,
+    /// Times that a limit was reached, by `limit`.
+    pub limit_reached: IntCounterVec,
     /// Times that a bounded queue was full, by `queue`.
     pub queue_full: IntCounterVec,
 
@@ -100,6 +102,7 @@ impl Metrics {
             rooms: register(r, IntGauge::new("tandem_rooms", "Rooms with at least one participant.")),
             participants: register(r, IntGauge::new("tandem_participants", "Participants in rooms.")),
             commands_refused: counters(r, "tandem_commands_refused_total", "Commands refused.", &["code"]),
+            limit_reached: counters(r, "tandem_limit_reached_total", "Times that a limit was reached.", &["limit"]),
             queue_full: counters(
                 r,
                 "tandem_queue_full_total",

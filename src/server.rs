@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::config::{Config, TlsMode};
+use crate::http::addresses::Addresses;
 use crate::http::port::Service;
 use crate::http::tls::{self, Tls};
 use crate::http::websocket::Gate;
@@ -28,6 +29,7 @@ use crate::sfu::handle::{self as sfu, SfuConfig};
 use crate::sfu::transport::Certificate;
 use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
+use crate::signaling::keeper;
 use crate::store::Store;
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
@@ -85,14 +87,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         sessions_per_user_max: config.sessions_per_user,
         ..HubConfig::default()
     };
+    let restored = keeper::restore(&store)
+        .await
+        .context("sessions and calls cannot be read back")?;
     let udp = media.addresses();
     let ask_sfu = Box::new(move |command| media.send(command).is_ok());
-    let hub = HubHandle::start(hub_config, ask_sfu, from_sfu, store.clone(), metrics.clone());
+    let hub = HubHandle::start(hub_config, restored, ask_sfu, from_sfu, store.clone(), metrics.clone());
     let gate = Gate {
         hub: hub.clone(),
         authenticator: Authenticator::new(store.clone(), metrics.clone()),
         metrics: metrics.clone(),
         allowed_origins: config.allowed_origins.clone(),
+        addresses: Addresses::new(config.websockets_per_address),
         stun_port: listen.port(),
     };
 
@@ -116,7 +122,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
 
-    stops.next().await;
+    tokio::select! {
+        () = stops.next() => {}
+        () = hub.ended() => anyhow::bail!("the hub ended by a fault: see the log above it, and please report it"),
+    }
     tracing::info!("stopping: new sessions are refused");
     readiness.set(false);
     tokio::select! {

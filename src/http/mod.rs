@@ -1,5 +1,6 @@
 //! Everything a browser or an operator fetches: the page, the websocket, the API, metrics and health.
 
+pub mod addresses;
 pub mod api;
 pub mod assets;
 pub mod headers;

@@ -12,24 +12,31 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::addresses::{Addresses, Place};
 use super::port::Endpoints;
 use crate::auth::{AuthError, Authenticator};
 use crate::id::ConnectionId;
 use crate::metrics::Metrics;
 use crate::signaling::driver::{HubError, HubHandle, NewConnection, OUTBOX_FRAMES_MAX, Outgoing};
+use crate::signaling::limits::{FRAME_BYTES_MAX, Limit};
 use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION};
+use crate::signaling::session::Departure;
 
-/// The longest frame: a session description of 64 KiB with its JSON escapes.
-const FRAME_BYTES_MAX: usize = 128 * 1024;
+/// A frame beyond [`FRAME_BYTES_MAX`] is refused; one beyond this is not even read, and ends the websocket.
+const FRAME_READ_MAX: usize = 2 * FRAME_BYTES_MAX;
 
 /// From the upgrade to `hello`.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Browsers send `ping` every 10 s; a websocket that says nothing for this long is gone.
+/// In a call the hub expects more of them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// How long one frame may take to be taken by the other side.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A close code of RFC 6455 section 7.4.1: the page is left.
+const CLOSE_GOING_AWAY: u16 = 1001;
 
 /// A close code of RFC 6455 section 7.4.1: the other side did what it may not.
 const CLOSE_POLICY: u16 = 1008;
@@ -40,6 +47,7 @@ pub struct Gate {
     pub authenticator: Authenticator,
     pub metrics: Arc<Metrics>,
     pub allowed_origins: Vec<String>,
+    pub addresses: Addresses,
     /// The port on which we answer STUN.
     pub stun_port: u16,
 }
@@ -66,15 +74,22 @@ pub async fn upgrade(
                 .into_response();
         }
     }
+    let place = match gate.addresses.enter(endpoints.remote, Instant::now().into_std()) {
+        Ok(place) => place,
+        Err(limit) => {
+            gate.limit_reached(limit);
+            return (StatusCode::TOO_MANY_REQUESTS, "Too many connections from this address.\n").into_response();
+        }
+    };
     let stun = IceServer {
         urls: vec![stun_url(&host, endpoints.local.ip(), gate.stun_port)],
     };
     upgrade
-        .max_message_size(FRAME_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
+        .max_message_size(FRAME_READ_MAX)
+        .max_frame_size(FRAME_READ_MAX)
         .on_upgrade(move |socket| async move {
             gate.metrics.websockets.inc();
-            serve(socket, &gate, stun, endpoints.remote).await;
+            serve(socket, &gate, stun, endpoints.remote, place).await;
             gate.metrics.websockets.dec();
         })
 }
@@ -104,14 +119,31 @@ fn stun_url(host: &str, local: IpAddr, port: u16) -> String {
     }
 }
 
-async fn serve(mut socket: WebSocket, gate: &Gate, stun: IceServer, remote: IpAddr) {
-    let Some((connection, mut outbox)) = greet(&mut socket, gate, stun, remote).await else {
+impl Gate {
+    fn limit_reached(&self, limit: Limit) {
+        self.metrics.limit_reached.with_label_values(&[limit.as_str()]).inc();
+    }
+}
+
+async fn serve(mut socket: WebSocket, gate: &Gate, stun: IceServer, remote: IpAddr, mut place: Place) {
+    let Some((connection, mut outbox)) = greet(&mut socket, gate, stun, remote, &mut place).await else {
         return;
     };
-    if let Some((code, reason)) = converse(&mut socket, gate, connection, &mut outbox).await {
-        close(&mut socket, code, reason).await;
-    }
-    gate.hub.detach(connection).await;
+    let how = match converse(&mut socket, gate, connection, &mut outbox).await {
+        End::Due(code, reason) => {
+            close(&mut socket, code, reason).await;
+            Departure::Dropped
+        }
+        End::Gone(how) => how,
+    };
+    gate.hub.detach(connection, how).await;
+}
+
+/// How a websocket ended.
+enum End {
+    /// From here: with this close code, if the browser is still there to read it.
+    Due(u16, &'static str),
+    Gone(Departure),
 }
 
 /// Takes `hello`, and attaches the websocket to a session.
@@ -120,6 +152,7 @@ async fn greet(
     gate: &Gate,
     stun: IceServer,
     remote: IpAddr,
+    place: &mut Place,
 ) -> Option<(ConnectionId, mpsc::Receiver<Outgoing>)> {
     let deadline = Instant::now() + HELLO_TIMEOUT;
     let text = loop {
@@ -132,6 +165,7 @@ async fn greet(
             }
             Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
             Err(_) => {
+                gate.limit_reached(Limit::HelloTime);
                 close(socket, CLOSE_POLICY, "no hello in time").await;
                 return None;
             }
@@ -158,6 +192,13 @@ async fn greet(
     if protocol != PROTOCOL_VERSION {
         let message = format!("this server speaks version {PROTOCOL_VERSION} of the protocol, not {protocol}: reload the page");
         refuse(socket, gate, Some(reference), ErrorCode::BadCommand, &message).await;
+        return None;
+    }
+    place.greeted();
+    if user.is_none() && !place.may_make_user(Instant::now().into_std()) {
+        gate.limit_reached(Limit::UsersPerAddress);
+        let message = "too many new users from this address: wait a minute";
+        refuse(socket, gate, Some(reference), ErrorCode::RateLimited, message).await;
         return None;
     }
     let signed_in = match gate.authenticator.sign_in(user.as_ref(), name.as_deref()).await {
@@ -189,40 +230,63 @@ async fn greet(
     }
 }
 
-/// Carries commands and events until either side ends it; the close code that is due, if the browser is still there to read it.
-async fn converse(
-    socket: &mut WebSocket,
-    gate: &Gate,
-    connection: ConnectionId,
-    outbox: &mut mpsc::Receiver<Outgoing>,
-) -> Option<(u16, &'static str)> {
+/// Carries commands and events until either side ends it.
+async fn converse(socket: &mut WebSocket, gate: &Gate, connection: ConnectionId, outbox: &mut mpsc::Receiver<Outgoing>) -> End {
     let mut heard = Instant::now();
+    let dropped = End::Gone(Departure::Dropped);
     loop {
         tokio::select! {
             outgoing = outbox.recv() => match outgoing {
-                Some(Outgoing::Frame(text)) => send(socket, text).await?,
-                Some(Outgoing::Close { code, reason }) => return Some((code, reason)),
-                None => return None,
+                Some(Outgoing::Frame(text)) => {
+                    if send(socket, text).await.is_none() {
+                        return dropped;
+                    }
+                }
+                Some(Outgoing::Close { code, reason }) => return End::Due(code, reason),
+                None => return dropped,
             },
             incoming = timeout_at(heard + IDLE_TIMEOUT, socket.recv()) => {
                 heard = Instant::now();
-                match incoming {
-                    Ok(Some(Ok(Message::Text(text)))) => command(gate, connection, &text).await.ok()?,
+                let taken = match incoming {
+                    Ok(Some(Ok(Message::Text(text)))) => command(gate, connection, &text).await,
                     Ok(Some(Ok(Message::Binary(_)))) => {
                         let message = "commands are text frames".to_owned();
-                        gate.hub.bad_frame(connection, None, ErrorCode::BadCommand, message).await.ok()?;
+                        gate.hub.bad_frame(connection, None, ErrorCode::BadCommand, message).await
                     }
-                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
-                    Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
-                    Err(_) => return Some((CLOSE_POLICY, "nothing was heard for too long")),
+                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => Ok(()),
+                    Ok(Some(Ok(Message::Close(frame)))) => {
+                        let left = frame.is_some_and(|frame| frame.code == CLOSE_GOING_AWAY);
+                        return End::Gone(if left { Departure::Left } else { Departure::Dropped });
+                    }
+                    Ok(Some(Err(error))) => {
+                        if is_too_long(&error) {
+                            gate.limit_reached(Limit::FrameBytes);
+                        }
+                        return dropped;
+                    }
+                    Ok(None) => return dropped,
+                    Err(_) => return End::Due(CLOSE_POLICY, "nothing was heard for too long"),
+                };
+                if taken.is_err() {
+                    return dropped;
                 }
             }
         }
     }
 }
 
+/// axum hides the type of what tungstenite says (its `Error::Capacity`), and leaves its words.
+fn is_too_long(error: &axum::Error) -> bool {
+    error.to_string().contains("too long")
+}
+
 /// Hands a text frame to the hub; what is no command is refused there, where the rates are counted.
 async fn command(gate: &Gate, connection: ConnectionId, text: &str) -> Result<(), HubError> {
+    if text.len() > FRAME_BYTES_MAX {
+        gate.limit_reached(Limit::FrameBytes);
+        let message = format!("a frame has at most {FRAME_BYTES_MAX} bytes");
+        return gate.hub.bad_frame(connection, None, ErrorCode::TooLarge, message).await;
+    }
     match CommandFrame::from_json(text) {
         Ok(frame) => gate.hub.command(connection, frame).await,
         Err(bad) => {

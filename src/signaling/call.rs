@@ -102,6 +102,15 @@ impl Call {
         }
     }
 
+    /// Whether a session has part in the call.
+    pub fn involves(&self, session: SessionId) -> bool {
+        session == self.caller
+            || match &self.state {
+                State::Ringing { at, .. } => at.contains(&session),
+                State::Answered { callee, .. } => *callee == session,
+            }
+    }
+
     /// Every session that has part in the call, the caller's first.
     pub fn involved(&self) -> Vec<SessionId> {
         let mut involved = vec![self.caller];

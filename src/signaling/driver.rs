@@ -13,9 +13,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::hub::resume::Restored;
 use super::hub::{Attach, AttachRefused, Hub, HubConfig, Identity};
-use super::output::{CloseReason, Fact, MediaFact, MediaNews, MediaRequest, Output};
+use super::keeper;
+use super::limits::Limit;
+use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
 use super::protocol::{CommandFrame, ErrorCode, IceServer, Resume, Slot, TransportLostReason, WantedLayer};
+use super::session::Departure;
 use crate::id::{ConnectionId, UserId};
 use crate::metrics::Metrics;
 use crate::sfu::handle::{LostReason, SfuCommand, SfuEvent};
@@ -30,7 +34,11 @@ pub const OUTBOX_FRAMES_MAX: usize = 256;
 /// Names that wait to be kept. When it is full, a changed name is lost at the next restart.
 const NAMES_MAX: usize = 1024;
 
-/// For how long the hub's end waits for names to be kept.
+/// Changes that wait to be noted for a restart. When it is full, one is lost: a session or call is forgotten at the next restart, or
+/// waits in vain to be resumed.
+const KEEP_MAX: usize = 4096;
+
+/// For how long the hub's end waits for what is to be kept.
 const SAVE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// RFC 6455 section 7.4.1: the server goes away.
@@ -106,6 +114,7 @@ enum Input {
     },
     Detach {
         connection: ConnectionId,
+        how: Departure,
     },
     Stop {
         deadline: Instant,
@@ -120,6 +129,7 @@ impl HubHandle {
     /// Starts the hub's task on the running tokio runtime. It ends after [`HubHandle::stop`], or when every handle is dropped.
     pub fn start(
         config: HubConfig,
+        restored: Restored,
         ask_sfu: AskSfu,
         sfu_events: mpsc::Receiver<SfuEvent>,
         store: Store,
@@ -127,9 +137,15 @@ impl HubHandle {
     ) -> HubHandle {
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (names, names_to_save) = mpsc::channel(NAMES_MAX);
-        let saver = tokio::spawn(save_names(names_to_save, store, Arc::clone(&metrics)));
+        let (keeps, to_keep) = mpsc::channel(KEEP_MAX);
+        let saver = tokio::spawn(save_names(names_to_save, store.clone(), Arc::clone(&metrics)));
+        let keeper = tokio::spawn(keeper::run(to_keep, store, Arc::clone(&metrics)));
+        let mut hub = Hub::new(config, StdRng::from_rng(&mut rand::rng()));
+        hub.restore(restored, Instant::now());
         let driver = Driver {
-            hub: Hub::new(config, StdRng::from_rng(&mut rand::rng())),
+            hub,
+            keeps,
+            keeper,
             inbox,
             sfu_events: Some(sfu_events),
             ask_sfu,
@@ -177,9 +193,9 @@ impl HubHandle {
     }
 
     /// The websocket is gone. To say so twice, or after it was closed from here, does no harm.
-    pub async fn detach(&self, connection: ConnectionId) {
+    pub async fn detach(&self, connection: ConnectionId, how: Departure) {
         // When the hub is gone, so is the session.
-        let _ = self.put(Input::Detach { connection }).await;
+        let _ = self.put(Input::Detach { connection, how }).await;
     }
 
     /// Tells every browser that the server goes down, and takes no new session or call. Returns when no call lives any more or
@@ -211,6 +227,8 @@ struct Driver {
     ask_sfu: AskSfu,
     names: mpsc::Sender<(UserId, String)>,
     saver: JoinHandle<()>,
+    keeps: mpsc::Sender<Keep>,
+    keeper: JoinHandle<()>,
     metrics: Arc<Metrics>,
     /// Where each websocket's frames go. Looked up, never listed in order.
     outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
@@ -225,6 +243,8 @@ struct Stopping {
 
 impl Driver {
     async fn run(mut self) {
+        self.carry_out();
+        self.show();
         loop {
             let due = [self.hub.poll_timeout(), self.stopping.as_ref().map(|s| s.deadline)];
             let due = due.into_iter().flatten().min();
@@ -256,8 +276,9 @@ impl Driver {
             });
         }
         drop(self.names);
-        // Names that wait are kept, unless the store hangs.
-        let _ = tokio::time::timeout(SAVE_WAIT_MAX, self.saver).await;
+        drop(self.keeps);
+        // What waits is kept, unless the store hangs.
+        let _ = tokio::time::timeout(SAVE_WAIT_MAX, async { tokio::join!(self.saver, self.keeper) }).await;
         for waiting in self.stopping.into_iter().flat_map(|s| s.waiting) {
             // Nobody may be waiting any more.
             let _ = waiting.send(());
@@ -275,9 +296,9 @@ impl Driver {
                 code,
                 message,
             } => self.hub.handle_bad_frame(connection, reference, code, &message, now),
-            Input::Detach { connection } => {
+            Input::Detach { connection, how } => {
                 self.outboxes.remove(&connection);
-                self.hub.handle_detach(connection, now);
+                self.hub.handle_detach(connection, how, now);
             }
             Input::Stop { deadline, done } => {
                 self.hub.begin_stopping(now);
@@ -316,7 +337,7 @@ impl Driver {
         if reply.send(done.map(|()| connection)).is_err() && done.is_ok() {
             // The websocket went while it waited.
             self.outboxes.remove(&connection);
-            self.hub.handle_detach(connection, now);
+            self.hub.handle_detach(connection, Departure::Dropped, now);
         }
     }
 
@@ -328,6 +349,7 @@ impl Driver {
                     let (code, reason) = match why {
                         CloseReason::Replaced => (CLOSE_REPLACED, "the session goes on elsewhere"),
                         CloseReason::RateLimited => (CLOSE_POLICY, "too many commands"),
+                        CloseReason::Silent => (CLOSE_POLICY, "nothing was heard for too long"),
                     };
                     self.send(connection, Outgoing::Close { code, reason });
                     self.outboxes.remove(&connection);
@@ -336,6 +358,11 @@ impl Driver {
                 Output::SaveName { user, name } => {
                     if self.names.try_send((user, name)).is_err() {
                         self.metrics.queue_full.with_label_values(&["names"]).inc();
+                    }
+                }
+                Output::Keep(keep) => {
+                    if self.keeps.try_send(keep).is_err() {
+                        self.metrics.queue_full.with_label_values(&["keep"]).inc();
                     }
                 }
                 Output::Count(fact) => self.count(fact),
@@ -351,6 +378,7 @@ impl Driver {
         let is_last_place = outbox.capacity() <= 1 && matches!(outgoing, Outgoing::Frame(_));
         let outgoing = if is_last_place {
             self.metrics.queue_full.with_label_values(&["outbox"]).inc();
+            self.metrics.limit_reached.with_label_values(&[Limit::Outbox.as_str()]).inc();
             Outgoing::Close {
                 code: CLOSE_TRY_AGAIN,
                 reason: "the browser does not keep up",
@@ -361,7 +389,7 @@ impl Driver {
         let sent = outbox.try_send(outgoing);
         if is_last_place || matches!(sent, Err(TrySendError::Closed(_) | TrySendError::Full(_))) {
             self.outboxes.remove(&connection);
-            self.hub.handle_detach(connection, Instant::now());
+            self.hub.handle_detach(connection, Departure::Dropped, Instant::now());
         }
     }
 
@@ -408,6 +436,9 @@ impl Driver {
             Fact::Path { path, reason } => {
                 metrics.call_path.with_label_values(&[path.as_str(), reason.as_str()]).inc();
             }
+            Fact::LimitReached { limit } => metrics.limit_reached.with_label_values(&[limit.as_str()]).inc(),
+            Fact::Restored { sessions, calls } if sessions > 0 => tracing::info!(sessions, calls, "restored"),
+            Fact::Restored { .. } => {}
             Fact::Refused { code } => metrics.commands_refused.with_label_values(&[code.as_str()]).inc(),
         }
     }
@@ -593,7 +624,14 @@ mod tests {
             sfu_is_there
         });
         let config = HubConfig::default();
-        let hub = HubHandle::start(config, ask_sfu, events, store.clone(), Arc::clone(&metrics));
+        let hub = HubHandle::start(
+            config,
+            Restored::default(),
+            ask_sfu,
+            events,
+            store.clone(),
+            Arc::clone(&metrics),
+        );
         Server {
             hub,
             asked,
@@ -716,7 +754,7 @@ mod tests {
         assert_eq!(bob.expect("offer_answered").await["ref"], 2);
         ada.send(json!({"type": "hang_up", "call_id": call_id})).await;
         // A tab that is closed right after it hung up has hung up.
-        ada.hub.detach(ada.connection).await;
+        ada.hub.detach(ada.connection, Departure::Left).await;
         assert_eq!(bob.expect("call_ended").await["reason"], "hung_up");
         server.hub.stop(Duration::ZERO).await;
         bob.expect("server_stopping").await;
@@ -753,7 +791,7 @@ mod tests {
         let mut old = server.open(1, OUTBOX_FRAMES_MAX, None).await;
         let mut new = server.open(1, OUTBOX_FRAMES_MAX, old.resume(0)).await;
         old.expect_close(CLOSE_REPLACED).await;
-        old.hub.detach(old.connection).await;
+        old.hub.detach(old.connection, Departure::Dropped).await;
         new.send(json!({"type": "ping"})).await;
         new.expect("pong").await;
     }

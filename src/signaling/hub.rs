@@ -2,6 +2,8 @@
 //! call [`Hub::handle_timeout`] when [`Hub::poll_timeout`] is due; repeat after every input.
 
 mod calls;
+mod commands;
+pub mod resume;
 mod rooms;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -10,13 +12,13 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::call::{Call, Farewell};
-use super::limits::{self, Refusal};
+use super::call::Call;
+use super::limits::{self, Limit};
 use super::names::clean_name;
-use super::output::{CloseReason, Counts, Fact, MediaRequest, Output};
-use super::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION, Resume, UserInfo};
+use super::output::{CloseReason, Counts, Fact, Keep, KeptSession, MediaRequest, Output};
+use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION, Resume, UserInfo};
 use super::room::Room;
-use super::session::Session;
+use super::session::{Departure, Session};
 use crate::id::{CallId, ConnectionId, RoomId, SessionId, UserId};
 
 /// Times and limits of signaling.
@@ -30,6 +32,10 @@ pub struct HubConfig {
     pub caller_grace: Duration,
     /// After which time without a websocket a participant is shown as reconnecting: a quick resume is not worth a flicker.
     pub reconnecting_after: Duration,
+    /// For how long the session of a page that was left waits in an answered call: long enough for a reload.
+    pub leave_grace: Duration,
+    /// For how long the browser of a session in a call may say nothing, before its websocket counts as gone.
+    pub call_silence: Duration,
     /// On this node.
     pub sessions_max: usize,
     /// A person with more open tabs than this is not a person.
@@ -43,6 +49,8 @@ impl Default for HubConfig {
             resume_grace: Duration::from_secs(15),
             caller_grace: Duration::from_secs(3),
             reconnecting_after: Duration::from_secs(2),
+            leave_grace: Duration::from_secs(5),
+            call_silence: Duration::from_secs(3),
             sessions_max: 20_000,
             sessions_per_user_max: 16,
         }
@@ -94,7 +102,7 @@ impl AttachRefused {
 }
 
 /// A user with at least one session.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct User {
     name: String,
     /// In order of their ids.
@@ -108,6 +116,7 @@ struct User {
 enum Timer {
     ShowReconnecting(SessionId),
     CancelCallOf(SessionId),
+    Silence(SessionId),
     RingOut(CallId),
     RemoveSession(SessionId),
 }
@@ -117,6 +126,7 @@ enum Timer {
 pub struct Hub {
     config: HubConfig,
     rng: StdRng,
+    boot_id: String,
     /// Which session each websocket has.
     connections: BTreeMap<ConnectionId, SessionId>,
     sessions: BTreeMap<SessionId, Session>,
@@ -133,9 +143,10 @@ pub struct Hub {
 }
 
 impl Hub {
-    pub fn new(config: HubConfig, rng: StdRng) -> Hub {
+    pub fn new(config: HubConfig, mut rng: StdRng) -> Hub {
         Hub {
             config,
+            boot_id: format!("{:016x}", rng.next_u64()),
             rng,
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -175,8 +186,8 @@ impl Hub {
     }
 
     /// A websocket is gone. Its session waits to be resumed.
-    pub fn handle_detach(&mut self, connection: ConnectionId, now: Instant) {
-        self.detach(connection, now);
+    pub fn handle_detach(&mut self, connection: ConnectionId, how: Departure, now: Instant) {
+        self.detach(connection, how, now);
         self.settle(now);
     }
 
@@ -185,6 +196,11 @@ impl Hub {
         let reference = frame.reference;
         if let Some(session) = self.take_command(connection, Some(reference), now) {
             let done = limits::check_size(&frame.command)
+                .inspect_err(|_| {
+                    self.outputs.push_back(Output::Count(Fact::LimitReached {
+                        limit: Limit::FieldBytes,
+                    }))
+                })
                 .and_then(|()| self.carry_out(connection, session, reference, frame.command, now));
             if let Err(refusal) = done {
                 self.refuse(session, Some(reference), refusal.code, refusal.message);
@@ -226,9 +242,11 @@ impl Hub {
                         self.cancel_call_of(session, now);
                     }
                 }
+                Timer::Silence(session) => self.check_silence(session, due, now),
                 Timer::RingOut(call) => self.ring_out(call, now),
                 Timer::RemoveSession(session) => {
-                    if self.is_away(session, self.config.resume_grace, now) {
+                    let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
+                    if gone_at.is_some_and(|at| now >= at) {
                         self.remove_session(session, now);
                     }
                 }
@@ -281,7 +299,8 @@ impl Hub {
     /// The session that a resume asks for, if the secret and the user are right.
     fn proven(&self, resume: &Resume, identity: &Identity) -> Option<SessionId> {
         let session = self.sessions.get(&resume.session_id)?;
-        let same = aws_lc_rs::constant_time::verify_slices_are_equal(session.secret.as_bytes(), resume.secret.as_bytes()).is_ok();
+        let presented = sha256(&resume.secret);
+        let same = aws_lc_rs::constant_time::verify_slices_are_equal(&session.secret_hash, &presented).is_ok();
         (same && session.user == identity.user_id).then_some(resume.session_id)
     }
 
@@ -295,10 +314,14 @@ impl Hub {
         if of_user - gives_way >= self.config.sessions_per_user_max {
             // Someone who reloads a page again and again leaves sessions behind that nobody will resume.
             let idle = self.longest_away(identity.user_id).filter(|s| Some(*s) != before);
-            let idle = idle.ok_or(AttachRefused::TooManyOfUser)?;
+            let Some(idle) = idle else {
+                self.count_limit(Limit::SessionsPerUser);
+                return Err(AttachRefused::TooManyOfUser);
+            };
             self.remove_session(idle, now);
         }
         if self.sessions.len() - gives_way >= self.config.sessions_max {
+            self.count_limit(Limit::Sessions);
             return Err(AttachRefused::TooMany);
         }
         Ok(())
@@ -323,7 +346,8 @@ impl Hub {
             identity: Identity { user_id, name },
             ..
         } = &attach;
-        let session = Session::new(*user_id, secret, *connection, attach.loopback, now);
+        let secret_hash = sha256(&secret);
+        let session = Session::new(*user_id, secret_hash, *connection, attach.loopback, now);
         self.connections.insert(*connection, id);
         self.sessions.insert(id, session);
         // The name of a user who is here already may be changed and not yet saved.
@@ -334,8 +358,13 @@ impl Hub {
         });
         user.sessions.insert(id);
         self.outputs.push_back(Output::Count(Fact::SessionStarted { session: id }));
-        self.welcome(id, false, attach);
-        self.ring_late_comer(id);
+        self.outputs.push_back(Output::Keep(Keep::Session(KeptSession {
+            session: id,
+            user: *user_id,
+            secret_hash,
+        })));
+        self.welcome(id, None, secret, attach);
+        self.ring_late_comer(id, now);
     }
 
     fn resume(&mut self, id: SessionId, seq: u64, attach: Attach, now: Instant) {
@@ -346,51 +375,71 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.presence = super::session::Presence::Attached { connection };
         session.loopback = attach.loopback;
+        session.count_from(seq);
         let missed = session.replay(seq);
+        let secret = attach.resume.as_ref().map(|resume| resume.secret.clone()).unwrap_or_default();
         self.connections.insert(connection, id);
-        self.welcome(id, true, attach);
+        self.watch(id, now);
+        let call = self.call_now(id, now);
+        self.welcome(id, Some(call), secret, attach);
         for frame in missed {
             self.outputs.push_back(Output::Send { connection, frame });
         }
         self.show_reconnecting(id, false);
     }
 
-    fn welcome(&mut self, id: SessionId, resumed: bool, attach: Attach) {
+    /// `resumed`: with the call that the session has.
+    fn welcome(&mut self, id: SessionId, resumed: Option<Option<CallNow>>, resume_secret: String, attach: Attach) {
         let session = &self.sessions[&id];
         let event = Event::Welcome {
             protocol: PROTOCOL_VERSION,
             session_id: id,
-            resume_secret: session.secret.clone(),
-            resumed,
+            resume_secret,
+            resumed: resumed.is_some(),
             last_ref: session.last_ref,
             user_id: session.user,
             secret: attach.new_secret,
             name: self.user_info(session.user).name,
             ring_timeout_s: u32::try_from(self.config.ring_timeout.as_secs()).unwrap_or(u32::MAX),
             ice_servers: attach.ice_servers,
+            boot_id: self.boot_id.clone(),
+            call: resumed.flatten(),
         };
         self.send_aside(attach.connection, attach.reference, event);
     }
 
-    fn detach(&mut self, connection: ConnectionId, now: Instant) {
+    fn detach(&mut self, connection: ConnectionId, how: Departure, now: Instant) {
         let Some(id) = self.connections.remove(&connection) else {
             return;
         };
+        let in_answered = self.is_in_answered(id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.detach(now);
+        let since = match how {
+            Departure::Dropped | Departure::Left => now,
+            Departure::Silent => session.heard.min(now),
+        };
+        let grace = match how {
+            Departure::Left if in_answered => self.config.leave_grace.min(self.config.resume_grace),
+            Departure::Dropped | Departure::Left | Departure::Silent => self.config.resume_grace,
+        };
+        session.detach(since, grace);
+        self.wait_for(id, since, grace);
+    }
+
+    /// What is due while a session's websocket stays away.
+    fn wait_for(&mut self, id: SessionId, since: Instant, grace: Duration) {
         let HubConfig {
             reconnecting_after,
             caller_grace,
-            resume_grace,
             ..
         } = self.config;
-        self.timers.insert((now + reconnecting_after, Timer::ShowReconnecting(id)));
-        self.timers.insert((now + caller_grace, Timer::CancelCallOf(id)));
-        self.timers.insert((now + resume_grace, Timer::RemoveSession(id)));
+        self.timers.insert((since + reconnecting_after, Timer::ShowReconnecting(id)));
+        self.timers.insert((since + caller_grace, Timer::CancelCallOf(id)));
+        self.timers.insert((since + grace, Timer::RemoveSession(id)));
     }
 
     fn close(&mut self, connection: ConnectionId, why: CloseReason, now: Instant) {
-        self.detach(connection, now);
+        self.detach(connection, Departure::Dropped, now);
         self.outputs.push_back(Output::Close { connection, why });
     }
 
@@ -410,6 +459,7 @@ impl Hub {
             }
         }
         let lasted = now.saturating_duration_since(session.started);
+        self.outputs.push_back(Output::Keep(Keep::ForgetSession(id)));
         self.outputs
             .push_back(Output::Count(Fact::SessionEnded { session: id, lasted }));
     }
@@ -428,103 +478,12 @@ impl Hub {
     }
 }
 
-/// Commands.
-impl Hub {
-    /// Whether a command counts: not too many, and not one that was taken before.
-    fn take_command(&mut self, connection: ConnectionId, reference: Option<u32>, now: Instant) -> Option<SessionId> {
-        let id = *self.connections.get(&connection)?;
-        let session = self.sessions.get_mut(&id)?;
-        let is_new = reference.is_none_or(|reference| reference > session.last_ref);
-        if is_new {
-            session.last_ref = reference.unwrap_or(session.last_ref);
-        }
-        if session.commands.take(now) {
-            return is_new.then_some(id);
-        }
-        let has_patience = session.patience.take(now);
-        if is_new {
-            self.refuse(id, reference, ErrorCode::RateLimited, "too many commands: wait a second");
-        }
-        if !has_patience {
-            self.close(connection, CloseReason::RateLimited, now);
-        }
-        None
-    }
-
-    fn carry_out(
-        &mut self,
-        connection: ConnectionId,
-        session: SessionId,
-        reference: u32,
-        command: Command,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        match command {
-            Command::Hello { .. } => Err(Refusal::not_allowed("hello comes once, and first")),
-            Command::Ping {} => {
-                self.send_aside(connection, reference, Event::Pong {});
-                Ok(())
-            }
-            Command::SetName { name } => {
-                self.set_name(session, reference, &name);
-                Ok(())
-            }
-            Command::Call {
-                user_id,
-                always_through_server,
-            } => self.call(session, reference, user_id, always_through_server, now),
-            Command::Accept {
-                call_id,
-                always_through_server,
-            } => self.accept(session, reference, call_id, always_through_server, now),
-            Command::Decline { call_id } => self.say_farewell(session, reference, call_id, Farewell::Decline, now),
-            Command::Cancel { call_id } => self.say_farewell(session, reference, call_id, Farewell::Cancel, now),
-            Command::HangUp { call_id } => self.say_farewell(session, reference, call_id, Farewell::HangUp, now),
-            Command::Offer {
-                room_id,
-                attempt,
-                sdp,
-                sources,
-            } => self.offer(session, reference, room_id, attempt, sdp, sources),
-            Command::Publish { room_id, sources } => self.publish(session, room_id, sources),
-            Command::Signal { room_id, to, signal } => self.signal(session, room_id, to, signal),
-            Command::RequestPath { room_id, path, reason } => self.request_path(session, room_id, path, reason),
-            Command::ReportPath {
-                room_id,
-                path,
-                reason,
-                protocol: _,
-                setup_ms,
-            } => self.report_path(session, room_id, path, reason, setup_ms, now),
-        }
-    }
-
-    fn set_name(&mut self, session: SessionId, reference: u32, name: &str) {
-        let user_id = self.sessions[&session].user;
-        let Some(user) = self.users.get_mut(&user_id) else { return };
-        let name = clean_name(name);
-        if user.name == name {
-            self.tell(session, Some(reference), Event::NameChanged { name });
-            return;
-        }
-        user.name.clone_from(&name);
-        let sessions: Vec<SessionId> = user.sessions.iter().copied().collect();
-        self.outputs.push_back(Output::SaveName {
-            user: user_id,
-            name: name.clone(),
-        });
-        for to in sessions {
-            let reference = (to == session).then_some(reference);
-            self.tell(to, reference, Event::NameChanged { name: name.clone() });
-            self.show_participant_of(to);
-        }
-    }
-
-    fn refuse(&mut self, session: SessionId, reference: Option<u32>, code: ErrorCode, message: &str) {
-        self.outputs.push_back(Output::Count(Fact::Refused { code }));
-        let message = message.to_owned();
-        self.tell(session, reference, Event::Error { code, message });
-    }
+/// What a session's secret is kept as.
+fn sha256(secret: &str) -> [u8; 32] {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(hash.as_ref());
+    bytes
 }
 
 /// What the parts of the hub say.
@@ -554,6 +513,10 @@ impl Hub {
         self.outputs.push_back(Output::Media(request));
     }
 
+    fn count_limit(&mut self, limit: Limit) {
+        self.outputs.push_back(Output::Count(Fact::LimitReached { limit }));
+    }
+
     fn user_info(&self, user_id: UserId) -> UserInfo {
         let name = self.users.get(&user_id).map(|user| user.name.clone()).unwrap_or_default();
         UserInfo { user_id, name }
@@ -564,5 +527,7 @@ impl Hub {
 mod random;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod survival;
 #[cfg(test)]
 mod world;

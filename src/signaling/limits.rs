@@ -37,6 +37,70 @@ pub const MISSES_MAX: f64 = 10.0;
 /// Forwarded offers of one participant that wait for the SFU's answer.
 pub const OFFERS_PENDING_MAX: usize = 4;
 
+/// Every limit by its name in metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// [`FRAME_BYTES_MAX`].
+    FrameBytes,
+    /// The size of a field in a command.
+    FieldBytes,
+    /// `NAME_CHARS_MAX`: the name was cut.
+    NameChars,
+    /// [`COMMANDS_PER_S`].
+    CommandRate,
+    /// [`MISSES_MAX`].
+    CallsToNobody,
+    /// `limits.sessions_per_user`.
+    SessionsPerUser,
+    /// `limits.sessions`.
+    Sessions,
+    /// `OUTBOX_FRAMES_MAX`.
+    Outbox,
+    /// `limits.websockets_per_address`.
+    WebsocketsPerAddress,
+    /// Websockets of an address that have not said hello.
+    HalfOpenPerAddress,
+    /// No hello in time.
+    HelloTime,
+    /// Users made from one address.
+    UsersPerAddress,
+}
+
+impl Limit {
+    pub const ALL: [Limit; 12] = [
+        Limit::FrameBytes,
+        Limit::FieldBytes,
+        Limit::NameChars,
+        Limit::CommandRate,
+        Limit::CallsToNobody,
+        Limit::SessionsPerUser,
+        Limit::Sessions,
+        Limit::Outbox,
+        Limit::WebsocketsPerAddress,
+        Limit::HalfOpenPerAddress,
+        Limit::HelloTime,
+        Limit::UsersPerAddress,
+    ];
+
+    /// The name in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Limit::FrameBytes => "frame_bytes",
+            Limit::FieldBytes => "field_bytes",
+            Limit::NameChars => "name_chars",
+            Limit::CommandRate => "command_rate",
+            Limit::CallsToNobody => "calls_to_nobody",
+            Limit::SessionsPerUser => "sessions_per_user",
+            Limit::Sessions => "sessions",
+            Limit::Outbox => "outbox",
+            Limit::WebsocketsPerAddress => "websockets_per_address",
+            Limit::HalfOpenPerAddress => "half_open_per_address",
+            Limit::HelloTime => "hello_time",
+            Limit::UsersPerAddress => "users_per_address",
+        }
+    }
+}
+
 /// Why a command was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -141,6 +205,11 @@ impl TokenBucket {
         self.tokens = (self.tokens + passed.as_secs_f64() * self.per_s).min(self.burst);
         self.filled_at = self.filled_at.max(now);
         self.tokens >= 1.0
+    }
+
+    /// Whether nothing was taken for so long that it is as a new one.
+    pub fn is_full(&mut self, now: Instant) -> bool {
+        self.has(now) && self.tokens >= self.burst
     }
 
     /// Takes a token, if there is one.

@@ -1,8 +1,10 @@
-//! Who may meet whom. `hub` is the pure core that owns sessions, calls and rooms; `driver` is its one task.
+//! Who may meet whom. `hub` is the pure core that owns sessions, calls and rooms; `driver` is its one task, `keeper` notes what a
+//! restart has to find again.
 
 pub mod call;
 pub mod driver;
 pub mod hub;
+pub mod keeper;
 pub mod limits;
 pub mod names;
 pub mod output;

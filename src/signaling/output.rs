@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::limits::Limit;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Path, PathReason, Slot, TransportLostReason, WantedLayer};
 use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, Source, UserId};
 
@@ -16,6 +17,8 @@ pub enum Output {
     Media(MediaRequest),
     /// Keep this name.
     SaveName { user: UserId, name: String },
+    /// Note this for the time after a restart.
+    Keep(Keep),
     /// Count it, and log it where it is the start or the end of something.
     Count(Fact),
 }
@@ -27,6 +30,37 @@ pub enum CloseReason {
     Replaced,
     /// It went on to send too many commands after many refusals.
     RateLimited,
+    /// Nothing was heard for too long.
+    Silent,
+}
+
+/// A change of what outlives the process.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Keep {
+    Session(KeptSession),
+    ForgetSession(SessionId),
+    /// The call was answered just now.
+    Call(KeptCall),
+    ForgetCall(CallId),
+}
+
+/// What a session needs to go on after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptSession {
+    pub session: SessionId,
+    pub user: UserId,
+    /// SHA-256.
+    pub secret_hash: [u8; 32],
+}
+
+/// What an answered call needs to go on after a restart: each session and its participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptCall {
+    pub call: CallId,
+    pub room: RoomId,
+    pub caller: (SessionId, ParticipantId),
+    pub callee: (SessionId, ParticipantId),
+    pub direct: bool,
 }
 
 /// What the hub asks of the SFU.
@@ -108,6 +142,14 @@ pub enum Fact {
     },
     Refused {
         code: ErrorCode,
+    },
+    LimitReached {
+        limit: Limit,
+    },
+    /// At the start, from the store.
+    Restored {
+        sessions: usize,
+        calls: usize,
     },
 }
 

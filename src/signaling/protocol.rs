@@ -63,7 +63,7 @@ pub enum Command {
     Decline { call_id: CallId },
     /// Takes back one's own call while it rings. If it crosses the answer on the wire, it hangs up: the call ends with `hung_up`.
     Cancel { call_id: CallId },
-    /// Ends an answered call.
+    /// Ends an answered call. Of one that is over already it is no error: it may be said again after a resume.
     HangUp { call_id: CallId },
     /// Connects (or renegotiates) `forwarded`: an SDP offer for the server's SFU. Allowed as soon as the call rings at this session.
     /// Answered by `offer_answered`.
@@ -214,6 +214,12 @@ pub enum PathReason {
     DirectStalled,
     /// One of the two asked to be always through the server.
     AlwaysThroughServer,
+    /// Too many packets were lost on the direct path.
+    Loss,
+    /// Answers took too long on the direct path.
+    RoundTrip,
+    /// The direct path is well again.
+    DirectRecovered,
 }
 
 /// An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -257,6 +263,12 @@ pub enum Event {
         /// Seconds for which a call rings.
         ring_timeout_s: u32,
         ice_servers: Vec<IceServer>,
+        /// Which run of the server this is. Another one than before: events on the way and forwarded connections are gone.
+        boot_id: String,
+        /// The call that the session has, for a page that does not know of it: after the events that follow, nothing is new in it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        call: Option<CallNow>,
     },
     Pong {},
     /// A command was not carried out, and changed nothing.
@@ -355,6 +367,48 @@ pub enum Event {
     },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},
+}
+
+/// Where a session's call stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CallNow {
+    /// This session calls, and it rings at the other.
+    RingingOut {
+        call_id: CallId,
+        room_id: RoomId,
+        /// The other.
+        user: UserInfo,
+        /// Milliseconds since it began to ring.
+        elapsed_ms: u32,
+        /// This session's latest forwarded connection in the room (0: none): go on above it.
+        attempt: u32,
+    },
+    /// It rings here.
+    Incoming {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+        elapsed_ms: u32,
+        attempt: u32,
+    },
+    Answered {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+        /// Milliseconds since the answer.
+        elapsed_ms: u32,
+        attempt: u32,
+        /// The latest direct connection of which a description went through the server (0: none since it started): go on above it.
+        generation: u32,
+        /// Whether this session made the call.
+        outgoing: bool,
+        participant_id: ParticipantId,
+        participants: Vec<Participant>,
+        direct: bool,
+        polite: bool,
+    },
 }
 
 /// `RTCIceServer`.
@@ -475,6 +529,9 @@ wire_names!(PathReason:
     DirectLost => "direct_lost",
     DirectStalled => "direct_stalled",
     AlwaysThroughServer => "always_through_server",
+    Loss => "loss",
+    RoundTrip => "round_trip",
+    DirectRecovered => "direct_recovered",
 );
 wire_names!(EndReason:
     Declined => "declined",
@@ -705,7 +762,15 @@ mod tests {
         }
         check(&[EndReason::NoAnswer, EndReason::ConnectionLost, EndReason::HungUp].map(|r| (r, r.as_str())));
         check(&[ErrorCode::BadCommand, ErrorCode::NotSignedIn, ErrorCode::TooLarge].map(|c| (c, c.as_str())));
-        check(&[PathReason::FirstMedia, PathReason::AlwaysThroughServer].map(|r| (r, r.as_str())));
+        check(
+            &[
+                PathReason::FirstMedia,
+                PathReason::Loss,
+                PathReason::RoundTrip,
+                PathReason::DirectRecovered,
+            ]
+            .map(|r| (r, r.as_str())),
+        );
         check(&[Path::Direct, Path::Forwarded].map(|p| (p, p.as_str())));
     }
 }

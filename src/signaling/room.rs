@@ -11,6 +11,8 @@ pub struct Room {
     pub call: CallId,
     /// Everyone who is in it or may come in: the caller, and the sessions where the call rings or that answered it.
     pub members: BTreeMap<ParticipantId, Member>,
+    /// The latest direct connection that was negotiated through the hub (0: none).
+    pub generation: u32,
 }
 
 /// A session in a room.
@@ -36,6 +38,7 @@ impl Room {
         Room {
             call,
             members: BTreeMap::new(),
+            generation: 0,
         }
     }
 
@@ -96,6 +99,11 @@ impl Member {
     pub fn lost(&mut self, attempt: u32) -> bool {
         self.pending.retain(|&(a, _)| a != attempt);
         self.is_latest(attempt)
+    }
+
+    /// Its latest forwarded connection (0: it has made none).
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     pub fn is_latest(&self, attempt: u32) -> bool {

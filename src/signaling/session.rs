@@ -1,7 +1,7 @@
 //! One open browser tab: who it is, which websocket it has, and the events that it may have missed.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limits::{COMMANDS_BURST, COMMANDS_PER_S, MISSES_MAX, RATE_REFUSALS_MAX, TokenBucket};
 use super::protocol::{DirectSignal, Event, EventFrame};
@@ -20,8 +20,8 @@ const EVENT_BYTES: usize = 256;
 #[derive(Debug)]
 pub struct Session {
     pub user: UserId,
-    /// 128 random bits in hexadecimal.
-    pub secret: String,
+    /// SHA-256 of what proves this session at a resume.
+    pub secret_hash: [u8; 32],
     pub presence: Presence,
     /// `ref` of the last command that was taken.
     pub last_ref: u32,
@@ -30,12 +30,18 @@ pub struct Session {
     /// The one live call that this session made, that rings here, or that it answered.
     pub call: Option<CallId>,
     pub started: Instant,
+    /// When the browser was last heard.
+    pub heard: Instant,
+    /// Whether a timer looks after how long it is silent.
+    pub watched: bool,
     /// Every command takes one.
     pub commands: TokenBucket,
     /// Every refusal for rate takes one.
     pub patience: TokenBucket,
     /// Every call that reaches nobody takes one.
     pub misses: TokenBucket,
+    /// Whether it comes from the store, and the browser has not said yet how far it had counted.
+    uncounted: bool,
     last_seq: u64,
     /// The last events, ascending by `seq` without gaps, each with its weight.
     kept: VecDeque<(EventFrame, usize)>,
@@ -54,19 +60,52 @@ pub enum Presence {
         since: Instant,
         /// The last event before the websocket went.
         seq: u64,
+        /// For how long the session waits.
+        grace: Duration,
     },
 }
 
+/// How a websocket went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// It broke, or was closed from here.
+    Dropped,
+    /// The browser closed it as it does when a page is left (RFC 6455 section 7.4.1, code 1001).
+    Left,
+    /// Nothing was heard on it for too long.
+    Silent,
+}
+
+/// The highest `seq` that a number in a browser can hold.
+const SEQ_MAX: u64 = 1 << 53;
+
 impl Session {
-    pub fn new(user: UserId, secret: String, connection: ConnectionId, loopback: bool, now: Instant) -> Session {
+    pub fn new(user: UserId, secret_hash: [u8; 32], connection: ConnectionId, loopback: bool, now: Instant) -> Session {
+        Session {
+            presence: Presence::Attached { connection },
+            loopback,
+            uncounted: false,
+            ..Session::restored(user, secret_hash, Duration::ZERO, now)
+        }
+    }
+
+    /// One that was there before the server was started again, and waits for its browser from now on.
+    pub fn restored(user: UserId, secret_hash: [u8; 32], grace: Duration, now: Instant) -> Session {
         Session {
             user,
-            secret,
-            presence: Presence::Attached { connection },
+            secret_hash,
+            presence: Presence::Detached {
+                since: now,
+                seq: 0,
+                grace,
+            },
             last_ref: 0,
-            loopback,
+            loopback: false,
             call: None,
             started: now,
+            heard: now,
+            watched: false,
+            uncounted: true,
             commands: TokenBucket::new(COMMANDS_BURST, COMMANDS_PER_S, now),
             patience: TokenBucket::new(RATE_REFUSALS_MAX, 1.0, now),
             misses: TokenBucket::new(MISSES_MAX, MISSES_MAX / 60.0, now),
@@ -106,7 +145,19 @@ impl Session {
 
     /// Whether every event after `seq` is still kept.
     pub fn can_replay(&self, seq: u64) -> bool {
-        (self.dropped_seq..=self.last_seq).contains(&seq)
+        (self.dropped_seq..=self.last_seq).contains(&seq) || (self.uncounted && seq <= SEQ_MAX)
+    }
+
+    /// A session from the store does not know how far its events were counted: the browser does, and the count goes on from there.
+    pub fn count_from(&mut self, seq: u64) {
+        if !std::mem::take(&mut self.uncounted) {
+            return;
+        }
+        self.last_seq += seq;
+        self.dropped_seq += seq;
+        for (frame, _) in &mut self.kept {
+            frame.seq = frame.seq.map(|own| own + seq);
+        }
     }
 
     /// The events after `seq`, in order; what came before is forgotten.
@@ -119,11 +170,21 @@ impl Session {
         self.kept.iter().map(|(frame, _)| frame.clone()).collect()
     }
 
-    pub fn detach(&mut self, now: Instant) {
+    /// The websocket is gone since then, and the session waits for so long.
+    pub fn detach(&mut self, since: Instant, grace: Duration) {
         self.presence = Presence::Detached {
-            since: now,
+            since,
             seq: self.last_seq,
+            grace,
         };
+    }
+
+    /// When it has waited long enough.
+    pub fn gone_at(&self) -> Option<Instant> {
+        match self.presence {
+            Presence::Attached { .. } => None,
+            Presence::Detached { since, grace, .. } => Some(since + grace),
+        }
     }
 
     pub fn connection(&self) -> Option<ConnectionId> {
@@ -164,7 +225,7 @@ mod tests {
 
     fn session() -> Session {
         let (user, connection) = (UserId::from_random(1), ConnectionId::from_random(1));
-        Session::new(user, "secret".to_owned(), connection, false, Instant::now())
+        Session::new(user, [0; 32], connection, false, Instant::now())
     }
 
     fn say(session: &mut Session, count: usize) {
@@ -187,6 +248,19 @@ mod tests {
         assert!(s.replay(5).is_empty());
         say(&mut s, 1);
         assert_eq!(seqs(&s.replay(5)), [6]);
+    }
+
+    #[test]
+    fn a_restored_session_counts_on_from_what_its_browser_saw() {
+        let now = Instant::now();
+        let mut s = Session::restored(UserId::from_random(1), [0; 32], Duration::from_secs(15), now);
+        say(&mut s, 2);
+        assert!(s.can_replay(0) && s.can_replay(70) && !s.can_replay(u64::MAX));
+        s.count_from(70);
+        assert!(s.can_replay(70) && s.can_replay(72) && !s.can_replay(69) && !s.can_replay(73));
+        assert_eq!(seqs(&s.replay(70)), [71, 72]);
+        s.count_from(5);
+        assert_eq!(seqs(&s.replay(71)), [72], "it is counted once");
     }
 
     #[test]
@@ -216,7 +290,7 @@ mod tests {
     fn a_detached_session_is_lost_when_an_unseen_event_is_dropped() {
         let mut s = session();
         say(&mut s, 100);
-        s.detach(Instant::now());
+        s.detach(Instant::now(), Duration::from_secs(15));
         say(&mut s, REPLAY_EVENTS_MAX);
         assert!(!s.is_lost());
         say(&mut s, 1);

@@ -1,4 +1,6 @@
-//! What survives a restart: users, in one SQLite file.
+//! What survives a restart, in one SQLite file: users, their sessions, and answered calls.
+
+mod restart;
 
 use std::fs::OpenOptions;
 use std::io;
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
+pub use self::restart::{CallRow, Change, SessionRow};
 use crate::id::UserId;
 
 /// In the data directory.
@@ -143,7 +146,7 @@ fn make_private(directory: &Path, path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn user(number: u64) -> UserId {
+    pub(super) fn user(number: u64) -> UserId {
         UserId::from_random(number)
     }
 

@@ -18,6 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// One process of the binary under test.
 pub struct Server {
     child: Child,
+    pub data: std::path::PathBuf,
+    environment: Vec<(String, String)>,
     pub port: u16,
     ops: String,
     _folder: Option<tempfile::TempDir>,
@@ -38,10 +40,30 @@ impl Server {
 
     /// Starts on a data folder that outlives the process.
     pub fn start_in(data: std::path::PathBuf, environment: &[(&str, &str)]) -> Server {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Server::launch(data, environment.iter().map(owned).collect(), 0)
+    }
+
+    /// Kills the process, and starts it again on the same port and data.
+    pub fn kill_and_start(&mut self) {
+        self.child.kill().expect("a child");
+        self.child.wait().expect("it ends");
+        let folder = self._folder.take();
+        *self = Server::launch(self.data.clone(), self.environment.clone(), self.port);
+        self._folder = folder;
+    }
+
+    fn launch(data: std::path::PathBuf, environment: Vec<(String, String)>, port: u16) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
-            .args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data"])
+            .args([
+                "--listen",
+                &format!("127.0.0.1:{port}"),
+                "--ops-listen",
+                "127.0.0.1:0",
+                "--data",
+            ])
             .arg(&data)
-            .envs(environment.iter().copied())
+            .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary starts");
@@ -69,6 +91,8 @@ impl Server {
         std::thread::spawn(move || lines.for_each(drop));
         Server {
             child,
+            data,
+            environment,
             port: port.expect("a port"),
             ops: ops.expect("an address"),
             _folder: None,
@@ -212,6 +236,54 @@ impl Tab {
         }
     }
 
+    /// The same from another address of this machine; the HTTP status if it was refused.
+    pub async fn connect_from(server: &Server, from: &str) -> Result<Tab, u16> {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(format!("{from}:0").parse().expect("an address")).expect("bound");
+        let to = format!("127.0.0.1:{}", server.port).parse().expect("an address");
+        let stream = MaybeTlsStream::Plain(socket.connect(to).await.expect("it listens"));
+        let request = format!("ws://127.0.0.1:{}/ws", server.port)
+            .into_client_request()
+            .expect("a request");
+        match tokio_tungstenite::client_async(request, stream).await {
+            Ok((socket, _)) => Ok(Tab {
+                socket,
+                reference: 0,
+                held: VecDeque::new(),
+                seq: 0,
+                welcome: Value::Null,
+            }),
+            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Comes back to its session on another websocket.
+    pub async fn come_back(&mut self, server: &Server) -> Value {
+        let (mut tab, welcome) = Tab::greet(server, json!({ "user": self.credentials(), "resume": self.resume() })).await;
+        assert_eq!(
+            (&welcome["type"], &welcome["resumed"]),
+            (&json!("welcome"), &json!(true)),
+            "{welcome}"
+        );
+        tab.seq = self.seq;
+        // Shown once, at the first visit.
+        let secret = self.welcome["secret"].clone();
+        tab.welcome = welcome.clone();
+        tab.welcome["secret"] = secret;
+        *self = tab;
+        welcome
+    }
+
+    /// Closes the websocket as a browser does that leaves the page.
+    pub async fn leave(&mut self) {
+        let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+            code: 1001.into(),
+            reason: "".into(),
+        };
+        self.socket.close(Some(frame)).await.expect("closed");
+    }
+
     pub fn user_id(&self) -> String {
         self.welcome["user_id"].as_str().expect("a user id").to_owned()
     }
@@ -252,11 +324,15 @@ impl Tab {
     }
 
     async fn read(&mut self) -> Option<Value> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match tokio::time::timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("an event in time")
-            {
+            let Ok(next) = tokio::time::timeout(Duration::from_secs(1), self.socket.next()).await else {
+                assert!(tokio::time::Instant::now() < deadline, "no event in time");
+                // The heartbeat. This `ref` was taken before, so there is no answer.
+                self.send_raw(Message::text(r#"{"ref":0,"type":"ping"}"#)).await;
+                continue;
+            };
+            match next {
                 Some(Ok(Message::Text(text))) => {
                     let event: Value = serde_json::from_str(&text).expect("JSON");
                     if let Some(seq) = event["seq"].as_u64() {

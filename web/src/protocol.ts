@@ -5,6 +5,35 @@ export const PROTOCOL_VERSION = 1;
 export type CallId = string;
 
 /**
+ * Where a session's call stands.
+ */
+export type CallNow = { "state": "ringing_out", call_id: CallId, room_id: RoomId, 
+/**
+ * The other.
+ */
+user: UserInfo, 
+/**
+ * Milliseconds since it began to ring.
+ */
+elapsed_ms: number, 
+/**
+ * This session's latest forwarded connection in the room (0: none): go on above it.
+ */
+attempt: number, } | { "state": "incoming", call_id: CallId, room_id: RoomId, user: UserInfo, elapsed_ms: number, attempt: number, } | { "state": "answered", call_id: CallId, room_id: RoomId, user: UserInfo, 
+/**
+ * Milliseconds since the answer.
+ */
+elapsed_ms: number, attempt: number, 
+/**
+ * The latest direct connection of which a description went through the server (0: none since it started): go on above it.
+ */
+generation: number, 
+/**
+ * Whether this session made the call.
+ */
+outgoing: boolean, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, };
+
+/**
  * What a browser sends.
  */
 export type Command = { "type": "hello", protocol: number, 
@@ -91,7 +120,15 @@ secret?: string, name: string,
 /**
  * Seconds for which a call rings.
  */
-ring_timeout_s: number, ice_servers: Array<IceServer>, } | { "type": "pong", } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
+ring_timeout_s: number, ice_servers: Array<IceServer>, 
+/**
+ * Which run of the server this is. Another one than before: events on the way and forwarded connections are gone.
+ */
+boot_id: string, 
+/**
+ * The call that the session has, for a page that does not know of it: after the events that follow, nothing is new in it.
+ */
+call?: CallNow, } | { "type": "pong", } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
 /**
  * This session's own.
  */
@@ -164,7 +201,7 @@ export type PathProtocol = "udp" | "tcp" | "tls";
 /**
  * Why a path is taken.
  */
-export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server";
+export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered";
 
 /**
  * Which session goes on, and the last event of it that was seen.

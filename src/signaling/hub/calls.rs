@@ -8,8 +8,8 @@ use rand::Rng;
 use super::{Hub, Timer};
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, UserId};
 use crate::signaling::call::{Call, Farewell, State, no_such_call};
-use crate::signaling::limits::Refusal;
-use crate::signaling::output::{Fact, MediaRequest, Output};
+use crate::signaling::limits::{Limit, Refusal};
+use crate::signaling::output::{Fact, Keep, KeptCall, MediaRequest, Output};
 use crate::signaling::protocol::{EndReason, ErrorCode, Event};
 use crate::signaling::room::{Member, Room};
 
@@ -42,6 +42,7 @@ impl Hub {
         }
         // Before any look at the user asked for, so that the answer does not depend on whether there is one.
         if !session.misses.has(now) {
+            self.count_limit(Limit::CallsToNobody);
             return Err(Refusal::rate_limited("too many calls that reached nobody"));
         }
         let id = CallId::from_random(self.rng.next_u64());
@@ -80,7 +81,7 @@ impl Hub {
                 }
             }
             self.outputs.push_back(Output::Count(Fact::CallStarted { call: id }));
-            self.enter(caller, id, room);
+            self.enter(caller, id, room, now);
             let event = Event::CallRinging {
                 call_id: id,
                 room_id: room,
@@ -88,7 +89,7 @@ impl Hub {
             };
             self.tell(caller, Some(reference), event);
             for session in at {
-                self.ring(session, id, room, caller_user);
+                self.ring(session, id, room, caller_user, now);
             }
         }
         Ok(())
@@ -108,7 +109,7 @@ impl Hub {
     }
 
     /// Gives a session its place in a call's room.
-    fn enter(&mut self, session: SessionId, call: CallId, room: RoomId) {
+    fn enter(&mut self, session: SessionId, call: CallId, room: RoomId, now: Instant) {
         let participant = ParticipantId::from_random(self.rng.next_u64());
         if let Some(session) = self.sessions.get_mut(&session) {
             session.call = Some(call);
@@ -116,10 +117,11 @@ impl Hub {
         if let Some(room) = self.rooms.get_mut(&room) {
             room.members.insert(participant, Member::new(session));
         }
+        self.watch(session, now);
     }
 
-    fn ring(&mut self, session: SessionId, call: CallId, room: RoomId, caller_user: UserId) {
-        self.enter(session, call, room);
+    fn ring(&mut self, session: SessionId, call: CallId, room: RoomId, caller_user: UserId, now: Instant) {
+        self.enter(session, call, room, now);
         let event = Event::IncomingCall {
             call_id: call,
             room_id: room,
@@ -129,7 +131,7 @@ impl Hub {
     }
 
     /// A session that comes while its user is being called rings too.
-    pub(super) fn ring_late_comer(&mut self, session: SessionId) {
+    pub(super) fn ring_late_comer(&mut self, session: SessionId, now: Instant) {
         let user_id = self.sessions[&session].user;
         let Some(user) = self.users.get(&user_id) else { return };
         let ringing = user
@@ -145,7 +147,7 @@ impl Hub {
             State::Answered { .. } => return,
         };
         let (id, room, caller_user) = (call.id, call.room, call.caller_user);
-        self.ring(session, id, room, caller_user);
+        self.ring(session, id, room, caller_user, now);
     }
 
     pub(super) fn accept(
@@ -177,6 +179,7 @@ impl Hub {
             let room = room_id;
             self.ask_sfu(MediaRequest::Admit { room, participant });
         }
+        self.keep_call(id);
         self.tell_answered(caller, None, id, room_id, direct, false);
         self.tell_answered(callee, Some(reference), id, room_id, direct, true);
         for session in [caller, callee] {
@@ -187,6 +190,25 @@ impl Hub {
             }
         }
         Ok(())
+    }
+
+    /// Notes an answered call for the time after a restart.
+    fn keep_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let State::Answered { callee, direct, .. } = call.state else {
+            return;
+        };
+        let room = self.rooms.get(&call.room);
+        let place = |session| Some((session, room?.participant(session)?));
+        if let (Some(caller), Some(callee)) = (place(call.caller), place(callee)) {
+            self.outputs.push_back(Output::Keep(Keep::Call(KeptCall {
+                call: id,
+                room: call.room,
+                caller,
+                callee,
+                direct,
+            })));
+        }
     }
 
     fn tell_answered(
@@ -241,7 +263,15 @@ impl Hub {
         wish: Farewell,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let call = self.calls.get(&id).ok_or_else(no_such_call)?;
+        let call = self.calls.get(&id).filter(|call| call.involves(session));
+        let Some(call) = call else {
+            // Said again after a resume, or by both at once: what was wished is the case. A stranger learns nothing by it.
+            return if wish == Farewell::HangUp {
+                Ok(())
+            } else {
+                Err(no_such_call())
+            };
+        };
         let reason = call.farewell(session, wish)?;
         self.end(id, reason, Some((session, reference)), now);
         Ok(())
@@ -285,6 +315,7 @@ impl Hub {
         let Some(call) = self.calls.remove(&id) else { return };
         if call.is_answered() {
             self.answered -= 1;
+            self.outputs.push_back(Output::Keep(Keep::ForgetCall(id)));
         }
         for user in [call.caller_user, call.callee_user] {
             if let Some(user) = self.users.get_mut(&user) {

@@ -9,7 +9,7 @@ use super::world::{View, World, user_id};
 use super::*;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{DirectSignal, Path, PathReason};
+use crate::signaling::protocol::{Command, DirectSignal, Path, PathReason};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -19,6 +19,10 @@ enum Step {
     /// With the last few events on the way.
     CutLosing(usize, usize),
     Pass(u64),
+    Leave(usize),
+    /// Nothing is heard of it from here on, and its websocket is still there.
+    Mute(usize),
+    Restart,
     Call(usize, u64, bool),
     /// What, by whom, about the how-manieth call there ever was.
     OnCall(usize, OnCall, usize),
@@ -67,6 +71,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => browser.clone().prop_map(Step::Cut),
         3 => browser.clone().prop_map(Step::Resume),
         2 => (browser.clone(), 0usize..5).prop_map(|(b, events)| Step::CutLosing(b, events)),
+        1 => browser.clone().prop_map(Step::Leave),
+        1 => browser.clone().prop_map(Step::Mute),
+        1 => Just(Step::Restart),
         5 => pass.prop_map(Step::Pass),
         8 => (browser.clone(), 1u64..5, any::<bool>()).prop_map(|(b, user, through)| Step::Call(b, user, through)),
         10 => (browser.clone(), on_call, 0usize..3).prop_map(|(b, what, call)| Step::OnCall(b, what, call)),
@@ -160,6 +167,9 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
         }
         Step::CutLosing(b, events) if exists(b) && world.browsers[b].connection.is_some() => world.cut_losing(b, events),
         Step::Pass(ms) => world.pass_ms(ms),
+        Step::Leave(b) if exists(b) => world.leave(b),
+        Step::Mute(b) if exists(b) => world.browsers[b].mute = true,
+        Step::Restart => world.restart(),
         Step::Call(b, user, always_through_server) if exists(b) => {
             let user_id = user_id(user);
             world.send(
@@ -231,6 +241,8 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
         }
         // About a browser that is not there (or, for a resume, that is).
         Step::Cut(_)
+        | Step::Leave(_)
+        | Step::Mute(_)
         | Step::Resume(_)
         | Step::CutLosing(..)
         | Step::Call(..)
@@ -322,7 +334,10 @@ fn run(steps: Vec<Step>) {
     }
     for fact in &world.facts {
         if let Fact::CallStarted { call } = fact {
-            assert!(ended.contains_key(call), "a call never ended");
+            assert!(
+                ended.contains_key(call) || world.forgotten.contains(call),
+                "a call never ended"
+            );
         }
     }
     for (call, reasons) in &world.ends {

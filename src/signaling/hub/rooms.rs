@@ -76,6 +76,10 @@ impl Hub {
         }
         let other = others.iter().find(|(id, _)| *id == to).ok_or(NO_SUCH_ROOM)?.1;
         let room_id = room;
+        let (DirectSignal::Description { generation, .. } | DirectSignal::Candidate { generation, .. }) = &signal;
+        if let Some(room) = self.rooms.get_mut(&room_id) {
+            room.generation = room.generation.max(*generation);
+        }
         self.tell(other, None, Event::Signaled { room_id, from, signal });
         Ok(())
     }

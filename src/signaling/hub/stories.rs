@@ -8,28 +8,28 @@ use super::world::{View, World, user_id};
 use super::*;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{DirectSignal, EndReason, Path, PathReason, SourceLine};
+use crate::signaling::protocol::{Command, DirectSignal, EndReason, Path, PathReason, SourceLine};
 
 const ADA: u64 = 1;
-const BOB: u64 = 2;
+pub(super) const BOB: u64 = 2;
 const EVE: u64 = 3;
 
-fn call(user: u64) -> Command {
+pub(super) fn call(user: u64) -> Command {
     Command::Call {
         user_id: user_id(user),
         always_through_server: false,
     }
 }
 
-fn call_of(world: &World, browser: usize) -> CallId {
+pub(super) fn call_of(world: &World, browser: usize) -> CallId {
     world.browsers[browser].view.call().expect("it has a call")
 }
 
-fn room_of(world: &World, browser: usize) -> RoomId {
+pub(super) fn room_of(world: &World, browser: usize) -> RoomId {
     world.browsers[browser].view.room().expect("it has a room")
 }
 
-fn accept(world: &mut World, browser: usize) {
+pub(super) fn accept(world: &mut World, browser: usize) {
     let call_id = call_of(world, browser);
     let always_through_server = false;
     world.send(
@@ -41,12 +41,12 @@ fn accept(world: &mut World, browser: usize) {
     );
 }
 
-fn hang_up(world: &mut World, browser: usize) {
+pub(super) fn hang_up(world: &mut World, browser: usize) {
     let call_id = call_of(world, browser);
     world.send(browser, Command::HangUp { call_id });
 }
 
-fn offer(room_id: RoomId, attempt: u32) -> Command {
+pub(super) fn offer(room_id: RoomId, attempt: u32) -> Command {
     Command::Offer {
         room_id,
         attempt,
@@ -58,7 +58,7 @@ fn offer(room_id: RoomId, attempt: u32) -> Command {
     }
 }
 
-fn end_of_candidates(world: &World, browser: usize) -> Command {
+pub(super) fn end_of_candidates(world: &World, browser: usize) -> Command {
     let View::Talking(_, room_id, _, to) = world.browsers[browser].view else {
         panic!("it is not in a call")
     };
@@ -73,7 +73,7 @@ fn end_of_candidates(world: &World, browser: usize) -> Command {
 }
 
 /// Ada with one tab and Bob with `tabs`, who have heard `welcome`.
-fn ada_and_bob(tabs: usize) -> (World, usize, Vec<usize>) {
+pub(super) fn ada_and_bob(tabs: usize) -> (World, usize, Vec<usize>) {
     let mut world = World::new();
     let ada = world.open(ADA);
     let bobs: Vec<usize> = (0..tabs).map(|_| world.open(BOB)).collect();
@@ -84,7 +84,7 @@ fn ada_and_bob(tabs: usize) -> (World, usize, Vec<usize>) {
 }
 
 /// Ada and Bob in a call, who have heard everything about it.
-fn talking() -> (World, usize, usize) {
+pub(super) fn talking() -> (World, usize, usize) {
     let (mut world, ada, bobs) = ada_and_bob(1);
     world.send(ada, call(BOB));
     accept(&mut world, bobs[0]);
@@ -94,7 +94,7 @@ fn talking() -> (World, usize, usize) {
 }
 
 /// Drops everybody, waits, and looks for what is left.
-fn all_go(mut world: World) {
+pub(super) fn all_go(mut world: World) {
     for browser in 0..world.browsers.len() {
         world.cut(browser);
     }
@@ -613,7 +613,6 @@ fn a_stranger_reaches_nobody() {
         },
         Command::Decline { call_id },
         Command::Cancel { call_id },
-        Command::HangUp { call_id },
         offer(room_id, 1),
         Command::Publish {
             room_id,
@@ -632,6 +631,8 @@ fn a_stranger_reaches_nobody() {
         world.send(eve, command);
         assert_eq!(world.told(eve), ["error not_allowed"]);
     }
+    world.send(eve, Command::HangUp { call_id });
+    assert!(world.told(eve).is_empty(), "as with a call that is over");
     assert!(world.told(ada).is_empty() && world.told(bob).is_empty());
     assert_eq!(world.media.len(), media, "the SFU was not asked");
     all_go(world);

@@ -11,8 +11,10 @@ use rand::rngs::StdRng;
 
 use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
 use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, UserId};
-use crate::signaling::output::{CloseReason, Fact, MediaRequest, Output};
-use crate::signaling::protocol::{Command, CommandFrame, EndReason, Event, EventFrame, Resume};
+use crate::signaling::hub::resume::Restored;
+use crate::signaling::output::{CloseReason, Fact, Keep, KeptCall, KeptSession, MediaRequest, Output};
+use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Resume};
+use crate::signaling::session::Departure;
 
 pub(super) struct World {
     pub(super) hub: Hub,
@@ -28,6 +30,13 @@ pub(super) struct World {
     /// With which reasons each call ended, in whose eyes.
     pub(super) ends: BTreeMap<CallId, Vec<EndReason>>,
     connections: u64,
+    /// The store.
+    sessions: BTreeMap<SessionId, KeptSession>,
+    calls: BTreeMap<CallId, (KeptCall, Instant)>,
+    starts: u64,
+    next_beat: Instant,
+    /// Calls that rang when the server was killed.
+    pub(super) forgotten: BTreeSet<CallId>,
 }
 
 /// What a browser believes of its call.
@@ -56,14 +65,25 @@ pub(super) struct Browser {
     /// What it believed after each event of this session.
     history: Vec<View>,
     inbox: Vec<(Option<u32>, Event)>,
+    /// Its websocket is cut, and nobody knows yet.
+    pub(super) mute: bool,
+    boot_id: String,
+    /// What `welcome` said of its call.
+    pub(super) call: Option<CallNow>,
+    /// What it believed before the first event of its history.
+    base: View,
+    /// After a restart, what comes may be about a call that it never knew of, or knows to be over.
+    adrift: bool,
 }
 
 impl World {
     #[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
     pub(super) fn new() -> World {
+        let now = Instant::now();
         World {
             hub: Hub::new(HubConfig::default(), StdRng::seed_from_u64(7)),
-            now: Instant::now(),
+            now,
+            next_beat: now,
             browsers: Vec::new(),
             facts: Vec::new(),
             saved: Vec::new(),
@@ -72,6 +92,10 @@ impl World {
             closed_rooms: BTreeSet::new(),
             ends: BTreeMap::new(),
             connections: 0,
+            sessions: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            starts: 0,
+            forgotten: BTreeSet::new(),
         }
     }
 
@@ -96,6 +120,11 @@ impl World {
             closed: None,
             history: Vec::new(),
             inbox: Vec::new(),
+            mute: false,
+            boot_id: String::new(),
+            call: None,
+            base: View::Idle,
+            adrift: false,
         });
         let done = self.attach(number, None);
         if let Err(refused) = done {
@@ -134,15 +163,67 @@ impl World {
         let done = self.hub.handle_attach(attach, self.now);
         if done.is_ok() {
             self.browsers[browser].connection = Some(connection);
+            self.browsers[browser].mute = false;
         }
         self.drain();
         done
     }
 
+    /// The server is killed and started again. What was on its way to the store is lost with the rest: it is told how much of it.
+    pub(super) fn restart(&mut self) {
+        self.starts += 1;
+        let ringing = self.hub.calls.values().filter(|call| !call.is_answered());
+        self.forgotten.extend(ringing.map(|call| call.id));
+        let sessions = self.sessions.values().map(|kept| (*kept, "name".to_owned())).collect();
+        let now = self.now;
+        let calls = self.calls.values().map(|(kept, since)| (*kept, now - *since)).collect();
+        self.hub = Hub::new(HubConfig::default(), StdRng::seed_from_u64(7 + self.starts));
+        self.sfu.clear();
+        for browser in &mut self.browsers {
+            browser.connection = None;
+        }
+        self.hub.restore(Restored { sessions, calls }, self.now);
+        self.drain();
+    }
+
+    /// The store lost a session.
+    pub(super) fn forget_session(&mut self, browser: usize) {
+        self.sessions.remove(&self.browsers[browser].session);
+    }
+
+    pub(super) fn kept_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn keep(&mut self, keep: Keep) {
+        match keep {
+            Keep::Session(kept) => {
+                assert!(self.sessions.insert(kept.session, kept).is_none());
+            }
+            Keep::ForgetSession(session) => {
+                assert!(self.sessions.remove(&session).is_some());
+            }
+            Keep::Call(kept) => {
+                assert!(self.calls.insert(kept.call, (kept, self.now)).is_none());
+            }
+            Keep::ForgetCall(call) => {
+                assert!(self.calls.remove(&call).is_some());
+            }
+        }
+    }
+
+    /// The websocket of a browser goes as it does when a page is left.
+    pub(super) fn leave(&mut self, browser: usize) {
+        if let Some(connection) = self.browsers[browser].connection.take() {
+            self.hub.handle_detach(connection, Departure::Left, self.now);
+            self.drain();
+        }
+    }
+
     /// The websocket of a browser goes.
     pub(super) fn cut(&mut self, browser: usize) {
         if let Some(connection) = self.browsers[browser].connection.take() {
-            self.hub.handle_detach(connection, self.now);
+            self.hub.handle_detach(connection, Departure::Dropped, self.now);
             self.drain();
         }
     }
@@ -155,7 +236,7 @@ impl World {
         let seen = b.history.len().saturating_sub(events).max(b.resumed_at);
         b.history.truncate(seen);
         b.seq = seen as u64;
-        b.view = b.history.last().copied().unwrap_or(View::Idle);
+        b.view = b.history.last().copied().unwrap_or(b.base);
     }
 
     /// A browser that has a websocket sends a command.
@@ -175,12 +256,36 @@ impl World {
     /// Time passes, deadline by deadline.
     pub(super) fn pass(&mut self, long: Duration) {
         let end = self.now + long;
-        while let Some(due) = self.hub.poll_timeout().filter(|due| *due <= end) {
+        loop {
+            let due = self.hub.poll_timeout().filter(|due| *due <= end);
+            let beat = self.next_beat;
+            if beat <= end && due.is_none_or(|due| beat < due) {
+                self.now = self.now.max(beat);
+                self.beat();
+                self.next_beat = self.now + Duration::from_secs(1);
+                continue;
+            }
+            let Some(due) = due else { break };
             self.now = self.now.max(due);
             self.hub.handle_timeout(self.now);
             self.drain();
         }
         self.now = end;
+    }
+
+    /// Every browser in a call is heard.
+    fn beat(&mut self) {
+        for n in 0..self.browsers.len() {
+            let b = &self.browsers[n];
+            if let Some(connection) = b.connection.filter(|_| !b.mute && b.view != View::Idle) {
+                // Without a reference of its own, so that the stories count theirs.
+                let reference = b.reference;
+                let command = Command::Ping {};
+                self.hub
+                    .handle_command(connection, CommandFrame { reference, command }, self.now);
+                self.drain();
+            }
+        }
     }
 
     pub(super) fn pass_ms(&mut self, ms: u64) {
@@ -203,6 +308,7 @@ impl World {
                     }
                 }
                 Output::Media(request) => self.ask_sfu(request),
+                Output::Keep(keep) => self.keep(keep),
                 Output::SaveName { user, name } => self.saved.push((user, name)),
                 Output::Count(fact) => self.facts.push(fact),
             }
@@ -224,12 +330,34 @@ impl World {
                 resume_secret,
                 resumed,
                 last_ref,
+                boot_id,
+                call,
                 ..
             } => {
                 assert_eq!(*resumed, *session_id == b.session);
+                let restarted = *resumed && b.boot_id != *boot_id;
+                b.boot_id.clone_from(boot_id);
+                b.call.clone_from(call);
+                if restarted {
+                    // What it had not seen is lost: its call is what it is told.
+                    if !matches!(b.view, View::Talking(..)) {
+                        let now = view_of(call.as_ref());
+                        let known = matches!(now, View::Talking(..)) || (b.view != View::Idle && b.view.call() == now.call());
+                        // What rings since then is told by the events that follow.
+                        b.view = if known { now } else { View::Idle };
+                        b.adrift = !known;
+                    }
+                    b.base = b.view;
+                    if let Some(last) = b.history.last_mut() {
+                        *last = b.view;
+                    }
+                    b.reference = 0;
+                }
                 if !resumed {
                     b.seq = 0;
                     b.view = View::Idle;
+                    b.base = View::Idle;
+                    b.adrift = false;
                     b.history.clear();
                     b.reference = 0;
                 }
@@ -270,6 +398,7 @@ impl World {
             }
             Event::CallEnded { call_id, reason, .. } => {
                 match b.view {
+                    View::Idle if b.adrift => {}
                     View::Idle => {
                         assert!(matches!(reason, EndReason::Busy | EndReason::Unreachable));
                         assert!(frame.reference.is_some());
@@ -284,6 +413,7 @@ impl World {
             Event::Signaled { room_id, from, .. } => {
                 assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == *from));
             }
+            Event::ParticipantChanged { .. } if b.adrift && b.view == View::Idle => {}
             Event::ParticipantChanged { room_id, participant } => {
                 let from = participant.participant_id;
                 assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == from));
@@ -374,6 +504,21 @@ impl View {
             View::Idle => None,
             View::Calling(_, room) | View::Ringing(_, room) | View::Talking(_, room, ..) => Some(room),
         }
+    }
+}
+
+fn view_of(call: Option<&CallNow>) -> View {
+    match call {
+        None => View::Idle,
+        Some(CallNow::RingingOut { call_id, room_id, .. }) => View::Calling(*call_id, *room_id),
+        Some(CallNow::Incoming { call_id, room_id, .. }) => View::Ringing(*call_id, *room_id),
+        Some(CallNow::Answered {
+            call_id,
+            room_id,
+            participant_id,
+            participants,
+            ..
+        }) => View::Talking(*call_id, *room_id, *participant_id, participants[0].participant_id),
     }
 }
 

@@ -1,0 +1,182 @@
+//! How much one remote address may have at once: websockets, websockets without a `hello`, users made.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::signaling::limits::{Limit, TokenBucket};
+
+/// Websockets of one address that may wait for their `hello`: a page says it at once.
+const HALF_OPEN_MAX: usize = 32;
+
+/// Users that one address may make at once: a class room on its first day.
+const USERS_BURST: f64 = 64.0;
+
+/// Users that one address may make per second in the long run.
+const USERS_PER_S: f64 = 0.2;
+
+/// Entries above which those that say nothing any more are looked for.
+const SWEEP_ABOVE: usize = 4096;
+
+/// What all addresses have. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    websockets_max: usize,
+    entries: Arc<Mutex<HashMap<IpAddr, Entry>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    websockets: usize,
+    half_open: usize,
+    users: TokenBucket,
+}
+
+impl Addresses {
+    pub fn new(websockets_max: usize) -> Addresses {
+        Addresses {
+            websockets_max,
+            entries: Arc::default(),
+        }
+    }
+
+    /// A place for one more websocket, which has said nothing yet; or the limit that is reached.
+    ///
+    /// # Errors
+    /// The limit.
+    pub fn enter(&self, remote: IpAddr, now: Instant) -> Result<Place, Limit> {
+        let place = |key| Place {
+            addresses: self.clone(),
+            key,
+            half_open: true,
+        };
+        let Some(key) = key(remote) else { return Ok(place(None)) };
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= SWEEP_ABOVE {
+            entries.retain(|_, entry| entry.websockets > 0 || !entry.users.is_full(now));
+        }
+        let entry = entries.entry(key).or_insert_with(|| Entry {
+            websockets: 0,
+            half_open: 0,
+            users: TokenBucket::new(USERS_BURST, USERS_PER_S, now),
+        });
+        if entry.websockets >= self.websockets_max {
+            return Err(Limit::WebsocketsPerAddress);
+        }
+        if entry.half_open >= HALF_OPEN_MAX {
+            return Err(Limit::HalfOpenPerAddress);
+        }
+        entry.websockets += 1;
+        entry.half_open += 1;
+        Ok(place(Some(key)))
+    }
+
+    fn with(&self, key: Option<IpAddr>, change: impl FnOnce(&mut Entry)) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = key.and_then(|key| entries.get_mut(&key)) {
+            change(entry);
+        }
+    }
+}
+
+/// The place of one websocket. It is free again when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    addresses: Addresses,
+    key: Option<IpAddr>,
+    half_open: bool,
+}
+
+impl Place {
+    /// The websocket has said its `hello`.
+    pub fn greeted(&mut self) {
+        if std::mem::take(&mut self.half_open) {
+            self.addresses.with(self.key, |entry| entry.half_open -= 1);
+        }
+    }
+
+    /// Whether this address may make one more user; if so, it is counted.
+    pub fn may_make_user(&self, now: Instant) -> bool {
+        let mut may = true;
+        self.addresses.with(self.key, |entry| may = entry.users.take(now));
+        may
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.greeted();
+        self.addresses.with(self.key, |entry| entry.websockets -= 1);
+    }
+}
+
+/// What is counted as one address. A proxy on this machine speaks for everybody, from one of two addresses.
+fn key(remote: IpAddr) -> Option<IpAddr> {
+    match remote.to_canonical() {
+        IpAddr::V4(ip) if ip == std::net::Ipv4Addr::LOCALHOST => None,
+        IpAddr::V4(ip) => Some(ip.into()),
+        IpAddr::V6(ip) if ip.is_loopback() => None,
+        IpAddr::V6(ip) => Some(std::net::Ipv6Addr::from_bits(ip.to_bits() & !(u128::MAX >> 64)).into()),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn an_address_has_so_many_websockets_and_a_closed_one_makes_room() {
+        let (addresses, now) = (Addresses::new(2), Instant::now());
+        let first = addresses.enter(ip("192.0.2.1"), now).expect("the first");
+        let _second = addresses.enter(ip("::ffff:192.0.2.1"), now).expect("the second");
+        assert_eq!(addresses.enter(ip("192.0.2.1"), now).err(), Some(Limit::WebsocketsPerAddress));
+        let _other = addresses.enter(ip("192.0.2.2"), now).expect("another address");
+        drop(first);
+        addresses.enter(ip("192.0.2.1"), now).expect("there is room again");
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_address_and_a_proxy_on_this_machine_is_none() {
+        let (addresses, now) = (Addresses::new(1), Instant::now());
+        let _one = addresses.enter(ip("2001:db8::1"), now).expect("the first");
+        assert!(addresses.enter(ip("2001:db8::ffff:0:0:1"), now).is_err());
+        let _other = addresses.enter(ip("2001:db8:0:1::1"), now).expect("another network");
+        let local: Vec<_> = (0..600)
+            .map(|n| addresses.enter(ip(["127.0.0.1", "::1"][n % 2]), now))
+            .collect();
+        assert!(local.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn those_that_say_nothing_are_fewer() {
+        let (addresses, now) = (Addresses::new(1000), Instant::now());
+        let mut places: Vec<Place> = (0..HALF_OPEN_MAX)
+            .map(|_| addresses.enter(ip("192.0.2.1"), now).expect("room"))
+            .collect();
+        assert_eq!(addresses.enter(ip("192.0.2.1"), now).err(), Some(Limit::HalfOpenPerAddress));
+        places[0].greeted();
+        places[0].greeted();
+        let _one = addresses.enter(ip("192.0.2.1"), now).expect("one said hello");
+        assert!(addresses.enter(ip("192.0.2.1"), now).is_err());
+    }
+
+    #[test]
+    fn users_are_made_at_a_rate() {
+        let (addresses, now) = (Addresses::new(9), Instant::now());
+        let place = addresses.enter(ip("192.0.2.1"), now).expect("room");
+        let made = (0..999).filter(|_| place.may_make_user(now)).count();
+        assert_eq!(made as f64, USERS_BURST);
+        drop(place);
+        let again = addresses.enter(ip("192.0.2.1"), now).expect("room");
+        assert!(!again.may_make_user(now), "a new websocket brings no new users");
+        assert!(again.may_make_user(now + Duration::from_secs(5)));
+    }
+}

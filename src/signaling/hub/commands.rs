@@ -1,0 +1,114 @@
+//! Commands in the hub: which are taken, and which part of the hub carries each out.
+
+use std::time::Instant;
+
+use super::Hub;
+use crate::id::{ConnectionId, SessionId};
+use crate::signaling::call::Farewell;
+use crate::signaling::limits::{Limit, Refusal};
+use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
+use crate::signaling::output::{CloseReason, Fact, Output};
+use crate::signaling::protocol::{Command, ErrorCode, Event};
+
+impl Hub {
+    /// Whether a command counts: not too many, and not one that was taken before.
+    pub(super) fn take_command(&mut self, connection: ConnectionId, reference: Option<u32>, now: Instant) -> Option<SessionId> {
+        let id = *self.connections.get(&connection)?;
+        let session = self.sessions.get_mut(&id)?;
+        session.heard = session.heard.max(now);
+        let is_new = reference.is_none_or(|reference| reference > session.last_ref);
+        if is_new {
+            session.last_ref = reference.unwrap_or(session.last_ref);
+        }
+        if session.commands.take(now) {
+            return is_new.then_some(id);
+        }
+        let has_patience = session.patience.take(now);
+        self.count_limit(Limit::CommandRate);
+        if is_new {
+            self.refuse(id, reference, ErrorCode::RateLimited, "too many commands: wait a second");
+        }
+        if !has_patience {
+            self.close(connection, CloseReason::RateLimited, now);
+        }
+        None
+    }
+
+    pub(super) fn carry_out(
+        &mut self,
+        connection: ConnectionId,
+        session: SessionId,
+        reference: u32,
+        command: Command,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        match command {
+            Command::Hello { .. } => Err(Refusal::not_allowed("hello comes once, and first")),
+            Command::Ping {} => {
+                self.send_aside(connection, reference, Event::Pong {});
+                Ok(())
+            }
+            Command::SetName { name } => {
+                self.set_name(session, reference, &name);
+                Ok(())
+            }
+            Command::Call {
+                user_id,
+                always_through_server,
+            } => self.call(session, reference, user_id, always_through_server, now),
+            Command::Accept {
+                call_id,
+                always_through_server,
+            } => self.accept(session, reference, call_id, always_through_server, now),
+            Command::Decline { call_id } => self.say_farewell(session, reference, call_id, Farewell::Decline, now),
+            Command::Cancel { call_id } => self.say_farewell(session, reference, call_id, Farewell::Cancel, now),
+            Command::HangUp { call_id } => self.say_farewell(session, reference, call_id, Farewell::HangUp, now),
+            Command::Offer {
+                room_id,
+                attempt,
+                sdp,
+                sources,
+            } => self.offer(session, reference, room_id, attempt, sdp, sources),
+            Command::Publish { room_id, sources } => self.publish(session, room_id, sources),
+            Command::Signal { room_id, to, signal } => self.signal(session, room_id, to, signal),
+            Command::RequestPath { room_id, path, reason } => self.request_path(session, room_id, path, reason),
+            Command::ReportPath {
+                room_id,
+                path,
+                reason,
+                protocol: _,
+                setup_ms,
+            } => self.report_path(session, room_id, path, reason, setup_ms, now),
+        }
+    }
+
+    fn set_name(&mut self, session: SessionId, reference: u32, name: &str) {
+        let user_id = self.sessions[&session].user;
+        if name.chars().count() > NAME_CHARS_MAX {
+            self.count_limit(Limit::NameChars);
+        }
+        let Some(user) = self.users.get_mut(&user_id) else { return };
+        let name = clean_name(name);
+        if user.name == name {
+            self.tell(session, Some(reference), Event::NameChanged { name });
+            return;
+        }
+        user.name.clone_from(&name);
+        let sessions: Vec<SessionId> = user.sessions.iter().copied().collect();
+        self.outputs.push_back(Output::SaveName {
+            user: user_id,
+            name: name.clone(),
+        });
+        for to in sessions {
+            let reference = (to == session).then_some(reference);
+            self.tell(to, reference, Event::NameChanged { name: name.clone() });
+            self.show_participant_of(to);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, session: SessionId, reference: Option<u32>, code: ErrorCode, message: &str) {
+        self.outputs.push_back(Output::Count(Fact::Refused { code }));
+        let message = message.to_owned();
+        self.tell(session, reference, Event::Error { code, message });
+    }
+}

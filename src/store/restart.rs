@@ -1,0 +1,185 @@
+//! What a restart of the server has to find again: sessions and answered calls.
+
+use super::{Store, StoreError};
+use crate::id::{CallId, ParticipantId, RoomId, SessionId, UserId};
+
+/// A session that may be resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRow {
+    pub session: SessionId,
+    pub user: UserId,
+    /// SHA-256 of the resume secret.
+    pub secret_hash: [u8; 32],
+}
+
+/// An answered call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallRow {
+    pub call: CallId,
+    pub room: RoomId,
+    pub caller: (SessionId, ParticipantId),
+    pub callee: (SessionId, ParticipantId),
+    pub direct: bool,
+    /// Unix milliseconds.
+    pub answered_at_ms: i64,
+}
+
+/// One change of what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    KeepSession(SessionRow),
+    ForgetSession(SessionId),
+    KeepCall(CallRow),
+    ForgetCall(CallId),
+}
+
+/// The columns of a call as text.
+type CallColumns = (String, String, String, String, String, String, bool, i64);
+
+impl Store {
+    /// Makes these changes in order, all or none, and notes that the server lives.
+    pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        for change in changes {
+            let query = match change {
+                Change::KeepSession(row) => {
+                    sqlx::query("INSERT OR REPLACE INTO sessions (session_id, user_id, secret_hash) VALUES (?, ?, ?)")
+                        .bind(row.session.to_string())
+                        .bind(row.user.to_string())
+                        .bind(row.secret_hash.to_vec())
+                }
+                Change::ForgetSession(session) => {
+                    sqlx::query("DELETE FROM sessions WHERE session_id = ?").bind(session.to_string())
+                }
+                Change::KeepCall(row) => sqlx::query(
+                    "INSERT OR REPLACE INTO calls (call_id, room_id, caller_session, caller_participant, callee_session, \
+                     callee_participant, direct, answered_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                )
+                .bind(row.call.to_string())
+                .bind(row.room.to_string())
+                .bind(row.caller.0.to_string())
+                .bind(row.caller.1.to_string())
+                .bind(row.callee.0.to_string())
+                .bind(row.callee.1.to_string())
+                .bind(row.direct)
+                .bind(row.answered_at_ms),
+                Change::ForgetCall(call) => sqlx::query("DELETE FROM calls WHERE call_id = ?").bind(call.to_string()),
+            };
+            query.execute(&mut *transaction).await?;
+        }
+        sqlx::query("INSERT OR REPLACE INTO alive (one, at_ms) VALUES (1, ?)")
+            .bind(now_ms)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Forgets all sessions and calls if the server has not lived since then (Unix milliseconds).
+    pub async fn purge(&self, since_ms: i64) -> Result<(), StoreError> {
+        for table in [
+            "DELETE FROM sessions WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
+            "DELETE FROM calls WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
+        ] {
+            sqlx::query(table).bind(since_ms).execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+
+    /// The kept sessions, each with its user's name.
+    pub async fn sessions(&self) -> Result<Vec<(SessionRow, String)>, StoreError> {
+        let rows: Vec<(String, String, Vec<u8>, String)> = sqlx::query_as(
+            "SELECT session_id, user_id, s.secret_hash, name FROM sessions s JOIN users USING (user_id) ORDER BY session_id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let read = rows.into_iter().map(|(session, user, secret_hash, name)| {
+            let row = SessionRow {
+                session: id(&session, "session_id")?,
+                user: id(&user, "user_id")?,
+                secret_hash: secret_hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
+            };
+            Ok((row, name))
+        });
+        read.collect()
+    }
+
+    /// The kept calls.
+    pub async fn calls(&self) -> Result<Vec<CallRow>, StoreError> {
+        let rows: Vec<CallColumns> = sqlx::query_as(
+            "SELECT call_id, room_id, caller_session, caller_participant, callee_session, callee_participant, direct, \
+             answered_at_ms FROM calls ORDER BY call_id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let read = rows
+            .into_iter()
+            .map(|(call, room, caller, caller_at, callee, callee_at, direct, answered_at_ms)| {
+                Ok(CallRow {
+                    call: id(&call, "call_id")?,
+                    room: id(&room, "room_id")?,
+                    caller: (id(&caller, "caller_session")?, id(&caller_at, "caller_participant")?),
+                    callee: (id(&callee, "callee_session")?, id(&callee_at, "callee_participant")?),
+                    direct,
+                    answered_at_ms,
+                })
+            });
+        read.collect()
+    }
+}
+
+fn id<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt(column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sessions_and_calls_survive_a_restart_until_they_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        let users = [1, 2, 3].map(UserId::from_random);
+        for user in &users[..2] {
+            store.create_user(*user, &[1; 32], "Ada", 0).await.expect("it is kept");
+        }
+        let sessions = [0u8, 1, 2].map(|n| SessionRow {
+            session: SessionId::from_random(n.into()),
+            user: users[usize::from(n)],
+            secret_hash: [n; 32],
+        });
+        let call = |n| CallRow {
+            call: CallId::from_random(n),
+            room: RoomId::from_random(n),
+            caller: (sessions[0].session, ParticipantId::from_random(n)),
+            callee: (sessions[1].session, ParticipantId::from_random(n + 1)),
+            direct: n == 1,
+            answered_at_ms: 99,
+        };
+        let changes: Vec<Change> = sessions.map(Change::KeepSession).into_iter().collect();
+        store.keep(&changes, 1000).await.expect("kept");
+        store
+            .keep(&[Change::KeepCall(call(1)), Change::KeepCall(call(5))], 2000)
+            .await
+            .expect("kept");
+        store.close().await;
+
+        let store = Store::open(directory.path()).await.expect("it opens again");
+        let found = store.sessions().await.expect("read");
+        let known = [0, 1].map(|n| (sessions[n], "Ada".to_owned()));
+        assert_eq!(found, known, "a session without its user is none");
+        assert_eq!(store.calls().await.expect("read"), [call(1), call(5)]);
+        let changes = [
+            Change::ForgetCall(call(1).call),
+            Change::ForgetSession(sessions[0].session),
+            Change::ForgetCall(CallId::from_random(77)),
+        ];
+        store.keep(&changes, 3000).await.expect("forgotten");
+        assert_eq!(store.calls().await.expect("read"), [call(5)]);
+        store.purge(3000).await.expect("nothing is old");
+        assert_eq!(store.sessions().await.expect("read").len(), 1);
+        store.purge(3001).await.expect("all is old");
+        assert!(store.sessions().await.expect("read").is_empty() && store.calls().await.expect("read").is_empty());
+    }
+}
