@@ -7,3 +7,4 @@ mod pages;
 mod process;
 mod sessions;
 mod support;
+mod survive;
