@@ -1,9 +1,9 @@
 /** The half of the state machine that answers the server's events. */
 
-import { end, only, send } from "./app-steps";
+import { end, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
-import type { Command, Event } from "./protocol";
-import { type AppState, type Effect, type InCall, type MediaEvent, type Step, sourcesOn } from "./state";
+import type { CallNow, Command, Event, UserInfo } from "./protocol";
+import { type AppState, type Devices, type Effect, type InCall, type MediaEvent, type Step, sourcesOn } from "./state";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
@@ -11,12 +11,7 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
   const { phase } = state;
   switch (event.type) {
     case "welcome":
-      return only({
-        ...state,
-        connection: "up",
-        me: { userId: event.user_id, name: event.name },
-        iceServers: event.ice_servers,
-      });
+      return welcome(state, event, now);
     case "pong":
       return only(state);
     case "server_stopping":
@@ -28,7 +23,7 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "call_ringing":
       return ringing(state, event);
     case "incoming_call":
-      return incoming(state, event);
+      return incoming(state, event.call_id, event.room_id, event.user, 0);
     case "call_answered":
       return answered(state, event, now);
     case "answered_elsewhere":
@@ -53,6 +48,127 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
   }
 }
 
+/**
+ * A page that was loaded again learns its call here. One that was there all the time knows it from the events, unless the server
+ * was started again: then events are lost, and what the server has is what counts.
+ */
+function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
+  const isFirst = was.bootId === null;
+  const restarted = !isFirst && was.bootId !== event.boot_id;
+  const state: AppState = {
+    ...was,
+    connection: "up",
+    me: { userId: event.user_id, name: event.name },
+    iceServers: event.ice_servers,
+    bootId: event.boot_id,
+  };
+  const call = event.resumed ? (event.call ?? null) : null;
+  if (isFirst && call !== null && state.phase.kind === "home") return comeBack(state, call, now);
+  return restarted && event.resumed ? afterRestart(state, call, now) : only(state);
+}
+
+function afterRestart(state: AppState, call: CallNow | null, now: number): Step {
+  const { phase } = state;
+  const isSame = call !== null && "callId" in phase && phase.callId === call.call_id;
+  switch (phase.kind) {
+    case "home":
+    case "ended":
+      return only(state);
+    case "calling":
+    case "incoming":
+      // The answer may have been lost on the way.
+      if (call?.state === "answered" && (isSame || (phase.kind === "calling" && phase.callId === null))) {
+        return answered(state, { ...call, type: "call_answered" }, now);
+      }
+      // A call that was not named yet is sent again by the socket.
+      if (isSame || (phase.kind === "calling" && phase.callId === null)) return only(state);
+      return end(state, "connection_lost", false, now);
+    case "in_call":
+      if (!isSame) return sessionLost(state, now);
+      return {
+        state,
+        effects: [
+          { kind: "server_restarted" },
+          send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
+        ],
+      };
+    default:
+      return assertNever(phase);
+  }
+}
+
+/** The page was loaded again in mid-call. */
+function comeBack(state: AppState, call: CallNow, now: number): Step {
+  switch (call.state) {
+    case "incoming":
+      return incoming(state, call.call_id, call.room_id, call.user, call.attempt);
+    case "ringing_out":
+      return {
+        state: {
+          ...state,
+          devices: { microphone: "opening", camera: "opening", problems: [] },
+          phase: {
+            kind: "calling",
+            userId: call.user.user_id,
+            user: call.user,
+            callId: call.call_id,
+            roomId: call.room_id,
+          },
+        },
+        effects: [
+          { kind: "open_devices", microphone: true, camera: true },
+          { kind: "ring", tone: "outgoing", name: call.user.name },
+          { kind: "warm_media", roomId: call.room_id, attempt: call.attempt },
+        ],
+      };
+    case "answered":
+      return rejoin(state, call, now);
+    default:
+      return assertNever(call);
+  }
+}
+
+function rejoin(state: AppState, call: Extract<CallNow, { state: "answered" }>, now: number): Step {
+  const was = state.remembered?.callId === call.call_id ? state.remembered : null;
+  const microphone = was?.microphone !== "none";
+  const camera = was === null || was.camera === "on" || was.camera === "opening";
+  const other = call.participants[0] ?? null;
+  const phase: InCall = {
+    kind: "in_call",
+    callId: call.call_id,
+    roomId: call.room_id,
+    user: call.user,
+    direction: call.outgoing ? "outgoing" : "incoming",
+    other,
+    since: now - call.elapsed_ms,
+    path: null,
+    roundTripMs: null,
+    alwaysThroughServer: !call.direct,
+    serverLost: false,
+  };
+  const devices: Devices = {
+    microphone: microphone ? "opening" : "none",
+    camera: camera ? "opening" : (was?.camera ?? "none"),
+    problems: [],
+  };
+  return {
+    state: { ...state, phase, devices, opensMuted: was?.microphone === "off" },
+    effects: [
+      {
+        kind: "join_media",
+        roomId: call.room_id,
+        other,
+        direct: call.direct,
+        polite: call.polite,
+        answeredAt: now,
+        attempt: call.attempt,
+        generation: Math.max(call.generation, was?.generation ?? 0),
+      },
+      { kind: "open_devices", microphone, camera },
+    ],
+  };
+}
+
 /** Media events of a room that this page is not in are late ones of a call that is over. */
 function forMedia(state: AppState, event: MediaEvent): Step {
   const { phase } = state;
@@ -75,7 +191,10 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
         phase: { kind: "home" },
         devices: { microphone: "none", camera: "none", problems: [] },
       },
-      effects: [{ kind: "ring", tone: null, name: "" }, { kind: "stop_media" }],
+      effects: [
+        { kind: "ring", tone: null, name: "" },
+        { kind: "stop_media", farewell: false },
+      ],
     };
   }
   if (answers === "accept" && phase.kind === "incoming") {
@@ -86,7 +205,10 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
         phase: { kind: "home" },
         devices: { microphone: "none", camera: "none", problems: [] },
       },
-      effects: [{ kind: "ring", tone: null, name: "" }, { kind: "stop_media" }],
+      effects: [
+        { kind: "ring", tone: null, name: "" },
+        { kind: "stop_media", farewell: false },
+      ],
     };
   }
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
@@ -107,14 +229,13 @@ function ringing(state: AppState, event: Of<"call_ringing">): Step {
     state: { ...state, phase: { ...phase, callId: event.call_id, roomId: event.room_id, user: event.user } },
     effects: [
       { kind: "ring", tone: "outgoing", name: event.user.name },
-      { kind: "warm_media", roomId: event.room_id },
-      { kind: "remember_call", command: cancel },
+      { kind: "warm_media", roomId: event.room_id, attempt: 0 },
     ],
   };
 }
 
 /** While this page calls or talks the server lets nobody else ring here; a crossing call is settled by `call_answered`. */
-function incoming(state: AppState, event: Of<"incoming_call">): Step {
+function incoming(state: AppState, callId: string, roomId: string, user: UserInfo, attempt: number): Step {
   const { phase } = state;
   if (phase.kind !== "home" && phase.kind !== "ended") return only(state);
   return {
@@ -124,16 +245,15 @@ function incoming(state: AppState, event: Of<"incoming_call">): Step {
       devices: { microphone: "none", camera: "none", problems: [] },
       phase: {
         kind: "incoming",
-        callId: event.call_id,
-        roomId: event.room_id,
-        user: event.user,
+        callId,
+        roomId,
+        user,
         answeredAt: null,
       },
     },
     effects: [
-      { kind: "hold_resume", on: true },
-      { kind: "ring", tone: "incoming", name: event.user.name || event.user.user_id },
-      { kind: "warm_media", roomId: event.room_id },
+      { kind: "ring", tone: "incoming", name: user.name || user.user_id },
+      { kind: "warm_media", roomId, attempt },
     ],
   };
 }
@@ -173,10 +293,14 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
       direct: event.direct,
       polite: event.polite,
       answeredAt: since,
+      attempt: 0,
+      generation: 0,
     },
     send({ type: "publish", room_id: event.room_id, sources: sourcesOn(state.devices) }),
-    { kind: "remember_call", command: hangUp },
-    { kind: "hold_resume", on: false },
+    {
+      kind: "remember_call",
+      call: { callId: event.call_id, microphone: state.devices.microphone, camera: state.devices.camera },
+    },
   ];
   return { state: { ...state, phase: call }, effects };
 }

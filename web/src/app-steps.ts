@@ -13,11 +13,19 @@ export function end(state: AppState, reason: EndedReason, byMe: boolean, now: nu
     effects: [
       ...commands.map(send),
       { kind: "ring", tone: null, name: "" },
-      { kind: "stop_media" },
-      { kind: "remember_call", command: null },
-      { kind: "hold_resume", on: false },
+      { kind: "stop_media", farewell: byMe && reason === "hung_up" },
+      { kind: "remember_call", call: null },
     ],
   };
+}
+
+/** A call without the server goes on only if its media does; all else is over. */
+export function sessionLost(state: AppState, now: number): Step {
+  const { phase } = state;
+  if (phase.kind === "in_call" && phase.path === "direct") {
+    return { state: { ...state, phase: { ...phase, serverLost: true } }, effects: [{ kind: "forget_server" }] };
+  }
+  return end(state, "connection_lost", false, now);
 }
 
 export function send(command: Command): Effect {

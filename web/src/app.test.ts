@@ -23,6 +23,7 @@ const welcome = event({
   name: "Hans",
   ring_timeout_s: 45,
   ice_servers: [],
+  boot_id: "one",
 });
 const callRinging = event({ type: "call_ringing", call_id: "c", room_id: "r", user: BERTA });
 const incomingCall = event({ type: "incoming_call", call_id: "c", room_id: "r", user: BERTA });
@@ -102,7 +103,7 @@ describe("every outcome of a call", () => {
     expect(state.phase).toMatchObject({ kind: "ended", ...expected });
     expect(sent).toEqual(commands);
     // The camera light goes out and the ringing stops, however it ended.
-    expect(effects).toContainEqual({ kind: "stop_media" });
+    expect(effects).toContainEqual({ kind: "stop_media", farewell: sent.includes("hang_up") });
     expect(effects.filter((effect) => effect.kind === "ring").at(-1)).toMatchObject({ tone: null });
     expect(state.devices).toEqual({ microphone: "none", camera: "none", problems: [] });
   });
@@ -111,13 +112,7 @@ describe("every outcome of a call", () => {
 describe("calling", () => {
   it("asks for the devices at the click and warms the media when it rings", () => {
     const { effects } = run(call, callRinging);
-    expect(effects.map((effect) => effect.kind)).toEqual([
-      "open_devices",
-      "send",
-      "ring",
-      "warm_media",
-      "remember_call",
-    ]);
+    expect(effects.map((effect) => effect.kind)).toEqual(["open_devices", "send", "ring", "warm_media"]);
   });
 
   it("takes a call that was crossed by one of the other as answered", () => {

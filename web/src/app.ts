@@ -1,11 +1,12 @@
 /** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
 
 import { handleEvent } from "./app-events";
-import { end, only, send } from "./app-steps";
+import { end, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
 import {
   type AppState,
   type Devices,
+  type DirectMessage,
   type Effect,
   type Input,
   NO_DEVICES,
@@ -78,6 +79,8 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "round_trip":
       if (phase.kind !== "in_call" || phase.roundTripMs === input.ms) return only(state);
       return only({ ...state, phase: { ...phase, roundTripMs: input.ms } });
+    case "told":
+      return told(state, input.message, now);
     case "media_lost":
       if (phase.kind !== "in_call") return only(state);
       // Without the server nobody else can say that the other has hung up.
@@ -120,18 +123,8 @@ function answer(state: AppState, now: number): Step {
       { kind: "ring", tone: null, name: "" },
       { kind: "open_devices", microphone: true, camera: true },
       send({ type: "accept", call_id: phase.callId, always_through_server: state.alwaysThroughServer }),
-      { kind: "hold_resume", on: false },
     ],
   };
-}
-
-/** A call without the server goes on only if its media does; all else is over. */
-function sessionLost(state: AppState, now: number): Step {
-  const { phase } = state;
-  if (phase.kind === "in_call" && phase.path === "direct") {
-    return { state: { ...state, phase: { ...phase, serverLost: true } }, effects: [{ kind: "forget_server" }] };
-  }
-  return end(state, "connection_lost", false, now);
 }
 
 function usesDevices(phase: Phase): boolean {
@@ -188,21 +181,44 @@ function toggleCamera(state: AppState): Step {
 function devicesOpened(state: AppState, input: Extract<Input, { kind: "devices_opened" }>): Step {
   if (!usesDevices(state.phase)) return only(state);
   const opened = (was: Devices["camera"], has: boolean | null) => (has === null ? was : has ? "on" : "none");
-  return withDevices(state, {
-    microphone: opened(state.devices.microphone, input.microphone),
+  const muted = state.opensMuted && input.microphone === true;
+  const devices: Devices = {
+    microphone: muted ? "off" : opened(state.devices.microphone, input.microphone),
     camera: opened(state.devices.camera, input.camera),
     problems: input.problems,
-  });
+  };
+  const effects: Effect[] = muted ? [{ kind: "set_microphone", on: false }] : [];
+  // Said in any case: after a reload the server has what was on before, and a device may have gone since.
+  return withDevices({ ...state, opensMuted: state.opensMuted && !muted }, devices, effects, true);
+}
+
+/** What the other page says of itself, on the direct path. The server may hear of it later, or know it already. */
+function told(state: AppState, message: DirectMessage, now: number): Step {
+  const { phase } = state;
+  if (phase.kind !== "in_call") return only(state);
+  switch (message.type) {
+    case "hang_up":
+      return end(state, "hung_up", false, now, phase.serverLost ? [] : [{ type: "hang_up", call_id: phase.callId }]);
+    case "sources":
+      if (phase.other === null) return only(state);
+      return only({ ...state, phase: { ...phase, other: { ...phase.other, sources: message.sources } } });
+    default:
+      return assertNever(message);
+  }
 }
 
 /** Takes new device states, and tells the room when what is on has changed. */
-function withDevices(state: AppState, devices: Devices, effects: Effect[] = []): Step {
+function withDevices(state: AppState, devices: Devices, effects: Effect[] = [], always = false): Step {
   const before = sourcesOn(state.devices);
   const sources = sourcesOn(devices);
   const { phase } = state;
   const all = [...effects];
-  if (phase.kind === "in_call" && !phase.serverLost && before.join() !== sources.join()) {
-    all.push(send({ type: "publish", room_id: phase.roomId, sources }));
+  if (phase.kind === "in_call") {
+    const { microphone, camera } = devices;
+    all.push({ kind: "remember_call", call: { callId: phase.callId, microphone, camera } });
+    if (!phase.serverLost && (always || before.join() !== sources.join())) {
+      all.push(send({ type: "publish", room_id: phase.roomId, sources }));
+    }
   }
   return { state: { ...state, devices }, effects: all };
 }

@@ -24,12 +24,13 @@ export class App {
   /** Counts the calls, so that devices which open after the end are let go at once. */
   private call = 0;
   private failedStarts = 0;
+  private generation = 0;
 
   constructor(
     private readonly identity: Identity,
     link: string | null,
   ) {
-    this.state = signal<AppState>(initialState(link, identity.alwaysThroughServer()));
+    this.state = signal<AppState>(initialState(link, identity.alwaysThroughServer(), identity.call()));
     this.socket = new Socket(
       {
         open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`),
@@ -52,17 +53,14 @@ export class App {
     this.socket.start();
     addEventListener("online", () => this.socket.reconnectNow());
     addEventListener("pageshow", (event) => event.persisted && this.socket.reconnectNow());
-    // The other should not look at a frozen picture until some timeout.
-    addEventListener("pagehide", () => {
-      const command = this.identity.callEnd();
-      if (command) this.socket.send(command);
-    });
   }
 
   /** Feeds the reducer; views call it with what the user does. */
   readonly send = (input: Input): void => {
     const { state, effects } = reduce(this.state.value, input, Date.now());
     this.state.value = state;
+    const { kind } = state.phase;
+    this.socket.setInCall(kind === "calling" || kind === "incoming" || kind === "in_call");
     for (const effect of effects) this.carryOut(effect);
   };
 
@@ -76,23 +74,11 @@ export class App {
   }
 
   private serverEvent(event: Event, answers: Parameters<Socket["send"]>[0]["type"] | null): void {
-    if (event.type === "welcome") {
-      if (event.resumed) this.endCallOfLastPage();
-      else {
-        void this.identity.own(event.session_id);
-        this.identity.keepCallEnd(null);
-      }
+    if (event.type === "welcome" && !event.resumed) {
+      void this.identity.own(event.session_id);
+      this.identity.keepCall(null);
     }
     this.send({ kind: "event", event, answers });
-  }
-
-  /** A page that was reloaded in a call has lost its media, and the other should not wait for it. */
-  private endCallOfLastPage(): void {
-    const command = this.identity.callEnd();
-    const { kind } = this.state.value.phase;
-    if (command === null || kind === "calling" || kind === "in_call") return;
-    this.identity.keepCallEnd(null);
-    this.socket.send(command);
   }
 
   private connected(up: boolean): void {
@@ -112,6 +98,8 @@ export class App {
     switch (effect.kind) {
       case "send":
         this.socket.send(effect.command);
+        // The server may be away, and the other should know all the same.
+        if (effect.command.type === "publish") this.media?.tell({ type: "sources", sources: effect.command.sources });
         break;
       case "ring":
         this.ringer.set(effect.tone, effect.name);
@@ -127,10 +115,10 @@ export class App {
         this.setTracks({ ...this.tracks, camera: null });
         break;
       case "warm_media":
-        this.warm(effect.roomId);
+        this.warm(effect.roomId, effect.attempt);
         break;
       case "join_media":
-        this.warm(effect.roomId).join(effect);
+        this.warm(effect.roomId, effect.attempt).join(effect);
         break;
       case "media_event":
         this.media?.handle(effect.event);
@@ -139,13 +127,14 @@ export class App {
         this.media?.forgetServer();
         break;
       case "stop_media":
-        this.stopMedia();
+        this.stopMedia(effect.farewell);
+        break;
+      case "server_restarted":
+        this.media?.serverRestarted();
         break;
       case "remember_call":
-        this.identity.keepCallEnd(effect.command);
-        break;
-      case "hold_resume":
-        this.socket.hold(effect.on);
+        if (effect.call === null) this.generation = 0;
+        this.identity.keepCall(effect.call && { ...effect.call, generation: this.generation });
         break;
       case "save_always_through_server":
         this.identity.keepAlwaysThroughServer(effect.on);
@@ -158,25 +147,31 @@ export class App {
     }
   }
 
-  private warm(roomId: string): CallMedia {
+  private warm(roomId: string, attempt: number): CallMedia {
     if (this.media?.roomId === roomId) return this.media;
-    this.media?.close();
-    this.media = new CallMedia(roomId, this.state.value.iceServers, {
+    this.media?.close(false);
+    this.media = new CallMedia(roomId, attempt, this.state.value.iceServers, {
       send: (command) => this.socket.send(command),
       stream: (stream) => {
         this.remoteStream.value = stream;
       },
       pathShown: (path) => this.send({ kind: "path_shown", path }),
       roundTrip: (ms) => this.send({ kind: "round_trip", ms }),
+      told: (message) => this.send({ kind: "told", message }),
+      generation: (generation) => {
+        this.generation = generation;
+        const call = this.identity.call();
+        if (call) this.identity.keepCall({ ...call, generation });
+      },
       lost: (closed) => this.send({ kind: "media_lost", closed }),
     });
     this.media.setTracks(this.tracks);
     return this.media;
   }
 
-  private stopMedia(): void {
+  private stopMedia(farewell: boolean): void {
     this.call += 1;
-    this.media?.close();
+    this.media?.close(farewell);
     this.media = null;
     this.tracks.microphone?.stop();
     this.tracks.camera?.stop();

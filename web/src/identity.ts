@@ -1,6 +1,7 @@
 /** Who this browser is and which session this tab had: what has to outlive a page, and how two tabs share it. */
 
-import type { Command, Credentials } from "./protocol";
+import type { Credentials } from "./protocol";
+import type { CallMemory } from "./state";
 
 /** What a reloaded page needs to go on with its session. */
 export interface StoredSession {
@@ -112,13 +113,14 @@ export class Identity {
     });
   }
 
-  /** The command that ends the call of this page, for the page that comes after a reload or a crash. */
-  keepCallEnd(command: Command | null): void {
-    write(this.session, this.key("call"), command);
+  /** The call of this page, for the page that comes after a reload or a crash. */
+  keepCall(call: CallMemory | null): void {
+    write(this.session, this.key("call"), call);
   }
 
-  callEnd(): Command | null {
-    return read<Command>(this.session, this.key("call"));
+  call(): CallMemory | null {
+    const call = read<CallMemory>(this.session, this.key("call"));
+    return typeof call?.callId === "string" && typeof call.generation === "number" ? call : null;
   }
 
   alwaysThroughServer(): boolean {

@@ -219,18 +219,6 @@ describe("resume", () => {
     expect(world.lost).toBe(1);
     expect(second.sent[0]).toMatchObject({ resume: null });
   });
-
-  it("lets a page that is loaded again hear of a call that rings", async () => {
-    const world = new World();
-    const websocket = await world.start();
-    websocket.receive(ringing(1));
-    websocket.receive({ seq: 2, type: "incoming_call", call_id: "c", room_id: "r", user: { user_id: "x", name: "" } });
-    world.socket.hold(true);
-    websocket.receive(ringing(3));
-    expect(world.stored?.seq).toBe(1);
-    world.socket.hold(false);
-    expect(world.stored?.seq).toBe(3);
-  });
 });
 
 describe("heartbeat and back-off", () => {

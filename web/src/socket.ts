@@ -11,10 +11,20 @@ import {
   PROTOCOL_VERSION,
 } from "./protocol";
 
-const PING_EVERY_MS = 10_000;
-const PONG_WITHIN_MS = 5_000;
-/** A websocket that neither opens nor is welcomed in this time is tried again. */
-const WELCOME_WITHIN_MS = 10_000;
+/** In a call both ends want to know soon that the other is gone. */
+interface Pace {
+  pingEveryMs: number;
+  pongWithinMs: number;
+  /** A websocket that neither opens nor is welcomed in this time is tried again. */
+  welcomeWithinMs: number;
+}
+const IDLE: Pace = { pingEveryMs: 10_000, pongWithinMs: 5000, welcomeWithinMs: 10_000 };
+const IN_CALL: Pace = { pingEveryMs: 1000, pongWithinMs: 3000, welcomeWithinMs: 4000 };
+/** In a call the first attempt is made at once, and those that follow soon. */
+const IN_CALL_FIRST_MS = 250;
+const IN_CALL_MAX_MS = 1000;
+/** What a server that was started again has no use for: the page says it anew, or the connection is another one. */
+const OF_ONE_RUN: ReadonlySet<Command["type"]> = new Set(["offer", "publish", "signal", "request_path", "report_path"]);
 /** The server closes a websocket with this when another one took its session over. */
 const CLOSED_REPLACED = 4001;
 
@@ -49,7 +59,9 @@ export class Socket {
   private pending: CommandFrame[] = [];
   /** Types of commands by ref, to tell what an answer belongs to. */
   private readonly types = new Map<number, Command["type"]>();
-  private held = false;
+  private pace = IDLE;
+  private bootId: string | null = null;
+  /** The oldest ping without its pong. */
   private pingRef: number | null = null;
   private pingTimer: ReturnType<typeof setTimeout> | undefined;
   private deadline: ReturnType<typeof setTimeout> | undefined;
@@ -95,10 +107,12 @@ export class Socket {
     void this.connect();
   }
 
-  /** While held, a page that is loaded again hears the events from here on once more. */
-  hold(on: boolean): void {
-    this.held = on;
-    if (!on && this.session) this.world.keepSession(this.session);
+  /** Whether something rings or is talked about: then the server has to hear of this page often. */
+  setInCall(on: boolean): void {
+    const pace = on ? IN_CALL : IDLE;
+    if (this.pace === pace) return;
+    this.pace = pace;
+    if (this.welcomed) this.schedulePing();
   }
 
   private async connect(): Promise<void> {
@@ -112,7 +126,7 @@ export class Socket {
     this.release = release;
     const websocket = this.world.open();
     this.websocket = websocket;
-    this.deadline = setTimeout(() => this.lost(attempt), WELCOME_WITHIN_MS);
+    this.deadline = setTimeout(() => this.lost(attempt), this.pace.welcomeWithinMs);
     websocket.onopen = () => this.hello(websocket, credentials);
     websocket.onmessage = (message) => {
       if (attempt === this.attempt) this.receive(String(message.data), credentials);
@@ -145,16 +159,14 @@ export class Socket {
       // Replayed after a resume although it had come through.
       if (seq <= this.session.seq) return;
       this.session.seq = seq;
-      if (!this.held || event.type === "incoming_call") this.keepSeq(event.type === "incoming_call" ? seq - 1 : seq);
+      this.world.keepSession(this.session);
     }
+    // Commands are taken in order: what came before the one that is answered was taken too.
+    if (ref !== undefined) this.pending = this.pending.filter((frame) => frame.ref > ref);
     if (event.type === "welcome") this.welcome(event, ref);
     else if (event.type === "pong") this.pong(ref);
     else if (event.type === "error" && !this.welcomed) this.helloRefused(event, used);
     else this.listener.event(event as Event, ref === undefined ? null : (this.types.get(ref) ?? null));
-  }
-
-  private keepSeq(seq: number): void {
-    if (this.session) this.world.keepSession({ ...this.session, seq });
   }
 
   private welcome(event: Extract<Event, { type: "welcome" }>, ref: number | undefined): void {
@@ -165,15 +177,20 @@ export class Socket {
     const seq = event.resumed ? (this.session?.seq ?? 0) : 0;
     this.session = { session_id: event.session_id, secret: event.resume_secret, seq };
     this.world.keepSession(this.session);
-    this.welcomed = true;
     this.failures = 0;
     this.lastRef = Math.max(this.lastRef, event.last_ref);
     if (event.resumed) this.pending = this.pending.filter((frame) => frame.ref > event.last_ref);
     else if (hadSession) this.pending = [];
+    if (this.bootId !== null && this.bootId !== event.boot_id) {
+      this.pending = this.pending.filter((frame) => !OF_ONE_RUN.has(frame.type));
+    }
+    this.bootId = event.boot_id;
     // First what was lost, so that a page which is told of the new session starts from nothing.
     if (hadSession && !event.resumed) this.listener.sessionLost();
     this.listener.event(event, ref === undefined ? null : "hello");
     this.listener.connected(true);
+    // Only from here on is anything written at once: a command of the welcome itself must not overtake those that waited.
+    this.welcomed = true;
     for (const frame of this.pending) this.write(frame);
     this.schedulePing();
   }
@@ -211,16 +228,19 @@ export class Socket {
 
   private schedulePing(): void {
     clearTimeout(this.pingTimer);
-    this.pingTimer = setTimeout(() => this.ping(), PING_EVERY_MS);
+    this.pingTimer = setTimeout(() => this.ping(), this.pace.pingEveryMs);
   }
 
+  /** Pings do not wait for each other's pong: the server counts on hearing them. */
   private ping(): void {
+    this.schedulePing();
+    const ref = this.nextRef("ping");
+    this.write({ ref, type: "ping" });
     if (this.pingRef !== null) return;
-    this.pingRef = this.nextRef("ping");
-    this.write({ ref: this.pingRef, type: "ping" });
+    this.pingRef = ref;
     const { attempt } = this;
     clearTimeout(this.deadline);
-    this.deadline = setTimeout(() => this.lost(attempt), PONG_WITHIN_MS);
+    this.deadline = setTimeout(() => this.lost(attempt), this.pace.pongWithinMs);
   }
 
   private pong(ref: number | undefined): void {
@@ -229,7 +249,6 @@ export class Socket {
     // The websocket keeps order: the server has taken everything that went before the ping.
     if (pinged !== null) this.pending = this.pending.filter((frame) => frame.ref > pinged);
     this.pingRef = null;
-    this.schedulePing();
   }
 
   private lost(attempt: number): void {
@@ -237,7 +256,13 @@ export class Socket {
     this.drop();
     this.listener.connected(false);
     if (this.stopped) return;
-    const wait = backoffMs(this.failures, this.world.random());
+    const random = this.world.random();
+    const wait =
+      this.pace === IDLE
+        ? backoffMs(this.failures, random)
+        : this.failures === 0
+          ? 0
+          : backoffMs(this.failures - 1, random, IN_CALL_FIRST_MS, IN_CALL_MAX_MS);
     this.failures += 1;
     this.retryTimer = setTimeout(() => void this.connect(), wait);
   }

@@ -60,6 +60,18 @@ export type Phase =
     };
 
 /** `starting`: not yet connected since the page was opened, so nothing is wrong yet. */
+/** What a call needs to look the same after a reload. */
+export interface CallMemory {
+  callId: string;
+  microphone: DeviceState;
+  camera: DeviceState;
+  /** The latest direct connection: the next one counts on from it. */
+  generation: number;
+}
+
+/** What one page tells the other on the data channel of `direct`, so that it works without the server. */
+export type DirectMessage = { type: "hang_up" } | { type: "sources"; sources: Source[] };
+
 export type Connection = "starting" | "up" | "down" | "stopping";
 
 export interface AppState {
@@ -76,6 +88,12 @@ export interface AppState {
   abandoned: number;
   /** The last of them that the server has named; its end is no news. */
   takenBack: string | null;
+  /** Which run of the server welcomed this page last; null before the first welcome. */
+  bootId: string | null;
+  /** What the page before a reload was doing in its call. */
+  remembered: CallMemory | null;
+  /** The microphone was muted before the reload: it opens muted. */
+  opensMuted: boolean;
   phase: Phase;
 }
 
@@ -119,6 +137,7 @@ export type Input =
   | { kind: "device_lost"; device: "microphone" | "camera" }
   | { kind: "path_shown"; path: Path }
   | { kind: "round_trip"; ms: number | null }
+  | { kind: "told"; message: DirectMessage }
   /** No path carries the call any more and none will come back. `closed`: the other has closed it. */
   | { kind: "media_lost"; closed: boolean };
 
@@ -130,7 +149,8 @@ export type Effect =
   | { kind: "open_devices"; microphone: boolean; camera: boolean }
   | { kind: "set_microphone"; on: boolean }
   | { kind: "close_camera" }
-  | { kind: "warm_media"; roomId: string }
+  /** `attempt`: the latest forwarded connection that this session made in the room. */
+  | { kind: "warm_media"; roomId: string; attempt: number }
   | {
       kind: "join_media";
       roomId: string;
@@ -138,15 +158,18 @@ export type Effect =
       direct: boolean;
       polite: boolean;
       answeredAt: number;
+      attempt: number;
+      generation: number;
     }
   | { kind: "media_event"; event: MediaEvent }
   /** The server forgot the room, so only the direct path is left. */
   | { kind: "forget_server" }
-  | { kind: "stop_media" }
-  /** What a reloaded page has to end; see identity.ts. */
-  | { kind: "remember_call"; command: Command | null }
-  /** While an incoming call rings, a reload must hear of it again. */
-  | { kind: "hold_resume"; on: boolean }
+  /** The server was started again: forwarded has to be made anew. */
+  | { kind: "server_restarted" }
+  /** `farewell`: the other is told on the direct path too, where the server may be away. */
+  | { kind: "stop_media"; farewell: boolean }
+  /** For the page after a reload; its generation is added outside. */
+  | { kind: "remember_call"; call: Omit<CallMemory, "generation"> | null }
   | { kind: "save_always_through_server"; on: boolean }
   | { kind: "leave_link" };
 
@@ -157,7 +180,11 @@ export interface Step {
 
 export const NO_DEVICES: Devices = { microphone: "none", camera: "none", problems: [] };
 
-export function initialState(link: string | null, alwaysThroughServer: boolean): AppState {
+export function initialState(
+  link: string | null,
+  alwaysThroughServer: boolean,
+  remembered: CallMemory | null = null,
+): AppState {
   return {
     connection: "starting",
     me: null,
@@ -168,6 +195,9 @@ export function initialState(link: string | null, alwaysThroughServer: boolean):
     refused: null,
     abandoned: 0,
     takenBack: null,
+    bootId: null,
+    remembered,
+    opensMuted: false,
     phase: { kind: "home" },
   };
 }

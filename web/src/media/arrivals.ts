@@ -4,6 +4,8 @@ export interface Counters {
   framesDecoded: number;
   videoPackets: number;
   audioPackets: number;
+  packetsLost?: number;
+  roundTripMs?: number | null;
 }
 
 /** Something that arrived this long ago still counts as arriving. */
@@ -21,7 +23,7 @@ export class Arrivals {
   take(counters: Counters | null, now: number): void {
     const last = this.last ?? { framesDecoded: 0, videoPackets: 0, audioPackets: 0 };
     // Below the last value it was restarted, and all it counts has come since.
-    const grew = (key: keyof Counters) =>
+    const grew = (key: "framesDecoded" | "videoPackets" | "audioPackets") =>
       counters !== null && (counters[key] > last[key] || (counters[key] < last[key] && counters[key] > 0));
     const sound = grew("audioPackets");
     if (grew("framesDecoded")) this.frameAt = now;

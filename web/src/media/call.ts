@@ -1,14 +1,16 @@
 /** The media of one call: drives the two connections by what paths.ts decides. Holds no rule of its own. */
 
 import { assertNever } from "../assert";
-import type { Command, IceServer, Participant, Path } from "../protocol";
-import type { MediaEvent } from "../state";
-import { Direct } from "./direct";
+import type { Command, IceServer, Participant, Path, Source } from "../protocol";
+import type { DirectMessage, MediaEvent } from "../state";
+import { Direct, type DirectWorld } from "./direct";
 import { Forwarded, type Tracks } from "./forwarded";
 import { Paths, type PathsInput, type PathsOutput } from "./paths";
 import { type Inbound, readInbound } from "./stats";
 
 const SAMPLE_EVERY_MS = 200;
+/** How long the direct connection stays for the last word on it. */
+const FAREWELL_MS = 1000;
 const NO_TRACKS: Tracks = { microphone: null, camera: null };
 
 export interface CallMediaListener {
@@ -17,6 +19,9 @@ export interface CallMediaListener {
   stream(stream: MediaStream | null): void;
   pathShown(path: Path): void;
   roundTrip(ms: number | null): void;
+  told(message: DirectMessage): void;
+  /** Of the direct connection: a page that is loaded again counts on from it. */
+  generation(generation: number): void;
   /** `closed`: by the other. */
   lost(closed: boolean): void;
 }
@@ -28,6 +33,8 @@ export interface Joined {
   polite: boolean;
   /** Wall clock, as the reducer has it. */
   answeredAt: number;
+  /** The latest direct connection of this pair. */
+  generation: number;
 }
 
 export class CallMedia {
@@ -46,10 +53,11 @@ export class CallMedia {
 
   constructor(
     readonly roomId: string,
+    attempt: number,
     private readonly iceServers: IceServer[],
     private readonly listener: CallMediaListener,
   ) {
-    this.forwarded = new Forwarded(roomId, {
+    this.forwarded = new Forwarded(roomId, attempt, {
       send: (command) => listener.send(command),
       state: (state) => this.stateChanged("forwarded", state),
       stream: (stream) => this.streamChanged("forwarded", stream),
@@ -63,7 +71,7 @@ export class CallMedia {
     this.otherId = other?.participant_id ?? null;
     this.paths = new Paths(direct, polite, other?.sources ?? [], joined.answeredAt, now);
     this.run({ kind: "connection", path: "forwarded", state: this.states.forwarded });
-    if (direct && this.otherId !== null) this.makeDirect(polite, this.otherId);
+    if (direct && this.otherId !== null) this.makeDirect(polite, this.otherId, joined.generation);
     this.applyTracks();
     this.play();
     this.timer = setInterval(() => void this.sample(), SAMPLE_EVERY_MS);
@@ -111,10 +119,29 @@ export class CallMedia {
     this.run({ kind: "server_gone" });
   }
 
-  close(): void {
+  /** The server was started again: what it knew of forwarded is gone. Direct does not notice. */
+  serverRestarted(): void {
+    this.forwarded.restart();
+  }
+
+  /** Tells the other's page directly, if that is possible. */
+  tell(message: DirectMessage): boolean {
+    return this.direct?.tell(JSON.stringify(message)) ?? false;
+  }
+
+  /** `farewell`: the other is to know that it was hung up. */
+  close(farewell: boolean): void {
+    const { direct } = this;
+    const told = farewell && this.tell({ type: "hang_up" });
     this.closed = true;
     clearInterval(this.timer);
-    this.direct?.close(false);
+    if (told) {
+      // A connection that is closed in the same moment takes its last words along.
+      direct?.setTracks(NO_TRACKS);
+      setTimeout(() => direct?.close(false), FAREWELL_MS);
+    } else {
+      direct?.close(false);
+    }
     this.forwarded.close();
     this.listener.stream(null);
   }
@@ -137,12 +164,25 @@ export class CallMedia {
     };
   }
 
-  private makeDirect(polite: boolean, to: string): void {
-    this.direct = new Direct(this.iceServers, polite, {
-      signal: (signal) => this.listener.send({ type: "signal", room_id: this.roomId, to, signal }),
+  private makeDirect(polite: boolean, to: string, generation: number): void {
+    const world: DirectWorld = {
+      signal: (signal) => {
+        if (!this.closed) this.listener.send({ type: "signal", room_id: this.roomId, to, signal });
+      },
       state: (state) => this.stateChanged("direct", state),
       stream: (stream) => this.streamChanged("direct", stream),
-    });
+      renewed: () => this.run({ kind: "renewed" }),
+      message: (text) => this.heard(text),
+      generation: (number) => this.listener.generation(number),
+    };
+    this.direct = new Direct(this.iceServers, polite, world, generation);
+  }
+
+  private heard(text: string): void {
+    const message = this.closed ? null : readMessage(text);
+    if (message === null) return;
+    if (message.type === "sources") this.run({ kind: "other_sources", sources: message.sources });
+    this.listener.told(message);
   }
 
   private stateChanged(path: Path, state: RTCPeerConnectionState): void {
@@ -165,6 +205,9 @@ export class CallMedia {
     switch (output.kind) {
       case "send_on":
         this.applyTracks();
+        break;
+      case "hear":
+        this.play();
         break;
       case "show":
         this.play();
@@ -206,10 +249,15 @@ export class CallMedia {
   /** Forwarded is played from the start, so that the first sound is heard; afterwards only what paths.ts shows. */
   private play(): void {
     if (this.paths === null || this.closed) return;
-    const stream = this.streams[this.paths.shownPath ?? "forwarded"];
-    if (stream === null || stream === this.playing) return;
-    this.playing = stream;
-    this.listener.stream(stream);
+    const shown = this.paths.shownPath ?? "forwarded";
+    const heard = this.paths.heardPath ?? shown;
+    const [pictures, sounds] = [this.streams[shown], this.streams[heard]];
+    if (pictures === null || sounds === null) return;
+    const tracks = [...sounds.getAudioTracks(), ...pictures.getVideoTracks()];
+    const playing = this.playing?.getTracks() ?? [];
+    if (tracks.length === playing.length && tracks.every((track) => playing.includes(track))) return;
+    this.playing = heard === shown ? pictures : new MediaStream(tracks);
+    this.listener.stream(this.playing);
   }
 
   private async sample(): Promise<void> {
@@ -225,5 +273,19 @@ export class CallMedia {
     this.run({ kind: "sample", direct, forwarded });
     const shown = this.paths?.shownPath ?? null;
     this.listener.roundTrip(shown === null ? null : (this.inbound[shown]?.roundTripMs ?? null));
+  }
+}
+
+const SOURCES: readonly string[] = ["microphone", "camera", "screen", "screen_audio"] satisfies Source[];
+
+/** The other page may be of another version, or hostile. */
+function readMessage(text: string): DirectMessage | null {
+  try {
+    const { type, sources } = JSON.parse(text) as { type?: unknown; sources?: unknown };
+    if (type === "hang_up") return { type };
+    if (type !== "sources" || !Array.isArray(sources)) return null;
+    return { type, sources: sources.filter((one): one is Source => SOURCES.includes(one)) };
+  } catch {
+    return null;
   }
 }

@@ -11,6 +11,11 @@ export interface DirectWorld {
   signal(signal: DirectSignal): void;
   state(state: RTCPeerConnectionState): void;
   stream(stream: MediaStream): void;
+  /** The other began another connection: it was loaded again, or repaired this one. */
+  renewed(): void;
+  /** A text of the other's page on the data channel. */
+  message(text: string): void;
+  generation(generation: number): void;
 }
 
 export class Direct {
@@ -27,12 +32,25 @@ export class Direct {
   private senders: { audio: Sender | null; video: Sender | null } = { audio: null, video: null };
   private tracks: Tracks = { microphone: null, camera: null };
 
+  /** `generation`: the latest of this pair, maybe made by a page before: then the other still has its end of it. */
   constructor(
     private readonly iceServers: IceServer[],
     private readonly polite: boolean,
     private readonly world: DirectWorld,
+    generation = 0,
   ) {
-    this.make(1);
+    this.make(generation + 1);
+    // The polite side does not offer, so the other has to be told that there is something to offer for.
+    if (polite && generation > 0) {
+      this.world.signal({ kind: "candidate", generation: this.generation, candidate: null });
+    }
+  }
+
+  /** Whether a text went out to the other's page. */
+  tell(text: string): boolean {
+    if (this.channel?.readyState !== "open") return false;
+    this.channel.send(text);
+    return true;
   }
 
   setTracks(tracks: Tracks): void {
@@ -66,6 +84,7 @@ export class Direct {
   private make(generation: number): void {
     this.drop();
     this.generation = generation;
+    this.world.generation(generation);
     const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
     this.connection = connection;
     connection.onconnectionstatechange = () => {
@@ -110,7 +129,10 @@ export class Direct {
 
   private async take(signal: DirectSignal): Promise<void> {
     if (signal.generation < this.generation) return;
-    if (signal.generation > this.generation) this.make(signal.generation);
+    if (signal.generation > this.generation) {
+      this.make(signal.generation);
+      this.world.renewed();
+    }
     const { connection } = this;
     if (connection === null) return;
     if (signal.kind === "description") {
@@ -179,6 +201,9 @@ export class Direct {
     if (this.channel !== null) return;
     const channel = connection.createDataChannel("tandem", { negotiated: true, id: 0 });
     this.channel = channel;
+    channel.onmessage = ({ data }) => {
+      if (connection === this.connection && typeof data === "string") this.world.message(data);
+    };
     // The other closed the connection: states would take many seconds to say so.
     channel.onclose = () => {
       if (connection === this.connection) this.world.state("closed");

@@ -31,7 +31,6 @@ const HELD_MS = 10_000;
 
 export class Forwarded {
   connection: RTCPeerConnection | null = null;
-  private attempt = 0;
   private failures = 0;
   private connectedAt: number | null = null;
   private remakeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -40,8 +39,10 @@ export class Forwarded {
   private tracks: Tracks = { microphone: null, camera: null };
   private closed = false;
 
+  /** `attempt`: the latest that this session made in the room, maybe from a page before. */
   constructor(
     readonly roomId: string,
+    private attempt: number,
     private readonly world: ForwardedWorld,
   ) {
     this.make();
@@ -69,6 +70,13 @@ export class Forwarded {
 
   lost(attempt: number): void {
     if (attempt === this.attempt) this.remake();
+  }
+
+  /** The server was started again and knows nothing of the connection: no need to wait until it is found dead. */
+  restart(): void {
+    this.failures = 0;
+    this.connectedAt = null;
+    this.remake();
   }
 
   close(): void {

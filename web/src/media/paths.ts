@@ -7,6 +7,7 @@
 import { assertNever } from "../assert";
 import type { Path, PathReason, Source } from "../protocol";
 import { Arrivals, type Counters } from "./arrivals";
+import { Quality } from "./quality";
 import { Repair, type RepairStep } from "./repair";
 
 export type PathsInput =
@@ -17,11 +18,15 @@ export type PathsInput =
   | { kind: "requested"; path: Path }
   /** The other sees us on this path. */
   | { kind: "changed"; path: Path; reason: PathReason }
+  /** The other began another direct connection: its page was loaded again, and tries it as for the first time. */
+  | { kind: "renewed" }
   | { kind: "server_gone" };
 
 export type PathsOutput =
   | { kind: "send_on"; path: Path; on: boolean }
   | { kind: "show"; path: Path }
+  /** Sound is played from this path while the picture is still shown from the other. */
+  | { kind: "hear"; path: Path }
   | { kind: "request"; path: Path; reason: PathReason }
   | { kind: "report"; path: Path; reason: PathReason; setupMs: number | null }
   | { kind: "repair_direct"; step: RepairStep }
@@ -44,6 +49,14 @@ const HEALTHY_MS = 60_000;
 const NO_MEDIA_MS = 1500;
 /** Sound is shown without its picture when the picture takes longer than this. */
 const SOUND_FIRST_MS = 1000;
+/** On direct, this share of packets lost over two seconds is too much; below the lower one, it is well again. */
+const LOSS_MAX = 0.1;
+const LOSS_WELL = 0.03;
+/** The same for the round trip; one of this length makes people talk at the same time. */
+const ROUND_TRIP_MAX_MS = 800;
+const ROUND_TRIP_WELL_MS = 400;
+/** Forwarded is worth a change for the round trip's sake only if its own is so much shorter. */
+const ROUND_TRIP_GAIN = 0.7;
 /** Without the server, how long the direct path may try to come back. */
 const ORPHAN_MS = 15_000;
 
@@ -53,6 +66,7 @@ interface Side {
   sending: boolean;
   silenceAt: number | null;
   arrivals: Arrivals;
+  quality: Quality;
 }
 
 export class Paths {
@@ -67,6 +81,13 @@ export class Paths {
   private holdMs = HOLD_MIN_MS;
   private heldFrom = 0;
   private failedBefore = false;
+  /** What was too bad on direct when it was left; direct has to be measured to be better before it is taken again. */
+  private leftFor: "loss" | "round_trip" | null = null;
+  /** Where sound is played from, if not from the shown path. */
+  private heard: Path | null = null;
+  /** The direct connection that comes up next is tried at once, and the other is asked for it. */
+  private fresh = true;
+  private wasRenewed = false;
   /** Why and since when the shown direct path is being left for forwarded. */
   private leaving: { reason: PathReason; since: number } | null = null;
   private lastRequestAt = 0;
@@ -87,12 +108,18 @@ export class Paths {
       sending,
       silenceAt: null,
       arrivals: new Arrivals(),
+      quality: new Quality(),
     });
     // Forwarded is warm, so media goes out on it at once; direct gets its tracks when it is connected.
     this.sides = { direct: side(false), forwarded: side(true) };
     this.sources = sources;
     this.sourcesAt = now;
     this.repair = allowed && !polite ? new Repair(now) : null;
+  }
+
+  /** Where sound is to be played from. */
+  get heardPath(): Path | null {
+    return this.heard ?? this.shown;
   }
 
   get shownPath(): Path | null {
@@ -119,12 +146,21 @@ export class Paths {
       case "changed":
         this.otherShows(input.path, input.reason, now, out);
         break;
+      case "renewed":
+        this.fresh = true;
+        this.wasRenewed = true;
+        this.leftFor = null;
+        this.failedBefore = false;
+        this.holdMs = HOLD_MIN_MS;
+        break;
       case "server_gone":
         this.serverGone = true;
         break;
       case "sample":
         this.sides.direct.arrivals.take(input.direct, now);
         this.sides.forwarded.arrivals.take(input.forwarded, now);
+        this.sides.direct.quality.take(input.direct, now);
+        this.sides.forwarded.quality.take(input.forwarded, now);
         this.silenceDue(now, out);
         this.decide(now, out);
         this.repairDirect(now, out);
@@ -142,11 +178,15 @@ export class Paths {
     if (state === "connected" && was !== "connected") {
       side.connectedAt = now;
       side.arrivals.restart(now);
-      if (path === "direct" && this.heldFrom === 0) {
+      side.quality.restart();
+      if (path === "direct" && this.fresh) {
         // The first time both sides try it without asking.
+        this.fresh = false;
         this.setSending("direct", true, out);
-        this.trialAt = now;
         this.heldFrom = now;
+        if (this.shown !== "direct") this.trialAt = now;
+        if (this.wasRenewed) out.push({ kind: "request", path: "direct", reason: "direct_ready" });
+        this.wasRenewed = false;
       }
     }
     this.sendSomewhere(out);
@@ -204,13 +244,14 @@ export class Paths {
     const { direct, forwarded } = this.sides;
     const connected = direct.state === "connected";
     if (this.trialAt !== null) {
-      if (connected && this.hasMedia("direct", now)) {
+      if (connected && this.hasMedia("direct", now) && this.isWell(now)) {
         this.trialAt = null;
-        this.show("direct", "direct_ready", now, out);
+        this.show("direct", this.leftFor === null ? "direct_ready" : "direct_recovered", now, out);
+        this.leftFor = null;
       } else if (!connected || now - Math.max(this.trialAt, this.sourcesAt) > TRIAL_MS) {
         this.holdOff(now);
         // The report tells the other to stop feeding a path that does not arrive.
-        out.push({ kind: "report", path: "forwarded", reason: "direct_stalled", setupMs: null });
+        out.push({ kind: "report", path: "forwarded", reason: this.leftFor ?? "direct_stalled", setupMs: null });
       }
       return;
     }
@@ -218,15 +259,22 @@ export class Paths {
     const held = now - Math.max(direct.connectedAt, this.heldFrom) < this.holdMs;
     if (connected && (!held || (stalled && forwarded.state !== "connected"))) {
       this.trialAt = now;
-      out.push({ kind: "request", path: "direct", reason: "direct_ready" });
+      direct.quality.restart();
+      out.push({
+        kind: "request",
+        path: "direct",
+        reason: this.leftFor === null ? "direct_ready" : "direct_recovered",
+      });
     }
   }
 
   private decideFromDirect(now: number, out: PathsOutput[]): void {
     const { direct, forwarded } = this.sides;
     const down = isDown(direct.state);
-    const broken = down || this.isStalled("direct", now);
-    this.directBrokenAt = broken ? (this.directBrokenAt ?? now) : null;
+    const dead = down || this.isStalled("direct", now);
+    const bad = dead ? null : this.badness();
+    const broken = dead || bad !== null;
+    this.directBrokenAt = dead ? (this.directBrokenAt ?? now) : null;
     if (this.serverGone) {
       const over = direct.state === "closed" || direct.state === "failed";
       if (over || (this.directBrokenAt !== null && now - this.directBrokenAt > ORPHAN_MS)) {
@@ -239,7 +287,8 @@ export class Paths {
       return;
     }
     if (this.leaving === null) {
-      this.leaving = { reason: down ? "direct_lost" : "direct_stalled", since: now };
+      this.leaving = { reason: bad ?? (down ? "direct_lost" : "direct_stalled"), since: now };
+      this.leftFor = bad;
       this.requestForwarded(now, out);
       forwarded.arrivals.restart(now);
       return;
@@ -252,10 +301,41 @@ export class Paths {
     } else if (!broken && now - since > 2 * STALL_MS) {
       // It was a hiccup: direct runs again before forwarded could show anything.
       this.leaving = null;
+      this.leftFor = null;
+      if (this.heard !== null) this.hear("direct", out);
       out.push({ kind: "report", path: "direct", reason: "direct_ready", setupMs: null });
-    } else if (now - this.lastRequestAt > 2000) {
-      this.requestForwarded(now, out);
+    } else {
+      // People miss a word before they miss a picture: the sound does not wait for the first frame.
+      if (dead && this.heard === null && forwarded.arrivals.bringsSound(now)) this.hear("forwarded", out);
+      if (now - this.lastRequestAt > 2000) this.requestForwarded(now, out);
     }
+  }
+
+  /** What is too bad on direct over the last two seconds, where forwarded may be better. */
+  private badness(): "loss" | "round_trip" | null {
+    const { direct, forwarded } = this.sides;
+    if (forwarded.state !== "connected" || this.serverGone) return null;
+    if ((direct.quality.loss() ?? 0) > LOSS_MAX) return "loss";
+    const roundTrip = direct.quality.roundTripMs();
+    const other = forwarded.quality.latestRoundTripMs();
+    if (roundTrip === null || other === null || roundTrip <= ROUND_TRIP_MAX_MS) return null;
+    return other < ROUND_TRIP_GAIN * roundTrip ? "round_trip" : null;
+  }
+
+  /** Whether direct, when it is tried again, is clearly better than when it was left; two seconds tell. */
+  private isWell(now: number): boolean {
+    if (this.leftFor === null) return true;
+    const { quality } = this.sides.direct;
+    // What is lost cannot be told where nothing much is sent.
+    const nothingOn = this.sources.length === 0 && now - this.sourcesAt > NO_MEDIA_MS;
+    const loss = quality.loss() ?? (nothingOn ? 0 : null);
+    const roundTrip = quality.roundTripMs();
+    return loss !== null && loss < LOSS_WELL && (roundTrip ?? 0) < ROUND_TRIP_WELL_MS;
+  }
+
+  private hear(path: Path, out: PathsOutput[]): void {
+    this.heard = path === this.shown ? null : path;
+    out.push({ kind: "hear", path });
   }
 
   private requestForwarded(now: number, out: PathsOutput[]): void {
@@ -265,6 +345,7 @@ export class Paths {
 
   private show(path: Path, reason: PathReason, now: number, out: PathsOutput[]): void {
     this.shown = path;
+    this.heard = null;
     this.shownAt = now;
     this.sides[path].arrivals.expectFrom(now);
     out.push({ kind: "show", path });

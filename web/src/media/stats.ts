@@ -8,6 +8,7 @@ export interface Inbound {
   packetsReceived: number;
   videoPackets: number;
   audioPackets: number;
+  packetsLost: number;
   audioEnergy: number;
   roundTripMs: number | null;
   protocol: PathProtocol | null;
@@ -41,6 +42,7 @@ export function inboundOf(entries: Entry[]): Inbound {
     packetsReceived: sum("video", "packetsReceived") + sum("audio", "packetsReceived"),
     videoPackets: sum("video", "packetsReceived"),
     audioPackets: sum("audio", "packetsReceived"),
+    packetsLost: sum("video", "packetsLost") + sum("audio", "packetsLost"),
     audioEnergy: sum("audio", "totalAudioEnergy"),
     roundTripMs: typeof roundTrip === "number" ? Math.max(1, Math.round(roundTrip * 1000)) : null,
     protocol: protocolOf(local),

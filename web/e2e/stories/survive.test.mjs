@@ -1,0 +1,192 @@
+// What a call outlives: a reload, a websocket that is cut, a server that is killed and started again. Figures are printed.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Person, until } from "../support/person.mjs";
+import { Server } from "../support/server.mjs";
+
+/** From the new process listening to decoded frames and sound that grow again. */
+const FORWARDED_BACK_MS_MAX = Number(process.env.TANDEM_FORWARDED_BACK_MS_MAX ?? 4_000);
+const SIGNALING_BACK_MS_MAX = Number(process.env.TANDEM_SIGNALING_BACK_MS_MAX ?? 3_000);
+/** Between two frames on direct; a busy machine drops some by itself, so the figure of the time before is the measure. */
+const GAP_MS_MAX = Number(process.env.TANDEM_GAP_MS_MAX ?? 500);
+
+/** Notes, in the page, changes of ICE states and the longest time in which no frame was decoded. */
+const watchMedia = (person) =>
+  person.page.evaluate(() => {
+    const seen = { ice: 0, gap: 0, at: performance.now(), frames: -1, on: true };
+    const direct = window.__oracle.kept.filter((pc) => pc.iceConnectionState === "connected" && pc.sctp);
+    for (const pc of direct) pc.addEventListener("iceconnectionstatechange", () => seen.ice++);
+    const look = async () => {
+      let frames = 0;
+      for (const pc of direct) {
+        for (const s of (await pc.getStats()).values()) {
+          if (s.type === "inbound-rtp" && s.kind === "video") frames += s.framesDecoded ?? 0;
+        }
+      }
+      const now = performance.now();
+      if (frames !== seen.frames) {
+        if (seen.frames >= 0) seen.gap = Math.max(seen.gap, now - seen.at);
+        Object.assign(seen, { frames, at: now });
+      }
+      if (seen.on) setTimeout(look, 10);
+    };
+    look();
+    window.__media = seen;
+  });
+
+const seen = (person) =>
+  person.page.evaluate(() => ({ ...window.__media, gap: Math.max(window.__media.gap, performance.now() - window.__media.at) }));
+
+/** Milliseconds until frames are decoded and sound has energy again, counted from now. */
+async function mediaBack(person) {
+  const began = Date.now();
+  const start = await person.received();
+  await until(`${person.kind} sees and hears again`, async () => {
+    const now = await person.received();
+    // Connections that were closed are not counted any more: less than before is media of another one.
+    const video = now.frames < start.frames ? now.frames > 3 : now.frames > start.frames + 3;
+    const audio = now.audioEnergy < start.audioEnergy ? now.audioEnergy > 0 : now.audioEnergy > start.audioEnergy;
+    return video && audio;
+  });
+  return Date.now() - began;
+}
+
+for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) {
+  describe(`survival in ${kind}`, { timeout: 600_000 }, () => {
+    let server;
+    let ada;
+    let bob;
+
+    before(async () => {
+      server = await Server.start();
+      ada = await Person.open(kind, server.url);
+      bob = await Person.open(kind, server.url);
+    });
+
+    after(async () => {
+      await ada?.close();
+      await bob?.close();
+      await server?.stop();
+    });
+
+    async function talk(path) {
+      await ada.goHome();
+      await bob.goHome();
+      await ada.setAlwaysThroughServer(path === "forwarded");
+      await ada.call(await bob.id());
+      await bob.click("answer");
+      for (const one of [ada, bob]) {
+        await one.onPath(path);
+        await one.seesAndHears();
+      }
+    }
+
+    async function hangUp(by, other) {
+      await by.click("hang-up");
+      await other.endedWith("hung_up");
+      assert.equal(await server.metric("tandem_calls{state=\"answered\"}"), 0);
+    }
+
+    for (const path of ["direct", "forwarded"]) {
+      for (const who of ["caller", "callee"]) {
+        test(`the ${who} loads the page again in a call, ${path}`, async () => {
+          await talk(path);
+          const [one, other] = who === "caller" ? [ada, bob] : [bob, ada];
+          await one.click("camera");
+          await one.click("mute");
+          const began = Date.now();
+          await one.page.reload();
+          await one.sees("hang-up");
+          await mediaBack(one);
+          console.log(`${kind}, ${who} reloads, ${path}: sees and hears after ${Date.now() - began} ms`);
+          const state = await one.page.evaluate(() => {
+            const senders = window.__oracle.kept.flatMap((pc) => pc.getSenders());
+            const live = (kind) => senders.some((s) => s.track?.kind === kind && s.track.enabled);
+            return { camera: live("video"), microphone: live("audio") };
+          });
+          assert.deepEqual(state, { camera: false, microphone: false }, "what was off stays off");
+          await one.click("camera");
+          await one.click("mute");
+          await other.onPath(path);
+          await other.seesAndHears();
+          await one.onPath(path);
+          await one.seesAndHears();
+          await hangUp(other, one);
+        });
+      }
+    }
+
+    test("a reload while it rings, at either end", async () => {
+      await ada.goHome();
+      await bob.goHome();
+      await ada.setAlwaysThroughServer(false);
+      await ada.call(await bob.id());
+      await bob.sees("incoming");
+      await bob.page.reload();
+      await bob.sees("incoming");
+      await ada.page.reload();
+      await ada.sees("cancel");
+      await bob.click("answer");
+      await ada.seesAndHears();
+      await bob.seesAndHears();
+      await hangUp(ada, bob);
+    });
+
+    test("the server is killed and started again in a direct call", async () => {
+      await talk("direct");
+      await sleep(2000);
+      await Promise.all([watchMedia(ada), watchMedia(bob)]);
+      await sleep(3000);
+      const before = await Promise.all([seen(ada), seen(bob)]);
+      await server.kill();
+      await ada.sees("connection-banner");
+      await sleep(1000);
+      await server.launch();
+      const began = Date.now();
+      await Promise.all([ada.loses("connection-banner"), bob.loses("connection-banner")]);
+      const signaling = Date.now() - began;
+      await sleep(3000);
+      const [a, b] = await Promise.all([seen(ada), seen(bob)]);
+      const gap = Math.round(Math.max(a.gap, b.gap));
+      const usual = Math.round(Math.max(...before.map((one) => one.gap)));
+      console.log(
+        `${kind}, direct, server killed: ICE changes ${a.ice + b.ice}, largest gap ${gap} ms (before: ${usual}), signaling back after ${signaling} ms`,
+      );
+      assert.equal(a.ice + b.ice, 0);
+      assert.ok(gap <= Math.max(GAP_MS_MAX, 2 * usual), `a gap of ${gap} ms`);
+      assert.ok(signaling <= SIGNALING_BACK_MS_MAX, `${signaling} ms`);
+      await ada.onPath("direct");
+      await hangUp(bob, ada);
+    });
+
+    test("the server is killed and started again in a forwarded call", async () => {
+      await talk("forwarded");
+      await server.kill();
+      await server.launch();
+      const times = await Promise.all([mediaBack(ada), mediaBack(bob)]);
+      console.log(`${kind}, forwarded, server killed: media is back after ${times.join(" and ")} ms`);
+      assert.ok(Math.max(...times) <= FORWARDED_BACK_MS_MAX, `${times}`);
+      await hangUp(ada, bob);
+    });
+
+    test("hung up while the server is away, a direct call ends at both, and the server learns of it", async () => {
+      await talk("direct");
+      await server.kill();
+      await ada.sees("connection-banner");
+      await ada.click("mute");
+      const began = Date.now();
+      await ada.click("hang-up");
+      await bob.endedWith("hung_up");
+      console.log(`${kind}: without the server the end is at the other after ${Date.now() - began} ms`);
+      await server.launch();
+      await ada.loses("connection-banner");
+      await bob.loses("connection-banner");
+      await until("the server knows", async () => (await server.metric('tandem_calls{state="answered"}')) === 0);
+      assert.equal(await server.metric('tandem_call_ended_total{reason="hung_up"}'), 1);
+      assert.ok(!(await ada.has("problem")) && !(await bob.has("problem")));
+    });
+  });
+}
