@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
-import type { EndReason, Event } from "./protocol";
+import type { CallNow, EndReason, Event } from "./protocol";
 import { type AppState, type Effect, type Input, initialState } from "./state";
 
 const ME = "h4ns-9kpt-2xwd";
@@ -250,5 +250,129 @@ describe("without the server", () => {
   it("drops media events of another room", () => {
     const late = event({ type: "offer_answered", room_id: "old", attempt: 1, sdp: "" });
     expect(run(...direct, late).effects.some((effect) => effect.kind === "media_event")).toBe(false);
+  });
+});
+
+describe("a page that comes back", () => {
+  const again = (more: object): Input =>
+    event({ ...(welcome as { event: Event }).event, resumed: true, last_ref: 9, ...more } as Event);
+  const now = (more: object) =>
+    ({ call_id: "c", room_id: "r", user: BERTA, elapsed_ms: 60_000, attempt: 2, ...more }) as CallNow;
+  const talks = now({
+    state: "answered",
+    generation: 3,
+    outgoing: true,
+    participant_id: "me",
+    participants: [participant],
+    direct: true,
+    polite: false,
+  });
+  const load = (call: CallNow | undefined, remembered: AppState["remembered"] = null) =>
+    reduce({ ...initialState(null, false), remembered }, again({ call }), 100_000);
+
+  it("goes on with its call after a reload, above the connections that were", () => {
+    const { state, effects } = load(talks);
+    expect(state.phase).toMatchObject({ kind: "in_call", callId: "c", direction: "outgoing", since: 40_000 });
+    expect(effects).toMatchObject([
+      { kind: "join_media", attempt: 2, generation: 3 },
+      { kind: "open_devices", microphone: true, camera: true },
+    ]);
+  });
+
+  it("keeps muted what was muted", () => {
+    const remembered = { callId: "c", microphone: "off", camera: "off", generation: 7 } as const;
+    const { state, effects } = load(talks, remembered);
+    expect(effects).toMatchObject([
+      { kind: "join_media", generation: 7 },
+      { kind: "open_devices", microphone: true, camera: false },
+    ]);
+    const opened: Input = { kind: "devices_opened", microphone: true, camera: null, problems: [] };
+    const step = reduce(state, opened, 0);
+    expect(step.state.devices).toEqual({ microphone: "off", camera: "off", problems: [] });
+    expect(step.effects).toContainEqual({ kind: "set_microphone", on: false });
+    expect(step.effects).toContainEqual({ kind: "send", command: { type: "publish", room_id: "r", sources: [] } });
+  });
+
+  it("does not take another call's mute for its own", () => {
+    const remembered = { callId: "x", microphone: "off", camera: "off", generation: 7 } as const;
+    expect(load(talks, remembered).effects).toMatchObject([{ generation: 3 }, { microphone: true, camera: true }]);
+  });
+
+  it("rings on after a reload, at either end", () => {
+    expect(load(now({ state: "incoming" })).state.phase).toMatchObject({ kind: "incoming", callId: "c" });
+    const { state, effects } = load(now({ state: "ringing_out" }));
+    expect(state.phase).toMatchObject({ kind: "calling", callId: "c", roomId: "r" });
+    expect(effects).toContainEqual({ kind: "warm_media", roomId: "r", attempt: 2 });
+    expect(load(undefined).state.phase.kind).toBe("home");
+  });
+
+  const outcomes: [string, Input[], object, object, string[]][] = [
+    [
+      "talks on",
+      [call, callRinging, callAnswered()],
+      { call: talks },
+      { kind: "in_call" },
+      ["server_restarted", "send"],
+    ],
+    [
+      "a direct call that the server lost talks on",
+      [call, callRinging, callAnswered(), { kind: "path_shown", path: "direct" }],
+      {},
+      { kind: "in_call", serverLost: true },
+      ["forget_server"],
+    ],
+    [
+      "a forwarded call that the server lost is over",
+      [call, callRinging, callAnswered()],
+      {},
+      { kind: "ended", reason: "connection_lost" },
+      [],
+    ],
+    ["ringing is over", [call, callRinging], {}, { kind: "ended", reason: "connection_lost" }, []],
+    ["being rung is over", [incomingCall], {}, { kind: "ended", reason: "connection_lost" }, []],
+    ["a call that has no name yet goes on", [call], {}, { kind: "calling", callId: null }, []],
+    [
+      "an answer that was lost on the way is learnt",
+      [call, callRinging],
+      { call: talks },
+      { kind: "in_call" },
+      ["join_media"],
+    ],
+    [
+      "what was hung up meanwhile stays so",
+      [call, callRinging, callAnswered(), { kind: "hang_up" }],
+      { call: talks },
+      { kind: "ended", reason: "hung_up" },
+      [],
+    ],
+  ];
+  it.each(outcomes)("when the server was started again: %s", (_, inputs, more, phase, effects) => {
+    const before = run(...inputs).state;
+    const step = reduce(before, again({ boot_id: "two", ...more }), 100_000);
+    expect(step.state.phase).toMatchObject(phase);
+    for (const kind of effects) expect(step.effects.map((effect) => effect.kind)).toContain(kind);
+  });
+
+  it("takes nothing from the welcome when the server is the same", () => {
+    const before = run(call, callRinging).state;
+    expect(reduce(before, again({ call: talks }), 0)).toMatchObject({
+      state: { phase: { kind: "calling" } },
+      effects: [],
+    });
+  });
+});
+
+describe("what the other page says directly", () => {
+  const talk = run(call, devicesOpened, callRinging, callAnswered()).state;
+  it("ends the call, and tells the server in case the other cannot", () => {
+    const { state, effects } = reduce(talk, { kind: "told", message: { type: "hang_up" } }, 0);
+    expect(state.phase).toMatchObject({ kind: "ended", reason: "hung_up", byMe: false });
+    expect(effects).toContainEqual({ kind: "send", command: { type: "hang_up", call_id: "c" } });
+    expect(effects).toContainEqual({ kind: "stop_media", farewell: false });
+  });
+
+  it("shows what the other has on", () => {
+    const told: Input = { kind: "told", message: { type: "sources", sources: ["camera"] } };
+    expect(reduce(talk, told, 0).state.phase).toMatchObject({ other: { sources: ["camera"] } });
   });
 });

@@ -36,6 +36,7 @@ class World {
   readonly events: [string, Command["type"] | null][] = [];
   readonly up: boolean[] = [];
   lost = 0;
+  onWelcome = () => {};
   released = 0;
   readonly socket = new Socket(
     {
@@ -58,7 +59,10 @@ class World {
       },
     },
     {
-      event: (event, answers) => this.events.push([event.type, answers]),
+      event: (event, answers) => {
+        this.events.push([event.type, answers]);
+        if (event.type === "welcome") this.onWelcome();
+      },
       connected: (up) => this.up.push(up),
       sessionLost: () => this.lost++,
     },
@@ -88,6 +92,7 @@ class World {
       name: "",
       ring_timeout_s: 45,
       ice_servers: [],
+      boot_id: "one",
       ...more,
     });
   }
@@ -212,12 +217,72 @@ describe("resume", () => {
     expect(second.types()).toEqual(["hello"]);
   });
 
+  it("writes what the welcome itself leads to after what had waited", async () => {
+    const world = new World();
+    await world.start();
+    world.last.onclose?.({ code: 1006 });
+    world.socket.send({ type: "cancel", call_id: "c" });
+    world.onWelcome = () => world.socket.send(HANG_UP);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const second = await world.open();
+    world.welcome({ resumed: true });
+    expect(second.sent.map((frame) => [frame.type, frame.ref])).toEqual([
+      ["hello", 0],
+      ["cancel", 1],
+      ["hang_up", 2],
+    ]);
+  });
+
+  it("sends again to a server that was started again only what still means something, and goes on counting", async () => {
+    const world = new World();
+    const first = await world.start();
+    first.receive(ringing(1));
+    world.socket.send({ type: "set_name", name: "Ada" });
+    first.receive({ seq: 2, ref: 1, type: "name_changed", name: "Ada" });
+    world.socket.send({ type: "publish", room_id: "r", sources: [] });
+    world.socket.send(HANG_UP);
+    const second = await world.drop();
+    world.welcome({ resumed: true, last_ref: 0, boot_id: "two" });
+    expect(second.sent.slice(1)).toEqual([{ ref: 3, ...HANG_UP }]);
+    second.receive(ringing(3));
+    expect(world.stored?.seq).toBe(3);
+  });
+
   it("does not fight for a session that another tab took over", async () => {
     const world = new World();
     await world.start();
     const second = await world.drop(4001);
     expect(world.lost).toBe(1);
     expect(second.sent[0]).toMatchObject({ resume: null });
+  });
+});
+
+describe("in a call", () => {
+  it("is heard every second, and finds out in 3 s that nobody answers", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    world.socket.setInCall(true);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(websocket.types()).toEqual(["hello", "ping", "ping", "ping"]);
+    websocket.receive({ type: "pong", ref: 3 });
+    await vi.advanceTimersByTimeAsync(3500);
+    expect(websocket.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(websocket.closed).toBe(true);
+  });
+
+  it("reconnects at once, and then soon", async () => {
+    const world = new World();
+    await world.start();
+    world.socket.setInCall(true);
+    for (const wait of [0, 125, 250, 500, 500, 500]) {
+      const before = world.websockets.length;
+      world.last.onclose?.({ code: 1006 });
+      await vi.advanceTimersByTimeAsync(Math.max(0, wait - 1));
+      if (wait > 0) expect(world.websockets.length).toBe(before);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(world.websockets.length).toBe(before + 1);
+    }
   });
 });
 

@@ -14,9 +14,12 @@ class Run {
   };
   readonly paths: Paths;
   private readonly counters = {
-    direct: { framesDecoded: 0, videoPackets: 0, audioPackets: 0 },
-    forwarded: { framesDecoded: 0, videoPackets: 0, audioPackets: 0 },
+    direct: { framesDecoded: 0, videoPackets: 0, audioPackets: 0, packetsLost: 0 },
+    forwarded: { framesDecoded: 0, videoPackets: 0, audioPackets: 0, packetsLost: 0 },
   };
+  /** The share of direct's packets that is lost, and the round trips. */
+  loss = 0;
+  readonly roundTripMs: Record<Path, number> = { direct: 20, forwarded: 30 };
 
   constructor({ allowed = true, polite = true, sources = BOTH } = {}) {
     this.paths = new Paths(allowed, polite, sources, this.now, this.now);
@@ -51,8 +54,12 @@ class Run {
         }
         if (this.flows[path].audio) this.counters[path].audioPackets += 10;
       }
-      const { direct, forwarded } = this.counters;
-      this.input({ kind: "sample", direct: { ...direct }, forwarded: { ...forwarded } });
+      if (this.flows.direct.video) this.counters.direct.packetsLost += (30 * this.loss) / (1 - this.loss);
+      const [direct, forwarded] = (["direct", "forwarded"] as const).map((path) => ({
+        ...this.counters[path],
+        roundTripMs: this.roundTripMs[path],
+      }));
+      this.input({ kind: "sample", direct: direct ?? null, forwarded: forwarded ?? null });
     }
     return this;
   }
@@ -162,6 +169,73 @@ describe("losing the direct path", () => {
     expect(run.paths.isSendingOn("forwarded")).toBe(false);
     run.state("direct", "disconnected");
     expect(run.paths.isSendingOn("forwarded")).toBe(true);
+  });
+});
+
+describe("leaving a bad direct path by measurement", () => {
+  const rows: [string, { loss?: number; direct?: number; forwarded?: number }, string | null][] = [
+    ["a fifth of the packets is lost", { loss: 0.2 }, "loss"],
+    ["one in twenty is lost", { loss: 0.05 }, null],
+    ["answers take a second", { direct: 1000 }, "round_trip"],
+    ["answers take 700 ms", { direct: 700 }, null],
+    ["answers take a second on forwarded too", { direct: 1000, forwarded: 900 }, null],
+  ];
+  it.each(rows)("%s", (_, bad, reason) => {
+    const run = direct().forget();
+    run.loss = bad.loss ?? 0;
+    run.roundTripMs.direct = bad.direct ?? 20;
+    run.roundTripMs.forwarded = bad.forwarded ?? 30;
+    run.pass(3000);
+    expect(run.of("request").map((one) => one.reason)).toEqual(reason === null ? [] : [reason]);
+    run.flow("forwarded", true).pass(400);
+    expect(run.of("report").map((one) => [one.path, one.reason])).toEqual(
+      reason === null ? [] : [["forwarded", reason]],
+    );
+    if (reason !== null) expect(run.of("request")[0]?.at).toBeLessThanOrEqual(1000 + 1800 + 2600);
+  });
+
+  it("does not leave for a path that is not there", () => {
+    const run = direct().state("forwarded", "disconnected").forget();
+    run.loss = 0.5;
+    expect(run.pass(5000).of("request")).toEqual([]);
+  });
+
+  it("comes back when direct was measured to be well, and not before", () => {
+    const run = direct().forget();
+    run.loss = 0.3;
+    run.pass(2600).flow("forwarded", true).pass(400).flow("direct", false).forget();
+    // Tried after the hold-off while it is still bad: forwarded stays.
+    run.pass(5000).flow("direct", true).pass(6000);
+    expect(run.of("request").map((one) => one.reason)).toEqual(["direct_recovered"]);
+    expect(run.of("show")).toEqual([]);
+    expect(run.of("report").at(-1)).toMatchObject({ path: "forwarded", reason: "loss" });
+    run.forget().loss = 0;
+    // The next hold-off is twice as long.
+    run.flow("direct", false).pass(8000);
+    expect(run.of("request")).toEqual([]);
+    run.flow("direct", true).pass(5000);
+    expect(run.of("report").at(-1)).toMatchObject({ path: "direct", reason: "direct_recovered" });
+  });
+
+  it("lets the sound change before the picture", () => {
+    const run = direct().forget().flow("direct", false).pass(1200);
+    run.flows.forwarded = { video: false, audio: true };
+    run.pass(400);
+    expect(run.of("hear").map((one) => one.path)).toEqual(["forwarded"]);
+    expect([run.paths.heardPath, run.paths.shownPath]).toEqual(["forwarded", "direct"]);
+    run.flow("forwarded", true).pass(400);
+    expect([run.paths.heardPath, run.paths.shownPath]).toEqual(["forwarded", "forwarded"]);
+  });
+});
+
+describe("the other's page was loaded again", () => {
+  it("tries the direct connection that follows at once, on both sides", () => {
+    const run = direct().state("direct", "closed").flow("direct", false).flow("forwarded", true).pass(600);
+    expect(run.paths.shownPath).toBe("forwarded");
+    run.forget().input({ kind: "renewed" }).state("direct", "connected");
+    expect(run.of("request")).toMatchObject([{ path: "direct", reason: "direct_ready" }]);
+    run.reset("direct").flow("direct", true).pass(600);
+    expect(run.paths.shownPath).toBe("direct");
   });
 });
 
