@@ -87,9 +87,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         sessions_per_user_max: config.sessions_per_user,
         ..HubConfig::default()
     };
-    let restored = keeper::restore(&store)
-        .await
-        .context("sessions and calls cannot be read back")?;
+    let restored = keeper::restore(&store, &metrics).await;
     let udp = media.addresses();
     let ask_sfu = Box::new(move |command| media.send(command).is_ok());
     let hub = HubHandle::start(hub_config, restored, ask_sfu, from_sfu, store.clone(), metrics.clone());

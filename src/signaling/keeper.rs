@@ -49,11 +49,20 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, store: Store, metrics: 
     }
 }
 
-/// What there was when the server last lived. Rows that nobody comes back to are removed.
-///
-/// # Errors
-/// The store cannot be read.
-pub async fn restore(store: &Store) -> Result<Restored, StoreError> {
+/// What there was when the server last lived. Where it cannot be read, browsers begin anew: that is no reason not to start.
+pub async fn restore(store: &Store, metrics: &Metrics) -> Restored {
+    match read(store).await {
+        Ok(restored) => restored,
+        Err(error) => {
+            metrics.store_failures.with_label_values(&["restore"]).inc();
+            tracing::error!(error = &error as &dyn Error, "sessions and calls cannot be read back");
+            Restored::default()
+        }
+    }
+}
+
+/// Rows that nobody comes back to are removed before.
+async fn read(store: &Store) -> Result<Restored, StoreError> {
     let now = unix_ms();
     let down_max = i64::try_from(DOWN_MAX.as_millis()).unwrap_or(i64::MAX);
     store.purge(now.saturating_sub(down_max)).await?;

@@ -1,6 +1,7 @@
 // What a call outlives: a reload, a websocket that is cut, a server that is killed and started again. Figures are printed.
 
 import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -12,6 +13,47 @@ const FORWARDED_BACK_MS_MAX = Number(process.env.TANDEM_FORWARDED_BACK_MS_MAX ??
 const SIGNALING_BACK_MS_MAX = Number(process.env.TANDEM_SIGNALING_BACK_MS_MAX ?? 3_000);
 /** Between two frames on direct; a busy machine drops some by itself, so the figure of the time before is the measure. */
 const GAP_MS_MAX = Number(process.env.TANDEM_GAP_MS_MAX ?? 500);
+
+/** The way to the server, which can go silent as a dying network does, or break. Media does not come by here. */
+class Wire {
+  static async to(port) {
+    const wire = new Wire();
+    wire.pairs = new Set();
+    wire.server = createServer((near) => {
+      if (wire.silent) return near.pause();
+      const pair = [near, connect(port, "localhost")];
+      wire.pairs.add(pair);
+      for (const [from, to] of [pair, pair.toReversed()]) {
+        from.pipe(to);
+        from.on("error", () => to.destroy());
+        from.on("close", () => to.destroy());
+      }
+    });
+    await new Promise((done) => wire.server.listen(0, "localhost", done));
+    wire.url = `http://localhost:${wire.server.address().port}/`;
+    return wire;
+  }
+
+  cut() {
+    for (const pair of this.pairs) for (const end of pair) end.destroy();
+    this.pairs.clear();
+  }
+
+  goSilent() {
+    this.silent = true;
+    for (const pair of this.pairs) for (const end of pair) end.unpipe().pause();
+  }
+
+  comeBack() {
+    this.silent = false;
+    this.cut();
+  }
+
+  close() {
+    this.cut();
+    this.server.close();
+  }
+}
 
 /** Notes, in the page, changes of ICE states and the longest time in which no frame was decoded. */
 const watchMedia = (person) =>
@@ -133,6 +175,43 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
       await ada.seesAndHears();
       await bob.seesAndHears();
       await hangUp(ada, bob);
+    });
+
+    test("the websocket is cut, then goes silent, in a direct call", async (t) => {
+      const wire = await Wire.to(server.port);
+      t.after(() => wire.close());
+      const eve = await Person.open(kind, wire.url);
+      t.after(() => eve.close());
+      await bob.goHome();
+      await eve.call(await bob.id());
+      await bob.click("answer");
+      for (const one of [eve, bob]) {
+        await one.onPath("direct");
+        await one.seesAndHears();
+      }
+      await watchMedia(eve);
+      const cut = Date.now();
+      wire.cut();
+      await sleep(50);
+      await eve.loses("connection-banner");
+      const back = Date.now() - cut;
+      await sleep(2500);
+      wire.goSilent();
+      const silent = Date.now();
+      const told = (what) => bob.page.evaluate((what) => document.body.innerText.includes("reconnecting") === what, what);
+      await until("the other is shown as reconnecting", () => told(true));
+      const shown = Date.now() - silent;
+      await sleep(3000);
+      const healed = Date.now();
+      wire.comeBack();
+      await until("the other is back", () => told(false));
+      const { ice, gap } = await seen(eve);
+      console.log(
+        `${kind}: websocket back ${back} ms after a cut; silence shown after ${shown} ms, over ${Date.now() - healed} ms after its end; ICE changes ${ice}, largest gap ${Math.round(gap)} ms`,
+      );
+      assert.equal(ice, 0);
+      assert.ok(shown <= 3_500, `${shown} ms`);
+      await hangUp(eve, bob);
     });
 
     test("the server is killed and started again in a direct call", async () => {

@@ -239,6 +239,18 @@ describe("the other's page was loaded again", () => {
   });
 });
 
+describe("the other's page was loaded again, and the loss of its connection is not known yet", () => {
+  it("gives the one that follows its chance although forwarded was faster", () => {
+    const run = direct().flow("direct", false).pass(1200);
+    expect(run.of("request").at(-1)).toMatchObject({ path: "forwarded", reason: "direct_stalled" });
+    run.input({ kind: "renewed" }).state("direct", "connecting").state("direct", "connected");
+    run.flow("forwarded", true).pass(400);
+    expect(run.paths.shownPath).toBe("forwarded");
+    run.reset("direct").flow("direct", true).pass(400);
+    expect(run.paths.shownPath).toBe("direct");
+  });
+});
+
 describe("going back to direct", () => {
   const lost = () => direct().state("direct", "disconnected").flow("direct", false).flow("forwarded", true).pass(600);
 

@@ -88,6 +88,7 @@ export class Paths {
   /** The direct connection that comes up next is tried at once, and the other is asked for it. */
   private fresh = true;
   private wasRenewed = false;
+  private freshAt = Number.NEGATIVE_INFINITY;
   /** Why and since when the shown direct path is being left for forwarded. */
   private leaving: { reason: PathReason; since: number } | null = null;
   private lastRequestAt = 0;
@@ -182,6 +183,7 @@ export class Paths {
       if (path === "direct" && this.fresh) {
         // The first time both sides try it without asking.
         this.fresh = false;
+        this.freshAt = now;
         this.setSending("direct", true, out);
         this.heldFrom = now;
         if (this.shown !== "direct") this.trialAt = now;
@@ -296,7 +298,9 @@ export class Paths {
     const { reason, since } = this.leaving;
     if (this.hasMedia("forwarded", now)) {
       this.leaving = null;
-      this.holdOff(now);
+      // What was left is the connection of the other's page before: the one that came up since has its chance at once.
+      if (now - this.freshAt < TRIAL_MS && direct.state === "connected" && this.leftFor === null) this.trialAt = now;
+      else this.holdOff(now);
       this.show("forwarded", reason, now, out);
     } else if (!broken && now - since > 2 * STALL_MS) {
       // It was a hiccup: direct runs again before forwarded could show anything.
