@@ -311,8 +311,10 @@ function ended(state: AppState, event: Of<"call_ended">, now: number): Step {
   if (state.takenBack === event.call_id) return only({ ...state, takenBack: null });
   if (phase.kind === "ended") {
     if (callId === event.call_id) {
-      // Ended here already; the server's measure of the duration is the one that both sides see.
-      return only({ ...state, phase: { ...phase, durationMs: event.duration_ms || phase.durationMs } });
+      // Ended here already; the server's measure of the duration is the one that both sides see. After a restart of the server the
+      // end may come after the welcome that had no call any more, and only the end knows why.
+      const reason = phase.byMe ? phase.reason : event.reason;
+      return only({ ...state, phase: { ...phase, reason, durationMs: event.duration_ms || phase.durationMs } });
     }
     return only({ ...state, abandoned: Math.max(0, state.abandoned - 1) });
   }

@@ -353,6 +353,15 @@ describe("a page that comes back", () => {
     for (const kind of effects) expect(step.effects.map((effect) => effect.kind)).toContain(kind);
   });
 
+  it("learns why a call ended while the server was away", () => {
+    const before = run(call, callRinging, callAnswered()).state;
+    const gone = reduce(before, again({ boot_id: "two" }), 100_000).state;
+    expect(reduce(gone, callEnded("hung_up", 5), 100_000).state.phase).toMatchObject({
+      reason: "hung_up",
+      durationMs: 5,
+    });
+  });
+
   it("takes nothing from the welcome when the server is the same", () => {
     const before = run(call, callRinging).state;
     expect(reduce(before, again({ call: talks }), 0)).toMatchObject({

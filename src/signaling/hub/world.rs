@@ -340,7 +340,7 @@ impl World {
                 b.call.clone_from(call);
                 if restarted {
                     // What it had not seen is lost: its call is what it is told.
-                    if !matches!(b.view, View::Talking(..)) {
+                    if !matches!(b.view, View::Talking(..)) || call.is_none() {
                         let now = view_of(call.as_ref());
                         let known = matches!(now, View::Talking(..)) || (b.view != View::Idle && b.view.call() == now.call());
                         // What rings since then is told by the events that follow.
