@@ -1,0 +1,80 @@
+/** What this browser remembers of its owner's wishes. One signal, kept in localStorage; every tab of a user follows. */
+
+import { signal } from "@preact/signals";
+import type { Store } from "./identity";
+
+export const LANGUAGES = ["en", "de", "fr"] as const;
+export type Language = (typeof LANGUAGES)[number];
+export const CORNERS = ["top-left", "top-right", "bottom-left", "bottom-right"] as const;
+export type Corner = (typeof CORNERS)[number];
+
+export interface Settings {
+  /** Device ids; empty: whatever the system prefers. */
+  microphone: string;
+  camera: string;
+  speaker: string;
+  doNotDisturb: boolean;
+  singleKeys: boolean;
+  /** Where the own picture sits in a call. */
+  corner: Corner;
+  /** null: the first language of the browser that there is. */
+  language: Language | null;
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  microphone: "",
+  camera: "",
+  speaker: "",
+  doNotDisturb: false,
+  singleKeys: true,
+  corner: "bottom-right",
+  language: null,
+};
+
+/** Storage may hold what another version wrote, or nothing: each value is taken only if it is one of ours. */
+export function parseSettings(stored: string | null): Settings {
+  let values: Record<string, unknown>;
+  try {
+    values = Object(JSON.parse(stored ?? "null"));
+  } catch {
+    return DEFAULT_SETTINGS;
+  }
+  const of = DEFAULT_SETTINGS;
+  const word = (value: unknown) => (typeof value === "string" ? value : "");
+  const truth = (value: unknown, otherwise: boolean) => (typeof value === "boolean" ? value : otherwise);
+  return {
+    microphone: word(values.microphone),
+    camera: word(values.camera),
+    speaker: word(values.speaker),
+    doNotDisturb: truth(values.doNotDisturb, of.doNotDisturb),
+    singleKeys: truth(values.singleKeys, of.singleKeys),
+    corner: CORNERS.find((one) => one === values.corner) ?? of.corner,
+    language: LANGUAGES.find((one) => one === values.language) ?? of.language,
+  };
+}
+
+/** Read by the views; written only by `changeSettings`. */
+export const settings = signal<Settings>(DEFAULT_SETTINGS);
+
+let keep: (value: string) => void = () => {};
+
+/** `slot`: the `?user=` label; two people in one browser have wishes of their own. */
+export function loadSettings(store: Store, slot: string): void {
+  const key = slot ? `tandem.settings.${slot}` : "tandem.settings";
+  settings.value = parseSettings(store.getItem(key));
+  keep = (value) => {
+    try {
+      store.setItem(key, value);
+    } catch {
+      // Full or blocked: then they hold for as long as the page does.
+    }
+  };
+  addEventListener("storage", (event) => {
+    if (event.key === key) settings.value = parseSettings(event.newValue);
+  });
+}
+
+export function changeSettings(changes: Partial<Settings>): void {
+  settings.value = { ...settings.value, ...changes };
+  keep(JSON.stringify(settings.value));
+}
