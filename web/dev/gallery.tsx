@@ -2,9 +2,14 @@
 
 import { signal } from "@preact/signals";
 import { render } from "preact";
+import { level, speakingMuted } from "../src/media/levels";
+import { systemMuted } from "../src/media/takeover";
 import type { Participant } from "../src/protocol";
 import { type AppState, type InCall, initialState } from "../src/state";
+import { text } from "../src/texts";
+import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
+import { openDialog } from "../src/ui/open-dialog";
 
 const berta = { user_id: "b3rt-a8xn-4m2q", name: "Berta Nowak" };
 const nobody = { user_id: "k7mq-2xwd-9hpt", name: "" };
@@ -77,11 +82,40 @@ const STATES: Record<string, AppState> = {
     { path: "forwarded", roundTripMs: null },
     { devices: { microphone: "none", camera: "none", problems: ["microphone_missing", "camera_in_use"] } },
   ),
+  "call-speaking-muted": inCall({}, { devices: { microphone: "off", camera: "on", problems: [] } }),
+  "call-toast": inCall(),
+  "home-devices": base,
+  "call-devices": inCall(),
   "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
   "ended-unreachable": ended({ reason: "unreachable", user: nobody, durationMs: 0 }),
 };
+
+/** What lies beside the state. */
+const BESIDE: Record<string, () => void> = {
+  "call-speaking-muted": () => {
+    speakingMuted.value = true;
+  },
+  "call-toast": () => {
+    toast(text("switched_to", { device: "USB headset" }));
+    systemMuted.value = { microphone: true, camera: false };
+  },
+  "home-devices": () => {
+    openDialogSoon("devices");
+  },
+  "call-devices": () => {
+    level.value = 0.6;
+    openDialogSoon("devices");
+  },
+};
+
+/** After the first page is up, which closes whatever dialog was open. */
+function openDialogSoon(dialog: typeof openDialog.value): void {
+  setTimeout(() => {
+    openDialog.value = dialog;
+  }, 50);
+}
 
 /** A moving picture without a camera. */
 function fakeVideo(hue: number): MediaStream {
@@ -123,12 +157,14 @@ if (state === undefined) {
   render(<ul id="states">{links}</ul>, root);
 } else {
   const devices = state.devices;
+  BESIDE[show ?? ""]?.();
   render(
     <AppView
       state={signal(state)}
       remoteStream={signal(state.phase.kind === "in_call" ? fakeVideo(200) : null)}
       selfStream={signal(devices.camera === "on" ? fakeVideo(20) : null)}
       send={(input) => console.info("input", input)}
+      switchDevice={(device) => console.info("switch", device)}
     />,
     root,
   );

@@ -5,10 +5,14 @@ import { reduce } from "./app";
 import { assertNever } from "./assert";
 import type { Identity } from "./identity";
 import { CallMedia } from "./media/call";
+import { refreshDeviceList } from "./media/device-list";
 import { browserDevices, openDevices } from "./media/devices";
 import type { Tracks } from "./media/forwarded";
+import { LevelMeter } from "./media/levels";
+import { Takeover } from "./media/takeover";
 import type { Event } from "./protocol";
 import { Ringer } from "./ring";
+import { settings } from "./settings";
 import { Socket } from "./socket";
 import { type AppState, type Effect, type Input, initialState } from "./state";
 
@@ -25,6 +29,13 @@ export class App {
   private call = 0;
   private failedStarts = 0;
   private generation = 0;
+  private readonly meter = new LevelMeter();
+  readonly takeover = new Takeover({
+    tracks: () => this.tracks,
+    setTracks: (tracks) => this.setTracks(tracks),
+    chosen: () => settings.value,
+    lost: (device) => this.send({ kind: "device_lost", device }),
+  });
 
   constructor(
     private readonly identity: Identity,
@@ -181,25 +192,19 @@ export class App {
 
   private async openDevices(microphone: boolean, camera: boolean): Promise<void> {
     const { call } = this;
-    const opened = await openDevices(browserDevices(), microphone, camera);
+    const opened = await openDevices(browserDevices(settings.value), microphone, camera);
     if (call !== this.call) {
       opened.microphone?.stop();
       opened.camera?.stop();
       return;
     }
-    for (const device of ["microphone", "camera"] as const) {
-      const track = opened[device];
-      // Unplugged, or taken away in the browser's own menu. Our own stop() does not fire this.
-      track?.addEventListener("ended", () => {
-        if (this.tracks[device] !== track) return;
-        this.setTracks({ ...this.tracks, [device]: null });
-        this.send({ kind: "device_lost", device });
-      });
-    }
     this.setTracks({
       microphone: microphone ? opened.microphone : this.tracks.microphone,
       camera: camera ? opened.camera : this.tracks.camera,
     });
+    if (opened.microphone) this.takeover.watch("microphone", opened.microphone);
+    if (opened.camera) this.takeover.watch("camera", opened.camera);
+    void refreshDeviceList();
     this.send({
       kind: "devices_opened",
       microphone: microphone ? opened.microphone !== null : null,
@@ -212,6 +217,7 @@ export class App {
     const { camera } = this.tracks;
     this.tracks = tracks;
     this.media?.setTracks(tracks);
+    this.meter.watch(tracks.microphone);
     if (tracks.camera !== camera) this.selfStream.value = tracks.camera ? new MediaStream([tracks.camera]) : null;
   }
 }

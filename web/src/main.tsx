@@ -1,6 +1,8 @@
 import { render } from "preact";
 import { App } from "./effects";
 import { Identity, storeOr } from "./identity";
+import { watchDevices } from "./media/device-watch";
+import { loadSettings } from "./settings";
 import { AppView } from "./ui/app-view";
 import { userIdInPath } from "./user-id";
 
@@ -12,9 +14,11 @@ declare global {
 }
 
 const slot = new URLSearchParams(location.search).get("user") ?? "";
+const local = storeOr(() => localStorage);
+loadSettings(local, slot);
 const identity = new Identity(
   slot,
-  storeOr(() => localStorage),
+  local,
   storeOr(() => sessionStorage),
   navigator.locks,
 );
@@ -26,5 +30,15 @@ Object.defineProperty(window, "tandem", {
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has an element #app");
-render(<AppView state={app.state} remoteStream={app.remoteStream} selfStream={app.selfStream} send={app.send} />, root);
+watchDevices(app.state, app.send);
+render(
+  <AppView
+    state={app.state}
+    remoteStream={app.remoteStream}
+    selfStream={app.selfStream}
+    send={app.send}
+    switchDevice={(device) => void app.takeover.choose(device)}
+  />,
+  root,
+);
 app.start();

@@ -20,6 +20,7 @@ const OUTGOING: Note[] = [{ frequencies: [425], at: 0, length: 1 }];
 const PERIOD_MS: Record<Exclude<Tone, null>, number> = { incoming: 2500, outgoing: 4000 };
 const VOLUME: Record<Exclude<Tone, null>, number> = { incoming: 0.18, outgoing: 0.06 };
 const BLINK_MS = 1000;
+const TEST_SOUND_MS = 1500;
 
 export class Ringer {
   private context: AudioContext | null = null;
@@ -76,11 +77,28 @@ export class Ringer {
   }
 }
 
-function playNotes(context: AudioContext, tone: Exclude<Tone, null>): void {
+/** Lets the user hear where sound comes out. */
+export async function playTestSound(speaker: string): Promise<void> {
+  try {
+    const context = new AudioContext();
+    // By way of an element: more browsers let an element choose its speaker than a context.
+    const destination = context.createMediaStreamDestination();
+    const element = new Audio();
+    element.srcObject = destination.stream;
+    if (speaker !== "") await element.setSinkId(speaker).catch(() => {});
+    await element.play();
+    playNotes(context, "incoming", destination);
+    setTimeout(() => void context.close(), TEST_SOUND_MS);
+  } catch {
+    // No sound device; the meter beside it may still work.
+  }
+}
+
+function playNotes(context: AudioContext, tone: Exclude<Tone, null>, out: AudioNode = context.destination): void {
   const start = context.currentTime + 0.02;
   for (const note of tone === "incoming" ? INCOMING : OUTGOING) {
     const gain = context.createGain();
-    gain.connect(context.destination);
+    gain.connect(out);
     const from = start + note.at;
     const until = from + note.length;
     // Ramps instead of edges: an edge clicks.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { openDevices } from "./devices";
+import { constraintsOf, openDevices } from "./devices";
 
 type Fault = "NotAllowedError" | "NotFoundError" | "NotReadableError" | null;
 
@@ -7,6 +7,7 @@ function world(microphone: Fault, camera: Fault, granted = false) {
   const asked: string[] = [];
   return {
     asked,
+    chosen: { microphone: "", camera: "" },
     cameraGranted: async () => granted,
     getUserMedia: async ({ audio, video }: MediaStreamConstraints) => {
       asked.push(`${audio ? "a" : ""}${video ? "v" : ""}`);
@@ -59,7 +60,21 @@ describe("opening devices", () => {
   });
 
   it("knows a page without https", async () => {
-    const opened = await openDevices({ cameraGranted: async () => false }, true, true);
+    const opened = await openDevices(
+      { cameraGranted: async () => false, chosen: { microphone: "", camera: "" } },
+      true,
+      true,
+    );
     expect(opened.problems).toEqual(["insecure_context"]);
+  });
+
+  it.each<[string, "microphone" | "camera", string, boolean, object]>([
+    ["no choice: the camera that faces the user", "camera", "", false, { facingMode: "user" }],
+    ["a choice, or what there is", "camera", "c1", false, { deviceId: { ideal: "c1" } }],
+    ["this one or none", "microphone", "m1", true, { deviceId: { exact: "m1" } }],
+  ])("%s", (_, device, id, exactly, expected) => {
+    const constraints = constraintsOf(device, id, exactly);
+    expect(constraints).toMatchObject(expected);
+    expect("facingMode" in constraints).toBe("facingMode" in expected);
   });
 });

@@ -1,28 +1,45 @@
 import type { ReadonlySignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { assertNever } from "../assert";
+import type { Device } from "../media/devices";
 import type { AppState, Input } from "../state";
 import { Banner } from "./banner";
+import { DevicesDialog } from "./devices-dialog";
 import { Ended } from "./ended";
 import { Home } from "./home";
 import { InCall } from "./in-call";
+import { openDialog } from "./open-dialog";
 import { Problems } from "./problems";
 import { Calling, Incoming } from "./ringing";
+import { Toasts } from "./toasts";
 
 export interface AppViewProps {
   state: ReadonlySignal<AppState>;
   remoteStream: ReadonlySignal<MediaStream | null>;
   selfStream: ReadonlySignal<MediaStream | null>;
   send: (input: Input) => void;
+  /** Takes over the device that was just chosen, in the call in progress. */
+  switchDevice: (device: Device) => void;
 }
 
 export function AppView(props: AppViewProps) {
   const state = props.state.value;
+  const inCall = state.phase.kind === "in_call";
+  // A page that comes up by itself, such as an incoming call, must not lie under a dialog of the last one.
+  useEffect(() => {
+    openDialog.value = null;
+  }, [state.phase.kind]);
   const showsOwnProblems = state.phase.kind === "calling" || state.phase.kind === "in_call";
   return (
     <>
       <Banner state={state} />
       {!showsOwnProblems && <Problems state={state} send={props.send} />}
       <Page {...props} />
+      {openDialog.value === "devices" && (
+        <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={props.switchDevice} />
+      )}
+      {/* A dialog has its own: the page lies under it. */}
+      {openDialog.value === null && <Toasts />}
     </>
   );
 }

@@ -4,6 +4,7 @@ import { text } from "../texts";
 import { callLink, parseUserId } from "../user-id";
 import { CopyButton } from "./copy-button";
 import { Icon } from "./icon";
+import { openDialog } from "./open-dialog";
 import { Qr } from "./qr";
 
 interface Props {
@@ -112,6 +113,17 @@ function CallCard({ state, send }: Props) {
           <small class="faint">{text("always_through_server_hint")}</small>
         </span>
       </label>
+      <button
+        type="button"
+        class="quiet"
+        data-testid="devices"
+        onClick={() => {
+          openDialog.value = "devices";
+        }}
+      >
+        <Icon name="settings" />
+        {text("devices")}
+      </button>
       <hr />
       <NameField name={state.me?.name ?? ""} disabled={state.me === null} send={send} />
     </section>

@@ -1,9 +1,9 @@
-import { assertNever } from "../assert";
-import type { AppState, DeviceState, InCall as InCallPhase, Input } from "../state";
+import { systemMuted } from "../media/takeover";
+import type { AppState, InCall as InCallPhase, Input } from "../state";
 import { type TextKey, text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
-import { Duration } from "./duration";
-import { Icon, type IconName } from "./icon";
+import { CallControls, SpeakingMutedHint } from "./call-controls";
+import { Icon } from "./icon";
 import { Problems } from "./problems";
 import { useFocus } from "./use-focus";
 import { Video } from "./video";
@@ -75,6 +75,7 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
             {text("you")}
           </span>
         </div>
+        <SpeakingMutedHint send={send} />
       </div>
       <div class="under">
         <Problems state={state} send={send} />
@@ -84,26 +85,24 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
             {text("server_lost")}
           </p>
         )}
-        <div class="controls">
-          <Duration since={phase.since} />
-          <div class="buttons">
-            <DeviceButton device="microphone" state={state.devices.microphone} send={send} />
-            <DeviceButton device="camera" state={state.devices.camera} send={send} />
-            <button
-              type="button"
-              class="round stop wide"
-              data-testid="hang-up"
-              aria-label={text("hang_up")}
-              title={text("hang_up")}
-              onClick={() => send({ kind: "hang_up" })}
-            >
-              <Icon name="phoneOff" />
-            </button>
-          </div>
-          <span class="controls-end" />
-        </div>
+        <SystemMuted />
+        <CallControls state={state} phase={phase} send={send} />
       </div>
     </main>
+  );
+}
+
+function SystemMuted() {
+  const devices = (["microphone", "camera"] as const).filter((device) => systemMuted.value[device]);
+  return (
+    <>
+      {devices.map((device) => (
+        <p key={device} class="problems" role="status">
+          <Icon name={device === "microphone" ? "micOff" : "videoOff"} />
+          {text(`system_muted_${device}`)}
+        </p>
+      ))}
+    </>
   );
 }
 
@@ -119,50 +118,4 @@ function PathBadge({ phase }: { phase: InCallPhase }) {
       {roundTripMs === null ? name : text("path_round_trip", { path: name, ms: roundTripMs })}
     </span>
   );
-}
-
-interface DeviceButtonProps {
-  device: "microphone" | "camera";
-  state: DeviceState;
-  send: Props["send"];
-}
-
-const WORDS: Record<DeviceButtonProps["device"], { on: TextKey; off: TextKey; none: TextKey }> = {
-  microphone: { on: "mute", off: "unmute", none: "no_microphone" },
-  camera: { on: "camera_off", off: "camera_on", none: "no_camera" },
-};
-
-function DeviceButton({ device, state, send }: DeviceButtonProps) {
-  const words = WORDS[device];
-  const label = text(labelOf(state, words));
-  const icon: IconName =
-    device === "microphone" ? (state === "on" ? "mic" : "micOff") : state === "on" ? "video" : "videoOff";
-  return (
-    <button
-      type="button"
-      class={`round ${state === "off" ? "is-off" : ""} ${state === "none" ? "is-missing" : ""}`}
-      data-testid={device === "microphone" ? "mute" : "camera"}
-      data-state={state}
-      aria-label={label}
-      title={label}
-      disabled={state === "opening"}
-      onClick={() => send({ kind: device === "microphone" ? "toggle_microphone" : "toggle_camera" })}
-    >
-      <Icon name={icon} />
-    </button>
-  );
-}
-
-function labelOf(state: DeviceState, words: { on: TextKey; off: TextKey; none: TextKey }): TextKey {
-  switch (state) {
-    case "on":
-    case "opening":
-      return words.on;
-    case "off":
-      return words.off;
-    case "none":
-      return words.none;
-    default:
-      return assertNever(state);
-  }
 }

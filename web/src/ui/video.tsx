@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { speakerInUse } from "../media/device-watch";
 import { text } from "../texts";
 import { Icon } from "./icon";
 
@@ -28,6 +29,11 @@ export function Video({ stream, testId, class: className, label, muted = false, 
     video.srcObject = stream;
     if (stream) play();
   }, [stream]);
+  const speaker = muted ? "" : speakerInUse.value;
+  useEffect(() => {
+    // Gone in this moment: the next look at the devices brings the system's own.
+    void ref.current?.setSinkId?.(speaker).catch(() => {});
+  }, [speaker]);
   useEffect(
     () => () => {
       if (ref.current) ref.current.srcObject = null;

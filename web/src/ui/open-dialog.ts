@@ -1,0 +1,4 @@
+import { signal } from "@preact/signals";
+
+/** Which dialog lies over the page; at most one. */
+export const openDialog = signal<"devices" | "help" | null>(null);
