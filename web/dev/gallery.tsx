@@ -5,6 +5,7 @@ import { render } from "preact";
 import { level, speakingMuted } from "../src/media/levels";
 import { systemMuted } from "../src/media/takeover";
 import type { Participant } from "../src/protocol";
+import { changeSettings } from "../src/settings";
 import { type AppState, type InCall, initialState } from "../src/state";
 import { text } from "../src/texts";
 import { toast } from "../src/toasts";
@@ -74,6 +75,7 @@ const STATES: Record<string, AppState> = {
     phase: { kind: "calling", userId: nobody.user_id, user: null, callId: null, roomId: null },
   },
   incoming: { ...base, phase: { kind: "incoming", callId: "c", roomId: "r", user: berta, answeredAt: null } },
+  "incoming-quiet": { ...base, phase: { kind: "incoming", callId: "c", roomId: "r", user: berta, answeredAt: null } },
   "call-connecting": inCall({ path: null, other: other([]), since: Date.now() }),
   call: inCall(),
   "call-forwarded": inCall({ path: "forwarded", roundTripMs: 38 }),
@@ -94,6 +96,7 @@ const STATES: Record<string, AppState> = {
 
 /** What lies beside the state. */
 const BESIDE: Record<string, () => void> = {
+  "incoming-quiet": () => changeSettings({ doNotDisturb: true }),
   "call-speaking-muted": () => {
     speakingMuted.value = true;
   },

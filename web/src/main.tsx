@@ -1,4 +1,5 @@
 import { render } from "preact";
+import { keepQuiet } from "./do-not-disturb";
 import { App } from "./effects";
 import { Identity, storeOr } from "./identity";
 import { watchDevices } from "./media/device-watch";
@@ -31,6 +32,7 @@ Object.defineProperty(window, "tandem", {
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has an element #app");
 watchDevices(app.state, app.send);
+keepQuiet(app.state, app.send);
 render(
   <AppView
     state={app.state}

@@ -1,5 +1,7 @@
-/** Ringing: tones made by WebAudio (no sound files), the tab's title, and vibration where there is any. */
+/** Ringing: tones made by WebAudio (no sound files), the tab's title, a notification, and vibration where there is any. */
 
+import { Notifier } from "./notify";
+import { settings } from "./settings";
 import type { Tone } from "./state";
 import { text } from "./texts";
 
@@ -26,20 +28,24 @@ export class Ringer {
   private context: AudioContext | null = null;
   private timers: ReturnType<typeof setInterval>[] = [];
   private readonly title = document.title;
+  private readonly notifier = new Notifier();
 
   set(tone: Tone, name: string): void {
     this.stop();
-    if (tone === null) return;
+    if (tone === null || (tone === "incoming" && settings.value.doNotDisturb)) return;
     const play = () => this.play(tone);
     play();
     this.timers.push(setInterval(play, PERIOD_MS[tone]));
-    if (tone === "incoming") this.blink(name);
+    if (tone !== "incoming") return;
+    this.blink(name);
+    this.notifier.incomingCall(name);
   }
 
   private stop(): void {
     for (const timer of this.timers) clearInterval(timer);
     this.timers = [];
     document.title = this.title;
+    this.notifier.close();
     navigator.vibrate?.(0);
     // Closing the context also cuts a note short: a tone that outlives the click on "Answer" is in the way of the first word.
     void this.context?.close().catch(() => {});

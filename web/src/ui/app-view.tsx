@@ -1,6 +1,7 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { assertNever } from "../assert";
+import { ringsQuietly } from "../do-not-disturb";
 import type { Device } from "../media/devices";
 import type { AppState, Input } from "../state";
 import { Banner } from "./banner";
@@ -10,7 +11,7 @@ import { Home } from "./home";
 import { InCall } from "./in-call";
 import { openDialog } from "./open-dialog";
 import { Problems } from "./problems";
-import { Calling, Incoming } from "./ringing";
+import { Calling, Incoming, QuietIncoming } from "./ringing";
 import { Toasts } from "./toasts";
 
 export interface AppViewProps {
@@ -24,17 +25,20 @@ export interface AppViewProps {
 
 export function AppView(props: AppViewProps) {
   const state = props.state.value;
+  const { phase } = state;
+  const quietly = ringsQuietly(phase);
   const inCall = state.phase.kind === "in_call";
   // A page that comes up by itself, such as an incoming call, must not lie under a dialog of the last one.
   useEffect(() => {
     openDialog.value = null;
-  }, [state.phase.kind]);
+  }, [quietly ? "home" : phase.kind]);
   const showsOwnProblems = state.phase.kind === "calling" || state.phase.kind === "in_call";
   return (
     <>
       <Banner state={state} />
       {!showsOwnProblems && <Problems state={state} send={props.send} />}
-      <Page {...props} />
+      {quietly && phase.kind === "incoming" && <QuietIncoming phase={phase} send={props.send} />}
+      <Page {...props} quietly={quietly} />
       {openDialog.value === "devices" && (
         <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={props.switchDevice} />
       )}
@@ -44,8 +48,9 @@ export function AppView(props: AppViewProps) {
   );
 }
 
-function Page({ state, remoteStream, selfStream, send }: AppViewProps) {
+function Page({ state, remoteStream, selfStream, send, quietly }: AppViewProps & { quietly: boolean }) {
   const { phase, connection } = state.value;
+  if (quietly) return <Home state={state.value} send={send} />;
   switch (phase.kind) {
     case "home":
       return <Home state={state.value} send={send} />;

@@ -3,8 +3,8 @@ import type { AppState, Input } from "../state";
 import { text } from "../texts";
 import { callLink, parseUserId } from "../user-id";
 import { CopyButton } from "./copy-button";
+import { HomeSettings } from "./home-settings";
 import { Icon } from "./icon";
-import { openDialog } from "./open-dialog";
 import { Qr } from "./qr";
 
 interface Props {
@@ -25,7 +25,7 @@ export function Home({ state, send }: Props) {
       {state.link && <LinkCard state={state} send={send} link={state.link} />}
       <div class="cards">
         <CallCard state={state} send={send} />
-        <MeCard state={state} />
+        <MeCard state={state} send={send} />
       </div>
     </main>
   );
@@ -100,37 +100,12 @@ function CallCard({ state, send }: Props) {
           </p>
         )}
       </form>
-      <label class="switch-row">
-        <input
-          type="checkbox"
-          class="switch"
-          data-testid="always-through-server"
-          checked={state.alwaysThroughServer}
-          onChange={(event) => send({ kind: "set_always_through_server", on: event.currentTarget.checked })}
-        />
-        <span>
-          {text("always_through_server")}
-          <small class="faint">{text("always_through_server_hint")}</small>
-        </span>
-      </label>
-      <button
-        type="button"
-        class="quiet"
-        data-testid="devices"
-        onClick={() => {
-          openDialog.value = "devices";
-        }}
-      >
-        <Icon name="settings" />
-        {text("devices")}
-      </button>
-      <hr />
-      <NameField name={state.me?.name ?? ""} disabled={state.me === null} send={send} />
+      <HomeSettings state={state} send={send} />
     </section>
   );
 }
 
-function MeCard({ state }: Pick<Props, "state">) {
+function MeCard({ state, send }: Props) {
   const { me } = state;
   const link = me ? callLink(location.origin, me.userId) : "";
   return (
@@ -163,6 +138,8 @@ function MeCard({ state }: Pick<Props, "state">) {
           {text("getting_id")}
         </p>
       )}
+      <hr />
+      <NameField name={me?.name ?? ""} disabled={me === null} send={send} />
     </section>
   );
 }

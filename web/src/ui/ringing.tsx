@@ -81,3 +81,23 @@ export function Incoming({ phase, send }: IncomingProps) {
     </main>
   );
 }
+
+/** Instead of the page above when no disturbance is wanted: nothing moves, nothing takes the focus. */
+export function QuietIncoming({ phase, send }: IncomingProps) {
+  return (
+    <section class="quiet-incoming" role="status" data-testid="incoming">
+      <Icon name="moon" />
+      <p>{text("incoming", { name: nameOf(phase.user) })}</p>
+      <div class="row">
+        <button type="button" class="stop" data-testid="decline" onClick={() => send({ kind: "decline" })}>
+          <Icon name="phoneOff" />
+          {text("decline")}
+        </button>
+        <button type="button" class="go" data-testid="answer" onClick={() => send({ kind: "answer" })}>
+          <Icon name="phone" />
+          {text("answer")}
+        </button>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,90 @@
+import type { ComponentChildren } from "preact";
+import { askToNotify, notifyPermission } from "../notify";
+import { changeSettings, settings } from "../settings";
+import type { AppState, Input } from "../state";
+import { text } from "../texts";
+import { Icon } from "./icon";
+import { openDialog } from "./open-dialog";
+
+interface Props {
+  state: AppState;
+  send: (input: Input) => void;
+}
+
+/** How calls go out and come in. */
+export function HomeSettings({ state, send }: Props) {
+  return (
+    <>
+      <Switch
+        testId="always-through-server"
+        on={state.alwaysThroughServer}
+        label={text("always_through_server")}
+        hint={text("always_through_server_hint")}
+        onChange={(on) => send({ kind: "set_always_through_server", on })}
+      />
+      <Switch
+        testId="do-not-disturb"
+        on={settings.value.doNotDisturb}
+        label={text("do_not_disturb")}
+        hint={text("do_not_disturb_hint")}
+        onChange={(doNotDisturb) => changeSettings({ doNotDisturb })}
+      />
+      <div class="row wrap">
+        <button
+          type="button"
+          class="quiet"
+          data-testid="devices"
+          onClick={() => {
+            openDialog.value = "devices";
+          }}
+        >
+          <Icon name="settings" />
+          {text("devices")}
+        </button>
+        <Notify />
+      </div>
+    </>
+  );
+}
+
+function Notify() {
+  switch (notifyPermission.value) {
+    case "default":
+      return (
+        <button type="button" class="quiet" data-testid="notify" onClick={() => void askToNotify()}>
+          <Icon name="bell" />
+          {text("notify")}
+        </button>
+      );
+    case "denied":
+      return <p class="faint small">{text("notify_denied")}</p>;
+    default:
+      return null;
+  }
+}
+
+interface SwitchProps {
+  testId: string;
+  on: boolean;
+  label: string;
+  hint: ComponentChildren;
+  onChange: (on: boolean) => void;
+}
+
+export function Switch({ testId, on, label, hint, onChange }: SwitchProps) {
+  return (
+    <label class="switch-row">
+      <input
+        type="checkbox"
+        class="switch"
+        data-testid={testId}
+        checked={on}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+      <span>
+        {label}
+        {hint && <small class="faint">{hint}</small>}
+      </span>
+    </label>
+  );
+}
