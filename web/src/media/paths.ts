@@ -7,7 +7,7 @@
 import { assertNever } from "../assert";
 import type { Path, PathReason, Source } from "../protocol";
 import { Arrivals, type Counters } from "./arrivals";
-import { Quality } from "./quality";
+import { PathHealth } from "./path-health";
 import { Repair, type RepairStep } from "./repair";
 
 export type PathsInput =
@@ -66,7 +66,7 @@ interface Side {
   sending: boolean;
   silenceAt: number | null;
   arrivals: Arrivals;
-  quality: Quality;
+  quality: PathHealth;
 }
 
 export class Paths {
@@ -109,7 +109,7 @@ export class Paths {
       sending,
       silenceAt: null,
       arrivals: new Arrivals(),
-      quality: new Quality(),
+      quality: new PathHealth(),
     });
     // Forwarded is warm, so media goes out on it at once; direct gets its tracks when it is connected.
     this.sides = { direct: side(false), forwarded: side(true) };

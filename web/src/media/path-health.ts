@@ -13,7 +13,7 @@ interface Sample {
   roundTripMs: number | null;
 }
 
-export class Quality {
+export class PathHealth {
   private samples: Sample[] = [];
 
   take(counters: Counters | null, now: number): void {
