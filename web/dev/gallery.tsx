@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { level, speakingMuted } from "../src/media/levels";
+import { quality } from "../src/media/quality-watch";
 import { systemMuted } from "../src/media/takeover";
 import type { Participant } from "../src/protocol";
 import { changeSettings } from "../src/settings";
@@ -86,6 +87,8 @@ const STATES: Record<string, AppState> = {
   ),
   "call-speaking-muted": inCall({}, { devices: { microphone: "off", camera: "on", problems: [] } }),
   "call-toast": inCall(),
+  "call-fair": inCall({ path: "forwarded", roundTripMs: 450 }),
+  "call-poor": inCall(),
   "home-devices": base,
   "call-devices": inCall(),
   "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
@@ -99,6 +102,15 @@ const BESIDE: Record<string, () => void> = {
   "incoming-quiet": () => changeSettings({ doNotDisturb: true }),
   "call-speaking-muted": () => {
     speakingMuted.value = true;
+  },
+  call: () => {
+    quality.value = { grade: "good", side: null };
+  },
+  "call-fair": () => {
+    quality.value = { grade: "fair", side: "way" };
+  },
+  "call-poor": () => {
+    quality.value = { grade: "poor", side: "mine" };
   },
   "call-toast": () => {
     toast(text("switched_to", { device: "USB headset" }));

@@ -80,6 +80,10 @@ export class App {
     return { ...media, state: this.state.value.phase.kind };
   }
 
+  shownConnection(): ReturnType<CallMedia["shown"]> {
+    return this.media?.shown() ?? null;
+  }
+
   closeDirect(): void {
     this.media?.closeDirect();
   }

@@ -3,6 +3,7 @@ import { keepQuiet } from "./do-not-disturb";
 import { App } from "./effects";
 import { Identity, storeOr } from "./identity";
 import { watchDevices } from "./media/device-watch";
+import { watchQuality } from "./media/quality-watch";
 import { loadSettings } from "./settings";
 import { AppView } from "./ui/app-view";
 import { userIdInPath } from "./user-id";
@@ -33,6 +34,7 @@ const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has an element #app");
 watchDevices(app.state, app.send);
 keepQuiet(app.state, app.send);
+watchQuality(app.state, () => app.shownConnection());
 render(
   <AppView
     state={app.state}

@@ -146,6 +146,13 @@ export class CallMedia {
     this.listener.stream(null);
   }
 
+  /** The connection that brings what is shown. */
+  shown(): { path: Path; connection: RTCPeerConnection | null } | null {
+    const path = this.paths?.shownPath ?? null;
+    if (path === null) return null;
+    return { path, connection: (path === "direct" ? this.direct?.connection : this.forwarded.connection) ?? null };
+  }
+
   /** For tests: see web/README.md. */
   closeDirect(): void {
     this.direct?.close(true);

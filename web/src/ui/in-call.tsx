@@ -1,7 +1,8 @@
 import { systemMuted } from "../media/takeover";
 import type { AppState, InCall as InCallPhase, Input } from "../state";
-import { type TextKey, text } from "../texts";
+import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
+import { CallBadges } from "./call-badges";
 import { CallControls, SpeakingMutedHint } from "./call-controls";
 import { Icon } from "./icon";
 import { Problems } from "./problems";
@@ -55,7 +56,7 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
               </span>
             )}
           </h1>
-          <PathBadge phase={phase} />
+          <CallBadges phase={phase} />
         </div>
         <p class={`stage-note ${note ? "" : "empty"}`} role="status">
           {note}
@@ -103,19 +104,5 @@ function SystemMuted() {
         </p>
       ))}
     </>
-  );
-}
-
-function PathBadge({ phase }: { phase: InCallPhase }) {
-  const { path, roundTripMs } = phase;
-  if (path === null) return <span />;
-  const name = text(path === "direct" ? "path_direct" : "path_forwarded");
-  const hint: TextKey =
-    path === "direct" ? "path_direct_hint" : phase.alwaysThroughServer ? "path_always_hint" : "path_forwarded_hint";
-  return (
-    <span class="path" data-testid="path" data-path={path} title={text(hint)}>
-      <Icon name={path === "direct" ? "zap" : "server"} />
-      {roundTripMs === null ? name : text("path_round_trip", { path: name, ms: roundTripMs })}
-    </span>
   );
 }
