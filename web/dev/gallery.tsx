@@ -90,6 +90,7 @@ const STATES: Record<string, AppState> = {
   "call-fair": inCall({ path: "forwarded", roundTripMs: 450 }),
   "call-poor": inCall(),
   "home-devices": base,
+  help: inCall(),
   "call-devices": inCall(),
   "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
   "ended-hung-up": ended({}),
@@ -119,6 +120,7 @@ const BESIDE: Record<string, () => void> = {
   "home-devices": () => {
     openDialogSoon("devices");
   },
+  help: () => openDialogSoon("help"),
   "call-devices": () => {
     level.value = 0.6;
     openDialogSoon("devices");

@@ -7,6 +7,7 @@ import { watchQuality } from "./media/quality-watch";
 import { loadSettings } from "./settings";
 import { AppView } from "./ui/app-view";
 import { userIdInPath } from "./user-id";
+import { keepAwake } from "./wake-lock";
 
 declare global {
   interface Window {
@@ -34,6 +35,7 @@ const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has an element #app");
 watchDevices(app.state, app.send);
 keepQuiet(app.state, app.send);
+keepAwake(app.state);
 watchQuality(app.state, () => app.shownConnection());
 render(
   <AppView

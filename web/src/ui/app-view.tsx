@@ -7,12 +7,14 @@ import type { AppState, Input } from "../state";
 import { Banner } from "./banner";
 import { DevicesDialog } from "./devices-dialog";
 import { Ended } from "./ended";
+import { HelpDialog } from "./help-dialog";
 import { Home } from "./home";
 import { InCall } from "./in-call";
 import { openDialog } from "./open-dialog";
 import { Problems } from "./problems";
 import { Calling, Incoming, QuietIncoming } from "./ringing";
 import { Toasts } from "./toasts";
+import { useKeys } from "./use-keys";
 
 export interface AppViewProps {
   state: ReadonlySignal<AppState>;
@@ -28,10 +30,12 @@ export function AppView(props: AppViewProps) {
   const { phase } = state;
   const quietly = ringsQuietly(phase);
   const inCall = state.phase.kind === "in_call";
+  const shown = quietly ? "home" : phase.kind;
+  useKeys(shown, props.send);
   // A page that comes up by itself, such as an incoming call, must not lie under a dialog of the last one.
   useEffect(() => {
     openDialog.value = null;
-  }, [quietly ? "home" : phase.kind]);
+  }, [shown]);
   const showsOwnProblems = state.phase.kind === "calling" || state.phase.kind === "in_call";
   return (
     <>
@@ -42,6 +46,7 @@ export function AppView(props: AppViewProps) {
       {openDialog.value === "devices" && (
         <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={props.switchDevice} />
       )}
+      {openDialog.value === "help" && <HelpDialog />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}
     </>

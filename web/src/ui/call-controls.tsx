@@ -5,6 +5,7 @@ import { type TextKey, text } from "../texts";
 import { Duration } from "./duration";
 import { Icon, type IconName } from "./icon";
 import { openDialog } from "./open-dialog";
+import { ViewButtons } from "./view-buttons";
 
 interface Props {
   state: AppState;
@@ -42,7 +43,7 @@ export function CallControls({ state, phase, send }: Props) {
           <Icon name="phoneOff" />
         </button>
       </div>
-      <span class="controls-end" />
+      <ViewButtons />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { CallBadges } from "./call-badges";
 import { CallControls, SpeakingMutedHint } from "./call-controls";
 import { Icon } from "./icon";
 import { Problems } from "./problems";
+import { SelfView } from "./self-view";
 import { useFocus } from "./use-focus";
 import { Video } from "./video";
 
@@ -61,21 +62,7 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
         <p class={`stage-note ${note ? "" : "empty"}`} role="status">
           {note}
         </p>
-        <div class={`self ${selfStream ? "" : "self-off"}`}>
-          <Video
-            stream={selfStream}
-            testId="self-video"
-            class="mirror"
-            label={text("you")}
-            muted
-            hidden={!selfStream}
-          />
-          {!selfStream && <Icon name="videoOff" />}
-          <span class="self-label">
-            {state.devices.microphone !== "on" && <Icon name="micOff" />}
-            {text("you")}
-          </span>
-        </div>
+        <SelfView stream={selfStream} microphoneOn={state.devices.microphone === "on"} />
         <SpeakingMutedHint send={send} />
       </div>
       <div class="under">

@@ -1,0 +1,62 @@
+import { useEffect, useRef } from "preact/hooks";
+import { assertNever } from "../assert";
+import { type KeyAction, keyAction } from "../keys";
+import { settings } from "../settings";
+import type { Input, Phase } from "../state";
+import { openDialog } from "./open-dialog";
+import { toggleFullscreen, togglePictureInPicture } from "./view-actions";
+
+/** Listens to the keys of the whole page. `phase` is what the user sees, which a quiet call does not change. */
+export function useKeys(phase: Phase["kind"], send: (input: Input) => void): void {
+  const shown = useRef({ phase, at: 0 });
+  if (shown.current.phase !== phase) shown.current = { phase, at: performance.now() };
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const { key, ctrlKey, altKey, metaKey, repeat, target } = event;
+      const elsewhere = openDialog.value !== null || event.defaultPrevented || isField(target);
+      const modified = ctrlKey || altKey || metaKey;
+      const shownMs = performance.now() - shown.current.at;
+      const action = keyAction(
+        { key, modified, repeated: repeat, elsewhere },
+        shown.current.phase,
+        shownMs,
+        settings.value.singleKeys,
+      );
+      if (action === null) return;
+      event.preventDefault();
+      run(action, send);
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, [send]);
+}
+
+function isField(target: EventTarget | null): boolean {
+  return target instanceof Element && target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
+}
+
+function run(action: KeyAction, send: (input: Input) => void): void {
+  switch (action) {
+    case "microphone":
+    case "camera":
+      send({ kind: `toggle_${action}` });
+      break;
+    case "hang_up":
+    case "cancel":
+    case "answer":
+    case "decline":
+      send({ kind: action });
+      break;
+    case "fullscreen":
+      toggleFullscreen();
+      break;
+    case "picture_in_picture":
+      togglePictureInPicture();
+      break;
+    case "help":
+      openDialog.value = "help";
+      break;
+    default:
+      assertNever(action);
+  }
+}
