@@ -25,6 +25,14 @@ export function sessionLost(state: AppState, now: number): Step {
   if (phase.kind === "in_call" && phase.path === "direct") {
     return { state: { ...state, phase: { ...phase, serverLost: true } }, effects: [{ kind: "forget_server" }] };
   }
+  if (phase.kind === "calling" && phase.callId === null) {
+    // Nothing was lost: the call has not reached the server yet, and goes to it with the next session.
+    const { userId } = phase;
+    return {
+      state,
+      effects: [send({ type: "call", user_id: userId, always_through_server: state.alwaysThroughServer })],
+    };
+  }
   return end(state, "connection_lost", false, now);
 }
 

@@ -242,6 +242,12 @@ describe("without the server", () => {
     expect(hungUp.state.phase).toMatchObject({ kind: "ended", reason: "hung_up", byMe: false });
   });
 
+  it("takes a call that it has not named to the next session", () => {
+    const { state, sent } = run(call, { kind: "session_lost" });
+    expect(state.phase).toMatchObject({ kind: "calling", userId: BERTA.user_id });
+    expect(sent).toEqual(["call", "call"]);
+  });
+
   it("ends a forwarded call", () => {
     const { state } = run(...direct, { kind: "path_shown", path: "forwarded" }, { kind: "session_lost" });
     expect(state.phase).toMatchObject({ kind: "ended", reason: "connection_lost" });

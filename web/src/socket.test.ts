@@ -37,6 +37,8 @@ class World {
   readonly up: boolean[] = [];
   lost = 0;
   onWelcome = () => {};
+  /** Sent as soon as the session is lost. */
+  onLost: Command | null = null;
   released = 0;
   readonly socket = new Socket(
     {
@@ -64,7 +66,10 @@ class World {
         if (event.type === "welcome") this.onWelcome();
       },
       connected: (up) => this.up.push(up),
-      sessionLost: () => this.lost++,
+      sessionLost: () => {
+        this.lost++;
+        if (this.onLost) this.socket.send(this.onLost);
+      },
     },
   );
 
@@ -120,6 +125,27 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+});
+
+describe("a command for the next session", () => {
+  it("goes out once, although it is given while the old session's end is told", async () => {
+    const world = new World();
+    await world.start();
+    world.onLost = HANG_UP;
+    const websocket = await world.drop();
+    world.welcome({ session_id: "s2", resumed: false });
+    expect(websocket.types()).toEqual(["hello", "hang_up"]);
+  });
+
+  it("waits for the welcome of a page that has just been opened", async () => {
+    const world = new World();
+    world.socket.start();
+    world.socket.send(HANG_UP);
+    const websocket = await world.open();
+    expect(websocket.types()).toEqual(["hello"]);
+    world.welcome();
+    expect(websocket.types()).toEqual(["hello", "hang_up"]);
+  });
 });
 
 describe("hello", () => {

@@ -74,7 +74,7 @@ function Page({ state, remoteStream, selfStream, send, quietly }: AppViewProps &
         />
       );
     case "ended":
-      return <Ended phase={phase} canCall={connection === "up"} send={send} />;
+      return <Ended phase={phase} send={send} />;
     default:
       return assertNever(phase);
   }

@@ -1,20 +1,17 @@
-import { assertNever } from "../assert";
 import type { Input, Phase } from "../state";
-import { type TextKey, text } from "../texts";
+import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 import { formatDuration } from "./duration";
+import { sentenceOf } from "./ended-sentence";
 import { Icon } from "./icon";
 import { useFocus } from "./use-focus";
 
-type EndedPhase = Extract<Phase, { kind: "ended" }>;
-
 interface Props {
-  phase: EndedPhase;
-  canCall: boolean;
+  phase: Extract<Phase, { kind: "ended" }>;
   send: (input: Input) => void;
 }
 
-export function Ended({ phase, canCall, send }: Props) {
+export function Ended({ phase, send }: Props) {
   const heading = useFocus<HTMLHeadingElement>();
   const name = nameOf(phase.user);
   return (
@@ -35,13 +32,7 @@ export function Ended({ phase, canCall, send }: Props) {
           {text("back_home")}
         </button>
         {phase.reason !== "answered_elsewhere" && (
-          <button
-            type="button"
-            class="go big"
-            data-testid="call-again"
-            disabled={!canCall}
-            onClick={() => send({ kind: "call_again" })}
-          >
+          <button type="button" class="go big" data-testid="call-again" onClick={() => send({ kind: "call_again" })}>
             <Icon name="phone" />
             {text(phase.direction === "outgoing" ? "call_again" : "call_back")}
           </button>
@@ -49,28 +40,4 @@ export function Ended({ phase, canCall, send }: Props) {
       </div>
     </main>
   );
-}
-
-/** Seen from this side: the same reason reads differently to who rang and to who was rung. */
-function sentenceOf({ reason, direction, byMe }: EndedPhase): TextKey {
-  switch (reason) {
-    case "declined":
-      return direction === "incoming" ? "ended_declined_by_me" : "ended_declined";
-    case "busy":
-      return "ended_busy";
-    case "no_answer":
-      return direction === "incoming" ? "ended_missed" : "ended_no_answer";
-    case "cancelled":
-      return direction === "incoming" ? "ended_cancelled_by_other" : "ended_cancelled";
-    case "hung_up":
-      return byMe ? "ended_hung_up_by_me" : "ended_hung_up";
-    case "connection_lost":
-      return "ended_connection_lost";
-    case "unreachable":
-      return "ended_unreachable";
-    case "answered_elsewhere":
-      return "ended_answered_elsewhere";
-    default:
-      return assertNever(reason);
-  }
 }

@@ -42,13 +42,7 @@ function LinkCard({ state, send, link }: Props & { link: string }) {
         <button type="button" class="quiet" onClick={() => send({ kind: "home" })}>
           {text("link_dismiss")}
         </button>
-        <button
-          type="button"
-          class="go"
-          data-testid="call-link"
-          disabled={state.connection !== "up"}
-          onClick={() => send({ kind: "call", userId: link })}
-        >
+        <button type="button" class="go" data-testid="call-link" onClick={() => send({ kind: "call", userId: link })}>
           <Icon name="phone" />
           {text("call")}
         </button>
@@ -64,7 +58,7 @@ function CallCard({ state, send }: Props) {
     event.preventDefault();
     const userId = parseUserId(typed);
     setWrong(userId === null);
-    if (userId !== null && state.connection === "up") send({ kind: "call", userId });
+    if (userId !== null) send({ kind: "call", userId });
   };
   return (
     <section class="card">
@@ -89,7 +83,7 @@ function CallCard({ state, send }: Props) {
               setWrong(false);
             }}
           />
-          <button type="submit" class="go" data-testid="call" disabled={state.connection !== "up"}>
+          <button type="submit" class="go" data-testid="call">
             <Icon name="phone" />
             {text("call")}
           </button>

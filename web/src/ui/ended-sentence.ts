@@ -1,0 +1,27 @@
+import { assertNever } from "../assert";
+import type { Phase } from "../state";
+import type { TextKey } from "../texts";
+
+/** Seen from this side: the same reason reads differently to who rang and to who was rung. */
+export function sentenceOf({ reason, direction, byMe }: Extract<Phase, { kind: "ended" }>): TextKey {
+  switch (reason) {
+    case "declined":
+      return direction === "incoming" ? "ended_declined_by_me" : "ended_declined";
+    case "busy":
+      return "ended_busy";
+    case "no_answer":
+      return direction === "incoming" ? "ended_missed" : "ended_no_answer";
+    case "cancelled":
+      return direction === "incoming" ? "ended_cancelled_by_other" : "ended_cancelled";
+    case "hung_up":
+      return byMe ? "ended_hung_up_by_me" : "ended_hung_up";
+    case "connection_lost":
+      return "ended_connection_lost";
+    case "unreachable":
+      return "ended_unreachable";
+    case "answered_elsewhere":
+      return "ended_answered_elsewhere";
+    default:
+      return assertNever(reason);
+  }
+}
