@@ -4,6 +4,7 @@ import { assertNever } from "../assert";
 import { ringsQuietly } from "../do-not-disturb";
 import type { Device } from "../media/devices";
 import type { AppState, Input } from "../state";
+import { Announcer } from "./announcer";
 import { Banner } from "./banner";
 import { DevicesDialog } from "./devices-dialog";
 import { Ended } from "./ended";
@@ -39,6 +40,7 @@ export function AppView(props: AppViewProps) {
   const showsOwnProblems = state.phase.kind === "calling" || state.phase.kind === "in_call";
   return (
     <>
+      <Announcer state={state} />
       <Banner state={state} />
       {!showsOwnProblems && <Problems state={state} send={props.send} />}
       {quietly && phase.kind === "incoming" && <QuietIncoming phase={phase} send={props.send} />}
@@ -54,7 +56,7 @@ export function AppView(props: AppViewProps) {
 }
 
 function Page({ state, remoteStream, selfStream, send, quietly }: AppViewProps & { quietly: boolean }) {
-  const { phase, connection } = state.value;
+  const { phase } = state.value;
   if (quietly) return <Home state={state.value} send={send} />;
   switch (phase.kind) {
     case "home":

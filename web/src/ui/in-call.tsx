@@ -51,9 +51,9 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
             <span class="visually-hidden">{text("in_call", { name })}</span>
             <span aria-hidden="true">{name}</span>
             {phase.path !== null && !sources.includes("microphone") && (
-              <span class="muted-mark" title={text("other_muted", { name })}>
+              <span class="muted-mark" title={text("other_microphone_off", { name })}>
                 <Icon name="micOff" />
-                <span class="visually-hidden">{text("other_muted", { name })}</span>
+                <span class="visually-hidden">{text("other_microphone_off", { name })}</span>
               </span>
             )}
           </h1>

@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { announcement } from "./announce";
+import { type AppState, type InCall, initialState, type Phase } from "./state";
+
+const user = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
+const other = { participant_id: "p", user, sources: ["microphone" as const, "camera" as const], reconnecting: false };
+const call: InCall = {
+  kind: "in_call",
+  callId: "c",
+  roomId: "r",
+  user,
+  direction: "outgoing",
+  other,
+  since: 0,
+  path: "direct",
+  roundTripMs: null,
+  alwaysThroughServer: false,
+  serverLost: false,
+};
+const calling: Phase = { kind: "calling", userId: user.user_id, user, callId: null, roomId: null };
+const incoming: Phase = { kind: "incoming", callId: "c", roomId: "r", user, answeredAt: null };
+const ended: Phase = {
+  kind: "ended",
+  callId: "c",
+  reason: "declined",
+  direction: "outgoing",
+  byMe: false,
+  user,
+  durationMs: 0,
+};
+const home: Phase = { kind: "home" };
+const at = (phase: Phase): AppState => ({ ...initialState(null, false), phase });
+
+it.each<[string, Phase, Phase, string | null]>([
+  ["I call", home, calling, "Calling Berta…"],
+  ["it rings there", calling, { ...calling, callId: "c" }, "Ringing Berta…"],
+  ["it rings here", home, incoming, "Berta is calling"],
+  ["answered", { ...calling, callId: "c" }, call, "In a call with Berta"],
+  ["answering says nothing more", incoming, { ...incoming, answeredAt: 7 }, null],
+  ["ended, with the reason", { ...calling, callId: "c" }, ended, "Berta declined"],
+  ["home again", ended, home, null],
+  ["another path", call, { ...call, path: "forwarded" }, "Sound and picture go through your server."],
+  ["a round trip is no news", call, { ...call, roundTripMs: 30 }, null],
+  ["the other reconnects", call, { ...call, other: { ...other, reconnecting: true } }, "Berta is reconnecting…"],
+  ["and is back", { ...call, other: { ...other, reconnecting: true } }, call, "Berta is back"],
+  ["the other mutes", call, { ...call, other: { ...other, sources: ["camera"] } }, "Berta is muted"],
+  [
+    "the camera goes off",
+    call,
+    { ...call, other: { ...other, sources: ["microphone"] } },
+    "Berta turned the camera off",
+  ],
+])("%s", (_, before, after, words) => expect(announcement(at(before), at(after))).toBe(words));
