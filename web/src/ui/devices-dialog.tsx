@@ -39,7 +39,7 @@ export function DevicesDialog({ inCall, selfStream, switchDevice }: Props) {
       <div class="device-preview">
         <Video stream={stream} testId="preview-video" class="mirror" label={text("preview")} muted hidden={!stream} />
         {!stream && (
-          <p class="device-preview-note" role="status">
+          <p class="device-preview-note" role="status" data-opening={status === "opening" || undefined}>
             {status === "opening" ? (
               text("preview_opening")
             ) : (

@@ -1,0 +1,35 @@
+// Looks for barriers in every state of the gallery with axe-core: node dev/axe.mjs [name…]. Needs `npm run dev` on port 5173.
+// Leaves with 1 if there is anything serious or critical.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { launch, openState, SIZES, stateNames } from "./gallery-browser.mjs";
+
+const GRAVE = ["serious", "critical"];
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const browser = await launch();
+let grave = 0;
+let looked = 0;
+try {
+  const page = await browser.newPage();
+  for (const name of await stateNames(page, process.argv.slice(2))) {
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      for (const scheme of ["light", "dark"]) {
+        await openState(page, name, viewport, scheme);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => window.axe.run(document));
+        looked += 1;
+        for (const { id, impact, help, nodes } of violations) {
+          if (GRAVE.includes(impact)) grave += 1;
+          console.log(`${name} ${size} ${scheme}: ${impact}: ${id}: ${help}`);
+          for (const node of nodes)
+            console.log(`  ${node.target.join(" ")}\n    ${node.failureSummary?.split("\n")[1]}`);
+        }
+      }
+    }
+  }
+} finally {
+  await browser.close();
+}
+console.log(`${looked} pages, ${grave} serious or critical findings`);
+process.exitCode = grave > 0 ? 1 : 0;

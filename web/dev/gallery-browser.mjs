@@ -1,0 +1,50 @@
+// A browser that looks at the gallery, for the scripts beside it.
+import puppeteer from "puppeteer-core";
+
+const GALLERY = "http://localhost:5173/dev/gallery.html";
+
+export const SIZES = {
+  desktop: { width: 1280, height: 800 },
+  phone: { width: 390, height: 844, isMobile: true, hasTouch: true },
+};
+
+export function launch() {
+  return puppeteer.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--use-fake-device-for-media-stream",
+      "--use-fake-ui-for-media-stream",
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+}
+
+/** The names of all states, or those of `only` that there are. */
+export async function stateNames(page, only) {
+  await page.goto(GALLERY);
+  await page.waitForSelector("#states a");
+  const all = await page.$$eval("#states a", (links) => links.map((link) => link.textContent));
+  return all.filter((one) => only.length === 0 || only.includes(one));
+}
+
+/** Shows one state, and waits until its videos have a picture. */
+export async function openState(page, name, viewport, scheme, language = "en") {
+  await page.setViewport(viewport);
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  await page.goto(`${GALLERY}?show=${name}&language=${language}`);
+  await page.waitForSelector("main");
+  if (name.startsWith("devices") || name === "help") await page.waitForSelector("dialog[open]");
+  const moving = () =>
+    [...document.querySelectorAll("video")].every(
+      (one) => (!one.srcObject || one.videoWidth) && !document.querySelector("[data-opening]"),
+    );
+  await page.waitForFunction(moving, { timeout: 5000 }).catch(() => {});
+}
