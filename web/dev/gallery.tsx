@@ -6,9 +6,9 @@ import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import { systemMuted } from "../src/media/takeover";
 import type { Participant } from "../src/protocol";
-import { changeSettings } from "../src/settings";
+import { changeSettings, LANGUAGES } from "../src/settings";
 import { type AppState, type InCall, initialState } from "../src/state";
-import { text } from "../src/texts";
+import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
 import { openDialog } from "../src/ui/open-dialog";
@@ -89,9 +89,9 @@ const STATES: Record<string, AppState> = {
   "call-toast": inCall(),
   "call-fair": inCall({ path: "forwarded", roundTripMs: 450 }),
   "call-poor": inCall(),
-  "home-devices": base,
+  "devices-home": base,
   help: inCall(),
-  "call-devices": inCall(),
+  "devices-call": inCall(),
   "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
@@ -117,11 +117,11 @@ const BESIDE: Record<string, () => void> = {
     toast(text("switched_to", { device: "USB headset" }));
     systemMuted.value = { microphone: true, camera: false };
   },
-  "home-devices": () => {
+  "devices-home": () => {
     openDialogSoon("devices");
   },
   help: () => openDialogSoon("help"),
-  "call-devices": () => {
+  "devices-call": () => {
     level.value = 0.6;
     openDialogSoon("devices");
   },
@@ -163,7 +163,10 @@ function fakeVideo(hue: number): MediaStream {
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("gallery.html has an element #app");
-const show = new URLSearchParams(location.search).get("show");
+const query = new URLSearchParams(location.search);
+const show = query.get("show");
+changeSettings({ language: LANGUAGES.find((one) => one === query.get("language")) ?? null });
+markLanguage(document.documentElement);
 const state = show === null ? undefined : STATES[show];
 if (state === undefined) {
   const links = Object.keys(STATES).map((name) => (

@@ -5,6 +5,7 @@ import { Identity, storeOr } from "./identity";
 import { watchDevices } from "./media/device-watch";
 import { watchQuality } from "./media/quality-watch";
 import { loadSettings } from "./settings";
+import { markLanguage } from "./texts";
 import { AppView } from "./ui/app-view";
 import { userIdInPath } from "./user-id";
 import { keepAwake } from "./wake-lock";
@@ -19,6 +20,7 @@ declare global {
 const slot = new URLSearchParams(location.search).get("user") ?? "";
 const local = storeOr(() => localStorage);
 loadSettings(local, slot);
+markLanguage(document.documentElement);
 const identity = new Identity(
   slot,
   local,

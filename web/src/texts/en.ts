@@ -1,10 +1,9 @@
-/** Every word that the page says. Another language is another file with the same keys. */
+/** Every word that the page says. Another language is another file with the same keys, and a line in index.ts. */
 export const en = {
   app_name: "Tandem",
   title_incoming: "📞 {name} is calling",
   home_tagline: "Calls from browser to browser, on your own server.",
   my_id: "Your id",
-  my_id_hint: "Others call you with this id or with your link.",
   copy_id: "Copy id",
   copy_link: "Copy link",
   copied: "Copied",
@@ -13,6 +12,7 @@ export const en = {
   qr_hint: "Scan to call from a phone",
   name: "Your name",
   name_placeholder: "How others see you",
+  language: "Language",
   call_heading: "Call someone",
   call_input: "Id or link of the person to call",
   call_input_placeholder: "k7mq-2xwd-9hpt",
@@ -96,7 +96,7 @@ export const en = {
   level: "Microphone level",
   test_speaker: "Play a test sound",
   speaker_by_system: "In this browser, sound comes out where the system sends it.",
-  done: "Done",
+  close: "Close",
   switched_to: "Switched to {device}",
   could_not_switch: "{device}: the other one could not be opened. Nothing has changed.",
   speaker_gone: "The speaker is gone. Sound comes out where the system sends it.",
@@ -148,3 +148,6 @@ export const en = {
   too_large: "That is too long.",
   shutting_down: "The server is restarting. Try again in a moment.",
 } as const;
+
+export type TextKey = keyof typeof en;
+export type Texts = Readonly<Record<TextKey, string>>;

@@ -35,7 +35,7 @@ export function Dialog({ id, title, children }: Props) {
       <div class="dialog-body">
         <div class="dialog-head">
           <h2 id={`${id}-title`}>{title}</h2>
-          <button type="button" class="quiet icon-only" aria-label={text("done")} onClick={close}>
+          <button type="button" class="quiet icon-only" aria-label={text("close")} onClick={close}>
             <Icon name="close" />
           </button>
         </div>

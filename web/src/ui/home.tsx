@@ -5,7 +5,9 @@ import { callLink, parseUserId } from "../user-id";
 import { CopyButton } from "./copy-button";
 import { HomeSettings } from "./home-settings";
 import { Icon } from "./icon";
+import { LanguagePicker } from "./language-picker";
 import { Qr } from "./qr";
+import { HelpButton } from "./view-buttons";
 
 interface Props {
   state: AppState;
@@ -20,6 +22,10 @@ export function Home({ state, send }: Props) {
         <div>
           <h1>{text("app_name")}</h1>
           <p class="faint">{text("home_tagline")}</p>
+        </div>
+        <div class="brand-end">
+          <HelpButton />
+          <LanguagePicker />
         </div>
       </header>
       {state.link && <LinkCard state={state} send={send} link={state.link} />}
