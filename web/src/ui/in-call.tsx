@@ -70,7 +70,7 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
         {phase.serverLost && (
           <p class="problems" role="status">
             <Icon name="alert" />
-            {text("server_lost")}
+            <span class="problem-texts">{text("server_lost")}</span>
           </p>
         )}
         <SystemMuted />
@@ -87,7 +87,7 @@ function SystemMuted() {
       {devices.map((device) => (
         <p key={device} class="problems" role="status">
           <Icon name={device === "microphone" ? "micOff" : "videoOff"} />
-          {text(`system_muted_${device}`)}
+          <span class="problem-texts">{text(`system_muted_${device}`)}</span>
         </p>
       ))}
     </>
