@@ -37,6 +37,11 @@ export function AppView(props: AppViewProps) {
   useEffect(() => {
     openDialog.value = null;
   }, [shown]);
+  const switchDevice = (device: Device) => {
+    // One that could not be opened is tried again with the other choice.
+    if (state.devices[device] === "none") props.send({ kind: `toggle_${device}` });
+    else props.switchDevice(device);
+  };
   const showsOwnProblems = state.phase.kind === "calling" || state.phase.kind === "in_call";
   return (
     <>
@@ -46,7 +51,7 @@ export function AppView(props: AppViewProps) {
       {quietly && phase.kind === "incoming" && <QuietIncoming phase={phase} send={props.send} />}
       <Page {...props} quietly={quietly} />
       {openDialog.value === "devices" && (
-        <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={props.switchDevice} />
+        <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={switchDevice} />
       )}
       {openDialog.value === "help" && <HelpDialog />}
       {/* A dialog has its own: the page lies under it. */}

@@ -1,5 +1,6 @@
 import { assertNever } from "../assert";
 import { speakingMuted } from "../media/levels";
+import { settings } from "../settings";
 import type { AppState, DeviceState, InCall, Input } from "../state";
 import { type TextKey, text } from "../texts";
 import { Duration } from "./duration";
@@ -37,7 +38,8 @@ export function CallControls({ state, phase, send }: Props) {
           class="round stop wide"
           data-testid="hang-up"
           aria-label={text("hang_up")}
-          title={text("hang_up")}
+          title={withKey(text("hang_up"), "Shift+H")}
+          aria-keyshortcuts={settings.value.singleKeys ? "Shift+H" : undefined}
           onClick={() => send({ kind: "hang_up" })}
         >
           <Icon name="phoneOff" />
@@ -79,6 +81,7 @@ const WORDS: Record<DeviceButtonProps["device"], { on: TextKey; off: TextKey; no
 function DeviceButton({ device, state, send }: DeviceButtonProps) {
   const words = WORDS[device];
   const label = text(labelOf(state, words));
+  const key = device === "microphone" ? "M" : "C";
   const icon: IconName =
     device === "microphone" ? (state === "on" ? "mic" : "micOff") : state === "on" ? "video" : "videoOff";
   return (
@@ -88,13 +91,19 @@ function DeviceButton({ device, state, send }: DeviceButtonProps) {
       data-testid={device === "microphone" ? "mute" : "camera"}
       data-state={state}
       aria-label={label}
-      title={label}
+      title={withKey(label, key)}
+      aria-keyshortcuts={settings.value.singleKeys ? key : undefined}
       disabled={state === "opening"}
       onClick={() => send({ kind: device === "microphone" ? "toggle_microphone" : "toggle_camera" })}
     >
       <Icon name={icon} />
     </button>
   );
+}
+
+/** What a pointer that rests on a button is told. */
+function withKey(label: string, key: string): string {
+  return settings.value.singleKeys ? `${label} (${key})` : label;
 }
 
 function labelOf(state: DeviceState, words: { on: TextKey; off: TextKey; none: TextKey }): TextKey {

@@ -7,6 +7,7 @@ import { HomeSettings } from "./home-settings";
 import { Icon } from "./icon";
 import { LanguagePicker } from "./language-picker";
 import { Qr } from "./qr";
+import { useFocus } from "./use-focus";
 import { HelpButton } from "./view-buttons";
 
 interface Props {
@@ -15,12 +16,15 @@ interface Props {
 }
 
 export function Home({ state, send }: Props) {
+  const heading = useFocus<HTMLHeadingElement>();
   return (
     <main class="home">
       <header class="brand">
         <img src="/favicon.svg" alt="" width={36} height={36} />
         <div>
-          <h1>{text("app_name")}</h1>
+          <h1 ref={heading} tabIndex={-1}>
+            {text("app_name")}
+          </h1>
           <p class="faint">{text("home_tagline")}</p>
         </div>
         <div class="brand-end">
