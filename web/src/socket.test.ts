@@ -148,6 +148,20 @@ describe("a command for the next session", () => {
   });
 });
 
+describe("a command of a reloaded page before its welcome", () => {
+  it("goes out with a number that the session has not had", async () => {
+    const world = new World();
+    world.stored = { session_id: "s1", secret: "r", seq: 4 };
+    world.socket.start();
+    world.socket.send(HANG_UP);
+    const websocket = await world.open();
+    world.welcome({ resumed: true, last_ref: 23 });
+    expect(websocket.sent.at(-1)).toEqual({ ref: 24, ...HANG_UP });
+    websocket.receive({ ref: 24, seq: 5, type: "call_ended", call_id: "c", reason: "hung_up", duration_ms: 0 });
+    expect(world.events.at(-1)).toEqual(["call_ended", "hang_up"]);
+  });
+});
+
 describe("hello", () => {
   it("says who this is and releases the first-visit lock at the welcome", async () => {
     const world = new World();

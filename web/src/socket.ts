@@ -51,6 +51,7 @@ export class Socket {
   private websocket: WebSocket | null = null;
   private session: StoredSession | null = null;
   private welcomed = false;
+  private everWelcomed = false;
   private triedStored = false;
   private stopped = false;
   private failures = 0;
@@ -179,12 +180,16 @@ export class Socket {
     this.world.keepSession(this.session);
     this.failures = 0;
     this.lastRef = Math.max(this.lastRef, event.last_ref);
-    if (event.resumed) this.pending = this.pending.filter((frame) => frame.ref > event.last_ref);
+    // What this page was given before its first welcome is new to the server, but numbered without knowing the session's last.
+    if (event.resumed && !this.everWelcomed) {
+      this.pending = this.pending.map((frame) => ({ ...frame, ref: this.nextRef(frame.type) }));
+    } else if (event.resumed) this.pending = this.pending.filter((frame) => frame.ref > event.last_ref);
     else if (hadSession) this.pending = [];
     if (this.bootId !== null && this.bootId !== event.boot_id) {
       this.pending = this.pending.filter((frame) => !OF_ONE_RUN.has(frame.type));
     }
     this.bootId = event.boot_id;
+    this.everWelcomed = true;
     // First what was lost, so that a page which is told of the new session starts from nothing.
     if (hadSession && !event.resumed) this.listener.sessionLost();
     this.listener.event(event, ref === undefined ? null : "hello");
