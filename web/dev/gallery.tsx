@@ -118,21 +118,16 @@ const BESIDE: Record<string, () => void> = {
     systemMuted.value = { microphone: true, camera: false };
   },
   "devices-home": () => {
-    openDialogSoon("devices");
+    openDialog.value = "devices";
   },
-  help: () => openDialogSoon("help"),
+  help: () => {
+    openDialog.value = "help";
+  },
   "devices-call": () => {
     level.value = 0.6;
-    openDialogSoon("devices");
+    openDialog.value = "devices";
   },
 };
-
-/** After the first page is up, which closes whatever dialog was open. */
-function openDialogSoon(dialog: typeof openDialog.value): void {
-  setTimeout(() => {
-    openDialog.value = dialog;
-  }, 50);
-}
 
 /** A moving picture without a camera. */
 function fakeVideo(hue: number): MediaStream {

@@ -27,6 +27,7 @@ export class Takeover {
 
   /** To be called with every track that is put to use. Our own `stop()` fires none of these events. */
   watch(device: Device, track: MediaStreamTrack): void {
+    systemMuted.value = { ...systemMuted.value, [device]: false };
     const inUse = () => this.world.tracks()[device] === track;
     track.addEventListener("ended", () => {
       if (inUse()) void this.replace(device, track);
@@ -92,7 +93,6 @@ export class Takeover {
       return;
     }
     track.enabled = old.enabled;
-    systemMuted.value = { ...systemMuted.value, [device]: false };
     this.world.setTracks({ ...this.world.tracks(), [device]: track });
     this.watch(device, track);
     old.stop();

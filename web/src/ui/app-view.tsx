@@ -1,5 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { assertNever } from "../assert";
 import { ringsQuietly } from "../do-not-disturb";
 import type { Device } from "../media/devices";
@@ -34,8 +34,10 @@ export function AppView(props: AppViewProps) {
   const shown = quietly ? "home" : phase.kind;
   useKeys(shown, props.send);
   // A page that comes up by itself, such as an incoming call, must not lie under a dialog of the last one.
+  const last = useRef(shown);
   useEffect(() => {
-    openDialog.value = null;
+    if (last.current !== shown) openDialog.value = null;
+    last.current = shown;
   }, [shown]);
   const switchDevice = (device: Device) => {
     // One that could not be opened is tried again with the other choice.
