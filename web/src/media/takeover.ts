@@ -68,8 +68,10 @@ export class Takeover {
     const gone = old.getSettings().deviceId;
     const chosen = this.world.chosen()[device];
     // No label: the permission is gone, not the device, and someone who took it back is not asked again.
-    const others = deviceList.value[device].filter(({ id, label }) => id !== gone && label !== "");
-    others.sort((a, b) => Number(b.id === chosen) - Number(a.id === chosen));
+    const others = deviceList.value[device].filter(({ label }) => label !== "");
+    // The chosen one first; the one that has just failed last, for a hiccup that left it in its place.
+    const rank = (id: string) => (id === gone ? 2 : id === chosen ? 0 : 1);
+    others.sort((a, b) => rank(a.id) - rank(b.id));
     for (const { id, label } of others) {
       const track = await open(device, id);
       if (this.world.tracks()[device] !== old) {
