@@ -52,7 +52,9 @@ function watchConnections() {
     const sum = { frames: 0, audioEnergy: 0, audioSamples: 0, audioPackets: 0, videoPackets: 0 };
     for (const pc of kept) {
       if (pc.connectionState === "closed") continue;
-      for (const s of (await pc.getStats()).values()) {
+      // In Firefox the statistics of a connection that is closed meanwhile never come.
+      const statistics = await Promise.race([pc.getStats(), new Promise((done) => setTimeout(done, 1000, new Map()))]);
+      for (const s of statistics.values()) {
         if (s.type !== "inbound-rtp") continue;
         if (s.kind === "video") {
           sum.frames += s.framesDecoded ?? 0;

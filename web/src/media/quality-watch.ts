@@ -4,6 +4,7 @@ import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Path } from "../protocol";
 import type { AppState } from "../state";
 import { type Counters, countersOf, numbersOf, Steady, type Verdict, verdictOf } from "./quality";
+import { entriesOf } from "./stats";
 
 const EVERY_MS = 2000;
 /** A connection that has just come up has ramps and bursts that mean nothing. */
@@ -45,14 +46,8 @@ function looker(state: ReadonlySignal<AppState>, shown: () => Shown | null): () 
       since = Date.now();
       steady = new Steady();
     }
-    const entries: Parameters<typeof countersOf>[0] = [];
-    try {
-      (await connection.getStats()).forEach((entry) => {
-        entries.push(entry);
-      });
-    } catch {
-      return;
-    }
+    const entries = await entriesOf(connection);
+    if (entries === null) return;
     const { phase } = state.value;
     if (phase.kind !== "in_call" || connection !== shown()?.connection) return;
     const after = countersOf(entries, Date.now());

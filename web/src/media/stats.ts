@@ -14,19 +14,31 @@ export interface Inbound {
   protocol: PathProtocol | null;
 }
 
-type Entry = Record<string, unknown> & { id: string; type: string };
+export type Entry = Record<string, unknown> & { id: string; type: string };
 
-export async function readInbound(connection: RTCPeerConnection | null): Promise<Inbound | null> {
-  if (connection === null || connection.connectionState === "closed") return null;
+/** In Firefox the statistics of a connection that is closed while they are gathered never come, not even as an error. */
+const STATISTICS_WITHIN_MS = 1000;
+
+/** All entries of a connection's statistics; null where there are none to be had. */
+export async function entriesOf(connection: RTCPeerConnection): Promise<Entry[] | null> {
+  const late = new Promise<null>((resolve) => setTimeout(resolve, STATISTICS_WITHIN_MS, null));
   try {
+    const report = await Promise.race([connection.getStats(), late]);
+    if (report === null) return null;
     const entries: Entry[] = [];
-    (await connection.getStats()).forEach((entry: Entry) => {
+    report.forEach((entry: Entry) => {
       entries.push(entry);
     });
-    return inboundOf(entries);
+    return entries;
   } catch {
     return null;
   }
+}
+
+export async function readInbound(connection: RTCPeerConnection | null): Promise<Inbound | null> {
+  if (connection === null || connection.connectionState === "closed") return null;
+  const entries = await entriesOf(connection);
+  return entries && inboundOf(entries);
 }
 
 export function inboundOf(entries: Entry[]): Inbound {
