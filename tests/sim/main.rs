@@ -7,5 +7,6 @@ mod participant;
 mod scenarios;
 #[expect(clippy::disallowed_methods, reason = "real sockets have the real clock")]
 mod sockets;
+mod whole;
 #[expect(clippy::disallowed_methods, reason = "a virtual clock has to start somewhere")]
 mod world;
