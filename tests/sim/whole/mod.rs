@@ -6,6 +6,7 @@ mod direct;
 mod internet;
 mod nat;
 mod page;
+mod random;
 mod server;
 mod sfu;
 mod stand_in;
