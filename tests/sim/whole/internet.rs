@@ -70,6 +70,13 @@ impl Internet {
         self.hosts[host].down.link = down;
     }
 
+    /// The NAT in front of a host starts again.
+    pub fn restart_nat(&mut self, host: usize) {
+        if let Some(nat) = &mut self.hosts[host].nat {
+            nat.forget_mappings();
+        }
+    }
+
     pub fn send_from_host(&mut self, host: usize, mut datagram: Datagram, now: Instant) {
         let host = &mut self.hosts[host];
         if let Some(nat) = &mut host.nat {

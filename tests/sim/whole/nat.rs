@@ -119,6 +119,14 @@ impl Nat {
         may_pass.then_some(mapping.internal)
     }
 
+    /// As after a loss of power.
+    pub fn forget_mappings(&mut self) {
+        self.mappings.clear();
+        // Ports are rarely the same again.
+        self.next_port += 1000;
+        self.kind.port_preserving = false;
+    }
+
     fn free_port(&mut self, wanted: u16) -> u16 {
         let taken = |port: u16| self.mappings.iter().any(|m| m.external_port == port);
         if self.kind.port_preserving && !taken(wanted) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{SECOND, call, pair, wait_for_media};
 use crate::network::Link;
+use crate::whole::nat::NatKind;
 use crate::whole::world::World;
 use crate::world::seed;
 
@@ -56,4 +57,18 @@ fn media_that_is_cut_off_for_long_comes_back_on_a_new_connection() {
     world.internet.set_links(a, Link::GOOD, Link::GOOD);
     wait_for_media(&mut world, [a, b], SECOND * 3);
     assert!(world.are_talking(a, b) && !world.pages[b].heard.contains(&"transport_lost".to_owned()));
+}
+
+#[test]
+fn a_nat_that_starts_again_costs_some_seconds() {
+    let mut world = World::new(seed(43));
+    let cone = Some(NatKind::PORT_RESTRICTED_CONE);
+    let (a, b) = (world.open(cone, Link::GOOD), world.open(None, Link::GOOD));
+    call(&mut world, a, b);
+    wait_for_media(&mut world, [a, b], SECOND * 2);
+    world.internet.restart_nat(a);
+    world.run(SECOND);
+    let took = wait_for_media(&mut world, [a, b], SECOND * 30);
+    println!("media was back {took:?} after");
+    assert!(world.are_talking(a, b));
 }

@@ -93,3 +93,27 @@ fn a_call_through_the_server_carries_no_signal() {
         }
     }
 }
+
+/// The estimate of what the watcher's link takes is low here, and what was due waits in the pacer.
+#[test]
+fn a_gap_of_the_publisher_ends_for_a_watcher_with_much_jitter_too() {
+    let mut world = World::new(seed(24));
+    let lossy = Link {
+        loss: 0.02,
+        delay: Duration::from_millis(40),
+        ..Link::GOOD
+    };
+    let wild = Link {
+        jitter: Duration::from_millis(60),
+        ..Link::GOOD
+    };
+    let (a, b) = (world.open(None, lossy), world.open(None, wild));
+    call(&mut world, a, b);
+    wait_for_media(&mut world, [a, b], SECOND * 2);
+    let dead = Link { loss: 1.0, ..lossy };
+    world.internet.set_links(a, dead, dead);
+    world.run(SECOND);
+    world.internet.set_links(a, lossy, lossy);
+    let took = wait_for_media(&mut world, [a, b], SECOND * 6);
+    println!("pictures were back after {took:?}");
+}
