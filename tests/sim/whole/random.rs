@@ -1,6 +1,7 @@
 //! Random worlds: pages that say anything at any time over websockets that break, and what must hold all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,14 +18,17 @@ use crate::network::{Dice, Link};
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
 
-/// After so long without a word or a break everything that was on the way has arrived, and media has to flow.
+/// After so long without a word or a break everything that was on the way has arrived.
 const QUIET: Duration = SECOND.saturating_mul(2);
 
+/// And by then everybody who talks has something new to hear and to see. (A frame may be lost, and its repair too.)
+const MEDIA_WITHIN: Duration = SECOND.saturating_mul(2);
+
 /// Worlds of an ordinary run.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 100;
 
 /// One in so many worlds has the real SFU and real media.
-const REAL_EVERY: u64 = 10;
+const REAL_EVERY: u64 = 20;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
@@ -87,6 +91,8 @@ struct Tally {
     /// How often it was checked that one page hears another: with real packets, and with the stand-in.
     heard_real: usize,
     heard_stand_in: usize,
+    /// For something new to hear and to see, after a quiet period.
+    longest_wait: Duration,
 }
 
 impl Tally {
@@ -96,6 +102,7 @@ impl Tally {
         self.resumed += other.resumed;
         self.heard_real += other.heard_real;
         self.heard_stand_in += other.heard_stand_in;
+        self.longest_wait = self.longest_wait.max(other.longest_wait);
         for (reason, count) in other.ends {
             *self.ends.entry(reason).or_default() += count;
         }
@@ -198,21 +205,28 @@ fn check_quiet(world: &mut World, tally: &mut Tally) {
         .filter(|(a, b)| a != b && world.are_talking(*a, *b))
         .filter(|(a, b)| world.pages[*a].is_welcomed && world.pages[*b].is_welcomed)
         .collect();
-    let before: Vec<_> = world.pages.iter().map(|page| page.received()).collect();
-    if !pairs.is_empty() && matches!(world.server.sfu, Sfu::Real(_)) {
-        world.run(SECOND / 2);
-    }
-    for (to, from) in pairs {
-        let (View::Talking { me, other, .. }, Sfu::StandIn(stand_in)) = (&world.pages[to].view, &world.server.sfu) else {
-            let (audio, frames) = world.pages[to].received();
-            let new = (audio - before[to].0, frames - before[to].1);
-            assert!(new.0 > 0 && new.1 > 0, "page {to} has {new:?} packets and frames of {from}");
-            tally.heard_real += 1;
-            continue;
-        };
-        let [me, other] = [me, other].map(|id| id.parse::<ParticipantId>().expect("an id"));
-        assert!(stand_in.hears(me, other), "page {to} would not hear {from}");
-        tally.heard_stand_in += 1;
+    match &world.server.sfu {
+        Sfu::StandIn(stand_in) => {
+            for (to, from) in pairs {
+                let View::Talking { me, other, .. } = &world.pages[to].view else {
+                    continue;
+                };
+                let [me, other] = [me, other].map(|id| id.parse::<ParticipantId>().expect("an id"));
+                assert!(stand_in.hears(me, other), "page {to} would not hear {from}");
+                tally.heard_stand_in += 1;
+            }
+        }
+        Sfu::Real(_) => {
+            let before: Vec<_> = world.pages.iter().map(|page| page.received()).collect();
+            let waited = world.run_until("sound and pictures for all who talk", MEDIA_WITHIN, |w| {
+                pairs.iter().all(|(to, _)| {
+                    let (audio, frames) = w.pages[*to].received();
+                    audio > before[*to].0 && frames > before[*to].1
+                })
+            });
+            tally.heard_real += pairs.len();
+            tally.longest_wait = tally.longest_wait.max(waited);
+        }
     }
 }
 
@@ -250,7 +264,8 @@ fn run(seed: u64, tally: &mut Tally) {
     }
 }
 
-/// `TANDEM_SEEDS` worlds, or the one of `TANDEM_SEED`.
+/// `TANDEM_SEEDS` worlds, or the one of `TANDEM_SEED`. Without media a seed does the same again; str0m draws randomness of its own,
+/// so one with media may have to be run some times.
 #[test]
 fn whatever_happens_every_call_ends_once_and_nothing_is_left() {
     let tally = Mutex::new(Tally::default());
@@ -269,14 +284,18 @@ fn whatever_happens_every_call_ends_once_and_nothing_is_left() {
                     if seed > seeds {
                         break;
                     }
-                    run(seed, &mut mine);
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(seed, &mut mine))) {
+                        // Nobody needs to look for a second one.
+                        next.store(seeds + 1, Ordering::Relaxed);
+                        resume_unwind(panic);
+                    }
                 }
                 tally.lock().expect("the other did not panic").add(mine);
             });
         }
     });
     let tally = tally.into_inner().expect("nobody panicked");
-    println!("{tally:?}");
+    println!("{tally:#?}");
     if seeds >= SEEDS {
         assert_eq!(tally.ends.len(), 7, "not every way to end came about: {:?}", tally.ends);
         assert!(tally.resumed > 0 && tally.heard_real > 0 && tally.heard_stand_in > 0);
