@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tandem::id::Source;
 
 use super::{Page, View};
 use crate::network::Datagram;
@@ -71,14 +72,24 @@ impl Page {
         } else {
             ("v=0".to_owned(), Vec::new())
         };
-        let sources: Vec<_> = sources
-            .iter()
-            .map(|(mid, source)| json!({"mid": mid, "source": source}))
-            .collect();
-        self.command(json!({"type": "offer", "room_id": room, "attempt": self.attempt, "sdp": sdp, "sources": sources}));
+        self.offer(&room, &sdp, &sources);
         if self.publishes_early && matches!(self.view, View::Calling { .. } | View::Ringing { .. }) {
             self.publish(now);
         }
+    }
+
+    /// Restarts ICE on its forwarded connection.
+    pub fn restart_ice(&mut self) {
+        if let (Some(room), Some(forwarded)) = (self.view.room().map(str::to_owned), &mut self.forwarded) {
+            let (sdp, sources) = (forwarded.offer_restart(), forwarded.sources());
+            self.offer(&room, &sdp, &sources);
+        }
+    }
+
+    fn offer(&mut self, room: &str, sdp: &str, sources: &[(String, Source)]) {
+        let sources = sources.iter().map(|(mid, source)| json!({"mid": mid, "source": source}));
+        let sources: Vec<_> = sources.collect();
+        self.command(json!({"type": "offer", "room_id": room, "attempt": self.attempt, "sdp": sdp, "sources": sources}));
     }
 
     pub(super) fn forget_call(&mut self) {
