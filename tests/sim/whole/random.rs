@@ -167,6 +167,8 @@ fn take_step(world: &mut World, dice: &mut Dice, calls: &mut Vec<String>) {
 /// Nothing happens for a while: then all who can hear the server agree with it, and who talk hear each other.
 fn check_quiet(world: &mut World, tally: &mut Tally) {
     world.run(QUIET);
+    // What the server said by itself, or to one who came back, may be on the way still.
+    world.run_until("every frame has arrived", SECOND * 2, World::is_settled);
     let mut live = BTreeSet::new();
     for fact in &world.server.facts {
         match fact {

@@ -115,6 +115,11 @@ impl World {
         self.settle();
     }
 
+    /// Whether every frame has arrived.
+    pub fn is_settled(&self) -> bool {
+        self.websockets.iter().flatten().all(|w| w.poll_timeout().is_none())
+    }
+
     /// Cuts a page's websocket: what is on the way is lost. The server notices it after a while.
     pub fn cut(&mut self, page: usize, noticed_after: Duration) {
         if let Some(websocket) = self.websockets[page].take() {
