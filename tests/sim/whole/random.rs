@@ -146,8 +146,8 @@ fn take_step(world: &mut World, dice: &mut Dice, calls: &mut Vec<String>) {
         19 => world.inject_fault(page),
         20 => world.pages[page].connect(now),
         21 => world.pages[page].rename("Ada"),
-        22 if matches!(world.server.sfu, Sfu::Real(_)) => {
-            // Only datagrams: the websocket goes on.
+        // Only datagrams: the websocket goes on. A handshake that is hit waits longer than a quiet period for its next try.
+        22 if world.pages[page].forwarded.as_ref().is_some_and(|f| f.connected) => {
             let dead = Link { loss: 1.0, ..Link::GOOD };
             world.internet.set_links(page, dead, dead);
             world.run(MS * pick(dice, &[300, 1000, 4000]));
