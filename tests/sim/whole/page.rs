@@ -3,7 +3,7 @@
 mod connections;
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -81,6 +81,7 @@ pub struct Page {
     pub forwarded: Option<Box<Participant>>,
     pub direct: Option<Box<Direct>>,
     has_reported: bool,
+    pinged: Option<Instant>,
 }
 
 impl Page {
@@ -110,6 +111,7 @@ impl Page {
             forwarded: None,
             direct: None,
             has_reported: false,
+            pinged: None,
         }
     }
 
@@ -146,6 +148,20 @@ impl Page {
             self.outbox.push(text.clone());
         }
         self.unsure.push((self.reference, text));
+    }
+
+    /// When it is to show that it is there.
+    fn ping_due(&self) -> Option<Instant> {
+        let every = if self.view == View::Idle { 10 } else { 1 };
+        let pinged = self.pinged.filter(|_| self.is_welcomed);
+        pinged.map(|at| at + Duration::from_secs(every))
+    }
+
+    /// A ping that gets lost is not said again.
+    fn ping(&mut self, now: Instant) {
+        self.pinged = Some(now);
+        self.reference += 1;
+        self.outbox.push(json!({"type": "ping", "ref": self.reference}).to_string());
     }
 
     /// About the call that it has.
@@ -189,7 +205,10 @@ impl Page {
         let field = |name: &str| event[name].as_str().map(str::to_owned).unwrap_or_default();
         let (call, room) = (field("call_id"), field("room_id"));
         match kind {
-            "welcome" => self.handle_welcome(&event),
+            "welcome" => {
+                self.handle_welcome(&event);
+                self.pinged = Some(now);
+            }
             "pong" | "name_changed" | "server_stopping" | "path_requested" | "path_changed" => {}
             "error" => self.errors.push(field("code")),
             "call_ringing" => {

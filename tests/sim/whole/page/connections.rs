@@ -122,10 +122,13 @@ impl Page {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let forwarded = self.forwarded.as_ref().map(|f| f.poll_timeout());
         let direct = self.direct.as_ref().map(|d| d.poll_timeout());
-        [forwarded, direct].into_iter().flatten().min()
+        [forwarded, direct, self.ping_due()].into_iter().flatten().min()
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ping_due().is_some_and(|due| due <= now) {
+            self.ping(now);
+        }
         if let Some(forwarded) = self.forwarded.as_mut().filter(|f| f.poll_timeout() <= now) {
             forwarded.handle_timeout(now);
         }
