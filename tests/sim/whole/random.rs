@@ -38,7 +38,8 @@ fn pick<T: Copy>(dice: &mut Dice, choices: &[T]) -> T {
     choices[dice.next() as usize % choices.len()]
 }
 
-/// With media, loss; and not so much jitter that pictures take longer than `QUIET` after a gap (a story has that).
+/// With media, loss; but neither so much of it nor so much jitter that a handshake or the first picture takes some seconds: stories
+/// have that.
 fn link(dice: &mut Dice, with_media: bool) -> Link {
     Link {
         delay: MS * pick(dice, &[1, 10, 40, 120]),
@@ -48,11 +49,7 @@ fn link(dice: &mut Dice, with_media: bool) -> Link {
             } else {
                 pick(dice, &[0, 5, 60])
             },
-        loss: if with_media {
-            pick(dice, &[0.0, 0.0, 0.02, 0.05])
-        } else {
-            0.0
-        },
+        loss: if with_media { pick(dice, &[0.0, 0.0, 0.01]) } else { 0.0 },
         ..Link::GOOD
     }
 }
