@@ -483,7 +483,8 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-fn sfu_command(request: MediaRequest) -> SfuCommand {
+/// What the hub wants of the SFU, in the SFU's words.
+pub fn sfu_command(request: MediaRequest) -> SfuCommand {
     match request {
         MediaRequest::Offer {
             room,
@@ -515,7 +516,8 @@ fn sfu_command(request: MediaRequest) -> SfuCommand {
     }
 }
 
-fn media_fact(event: SfuEvent) -> MediaFact {
+/// What the SFU says, in the hub's words.
+pub fn media_fact(event: SfuEvent) -> MediaFact {
     let (room, participant, what) = match event {
         SfuEvent::Answered {
             room,

@@ -1,6 +1,6 @@
 /** The half of the state machine that answers the server's events. */
 
-import { end, only, send, sessionLost } from "./app-steps";
+import { end, goOnWithoutServer, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
 import type { CallNow, Command, Event, UserInfo } from "./protocol";
 import { type AppState, type Devices, type Effect, type InCall, type MediaEvent, type Step, sourcesOn } from "./state";
@@ -305,6 +305,9 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
   return { state: { ...state, phase: call }, effects };
 }
 
+/** How long direct media may be silent when the server has given up the other. */
+const VANISHED_MS = 2000;
+
 function ended(state: AppState, event: Of<"call_ended">, now: number): Step {
   const { phase } = state;
   const callId = "callId" in phase ? phase.callId : null;
@@ -323,6 +326,10 @@ function ended(state: AppState, event: Of<"call_ended">, now: number): Step {
   const first = phase.kind === "calling" && callId === null;
   if (first && state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
   if (callId !== event.call_id && !first) return only(state);
+  if (event.reason === "connection_lost" && phase.kind === "in_call" && phase.path === "direct") {
+    // A session did not come back to the server, but the two of them may still see and hear each other.
+    return goOnWithoutServer(state, phase, VANISHED_MS);
+  }
   const step = end(state, event.reason, false, now);
   if (step.state.phase.kind !== "ended") return step;
   const { durationMs } = step.state.phase;

@@ -2,7 +2,7 @@
 
 import { assertNever } from "./assert";
 import type { Command } from "./protocol";
-import { type AppState, type Effect, type EndedReason, NO_DEVICES, type Phase, type Step } from "./state";
+import { type AppState, type Effect, type EndedReason, type InCall, NO_DEVICES, type Phase, type Step } from "./state";
 
 /** Ends whatever call there is: devices off, media closed, and the page that says why. */
 export function end(state: AppState, reason: EndedReason, byMe: boolean, now: number, commands: Command[] = []): Step {
@@ -19,11 +19,22 @@ export function end(state: AppState, reason: EndedReason, byMe: boolean, now: nu
   };
 }
 
+/** Without the server, how long the direct path may try to come back. */
+const ORPHAN_MS = 15_000;
+
+/** A direct call whose server, or whose place on it, is gone: it goes on while its media does. */
+export function goOnWithoutServer(state: AppState, phase: InCall, patienceMs: number): Step {
+  return {
+    state: { ...state, phase: { ...phase, serverLost: true } },
+    effects: [{ kind: "forget_server", patienceMs }],
+  };
+}
+
 /** A call without the server goes on only if its media does; all else is over. */
 export function sessionLost(state: AppState, now: number): Step {
   const { phase } = state;
   if (phase.kind === "in_call" && phase.path === "direct") {
-    return { state: { ...state, phase: { ...phase, serverLost: true } }, effects: [{ kind: "forget_server" }] };
+    return goOnWithoutServer(state, phase, ORPHAN_MS);
   }
   if (phase.kind === "calling" && phase.callId === null) {
     // Nothing was lost: the call has not reached the server yet, and goes to it with the next session.

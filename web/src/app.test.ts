@@ -304,6 +304,20 @@ describe("a page that comes back", () => {
     expect(load(talks, remembered).effects).toMatchObject([{ generation: 3 }, { microphone: true, camera: true }]);
   });
 
+  it("goes on directly when the server gives up the other, and ends where it was forwarded", () => {
+    const onDirect = run(
+      call,
+      callRinging,
+      callAnswered(),
+      { kind: "path_shown", path: "direct" },
+      callEnded("connection_lost"),
+    );
+    expect(onDirect.state.phase).toMatchObject({ kind: "in_call", serverLost: true });
+    expect(onDirect.effects).toContainEqual({ kind: "forget_server", patienceMs: 2000 });
+    const forwarded = run(call, callRinging, callAnswered(), callEnded("connection_lost"));
+    expect(forwarded.state.phase).toMatchObject({ kind: "ended", reason: "connection_lost" });
+  });
+
   it("rings on after a reload, at either end", () => {
     expect(load(now({ state: "incoming" })).state.phase).toMatchObject({ kind: "incoming", callId: "c" });
     const { state, effects } = load(now({ state: "ringing_out" }));

@@ -139,7 +139,7 @@ export class App {
         this.media?.handle(effect.event);
         break;
       case "forget_server":
-        this.media?.forgetServer();
+        this.media?.forgetServer(effect.patienceMs);
         break;
       case "stop_media":
         this.stopMedia(effect.farewell);

@@ -163,7 +163,7 @@ export type Effect =
     }
   | { kind: "media_event"; event: MediaEvent }
   /** The server forgot the room, so only the direct path is left. */
-  | { kind: "forget_server" }
+  | { kind: "forget_server"; patienceMs: number }
   /** The server was started again: forwarded has to be made anew. */
   | { kind: "server_restarted" }
   /** `farewell`: the other is told on the direct path too, where the server may be away. */

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use tandem::id::{ParticipantId, RoomId};
 use tandem::sfu::counters::Counters;
-use tandem::sfu::handle::{LostReason, SfuCommand, SfuEvent};
 use tandem::sfu::shard::{Send, Shard, ShardConfig};
-use tandem::signaling::output::{MediaFact, MediaNews, MediaRequest};
-use tandem::signaling::protocol::{Slot, TransportLostReason, WantedLayer};
+use tandem::signaling::driver::{media_fact, sfu_command};
+use tandem::signaling::output::{MediaFact, MediaRequest};
 
 use super::stand_in::StandIn;
 use crate::world::certificate;
@@ -99,104 +98,3 @@ impl Sfu {
     }
 }
 
-/// As the hub's driver does it.
-fn sfu_command(request: MediaRequest) -> SfuCommand {
-    match request {
-        MediaRequest::Offer {
-            room,
-            participant,
-            attempt,
-            sdp,
-            sources,
-            loopback,
-        } => SfuCommand::Offer {
-            room,
-            participant,
-            attempt,
-            sdp,
-            sources,
-            loopback,
-        },
-        MediaRequest::Admit { room, participant } => SfuCommand::Admit { room, participant },
-        MediaRequest::Publish {
-            room,
-            participant,
-            sources,
-        } => SfuCommand::Publish {
-            room,
-            participant,
-            sources,
-        },
-        MediaRequest::Leave { room, participant } => SfuCommand::Leave { room, participant },
-        MediaRequest::CloseRoom { room } => SfuCommand::CloseRoom { room },
-    }
-}
-
-/// As the hub's driver does it.
-fn media_fact(event: SfuEvent) -> MediaFact {
-    let (room, participant, what) = match event {
-        SfuEvent::Answered {
-            room,
-            participant,
-            attempt,
-            sdp,
-        } => (room, participant, MediaNews::Answered { attempt, sdp }),
-        SfuEvent::Refused {
-            room,
-            participant,
-            attempt,
-            too_large,
-            message,
-        } => {
-            let what = MediaNews::Refused {
-                attempt,
-                too_large,
-                message,
-            };
-            (room, participant, what)
-        }
-        SfuEvent::SlotsChanged {
-            room,
-            participant,
-            attempt,
-            slots,
-        } => {
-            let slots = slots.into_iter().map(|(mid, participant_id, source)| Slot {
-                mid,
-                participant_id,
-                source,
-            });
-            let slots = slots.collect();
-            (room, participant, MediaNews::SlotsChanged { attempt, slots })
-        }
-        SfuEvent::LayersWanted {
-            room,
-            participant,
-            source,
-            layers,
-        } => {
-            let layers = layers.into_iter().map(|(rid, active, bitrate_bps)| WantedLayer {
-                rid,
-                active,
-                bitrate_bps,
-            });
-            let layers = layers.collect();
-            (room, participant, MediaNews::LayersWanted { source, layers })
-        }
-        SfuEvent::TransportLost {
-            room,
-            participant,
-            attempt,
-            reason,
-        } => {
-            let reason = match reason {
-                LostReason::Timeout => TransportLostReason::Timeout,
-                LostReason::Handshake => TransportLostReason::Handshake,
-                LostReason::Fault => TransportLostReason::Fault,
-                LostReason::Closed => TransportLostReason::Closed,
-            };
-            (room, participant, MediaNews::TransportLost { attempt, reason })
-        }
-    };
-    MediaFact { room, participant, what }
-}

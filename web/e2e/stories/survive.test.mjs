@@ -1,59 +1,18 @@
 // What a call outlives: a reload, a websocket that is cut, a server that is killed and started again. Figures are printed.
 
 import assert from "node:assert/strict";
-import { connect, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Person, until } from "../support/person.mjs";
 import { Server } from "../support/server.mjs";
+import { Wire } from "../support/wire.mjs";
 
 /** From the new process listening to decoded frames and sound that grow again. */
 const FORWARDED_BACK_MS_MAX = Number(process.env.TANDEM_FORWARDED_BACK_MS_MAX ?? 4_000);
 const SIGNALING_BACK_MS_MAX = Number(process.env.TANDEM_SIGNALING_BACK_MS_MAX ?? 3_000);
 /** Between two frames on direct; a busy machine drops some by itself, so the figure of the time before is the measure. */
 const GAP_MS_MAX = Number(process.env.TANDEM_GAP_MS_MAX ?? 500);
-
-/** The way to the server, which can go silent as a dying network does, or break. Media does not come by here. */
-class Wire {
-  static async to(port) {
-    const wire = new Wire();
-    wire.pairs = new Set();
-    wire.server = createServer((near) => {
-      if (wire.silent) return near.pause();
-      const pair = [near, connect(port, "localhost")];
-      wire.pairs.add(pair);
-      for (const [from, to] of [pair, pair.toReversed()]) {
-        from.pipe(to);
-        from.on("error", () => to.destroy());
-        from.on("close", () => to.destroy());
-      }
-    });
-    await new Promise((done) => wire.server.listen(0, "localhost", done));
-    wire.url = `http://localhost:${wire.server.address().port}/`;
-    return wire;
-  }
-
-  cut() {
-    for (const pair of this.pairs) for (const end of pair) end.destroy();
-    this.pairs.clear();
-  }
-
-  goSilent() {
-    this.silent = true;
-    for (const pair of this.pairs) for (const end of pair) end.unpipe().pause();
-  }
-
-  comeBack() {
-    this.silent = false;
-    this.cut();
-  }
-
-  close() {
-    this.cut();
-    this.server.close();
-  }
-}
 
 /** Notes, in the page, changes of ICE states and the longest time in which no frame was decoded. */
 const watchMedia = (person) =>

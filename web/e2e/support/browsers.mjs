@@ -30,12 +30,12 @@ const FIREFOX_PREFERENCES = {
 };
 
 /**
- * Starts a browser. `camera: "deny"` refuses the permission, `devices: "none"` has no devices at all (Chromium only).
+ * Starts a browser. `camera: "deny"` refuses the permission, `devices: "none"` has no devices at all.
  */
 export function launch(kind, { camera = "allow", devices = "fake", width = 1280, height = 800 } = {}) {
   const defaultViewport = { width, height };
   if (kind === "firefox") {
-    const extraPrefsFirefox = { ...FIREFOX_PREFERENCES };
+    const extraPrefsFirefox = { ...FIREFOX_PREFERENCES, "media.navigator.streams.fake": devices === "fake" };
     if (camera === "deny") {
       Object.assign(extraPrefsFirefox, {
         "media.navigator.permission.disabled": false,

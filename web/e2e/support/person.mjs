@@ -207,8 +207,8 @@ export class Person {
     return until(`${this.kind} is told ${reason}`, async () => (await this.data("ended", "reason")) === reason);
   }
 
-  onPath(path) {
-    return until(`${this.kind} is on ${path}`, async () => (await this.data("path", "path")) === path);
+  onPath(path, patience) {
+    return until(`${this.kind} is on ${path}`, async () => (await this.data("path", "path")) === path, patience);
   }
 
   received() {

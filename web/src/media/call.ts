@@ -114,9 +114,9 @@ export class CallMedia {
     }
   }
 
-  forgetServer(): void {
+  forgetServer(patienceMs: number): void {
     this.forwarded.close();
-    this.run({ kind: "server_gone" });
+    this.run({ kind: "server_gone", patienceMs });
   }
 
   /** The server was started again: what it knew of forwarded is gone. Direct does not notice. */

@@ -324,8 +324,20 @@ describe("repairs", () => {
 
 describe("without the server", () => {
   it("sends no commands and ends when direct is gone for good", () => {
-    const run = direct().forget().input({ kind: "server_gone" }).state("direct", "closed").pass(400);
+    const run = direct()
+      .forget()
+      .input({ kind: "server_gone", patienceMs: 15_000 })
+      .state("direct", "closed")
+      .pass(400);
     expect(run.of("request")).toEqual([]);
     expect(run.of("lost")[0]).toMatchObject({ closed: true });
+  });
+
+  it("waits for silent media as long as it is told", () => {
+    const run = direct().forget().input({ kind: "server_gone", patienceMs: 2000 }).pass(5000);
+    expect(run.of("lost")).toEqual([]);
+    const silent = run.now;
+    run.flow("direct", false).pass(6000);
+    expect((run.of("lost")[0]?.at ?? 0) - silent).toBeLessThanOrEqual(4000);
   });
 });

@@ -20,7 +20,8 @@ export type PathsInput =
   | { kind: "changed"; path: Path; reason: PathReason }
   /** The other began another direct connection: its page was loaded again, and tries it as for the first time. */
   | { kind: "renewed" }
-  | { kind: "server_gone" };
+  /** From here on only the direct path carries the call; it may be silent for so long before the call is lost. */
+  | { kind: "server_gone"; patienceMs: number };
 
 export type PathsOutput =
   | { kind: "send_on"; path: Path; on: boolean }
@@ -57,8 +58,6 @@ const ROUND_TRIP_MAX_MS = 800;
 const ROUND_TRIP_WELL_MS = 400;
 /** Forwarded is worth a change for the round trip's sake only if its own is so much shorter. */
 const ROUND_TRIP_GAIN = 0.7;
-/** Without the server, how long the direct path may try to come back. */
-const ORPHAN_MS = 15_000;
 
 interface Side {
   state: RTCPeerConnectionState;
@@ -93,6 +92,7 @@ export class Paths {
   private leaving: { reason: PathReason; since: number } | null = null;
   private lastRequestAt = 0;
   private serverGone = false;
+  private patienceMs = 0;
   private directBrokenAt: number | null = null;
   private readonly repair: Repair | null;
 
@@ -156,6 +156,7 @@ export class Paths {
         break;
       case "server_gone":
         this.serverGone = true;
+        this.patienceMs = input.patienceMs;
         break;
       case "sample":
         this.sides.direct.arrivals.take(input.direct, now);
@@ -279,7 +280,7 @@ export class Paths {
     this.directBrokenAt = dead ? (this.directBrokenAt ?? now) : null;
     if (this.serverGone) {
       const over = direct.state === "closed" || direct.state === "failed";
-      if (over || (this.directBrokenAt !== null && now - this.directBrokenAt > ORPHAN_MS)) {
+      if (over || (this.directBrokenAt !== null && now - this.directBrokenAt > this.patienceMs)) {
         out.push({ kind: "lost", closed: direct.state === "closed" });
       }
       return;

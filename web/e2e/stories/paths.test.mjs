@@ -1,0 +1,167 @@
+// Paths that heal and devices that go: the direct connection dies in mid-call, the websocket is cut for long, there is no device, or
+// one is unplugged. Figures are printed. TANDEM_RUNS=10 for as many fail-overs as the median is asked of.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Person, until } from "../support/person.mjs";
+import { Server } from "../support/server.mjs";
+import { Wire } from "../support/wire.mjs";
+
+const RUNS = Number(process.env.TANDEM_RUNS ?? 3);
+
+/** The goal of a quiet machine is 1,500 and 1,000 ms. */
+const VIDEO_GAP_MS_MAX = Number(process.env.TANDEM_VIDEO_GAP_MS_MAX ?? 2_500);
+const AUDIO_GAP_MS_MAX = Number(process.env.TANDEM_AUDIO_GAP_MS_MAX ?? 2_000);
+
+/** How long the websocket is away. The last is longer than the server keeps a session. */
+const CUTS_S = [1, 5, 20];
+
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** Notes, in the page, the longest time without a frame shown and without a packet of sound. */
+const watchGaps = (person) =>
+  person.page.evaluate(() => {
+    const gaps = { video: 0, audio: 0, on: true };
+    const video = document.querySelector('[data-testid="remote-video"]');
+    let shownAt = performance.now();
+    const shown = () => {
+      const now = performance.now();
+      gaps.video = Math.max(gaps.video, now - shownAt);
+      shownAt = now;
+      if (gaps.on) video.requestVideoFrameCallback(shown);
+    };
+    video.requestVideoFrameCallback(shown);
+    let heardAt = performance.now();
+    let packets = 0;
+    const listen = async () => {
+      const now = await window.__oracle.received();
+      if (now.audioPackets !== packets) {
+        gaps.audio = Math.max(gaps.audio, performance.now() - heardAt);
+        heardAt = performance.now();
+        packets = now.audioPackets;
+      }
+      if (gaps.on) setTimeout(listen, 20);
+    };
+    listen();
+    window.__gaps = gaps;
+  });
+
+const gapsOf = (person) =>
+  person.page.evaluate(() => {
+    window.__gaps.on = false;
+    return { video: Math.round(window.__gaps.video), audio: Math.round(window.__gaps.audio) };
+  });
+
+for (const kind of ["chromium", "firefox"]) {
+  describe(`paths and devices in ${kind}`, { timeout: 600_000 }, () => {
+    let server;
+    let ada;
+    let bob;
+
+    before(async () => {
+      server = await Server.start();
+      ada = await Person.open(kind, server.url);
+      bob = await Person.open(kind, server.url);
+    });
+
+    after(async () => {
+      await ada?.close();
+      await bob?.close();
+      await server?.stop();
+    });
+
+    async function talk(from, to) {
+      await from.goHome();
+      await to.goHome();
+      await from.call(await to.id());
+      await to.click("answer");
+      for (const one of [from, to]) await one.onPath("direct");
+      for (const one of [from, to]) await one.seesAndHears();
+    }
+
+    test("direct dies in mid-call: the call goes on through the server, and comes back", async () => {
+      const gaps = { video: [], audio: [] };
+      for (let run = 1; run <= RUNS; run++) {
+        await talk(ada, bob);
+        await watchGaps(ada);
+        await sleep(500);
+        await bob.page.evaluate(() => window.tandem.closeDirect());
+        for (const one of [ada, bob]) await one.onPath("forwarded");
+        await ada.seesAndHears();
+        const gap = await gapsOf(ada);
+        gaps.video.push(gap.video);
+        gaps.audio.push(gap.audio);
+        if (run === RUNS) {
+          for (const one of [ada, bob]) await one.onPath("direct", 40_000);
+          await ada.seesAndHears();
+        }
+        await ada.click("hang-up");
+        await bob.endedWith("hung_up");
+      }
+      const line = `${kind}, direct dies: video back after ${median(gaps.video)} ms, sound after ${median(gaps.audio)} ms (medians of ${RUNS}; worst ${Math.max(...gaps.video)} and ${Math.max(...gaps.audio)})`;
+      console.log(line);
+      assert.ok(median(gaps.video) <= VIDEO_GAP_MS_MAX && median(gaps.audio) <= AUDIO_GAP_MS_MAX, line);
+      const left = ["direct_lost", "direct_stalled"].map((reason) => `tandem_call_path_total{path="forwarded",reason="${reason}"}`);
+      const counted = await Promise.all(left.map((series) => server.metric(series)));
+      assert.ok((counted[0] ?? 0) + (counted[1] ?? 0) >= 2 * RUNS, `the switches were counted: ${counted}`);
+    });
+
+    for (const seconds of CUTS_S) {
+      test(`the websocket is away for ${seconds} s in a direct call`, async (t) => {
+        const wire = await Wire.to(server.port);
+        t.after(() => wire.close());
+        const eve = await Person.open(kind, wire.url);
+        t.after(() => eve.close());
+        await talk(eve, bob);
+        wire.goSilent();
+        await sleep(seconds * 1000);
+        wire.comeBack();
+        await eve.online();
+        await eve.loses("connection-banner");
+        await eve.seesAndHears();
+        await bob.seesAndHears();
+        await eve.click("hang-up");
+        await bob.endedWith("hung_up");
+      });
+    }
+
+    test("without any device: it is said, and the call goes on", async (t) => {
+      const eve = await Person.open(kind, server.url, { devices: "none" });
+      t.after(() => eve.close());
+      await bob.goHome();
+      await eve.call(await bob.id());
+      await bob.click("answer");
+      await eve.seesAndHears();
+      const codes = await eve.page.$$eval('[data-testid="problem"]', (all) => all.map((one) => one.dataset.code).sort());
+      assert.deepEqual(codes, ["camera_missing", "microphone_missing"]);
+      await bob.click("hang-up");
+      await eve.endedWith("hung_up");
+    });
+
+    test("the camera is unplugged in mid-call: another one is taken", async () => {
+      await talk(ada, bob);
+      const first = await bob.page.evaluate(() => {
+        const used = window.__oracle.kept.flatMap((pc) => pc.getSenders()).map((s) => s.track);
+        const track = used.find((t) => t?.kind === "video");
+        track.stop();
+        track.dispatchEvent(new Event("ended"));
+        return track.id;
+      });
+      await until("another camera is sent", () =>
+        bob.page.evaluate(
+          (first) =>
+            window.__oracle.kept
+              .flatMap((pc) => pc.getSenders())
+              .some((s) => s.track?.kind === "video" && s.track.id !== first && s.track.readyState === "live"),
+          first,
+        ),
+      );
+      await bob.sees("toast");
+      await ada.seesAndHears();
+      await ada.click("hang-up");
+      await bob.endedWith("hung_up");
+    });
+  });
+}
