@@ -30,7 +30,7 @@ if [ "$what" != browsers ]; then
     stage "the page: types, lint, unit tests"
     (cd web && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)
     stage "unit, property and simulation tests, and the real binary"
-    cargo test --workspace --quiet
+    TANDEM_SEEDS=${TANDEM_SEEDS:-1000} cargo test --workspace --quiet
 fi
 
 if [ "$what" != quick ]; then

@@ -139,29 +139,36 @@ for (const kind of ["chromium", "firefox"]) {
       await bob.click("hang-up");
       await eve.endedWith("hung_up");
     });
-
-    test("the camera is unplugged in mid-call: another one is taken", async () => {
-      await talk(ada, bob);
-      const first = await bob.page.evaluate(() => {
-        const used = window.__oracle.kept.flatMap((pc) => pc.getSenders()).map((s) => s.track);
-        const track = used.find((t) => t?.kind === "video");
-        track.stop();
-        track.dispatchEvent(new Event("ended"));
-        return track.id;
-      });
-      await until("another camera is sent", () =>
-        bob.page.evaluate(
-          (first) =>
-            window.__oracle.kept
-              .flatMap((pc) => pc.getSenders())
-              .some((s) => s.track?.kind === "video" && s.track.id !== first && s.track.readyState === "live"),
-          first,
-        ),
-      );
-      await bob.sees("toast");
-      await ada.seesAndHears();
-      await ada.click("hang-up");
-      await bob.endedWith("hung_up");
-    });
   });
 }
+
+describe("a device that goes", { timeout: 120_000 }, () => {
+  // Only where a page can pull the cable: Firefox delivers no `ended` that a script dispatches at a track.
+  test("the camera is unplugged in mid-call in chromium: another one is taken", async (t) => {
+    const server = await Server.start();
+    t.after(() => server.stop());
+    const ada = await Person.open("firefox", server.url);
+    t.after(() => ada.close());
+    const bob = await Person.open("chromium", server.url);
+    t.after(() => bob.close());
+    await ada.call(await bob.id());
+    await bob.click("answer");
+    await ada.seesAndHears();
+    const first = await bob.page.evaluate(() => {
+      const used = window.__oracle.kept.flatMap((pc) => pc.getSenders()).map((s) => s.track);
+      const track = used.find((t) => t?.kind === "video");
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+      return track.id;
+    });
+    const another = (first) => {
+      const used = window.__oracle.kept.flatMap((pc) => pc.getSenders()).map((s) => s.track);
+      return used.some((t) => t?.kind === "video" && t.id !== first && t.readyState === "live");
+    };
+    await until("another camera is sent", () => bob.page.evaluate(another, first));
+    await bob.sees("toast");
+    await ada.seesAndHears();
+    await ada.click("hang-up");
+    await bob.endedWith("hung_up");
+  });
+});
