@@ -59,12 +59,11 @@ pub async fn run(asked: Calls) -> anyhow::Result<()> {
             .transpose()
     };
     let each = asked.number.div_ceil(asked.pairs.max(1));
-    // A tenth of the calls first, so that what the server allots once is not taken for a leak.
-    let warm_up = each.div_ceil(10);
+    // What the server allots once (buffers that fill up to their bound) must not be taken for a leak: the second half tells.
     let began = Instant::now();
-    let (mut all, pairs) = rounds(pairs, warm_up).await?;
+    let (mut all, pairs) = rounds(pairs, each.div_ceil(2)).await?;
     let before = usage()?;
-    let (more, _still_open) = rounds(pairs, each - warm_up).await?;
+    let (more, _still_open) = rounds(pairs, each / 2).await?;
     all.extend(more);
     let took = began.elapsed();
     let after = usage()?;
@@ -151,7 +150,7 @@ fn report(asked: &Calls, all: &[Times], took: Duration, before: Option<process::
         println!("{name:<8}{:>10.2}{:>10.2}", share(pick, 0.5), share(pick, 0.99));
     }
     if let (Some(before), Some(after)) = (before, after) {
-        println!("server, after a tenth of the calls -> at the end:");
+        println!("server, after half of the calls -> at the end:");
         println!("  resident      {} -> {} KiB", before.resident_kib, after.resident_kib);
         println!("  file handles  {} -> {}", before.file_handles, after.file_handles);
         println!("  threads       {} -> {}", before.threads, after.threads);
