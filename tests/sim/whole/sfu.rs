@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tandem::id::{ParticipantId, RoomId};
 use tandem::sfu::counters::Counters;
+use tandem::sfu::handle::SfuCommand;
 use tandem::sfu::shard::{Send, Shard, ShardConfig};
 use tandem::signaling::driver::{media_fact, sfu_command};
 use tandem::signaling::output::{MediaFact, MediaRequest};
