@@ -3,26 +3,23 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
 import { Server } from "../support/server.mjs";
 
 for (const kind of ["chromium", "firefox"]) {
   describe(`outcomes in ${kind}`, { timeout: 300_000 }, () => {
+    let pair;
     let server;
     let ada;
     let bob;
 
     before(async () => {
-      server = await Server.start({ TANDEM__CALLS__RING_TIMEOUT_S: "5" });
-      ada = await Person.open(kind, server.url);
-      bob = await Person.open(kind, server.url);
+      pair = await Pair.open(kind, { TANDEM__CALLS__RING_TIMEOUT_S: "5" });
+      ({ server, ada, bob } = pair);
     });
 
-    after(async () => {
-      await ada?.close();
-      await bob?.close();
-      await server?.stop();
-    });
+    after(() => pair?.close());
 
     async function ring(from, to) {
       await from.goHome();

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
 import { Server } from "../support/server.mjs";
 import { Wire } from "../support/wire.mjs";
@@ -56,35 +57,22 @@ const gapsOf = (person) =>
 
 for (const kind of ["chromium", "firefox"]) {
   describe(`paths and devices in ${kind}`, { timeout: 600_000 }, () => {
+    let pair;
     let server;
     let ada;
     let bob;
 
     before(async () => {
-      server = await Server.start();
-      ada = await Person.open(kind, server.url);
-      bob = await Person.open(kind, server.url);
+      pair = await Pair.open(kind);
+      ({ server, ada, bob } = pair);
     });
 
-    after(async () => {
-      await ada?.close();
-      await bob?.close();
-      await server?.stop();
-    });
-
-    async function talk(from, to) {
-      await from.goHome();
-      await to.goHome();
-      await from.call(await to.id());
-      await to.click("answer");
-      for (const one of [from, to]) await one.onPath("direct");
-      for (const one of [from, to]) await one.seesAndHears();
-    }
+    after(() => pair?.close());
 
     test("direct dies in mid-call: the call goes on through the server, and comes back", async () => {
       const gaps = { video: [], audio: [] };
       for (let run = 1; run <= RUNS; run++) {
-        await talk(ada, bob);
+        await pair.talk("direct");
         await watchGaps(ada);
         await sleep(500);
         await bob.page.evaluate(() => window.tandem.closeDirect());
@@ -114,7 +102,7 @@ for (const kind of ["chromium", "firefox"]) {
         t.after(() => wire.close());
         const eve = await Person.open(kind, wire.url);
         t.after(() => eve.close());
-        await talk(eve, bob);
+        await pair.talk("direct", eve, bob);
         wire.goSilent();
         await sleep(seconds * 1000);
         wire.comeBack();

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
-import { Server } from "../support/server.mjs";
 import { Wire } from "../support/wire.mjs";
 
 /** From the new process listening to decoded frames and sound that grow again. */
@@ -57,44 +57,22 @@ async function mediaBack(person) {
 
 for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) {
   describe(`survival in ${kind}`, { timeout: 600_000 }, () => {
+    let pair;
     let server;
     let ada;
     let bob;
 
     before(async () => {
-      server = await Server.start();
-      ada = await Person.open(kind, server.url);
-      bob = await Person.open(kind, server.url);
+      pair = await Pair.open(kind);
+      ({ server, ada, bob } = pair);
     });
 
-    after(async () => {
-      await ada?.close();
-      await bob?.close();
-      await server?.stop();
-    });
-
-    async function talk(path) {
-      await ada.goHome();
-      await bob.goHome();
-      await ada.setAlwaysThroughServer(path === "forwarded");
-      await ada.call(await bob.id());
-      await bob.click("answer");
-      for (const one of [ada, bob]) {
-        await one.onPath(path);
-        await one.seesAndHears();
-      }
-    }
-
-    async function hangUp(by, other) {
-      await by.click("hang-up");
-      await other.endedWith("hung_up");
-      assert.equal(await server.metric("tandem_calls{state=\"answered\"}"), 0);
-    }
+    after(() => pair?.close());
 
     for (const path of ["direct", "forwarded"]) {
       for (const who of ["caller", "callee"]) {
         test(`the ${who} loads the page again in a call, ${path}`, async () => {
-          await talk(path);
+          await pair.talk(path);
           const [one, other] = who === "caller" ? [ada, bob] : [bob, ada];
           await one.click("camera");
           await one.click("mute");
@@ -115,7 +93,7 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
           await other.seesAndHears();
           await one.onPath(path);
           await one.seesAndHears();
-          await hangUp(other, one);
+          await pair.hangUp(other, one);
         });
       }
     }
@@ -133,7 +111,7 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
       await bob.click("answer");
       await ada.seesAndHears();
       await bob.seesAndHears();
-      await hangUp(ada, bob);
+      await pair.hangUp(ada, bob);
     });
 
     test("the websocket is cut, then goes silent, in a direct call", async (t) => {
@@ -170,11 +148,11 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
       );
       assert.equal(ice, 0);
       assert.ok(shown <= 3_500, `${shown} ms`);
-      await hangUp(eve, bob);
+      await pair.hangUp(eve, bob);
     });
 
     test("the server is killed and started again in a direct call", async () => {
-      await talk("direct");
+      await pair.talk("direct");
       await sleep(2000);
       await Promise.all([watchMedia(ada), watchMedia(bob)]);
       await sleep(3000);
@@ -197,21 +175,21 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
       assert.ok(gap <= Math.max(GAP_MS_MAX, 2 * usual), `a gap of ${gap} ms`);
       assert.ok(signaling <= SIGNALING_BACK_MS_MAX, `${signaling} ms`);
       await ada.onPath("direct");
-      await hangUp(bob, ada);
+      await pair.hangUp(bob, ada);
     });
 
     test("the server is killed and started again in a forwarded call", async () => {
-      await talk("forwarded");
+      await pair.talk("forwarded");
       await server.kill();
       await server.launch();
       const times = await Promise.all([mediaBack(ada), mediaBack(bob)]);
       console.log(`${kind}, forwarded, server killed: media is back after ${times.join(" and ")} ms`);
       assert.ok(Math.max(...times) <= FORWARDED_BACK_MS_MAX, `${times}`);
-      await hangUp(ada, bob);
+      await pair.hangUp(ada, bob);
     });
 
     test("hung up while the server is away, a direct call ends at both, and the server learns of it", async () => {
-      await talk("direct");
+      await pair.talk("direct");
       await server.kill();
       await ada.sees("connection-banner");
       await ada.click("mute");
