@@ -91,7 +91,9 @@ for (const kind of ["chromium", "firefox"]) {
       const line = `${kind}, direct dies: video back after ${median(gaps.video)} ms, sound after ${median(gaps.audio)} ms (medians of ${RUNS}; worst ${Math.max(...gaps.video)} and ${Math.max(...gaps.audio)})`;
       console.log(line);
       assert.ok(median(gaps.video) <= VIDEO_GAP_MS_MAX && median(gaps.audio) <= AUDIO_GAP_MS_MAX, line);
-      const left = ["direct_lost", "direct_stalled"].map((reason) => `tandem_call_path_total{path="forwarded",reason="${reason}"}`);
+      const left = ["direct_lost", "direct_stalled"].map(
+        (reason) => `tandem_call_path_total{path="forwarded",reason="${reason}"}`,
+      );
       const counted = await Promise.all(left.map((series) => server.metric(series)));
       assert.ok((counted[0] ?? 0) + (counted[1] ?? 0) >= 2 * RUNS, `the switches were counted: ${counted}`);
     });
@@ -122,7 +124,9 @@ for (const kind of ["chromium", "firefox"]) {
       await eve.call(await bob.id());
       await bob.click("answer");
       await eve.seesAndHears();
-      const codes = await eve.page.$$eval('[data-testid="problem"]', (all) => all.map((one) => one.dataset.code).sort());
+      const codes = await eve.page.$$eval('[data-testid="problem"]', (all) =>
+        all.map((one) => one.dataset.code).sort(),
+      );
       assert.deepEqual(codes, ["camera_missing", "microphone_missing"]);
       await bob.click("hang-up");
       await eve.endedWith("hung_up");

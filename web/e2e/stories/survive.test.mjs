@@ -39,7 +39,10 @@ const watchMedia = (person) =>
   });
 
 const seen = (person) =>
-  person.page.evaluate(() => ({ ...window.__media, gap: Math.max(window.__media.gap, performance.now() - window.__media.at) }));
+  person.page.evaluate(() => ({
+    ...window.__media,
+    gap: Math.max(window.__media.gap, performance.now() - window.__media.at),
+  }));
 
 /** Milliseconds until frames are decoded and sound has energy again, counted from now. */
 async function mediaBack(person) {
@@ -135,7 +138,8 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
       await sleep(2500);
       wire.goSilent();
       const silent = Date.now();
-      const told = (what) => bob.page.evaluate((what) => document.body.innerText.includes("reconnecting") === what, what);
+      const told = (what) =>
+        bob.page.evaluate((what) => document.body.innerText.includes("reconnecting") === what, what);
       await until("the other is shown as reconnecting", () => told(true));
       const shown = Date.now() - silent;
       await sleep(3000);

@@ -177,9 +177,7 @@ export class Person {
 
   /** Waits until the page has its session: before that, nobody can ring it. */
   online() {
-    return until(`${this.kind} is connected`, () =>
-      this.page.evaluate(() => window.__oracle.online()),
-    );
+    return until(`${this.kind} is connected`, () => this.page.evaluate(() => window.__oracle.online()));
   }
 
   async call(id) {
