@@ -36,8 +36,10 @@ fi
 if [ "$what" != quick ]; then
     stage "build the release binary"
     cargo build --release --quiet
-    stage "stories in Chromium and Firefox"
     (cd web && npm ci --no-audit --no-fund --ignore-scripts --silent)
+    stage "barriers in every state of the page"
+    (cd web && npm run --silent axe)
+    stage "stories in Chromium and Firefox"
     binary=$(cd "$target" && pwd)/release/tandem
     (cd web && TANDEM_BINARY=$binary npm run --silent e2e)
 fi

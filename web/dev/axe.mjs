@@ -1,12 +1,13 @@
-// Looks for barriers in every state of the gallery with axe-core: node dev/axe.mjs [name…]. Needs `npm run dev` on port 5173.
+// Looks for barriers in every state of the gallery with axe-core: node dev/axe.mjs [name…].
 // Leaves with 1 if there is anything serious or critical.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { launch, openState, SIZES, stateNames } from "./gallery-browser.mjs";
+import { launch, openState, SIZES, serve, stateNames } from "./gallery-browser.mjs";
 
 const GRAVE = ["serious", "critical"];
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+const vite = await serve();
 const browser = await launch();
 let grave = 0;
 let looked = 0;
@@ -30,6 +31,7 @@ try {
   }
 } finally {
   await browser.close();
+  await vite.close();
 }
 console.log(`${looked} pages, ${grave} serious or critical findings`);
 process.exitCode = grave > 0 ? 1 : 0;

@@ -1,7 +1,16 @@
 // A browser that looks at the gallery, for the scripts beside it.
 import puppeteer from "puppeteer-core";
+import { createServer } from "vite";
 
-const GALLERY = "http://localhost:5173/dev/gallery.html";
+let gallery = "";
+
+/** Serves the page and its gallery on a free port; close() ends it. */
+export async function serve() {
+  const vite = await createServer({ server: { port: 0 }, logLevel: "warn" });
+  await vite.listen();
+  gallery = `http://localhost:${vite.httpServer.address().port}/dev/gallery.html`;
+  return vite;
+}
 
 export const SIZES = {
   desktop: { width: 1280, height: 800 },
@@ -29,7 +38,7 @@ export function launch() {
 
 /** The names of all states, or those of `only` that there are. */
 export async function stateNames(page, only) {
-  await page.goto(GALLERY);
+  await page.goto(gallery);
   await page.waitForSelector("#states a");
   const all = await page.$$eval("#states a", (links) => links.map((link) => link.textContent));
   return all.filter((one) => only.length === 0 || only.includes(one));
@@ -39,7 +48,7 @@ export async function stateNames(page, only) {
 export async function openState(page, name, viewport, scheme, language = "en") {
   await page.setViewport(viewport);
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-  await page.goto(`${GALLERY}?show=${name}&language=${language}`);
+  await page.goto(`${gallery}?show=${name}&language=${language}`);
   await page.waitForSelector("main");
   if (name.startsWith("devices") || name === "help") await page.waitForSelector("dialog[open]");
   const moving = () =>

@@ -1,10 +1,11 @@
-// Takes a picture of every state of the gallery: node dev/screenshots.mjs <folder> [name…]. Needs `npm run dev` on port 5173.
+// Takes a picture of every state of the gallery: node dev/screenshots.mjs <folder> [name…].
 // TANDEM_LANGUAGE=de takes them in another language.
 import { mkdir } from "node:fs/promises";
-import { launch, openState, SIZES, stateNames } from "./gallery-browser.mjs";
+import { launch, openState, SIZES, serve, stateNames } from "./gallery-browser.mjs";
 
 const [folder = "screenshots", ...only] = process.argv.slice(2);
 await mkdir(folder, { recursive: true });
+const vite = await serve();
 const browser = await launch();
 try {
   const page = await browser.newPage();
@@ -18,4 +19,5 @@ try {
   }
 } finally {
   await browser.close();
+  await vite.close();
 }
