@@ -1,7 +1,7 @@
 import preact from "@preact/preset-vite";
 import { defineConfig } from "vitest/config";
 
-const server = process.env.TANDEM_SERVER ?? "http://localhost:8080";
+const server = process.env.TANDEM_SERVER ?? "http://localhost:8443";
 
 export default defineConfig({
   plugins: [preact()],
