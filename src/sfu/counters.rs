@@ -87,6 +87,9 @@ pub struct Counters {
     pub key_frames_requested: u64,
     pub key_frames_throttled: u64,
     pub stun_bindings: u64,
+    /// Offers refused because too many transports wait for their browser, and because of their size.
+    pub refused_half_open: u64,
+    pub refused_too_large: u64,
     pub lost_timeout: u64,
     pub lost_handshake: u64,
     pub lost_fault: u64,

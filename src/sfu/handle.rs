@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use dashmap::{DashMap, Entry};
 
-use super::shard::{Shard, ShardConfig};
+use super::shard::{CONNECTING_MAX, Shard, ShardConfig};
 pub use super::transport::Certificate;
 use super::worker::{Message, Worker};
 use crate::id::{ParticipantId, RoomId, Source};
@@ -244,6 +244,7 @@ fn shard_config(config: &SfuConfig, port: &UdpPort) -> ShardConfig {
         certificate: config.certificate.clone(),
         candidates: reachable(&config.candidates),
         loopback_candidates: reachable(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
+        connecting_max: CONNECTING_MAX,
     }
 }
 

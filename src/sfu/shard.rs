@@ -19,7 +19,7 @@ use super::transport::{Certificate, OfferError, Transport, TransportConfig, Tran
 use crate::id::{ParticipantId, RoomId, Source};
 
 /// Transports of one worker that may be waiting for their browser at a time (threats T8).
-const CONNECTING_MAX: usize = 2000;
+pub const CONNECTING_MAX: usize = 2000;
 
 /// What does not change while a shard lives.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct ShardConfig {
     pub candidates: Vec<SocketAddr>,
     /// 127.0.0.1 and ::1 with this worker's port, as far as the socket takes them.
     pub loopback_candidates: Vec<SocketAddr>,
+    /// [`CONNECTING_MAX`].
+    pub connecting_max: usize,
 }
 
 /// A datagram for the network.
@@ -304,6 +306,7 @@ impl Shard {
             message,
         };
         if let Err(error) = sdp::check_limits(&offer.sdp) {
+            self.counters.refused_too_large += 1;
             return self.events.push(refused(true, error.to_string()));
         }
         let router = self.rooms.entry(offer.room).or_insert_with(|| Router::new(offer.room, now));
@@ -324,7 +327,8 @@ impl Shard {
                     .map(|answer| (key, answer)),
                 None => Err(OfferError::Fault),
             },
-            None if connecting >= CONNECTING_MAX => {
+            None if connecting >= self.config.connecting_max => {
+                self.counters.refused_half_open += 1;
                 Err(OfferError::Unanswerable("too many connections are being made".to_owned()))
             }
             None => {

@@ -290,5 +290,11 @@ fn publish_counters(metrics: &Metrics, counters: &Counters) {
     ] {
         metrics.transport_lost.with_label_values(&[reason]).inc_by(count);
     }
+    for (limit, count) in [
+        ("half_open_transports", counters.refused_half_open),
+        ("offer_size", counters.refused_too_large),
+    ] {
+        metrics.limit_reached.with_label_values(&[limit]).inc_by(count);
+    }
     metrics.stun_bindings.inc_by(counters.stun_bindings);
 }

@@ -443,6 +443,7 @@ fn an_offer_beyond_the_limits_is_refused_and_changes_nothing() {
     let before = decoded(&world, b);
     world.run(SECOND);
     assert!(decoded(&world, b) > before + 20);
+    assert_eq!(world.count(|c| c.refused_too_large), 1, "the other was only nonsense");
 }
 
 #[test]
@@ -459,4 +460,17 @@ fn five_in_a_room_see_as_many_as_they_have_slots_for() {
         }
         assert_eq!(world.members[&id].slots.iter().filter(|s| s.2 == Source::Camera).count(), 3);
     }
+}
+
+#[test]
+fn half_open_transports_are_limited_and_make_room_when_they_connect() {
+    let mut world = World::with_connecting_max(seed(31), 2);
+    let link = Link::GOOD;
+    let ids = [world.open(link, 1), world.open(link, 1), world.open(link, 1)];
+    assert_eq!(ids.map(|id| world.members[&id].refused), [0, 0, 1]);
+    assert_eq!(world.shard.count_transports(), (2, 0));
+    assert_eq!(world.shard.take_counters().refused_half_open, 1);
+    world.run_until("the first two connect", SECOND * 5, |w| w.shard.count_transports() == (0, 2));
+    world.reopen(ids[2]);
+    world.run_until("the third connects", SECOND * 5, |w| w.shard.count_transports() == (0, 3));
 }

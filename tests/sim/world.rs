@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tandem::id::{ParticipantId, RoomId, Source};
 use tandem::sfu::counters::Counters;
 use tandem::sfu::handle::{Certificate, LostReason, SfuCommand, SfuEvent};
-use tandem::sfu::shard::{Shard, ShardConfig};
+use tandem::sfu::shard::{CONNECTING_MAX, Shard, ShardConfig};
 
 use super::network::{Datagram, Dice, Direction, Link, Network};
 use super::participant::Participant;
@@ -57,6 +57,11 @@ pub struct Member {
 
 impl World {
     pub fn new(seed: u64) -> World {
+        World::with_connecting_max(seed, CONNECTING_MAX)
+    }
+
+    /// Of an SFU that has few transports waiting for their browser at a time.
+    pub fn with_connecting_max(seed: u64, connecting_max: usize) -> World {
         let now = Instant::now();
         let mut dice = Dice::new(seed);
         World {
@@ -67,6 +72,7 @@ impl World {
                 certificate: certificate(),
                 candidates: vec![SocketAddr::from(SFU)],
                 loopback_candidates: Vec::new(),
+                connecting_max,
             }),
             network: Network::new(dice.next()),
             members: BTreeMap::new(),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tandem::id::{ParticipantId, RoomId};
 use tandem::sfu::counters::Counters;
 use tandem::sfu::handle::SfuCommand;
-use tandem::sfu::shard::{Send, Shard, ShardConfig};
+use tandem::sfu::shard::{CONNECTING_MAX, Send, Shard, ShardConfig};
 use tandem::signaling::driver::{media_fact, sfu_command};
 use tandem::signaling::output::{MediaFact, MediaRequest};
 
@@ -24,6 +24,7 @@ impl Sfu {
             certificate: certificate(),
             candidates: vec![address],
             loopback_candidates: Vec::new(),
+            connecting_max: CONNECTING_MAX,
         })))
     }
 
