@@ -152,11 +152,16 @@ export class Person {
     await this.page.$eval(this.at(testId), (e) => e.click());
   }
 
-  /** Clicks at a moment of the clock, for what has to happen to two people at once. */
+  /** Clicks at a moment of the clock, for what has to happen to two people at once; false if it was not there to click any more. */
   clickAt(testId, moment) {
     const click = (selector, moment) =>
       new Promise((resolve) => {
-        setTimeout(() => resolve(document.querySelector(selector).click()), moment - Date.now());
+        const press = () => {
+          const element = document.querySelector(selector);
+          element?.click();
+          resolve(element !== null);
+        };
+        setTimeout(press, moment - Date.now());
       });
     return this.page.evaluate(click, this.at(testId), moment);
   }
