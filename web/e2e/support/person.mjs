@@ -48,6 +48,20 @@ function watchConnections() {
       kept.push(this);
     }
   };
+  // Firefox delivers no `ended` that a script dispatches at a track, so a story that pulls a cable calls the listeners itself.
+  const whenEnded = new WeakMap();
+  MediaStreamTrack.prototype.addEventListener = function (type, listener, ...rest) {
+    if (type === "ended") whenEnded.set(this, [...(whenEnded.get(this) ?? []), listener]);
+    return EventTarget.prototype.addEventListener.call(this, type, listener, ...rest);
+  };
+  const sent = (kind) =>
+    kept.flatMap((pc) => pc.getSenders()).find((s) => s.track?.kind === kind && s.track.readyState === "live");
+  const unplug = (kind) => {
+    const { track } = sent(kind);
+    track.stop();
+    for (const listener of whenEnded.get(track) ?? []) listener.call(track, new Event("ended"));
+    return track.id;
+  };
   const received = async () => {
     const sum = { frames: 0, audioEnergy: 0, audioSamples: 0, audioPackets: 0, videoPackets: 0 };
     for (const pc of kept) {
@@ -82,7 +96,7 @@ function watchConnections() {
     look();
     window.__first = first;
   };
-  window.__oracle = { received, liveTracks, watchFirst, kept, online };
+  window.__oracle = { received, liveTracks, watchFirst, kept, online, sent, unplug };
 }
 
 export class Person {
