@@ -17,7 +17,8 @@ use super::port::Endpoints;
 use crate::auth::{AuthError, Authenticator};
 use crate::id::ConnectionId;
 use crate::metrics::Metrics;
-use crate::signaling::driver::{HubError, HubHandle, NewConnection, OUTBOX_FRAMES_MAX, Outgoing};
+use crate::signaling::driver::{CLOSE_GOING_AWAY, CLOSE_POLICY, HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
+use crate::signaling::hub::Attach;
 use crate::signaling::limits::{FRAME_BYTES_MAX, Limit};
 use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION};
 use crate::signaling::session::Departure;
@@ -34,12 +35,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// How long one frame may take to be taken by the other side.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A close code of RFC 6455 section 7.4.1: the page is left.
-const CLOSE_GOING_AWAY: u16 = 1001;
-
-/// A close code of RFC 6455 section 7.4.1: the other side did what it may not.
-const CLOSE_POLICY: u16 = 1008;
 
 /// What every websocket needs.
 pub struct Gate {
@@ -213,7 +208,7 @@ async fn greet(
         }
     };
     let (sender, receiver) = mpsc::channel(OUTBOX_FRAMES_MAX);
-    let new = NewConnection {
+    let attach = Attach {
         identity: signed_in.identity,
         new_secret: signed_in.new_secret,
         resume,
@@ -221,7 +216,7 @@ async fn greet(
         loopback: remote.is_loopback(),
         ice_servers: vec![stun],
     };
-    match gate.hub.attach(new, sender).await {
+    match gate.hub.attach(attach, sender).await {
         Ok(connection) => Some((connection, receiver)),
         Err(refused) => {
             refuse(socket, gate, Some(reference), refused.code(), &refused.to_string()).await;

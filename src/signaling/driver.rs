@@ -14,11 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::hub::resume::Restored;
-use super::hub::{Attach, AttachRefused, Hub, HubConfig, Identity};
+use super::hub::{Attach, AttachRefused, Hub, HubConfig};
 use super::keeper;
 use super::limits::Limit;
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
-use super::protocol::{CommandFrame, ErrorCode, IceServer, Resume, Slot, TransportLostReason, WantedLayer};
+use super::protocol::{CommandFrame, ErrorCode, Slot, TransportLostReason, WantedLayer};
 use super::session::Departure;
 use crate::id::{ConnectionId, UserId};
 use crate::metrics::Metrics;
@@ -41,10 +41,10 @@ const KEEP_MAX: usize = 4096;
 /// For how long the hub's end waits for what is to be kept.
 const SAVE_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// RFC 6455 section 7.4.1: the server goes away.
-const CLOSE_GOING_AWAY: u16 = 1001;
+/// RFC 6455 section 7.4.1: the server goes away, or a page is left.
+pub const CLOSE_GOING_AWAY: u16 = 1001;
 /// RFC 6455 section 7.4.1: against the server's policy.
-const CLOSE_POLICY: u16 = 1008;
+pub const CLOSE_POLICY: u16 = 1008;
 /// IANA's registry: try again later.
 const CLOSE_TRY_AGAIN: u16 = 1013;
 /// Ours: the session goes on on another websocket, so this one must not come back by itself.
@@ -57,18 +57,6 @@ pub enum Outgoing {
     Frame(String),
     /// The last thing to write. The sender is dropped after it.
     Close { code: u16, reason: &'static str },
-}
-
-/// A websocket whose `hello` was found to be good.
-#[derive(Debug, Clone)]
-pub struct NewConnection {
-    pub identity: Identity,
-    pub new_secret: Option<String>,
-    pub resume: Option<Resume>,
-    /// The `ref` of the `hello`.
-    pub reference: u32,
-    pub loopback: bool,
-    pub ice_servers: Vec<IceServer>,
 }
 
 /// Why [`HubHandle`] did not do what was asked.
@@ -98,7 +86,7 @@ pub struct HubHandle {
 
 enum Input {
     Attach {
-        new: Box<NewConnection>,
+        new: Box<Attach>,
         outbox: mpsc::Sender<Outgoing>,
         reply: oneshot::Sender<Result<ConnectionId, AttachRefused>>,
     },
@@ -162,7 +150,7 @@ impl HubHandle {
 
     /// Gives a websocket its session. `welcome` and what follows it comes through the outbox, which needs room for
     /// [`OUTBOX_FRAMES_MAX`]. Call [`HubHandle::detach`] with the id when the websocket is gone, however it went.
-    pub async fn attach(&self, new: NewConnection, outbox: mpsc::Sender<Outgoing>) -> Result<ConnectionId, HubError> {
+    pub async fn attach(&self, new: Attach, outbox: mpsc::Sender<Outgoing>) -> Result<ConnectionId, HubError> {
         let (reply, answer) = oneshot::channel();
         let new = Box::new(new);
         self.put(Input::Attach { new, outbox, reply }).await?;
@@ -314,23 +302,14 @@ impl Driver {
 
     fn attach(
         &mut self,
-        new: NewConnection,
+        new: Attach,
         outbox: mpsc::Sender<Outgoing>,
         reply: oneshot::Sender<Result<ConnectionId, AttachRefused>>,
         now: Instant,
     ) {
         let connection = ConnectionId::from_random(self.next_connection);
         self.next_connection += 1;
-        let attach = Attach {
-            connection,
-            identity: new.identity,
-            new_secret: new.new_secret,
-            resume: new.resume,
-            reference: new.reference,
-            loopback: new.loopback,
-            ice_servers: new.ice_servers,
-        };
-        let done = self.hub.handle_attach(attach, now);
+        let done = self.hub.handle_attach(connection, new, now);
         if done.is_ok() {
             self.outboxes.insert(connection, outbox);
         }
@@ -593,6 +572,8 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::signaling::hub::Identity;
+    use crate::signaling::protocol::Resume;
 
     /// Nothing here takes long, except on a machine that has too much to do.
     const LONG: Duration = Duration::from_secs(20);
@@ -644,8 +625,8 @@ mod tests {
         }
     }
 
-    fn new_connection(user: u64, resume: Option<Resume>) -> NewConnection {
-        NewConnection {
+    fn a_hello(user: u64, resume: Option<Resume>) -> Attach {
+        Attach {
             identity: Identity {
                 user_id: UserId::from_random(user),
                 name: format!("user {user}"),
@@ -661,7 +642,7 @@ mod tests {
     impl Server {
         async fn open(&self, user: u64, outbox_max: usize, resume: Option<Resume>) -> Tab {
             let (sender, outbox) = mpsc::channel(outbox_max);
-            let attached = self.hub.attach(new_connection(user, resume), sender).await;
+            let attached = self.hub.attach(a_hello(user, resume), sender).await;
             let mut tab = Tab {
                 hub: self.hub.clone(),
                 connection: attached.expect("there is room"),
@@ -763,7 +744,7 @@ mod tests {
         bob.expect_close(CLOSE_GOING_AWAY).await;
         assert_eq!(server.metrics.call_ended.with_label_values(&["hung_up"]).get(), 1);
         assert_eq!(server.metrics.sessions.get(), 2, "one attached, one that may resume");
-        let late = server.hub.attach(new_connection(3, None), mpsc::channel(2).0).await;
+        let late = server.hub.attach(a_hello(3, None), mpsc::channel(2).0).await;
         assert_eq!(late, Err(HubError::Gone));
     }
 

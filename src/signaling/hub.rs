@@ -68,8 +68,6 @@ pub struct Identity {
 /// A websocket whose `hello` was found to be good.
 #[derive(Debug, Clone)]
 pub struct Attach {
-    /// Never used before.
-    pub connection: ConnectionId,
     pub identity: Identity,
     /// For a user that was just made.
     pub new_secret: Option<String>,
@@ -161,8 +159,8 @@ impl Hub {
         }
     }
 
-    /// A websocket said a good `hello`: its session goes on, or begins.
-    pub fn handle_attach(&mut self, attach: Attach, now: Instant) -> Result<(), AttachRefused> {
+    /// A websocket said a good `hello`: its session goes on, or begins. `connection` was never used before.
+    pub fn handle_attach(&mut self, connection: ConnectionId, attach: Attach, now: Instant) -> Result<(), AttachRefused> {
         let before = attach
             .resume
             .as_ref()
@@ -170,11 +168,11 @@ impl Hub {
         match (before, &attach.resume) {
             (Some(session), Some(resume)) if self.sessions[&session].can_replay(resume.seq) => {
                 let seq = resume.seq;
-                self.resume(session, seq, attach, now);
+                self.resume(session, seq, connection, attach, now);
             }
             _ => {
                 self.make_room_for(&attach.identity, before, now)?;
-                self.begin(attach, now);
+                self.begin(connection, attach, now);
                 // Only after: a call that rings at this user finds the session that takes its place.
                 if let Some(before) = before {
                     self.remove_session(before, now);
@@ -338,37 +336,26 @@ impl Hub {
         away.min().map(|(_, id)| id)
     }
 
-    fn begin(&mut self, attach: Attach, now: Instant) {
+    fn begin(&mut self, connection: ConnectionId, attach: Attach, now: Instant) {
         let id = SessionId::from_random(self.rng.next_u64());
         let secret = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
-        let Attach {
-            connection,
-            identity: Identity { user_id, name },
-            ..
-        } = &attach;
-        let secret_hash = sha256(&secret);
-        let session = Session::new(*user_id, secret_hash, *connection, attach.loopback, now);
-        self.connections.insert(*connection, id);
+        let Identity { user_id, name } = &attach.identity;
+        let (user, secret_hash) = (*user_id, sha256(&secret));
+        let session = Session::new(user, secret_hash, connection, attach.loopback, now);
+        self.connections.insert(connection, id);
         self.sessions.insert(id, session);
-        // The name of a user who is here already may be changed and not yet saved.
-        let user = self.users.entry(*user_id).or_insert_with(|| User {
-            name: clean_name(name),
-            sessions: BTreeSet::new(),
-            calls: BTreeSet::new(),
-        });
-        user.sessions.insert(id);
+        self.user(user, name).sessions.insert(id);
         self.outputs.push_back(Output::Count(Fact::SessionStarted { session: id }));
         self.outputs.push_back(Output::Keep(Keep::Session(KeptSession {
             session: id,
-            user: *user_id,
+            user,
             secret_hash,
         })));
-        self.welcome(id, None, secret, attach);
+        self.welcome(id, connection, None, secret, attach);
         self.ring_late_comer(id, now);
     }
 
-    fn resume(&mut self, id: SessionId, seq: u64, attach: Attach, now: Instant) {
-        let connection = attach.connection;
+    fn resume(&mut self, id: SessionId, seq: u64, connection: ConnectionId, attach: Attach, now: Instant) {
         if let Some(old) = self.sessions[&id].connection() {
             self.close(old, CloseReason::Replaced, now);
         }
@@ -381,15 +368,30 @@ impl Hub {
         self.connections.insert(connection, id);
         self.watch(id, now);
         let call = self.call_now(id, now);
-        self.welcome(id, Some(call), secret, attach);
+        self.welcome(id, connection, Some(call), secret, attach);
         for frame in missed {
             self.outputs.push_back(Output::Send { connection, frame });
         }
         self.show_reconnecting(id, false);
     }
 
+    /// A user who has a session, or is about to. The name of one who is here already may be changed and not yet saved.
+    fn user(&mut self, user: UserId, name: &str) -> &mut User {
+        self.users.entry(user).or_insert_with(|| User {
+            name: clean_name(name),
+            ..User::default()
+        })
+    }
+
     /// `resumed`: with the call that the session has.
-    fn welcome(&mut self, id: SessionId, resumed: Option<Option<CallNow>>, resume_secret: String, attach: Attach) {
+    fn welcome(
+        &mut self,
+        id: SessionId,
+        connection: ConnectionId,
+        resumed: Option<Option<CallNow>>,
+        resume_secret: String,
+        attach: Attach,
+    ) {
         let session = &self.sessions[&id];
         let event = Event::Welcome {
             protocol: PROTOCOL_VERSION,
@@ -405,7 +407,7 @@ impl Hub {
             boot_id: self.boot_id.clone(),
             call: resumed.flatten(),
         };
-        self.send_aside(attach.connection, attach.reference, event);
+        self.send_aside(connection, attach.reference, event);
     }
 
     fn detach(&mut self, connection: ConnectionId, how: Departure, now: Instant) {

@@ -222,15 +222,11 @@ impl Hub {
     ) {
         let Some(room) = self.rooms.get(&room_id) else { return };
         let Some(participant_id) = room.participant(to) else { return };
-        let others = room.others(participant_id);
         let event = Event::CallAnswered {
             call_id,
             room_id,
             participant_id,
-            participants: others
-                .iter()
-                .filter_map(|(other, _)| self.participant(room_id, *other))
-                .collect(),
+            participants: self.others_in(room_id, participant_id),
             direct,
             polite,
         };

@@ -3,10 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Hub, Timer, User};
-use crate::id::{SessionId, UserId};
+use super::{Hub, Timer};
+use crate::id::SessionId;
 use crate::signaling::call::{Call, State};
-use crate::signaling::names::clean_name;
 use crate::signaling::output::{CloseReason, Fact, Keep, KeptCall, KeptSession, MediaRequest, Output};
 use crate::signaling::protocol::CallNow;
 use crate::signaling::room::{Member, Room};
@@ -31,7 +30,7 @@ impl Hub {
         for (kept, name) in restored.sessions {
             let session = Session::restored(kept.user, kept.secret_hash, grace, now);
             if self.sessions.insert(kept.session, session).is_none() {
-                self.restore_user(kept.user, &name).sessions.insert(kept.session);
+                self.user(kept.user, &name).sessions.insert(kept.session);
                 self.wait_for(kept.session, now, grace);
             }
         }
@@ -42,13 +41,6 @@ impl Hub {
         }
         let (sessions, calls) = (self.sessions.len(), self.calls.len());
         self.outputs.push_back(Output::Count(Fact::Restored { sessions, calls }));
-    }
-
-    fn restore_user(&mut self, user: UserId, name: &str) -> &mut User {
-        self.users.entry(user).or_insert_with(|| User {
-            name: clean_name(name),
-            ..User::default()
-        })
     }
 
     /// Whether both participants have a session to come back to, and no other call.
@@ -127,25 +119,19 @@ impl Hub {
                 elapsed_ms: rang_ms,
                 attempt,
             },
-            State::Answered { direct, .. } => {
-                let others = room.others(participant_id);
-                CallNow::Answered {
-                    call_id,
-                    room_id,
-                    user,
-                    elapsed_ms: ms(call.lasted(now)),
-                    attempt,
-                    generation: room.generation,
-                    outgoing,
-                    participant_id,
-                    participants: others
-                        .iter()
-                        .filter_map(|(other, _)| self.participant(room_id, *other))
-                        .collect(),
-                    direct: *direct,
-                    polite: !outgoing,
-                }
-            }
+            State::Answered { direct, .. } => CallNow::Answered {
+                call_id,
+                room_id,
+                user,
+                elapsed_ms: ms(call.lasted(now)),
+                attempt,
+                generation: room.generation,
+                outgoing,
+                participant_id,
+                participants: self.others_in(room_id, participant_id),
+                direct: *direct,
+                polite: !outgoing,
+            },
         })
     }
 

@@ -222,7 +222,16 @@ impl Hub {
         }
     }
 
-    pub(super) fn participant(&self, room: RoomId, id: ParticipantId) -> Option<Participant> {
+    /// The others in a room as this participant sees them.
+    pub(super) fn others_in(&self, room_id: RoomId, id: ParticipantId) -> Vec<Participant> {
+        let others = self.rooms.get(&room_id).map(|room| room.others(id)).unwrap_or_default();
+        others
+            .iter()
+            .filter_map(|(other, _)| self.participant(room_id, *other))
+            .collect()
+    }
+
+    fn participant(&self, room: RoomId, id: ParticipantId) -> Option<Participant> {
         let member = self.rooms.get(&room)?.members.get(&id)?;
         let session = self.sessions.get(&member.session)?;
         Some(Participant {

@@ -149,7 +149,6 @@ impl World {
         let connection = ConnectionId::from_random(self.connections);
         let user_id = self.browsers[browser].user;
         let attach = Attach {
-            connection,
             identity: Identity {
                 user_id,
                 name: format!("name of {user_id}"),
@@ -160,7 +159,7 @@ impl World {
             loopback: false,
             ice_servers: Vec::new(),
         };
-        let done = self.hub.handle_attach(attach, self.now);
+        let done = self.hub.handle_attach(connection, attach, self.now);
         if done.is_ok() {
             self.browsers[browser].connection = Some(connection);
             self.browsers[browser].mute = false;

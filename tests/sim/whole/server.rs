@@ -138,25 +138,17 @@ impl Server {
         let Some((identity, new_secret)) = self.sign_in(user, name) else {
             return self.refuse(websocket, Some(reference), ErrorCode::NotSignedIn, "who is that?".to_owned());
         };
-        let attach = self.attach(websocket, identity, new_secret, resume, reference);
+        let attach = self.attach(identity, new_secret, resume, reference);
         // Before the hub says anything to it.
         self.greeted.insert(websocket);
-        if let Err(refused) = self.hub.handle_attach(attach, now) {
+        if let Err(refused) = self.hub.handle_attach(ConnectionId::from_random(websocket), attach, now) {
             self.greeted.remove(&websocket);
             self.refuse(websocket, Some(reference), refused.code(), refused.to_string());
         }
     }
 
-    fn attach(
-        &self,
-        websocket: u64,
-        identity: Identity,
-        new_secret: Option<String>,
-        resume: Option<Resume>,
-        reference: u32,
-    ) -> Attach {
+    fn attach(&self, identity: Identity, new_secret: Option<String>, resume: Option<Resume>, reference: u32) -> Attach {
         Attach {
-            connection: ConnectionId::from_random(websocket),
             identity,
             new_secret,
             resume,
