@@ -210,6 +210,13 @@ impl Default for Metrics {
     }
 }
 
+/// Adds to several children of a counter with one label: (its value, how many more).
+pub fn add_each(counter: &IntCounterVec, counts: &[(&str, u64)]) {
+    for (label, count) in counts {
+        counter.with_label_values(&[label]).inc_by(*count);
+    }
+}
+
 fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
     let metric = made.expect("the name and labels of a metric are valid");
     registry

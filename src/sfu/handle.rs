@@ -24,16 +24,7 @@ const COMMANDS_MAX: usize = 4096;
 #[derive(Debug, Clone, PartialEq)]
 pub enum SfuCommand {
     /// Connect (or, with the same `attempt`, renegotiate) a participant's transport. Answered by `Answered` or `Refused`.
-    Offer {
-        room: RoomId,
-        participant: ParticipantId,
-        attempt: u32,
-        sdp: String,
-        /// Which m-line (by mid) carries which of the participant's tracks; m-lines that receive are slots.
-        sources: Vec<(String, Source)>,
-        /// Whether 127.0.0.1 and ::1 are worth offering as candidates to this browser.
-        loopback: bool,
-    },
+    Offer(Offer),
     /// Media may flow from and to this participant (while a call rings, transports connect but carry nothing).
     Admit { room: RoomId, participant: ParticipantId },
     /// The tracks that the participant has on now.
@@ -52,11 +43,25 @@ pub enum SfuCommand {
     InjectFault { room: RoomId, participant: ParticipantId },
 }
 
+/// A browser's offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    pub room: RoomId,
+    pub participant: ParticipantId,
+    pub attempt: u32,
+    pub sdp: String,
+    /// Which m-line (by mid) carries which of the participant's tracks; m-lines that receive are slots.
+    pub sources: Vec<(String, Source)>,
+    /// Whether 127.0.0.1 and ::1 are worth offering as candidates to this browser.
+    pub loopback: bool,
+}
+
 impl SfuCommand {
-    fn room(&self) -> RoomId {
+    /// Which room it is about.
+    pub fn room(&self) -> RoomId {
         match self {
-            SfuCommand::Offer { room, .. }
-            | SfuCommand::Admit { room, .. }
+            SfuCommand::Offer(offer) => offer.room,
+            SfuCommand::Admit { room, .. }
             | SfuCommand::Publish { room, .. }
             | SfuCommand::Leave { room, .. }
             | SfuCommand::CloseRoom { room }
@@ -264,7 +269,7 @@ impl SfuHandle {
                 Some(index) => *index,
                 None => return Ok(()),
             },
-            SfuCommand::Offer { .. } | SfuCommand::Admit { .. } | SfuCommand::Publish { .. } => self.worker_of(room),
+            SfuCommand::Offer(_) | SfuCommand::Admit { .. } | SfuCommand::Publish { .. } => self.worker_of(room),
         };
         self.shared.workers[index].send(Message::Command(command))
     }

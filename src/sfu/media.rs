@@ -1,6 +1,7 @@
-//! What crosses between transports and a router: media packets with all that is needed of their headers, and the m-lines that they
-//! come and go on.
+//! What transports take and give: media packets with all that is needed of their headers, the m-lines that they come and go on, and
+//! datagrams for the network.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +22,15 @@ pub struct MediaPacket {
     pub marker: bool,
     pub extensions: Extensions,
     pub payload: Arc<[u8]>,
+}
+
+/// A datagram for the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    /// The address of ours to send from.
+    pub source: IpAddr,
+    pub destination: SocketAddr,
+    pub payload: Vec<u8>,
 }
 
 /// The header extensions that are worth passing on.

@@ -4,19 +4,20 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::counters::{Counters, Drop};
 use super::demux::{Demux, Link, Route, TransportKey};
-use super::handle::{LostReason, SfuCommand, SfuEvent};
+use super::handle::{LostReason, Offer, SfuCommand, SfuEvent};
+pub use super::media::Send;
 use super::media::SlotPacket;
 use super::router::{Router, RouterOutput};
 use super::sdp;
 use super::slot::LayerCounts;
 use super::stun::{self, RateLimit};
 use super::transport::{Certificate, OfferError, Transport, TransportConfig, TransportOutput};
-use crate::id::{ParticipantId, RoomId, Source};
+use crate::id::{ParticipantId, RoomId};
 
 /// Transports of one worker that may be waiting for their browser at a time (threats T8).
 pub const CONNECTING_MAX: usize = 2000;
@@ -31,15 +32,6 @@ pub struct ShardConfig {
     pub loopback_candidates: Vec<SocketAddr>,
     /// [`CONNECTING_MAX`].
     pub connecting_max: usize,
-}
-
-/// A datagram for the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Send {
-    /// The address of ours to send from.
-    pub source: IpAddr,
-    pub destination: SocketAddr,
-    pub payload: Vec<u8>,
 }
 
 /// The media of many rooms.
@@ -83,16 +75,6 @@ enum Timer {
     Room(RoomId),
 }
 
-/// An `SfuCommand::Offer`.
-struct Offer {
-    room: RoomId,
-    participant: ParticipantId,
-    attempt: u32,
-    sdp: String,
-    sources: Vec<(String, Source)>,
-    loopback: bool,
-}
-
 impl Shard {
     pub fn new(config: ShardConfig) -> Shard {
         Shard {
@@ -116,24 +98,7 @@ impl Shard {
     /// Carries out a command. Call `poll_sends`, `poll_events` and `poll_timeout` after it, as after every `handle_…`.
     pub fn handle_command(&mut self, command: SfuCommand, now: Instant) {
         match command {
-            SfuCommand::Offer {
-                room,
-                participant,
-                attempt,
-                sdp,
-                sources,
-                loopback,
-            } => self.handle_offer(
-                Offer {
-                    room,
-                    participant,
-                    attempt,
-                    sdp,
-                    sources,
-                    loopback,
-                },
-                now,
-            ),
+            SfuCommand::Offer(offer) => self.handle_offer(offer, now),
             SfuCommand::Admit { room, participant } => {
                 self.with_router(room, now, |router, out| {
                     let place = router.member(participant);
@@ -415,17 +380,8 @@ impl Shard {
             entry.transport.close(now, &mut out);
         }
         for output in out.drain(..) {
-            if let TransportOutput::Send {
-                source,
-                destination,
-                payload,
-            } = output
-            {
-                self.sends.push(Send {
-                    source,
-                    destination,
-                    payload,
-                });
+            if let TransportOutput::Send(send) = output {
+                self.sends.push(send);
             }
         }
         self.transport_outputs = out;
@@ -448,15 +404,7 @@ impl Shard {
             let (room, place) = (entry.room, entry.place);
             let router = self.rooms.get_mut(&room);
             match output {
-                TransportOutput::Send {
-                    source,
-                    destination,
-                    payload,
-                } => self.sends.push(Send {
-                    source,
-                    destination,
-                    payload,
-                }),
+                TransportOutput::Send(send) => self.sends.push(send),
                 TransportOutput::Media(packet) => {
                     let flow = if packet.format.codec == super::codec::Codec::Opus {
                         &mut self.counters.audio_in

@@ -17,7 +17,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
 use super::codec::{self, Codec, Format};
 use super::handle::LostReason;
-use super::media::{self, Extensions, MediaPacket, ReceiveLine, SlotLine, SlotPacket};
+use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
 use super::rewrite::Numbers;
 use super::sdp::{self, SendStream};
 
@@ -67,12 +67,7 @@ impl Certificate {
 /// What a transport wants done.
 #[derive(Debug)]
 pub enum TransportOutput {
-    /// A datagram for the network.
-    Send {
-        source: IpAddr,
-        destination: SocketAddr,
-        payload: Vec<u8>,
-    },
+    Send(Send),
     Media(MediaPacket),
     /// The subscriber needs a key frame in this slot.
     KeyFrameWanted(Mid),
@@ -461,11 +456,11 @@ impl Transport {
                         self.rtc_deadline = deadline;
                         return done;
                     }
-                    Output::Transmit(transmit) => out.push(TransportOutput::Send {
+                    Output::Transmit(transmit) => out.push(TransportOutput::Send(Send {
                         source: self.real(transmit.source.ip()),
                         destination: transmit.destination,
                         payload: transmit.contents.into(),
-                    }),
+                    })),
                     Output::Event(event) => self.handle_event(event, now, out),
                 }
             }

@@ -18,7 +18,7 @@ use super::counters::{Counters, Drop};
 use super::handle::{SfuCommand, SfuEvent};
 use super::shard::Shard;
 use super::slot::LayerCounts;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, add_each};
 use crate::udp::{Outgoing, UdpPort};
 
 /// How often counters become metrics.
@@ -224,9 +224,8 @@ impl Worker {
         let busy = 1.0 - (self.tally.asleep.as_secs_f64() / elapsed).min(1.0);
         let worker = self.index.to_string();
         metrics.worker_busy_ratio.with_label_values(&[&worker]).set(busy);
-        for (direction, count) in [("in", self.tally.datagrams_in), ("out", self.tally.datagrams_out)] {
-            metrics.udp_datagrams.with_label_values(&[direction]).inc_by(count);
-        }
+        let datagrams = [("in", self.tally.datagrams_in), ("out", self.tally.datagrams_out)];
+        add_each(&metrics.udp_datagrams, &datagrams);
         publish_counters(metrics, &self.shard.take_counters());
         let (before, transports) = (self.tally.transports, self.shard.count_transports());
         for (state, before, after) in [("connecting", before.0, transports.0), ("connected", before.1, transports.1)] {
@@ -275,26 +274,29 @@ fn publish_counters(metrics: &Metrics, counters: &Counters) {
         let dropped = metrics.media_dropped.with_label_values(&[reason.as_str()]);
         dropped.inc_by(counters.dropped(reason));
     }
-    for (direction, count) in [
-        ("in", counters.key_frames_asked),
-        ("out", counters.key_frames_requested),
-        ("throttled", counters.key_frames_throttled),
-    ] {
-        metrics.keyframe_requests.with_label_values(&[direction]).inc_by(count);
-    }
-    for (reason, count) in [
-        ("timeout", counters.lost_timeout),
-        ("handshake", counters.lost_handshake),
-        ("fault", counters.lost_fault),
-        ("closed", counters.lost_closed),
-    ] {
-        metrics.transport_lost.with_label_values(&[reason]).inc_by(count);
-    }
-    for (limit, count) in [
-        ("half_open_transports", counters.refused_half_open),
-        ("offer_size", counters.refused_too_large),
-    ] {
-        metrics.limit_reached.with_label_values(&[limit]).inc_by(count);
-    }
+    add_each(
+        &metrics.keyframe_requests,
+        &[
+            ("in", counters.key_frames_asked),
+            ("out", counters.key_frames_requested),
+            ("throttled", counters.key_frames_throttled),
+        ],
+    );
+    add_each(
+        &metrics.transport_lost,
+        &[
+            ("timeout", counters.lost_timeout),
+            ("handshake", counters.lost_handshake),
+            ("fault", counters.lost_fault),
+            ("closed", counters.lost_closed),
+        ],
+    );
+    add_each(
+        &metrics.limit_reached,
+        &[
+            ("half_open_transports", counters.refused_half_open),
+            ("offer_size", counters.refused_too_large),
+        ],
+    );
     metrics.stun_bindings.inc_by(counters.stun_bindings);
 }

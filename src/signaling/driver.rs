@@ -22,7 +22,7 @@ use super::protocol::{CommandFrame, ErrorCode, Slot, TransportLostReason, Wanted
 use super::session::Departure;
 use crate::id::{ConnectionId, UserId};
 use crate::metrics::Metrics;
-use crate::sfu::handle::{LostReason, SfuCommand, SfuEvent};
+use crate::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent};
 use crate::store::Store;
 
 /// Inputs that wait for the hub. When it is full, websockets are not read, and their browsers wait.
@@ -472,14 +472,14 @@ pub fn sfu_command(request: MediaRequest) -> SfuCommand {
             sdp,
             sources,
             loopback,
-        } => SfuCommand::Offer {
+        } => SfuCommand::Offer(Offer {
             room,
             participant,
             attempt,
             sdp,
             sources,
             loopback,
-        },
+        }),
         MediaRequest::Admit { room, participant } => SfuCommand::Admit { room, participant },
         MediaRequest::Publish {
             room,
@@ -715,12 +715,12 @@ mod tests {
         assert_eq!(server.metrics.calls.with_label_values(&["ringing"]).get(), 0);
         let asked = std::mem::take(&mut *server.asked.lock().expect("nobody panicked"));
         let [
-            SfuCommand::Offer {
+            SfuCommand::Offer(Offer {
                 room,
                 participant,
                 loopback: true,
                 ..
-            },
+            }),
             SfuCommand::Admit { .. },
             SfuCommand::Admit { .. },
         ] = asked[..]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tandem::id::{ParticipantId, RoomId, Source};
 use tandem::metrics::Metrics;
-use tandem::sfu::handle::{self, SfuCommand, SfuConfig, SfuEvent};
+use tandem::sfu::handle::{self, Offer, SfuCommand, SfuConfig, SfuEvent};
 
 use super::participant::Participant;
 use super::world::certificate;
@@ -58,14 +58,14 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
             let now = Instant::now();
             let (mut participant, sdp) = Participant::new(socket.local_addr().expect("bound"), 1, now);
             let id = ParticipantId::from_random(n);
-            let offer = SfuCommand::Offer {
+            let offer = SfuCommand::Offer(Offer {
                 room,
                 participant: id,
                 attempt: 1,
                 sdp,
                 sources: participant.sources(),
                 loopback: true,
-            };
+            });
             sfu.send(offer).expect("it runs");
             let sources = vec![Source::Microphone, Source::Camera];
             sfu.send(SfuCommand::Publish {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tandem::id::{ParticipantId, RoomId, Source};
 use tandem::sfu::counters::Counters;
-use tandem::sfu::handle::{Certificate, LostReason, SfuCommand, SfuEvent};
+use tandem::sfu::handle::{Certificate, LostReason, Offer, SfuCommand, SfuEvent};
 use tandem::sfu::shard::{CONNECTING_MAX, Shard, ShardConfig};
 
 use super::network::{Datagram, Dice, Direction, Link, Network};
@@ -131,14 +131,14 @@ impl World {
 
     pub fn offer(&mut self, id: ParticipantId, sdp: String) {
         let member = &self.members[&id];
-        let command = SfuCommand::Offer {
+        let command = SfuCommand::Offer(Offer {
             room: self.room,
             participant: id,
             attempt: member.attempt,
             sdp,
             sources: member.browser.sources(),
             loopback: false,
-        };
+        });
         self.command(command);
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem::id::{ParticipantId, RoomId, Source};
-use tandem::sfu::handle::{LostReason, SfuCommand, SfuEvent};
+use tandem::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent};
 
 #[derive(Default)]
 pub struct StandIn {
@@ -25,20 +25,13 @@ struct Member {
 
 impl StandIn {
     pub fn handle_command(&mut self, command: SfuCommand) {
-        let room_id = match &command {
-            SfuCommand::Offer { room, .. }
-            | SfuCommand::Admit { room, .. }
-            | SfuCommand::Publish { room, .. }
-            | SfuCommand::Leave { room, .. }
-            | SfuCommand::CloseRoom { room }
-            | SfuCommand::InjectFault { room, .. } => *room,
-        };
+        let room_id = command.room();
         assert!(!self.closed.contains(&room_id), "asked for a room after its end: {command:?}");
         let room = self.rooms.entry(room_id).or_default();
         match command {
-            SfuCommand::Offer {
+            SfuCommand::Offer(Offer {
                 participant, attempt, ..
-            } => {
+            }) => {
                 let member = room.entry(participant).or_default();
                 if member.attempt.is_some_and(|before| attempt < before) {
                     return self.events.push(SfuEvent::Refused {
