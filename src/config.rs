@@ -88,6 +88,7 @@ struct CallsFile {
 struct LimitsFile {
     sessions_per_user: usize,
     sessions: usize,
+    connections_per_address: usize,
     websockets_per_address: usize,
 }
 
@@ -138,6 +139,7 @@ pub struct Config {
     pub sessions_per_user: usize,
     pub sessions: usize,
     /// An IPv4 address, or an IPv6 network of 64 bits.
+    pub connections_per_address: usize,
     pub websockets_per_address: usize,
     /// Threads that forward media, 1 to 64.
     pub workers: usize,
@@ -322,6 +324,12 @@ impl File {
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
             sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,
+            connections_per_address: count(
+                "limits.connections_per_address",
+                self.limits.connections_per_address,
+                1_000_000,
+                "1 to 1000000",
+            )?,
             websockets_per_address: count(
                 "limits.websockets_per_address",
                 self.limits.websockets_per_address,

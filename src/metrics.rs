@@ -53,6 +53,10 @@ pub struct Metrics {
     pub udp_datagrams: IntCounterVec,
     /// STUN Binding requests answered as a STUN server.
     pub stun_bindings: IntCounter,
+    /// Connections to the TCP port, by what `protocol` they speak.
+    pub tcp_connections: IntCounterVec,
+    /// Connections that were not served, by `reason`.
+    pub tcp_refused: IntCounterVec,
     /// Share of the last second that each `worker` thread was busy, 0 to 1.
     pub worker_busy_ratio: GaugeVec,
 
@@ -139,6 +143,18 @@ impl Metrics {
                     "tandem_stun_bindings_total",
                     "STUN Binding requests answered as a STUN server.",
                 ),
+            ),
+            tcp_connections: counters(
+                r,
+                "tandem_tcp_connections_total",
+                "Connections to the TCP port, by what they speak.",
+                &["protocol"],
+            ),
+            tcp_refused: counters(
+                r,
+                "tandem_tcp_refused_total",
+                "Connections to the TCP port that were not served.",
+                &["reason"],
             ),
             worker_busy_ratio: register(
                 r,

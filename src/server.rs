@@ -35,6 +35,9 @@ use crate::store::Store;
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
 const SFU_EVENTS_MAX: usize = 4096;
 
+/// What waits in the queue from the UDP ports to the relay. Beyond it, datagrams are lost.
+const TURN_DATAGRAMS_MAX: usize = 1024;
+
 /// How long a stop waits for HTTP requests under way, after the calls.
 const HTTP_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -72,11 +75,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         public => public.to_vec(),
     };
     let (sfu_events, from_sfu) = mpsc::channel(SFU_EVENTS_MAX);
+    let (turn, _to_relay) = mpsc::channel(TURN_DATAGRAMS_MAX);
     let sfu_config = SfuConfig {
         listen,
         workers: config.workers,
         candidates: advertised.clone(),
+        tcp_port: Some(listen.port()),
         certificate: transport_certificate()?,
+        turn,
     };
     let (media, workers) = sfu::start(sfu_config, metrics.clone(), sfu_events).context("media cannot be served")?;
 
@@ -89,14 +95,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let restored = keeper::restore(&store, &metrics).await;
     let udp = media.addresses();
-    let ask_sfu = Box::new(move |command| media.send(command).is_ok());
+    let sfu = media.clone();
+    let ask_sfu = Box::new(move |command| sfu.send(command).is_ok());
     let hub = HubHandle::start(hub_config, restored, ask_sfu, from_sfu, store.clone(), metrics.clone());
+    let addresses = Addresses::new(config.connections_per_address, config.websockets_per_address);
     let gate = Gate {
         hub: hub.clone(),
         authenticator: Authenticator::new(store.clone(), metrics.clone()),
         metrics: metrics.clone(),
         allowed_origins: config.allowed_origins.clone(),
-        addresses: Addresses::new(config.websockets_per_address),
+        addresses: addresses.clone(),
         stun_port: listen.port(),
     };
 
@@ -108,10 +116,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let main_service = Service {
         router: http::router(gate),
         tls: tls.as_ref().map(|tls| tls.config.clone().into()),
+        media: Some(port::Media { sfu: media, addresses }),
+        metrics: metrics.clone(),
     };
     let ops_service = Service {
         router: ops::router(metrics.clone(), readiness.clone()),
         tls: None,
+        media: None,
+        metrics: metrics.clone(),
     };
     let stop_http = CancellationToken::new();
     let serving = tokio::spawn(port::serve(listener, main_service, stop_http.clone(), HTTP_PATIENCE));

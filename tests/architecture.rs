@@ -11,6 +11,8 @@ const FILE_LINES_MAX: usize = 600;
 const DRIVERS: &[&str] = &[
     "src/sfu/worker.rs",
     "src/sfu/handle.rs",
+    "src/sfu/ice_tcp.rs",
+    "src/sfu/link.rs",
     "src/signaling/driver.rs",
     "src/signaling/keeper.rs",
 ];

@@ -1,4 +1,4 @@
-//! How much one remote address may have at once: websockets, websockets without a `hello`, users made.
+//! How much one remote address may have at once: connections, websockets, websockets without a `hello`, users made.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -22,23 +22,45 @@ const SWEEP_ABOVE: usize = 4096;
 /// What all addresses have. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Addresses {
+    connections_max: usize,
     websockets_max: usize,
     entries: Arc<Mutex<HashMap<IpAddr, Entry>>>,
 }
 
 #[derive(Debug)]
 struct Entry {
+    connections: usize,
     websockets: usize,
     half_open: usize,
     users: TokenBucket,
 }
 
 impl Addresses {
-    pub fn new(websockets_max: usize) -> Addresses {
+    pub fn new(connections_max: usize, websockets_max: usize) -> Addresses {
         Addresses {
+            connections_max,
             websockets_max,
             entries: Arc::default(),
         }
+    }
+
+    /// A place for one more TCP connection; or the limit that is reached.
+    ///
+    /// # Errors
+    /// The limit.
+    pub fn connect(&self, remote: IpAddr, now: Instant) -> Result<ConnectionPlace, Limit> {
+        let key = key(remote);
+        self.enter_as(key, now, |entry| {
+            if entry.connections >= self.connections_max {
+                return Err(Limit::ConnectionsPerAddress);
+            }
+            entry.connections += 1;
+            Ok(())
+        })?;
+        Ok(ConnectionPlace {
+            addresses: self.clone(),
+            key,
+        })
     }
 
     /// A place for one more websocket, which has said nothing yet; or the limit that is reached.
@@ -46,30 +68,42 @@ impl Addresses {
     /// # Errors
     /// The limit.
     pub fn enter(&self, remote: IpAddr, now: Instant) -> Result<Place, Limit> {
-        let place = |key| Place {
+        let key = key(remote);
+        self.enter_as(key, now, |entry| {
+            if entry.websockets >= self.websockets_max {
+                return Err(Limit::WebsocketsPerAddress);
+            }
+            if entry.half_open >= HALF_OPEN_MAX {
+                return Err(Limit::HalfOpenPerAddress);
+            }
+            entry.websockets += 1;
+            entry.half_open += 1;
+            Ok(())
+        })?;
+        Ok(Place {
             addresses: self.clone(),
             key,
             half_open: true,
-        };
-        let Some(key) = key(remote) else { return Ok(place(None)) };
+        })
+    }
+
+    fn enter_as(
+        &self,
+        key: Option<IpAddr>,
+        now: Instant,
+        enter: impl FnOnce(&mut Entry) -> Result<(), Limit>,
+    ) -> Result<(), Limit> {
+        let Some(key) = key else { return Ok(()) };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= SWEEP_ABOVE {
-            entries.retain(|_, entry| entry.websockets > 0 || !entry.users.is_full(now));
+            entries.retain(|_, entry| entry.connections > 0 || entry.websockets > 0 || !entry.users.is_full(now));
         }
-        let entry = entries.entry(key).or_insert_with(|| Entry {
+        enter(entries.entry(key).or_insert_with(|| Entry {
+            connections: 0,
             websockets: 0,
             half_open: 0,
             users: TokenBucket::new(USERS_BURST, USERS_PER_S, now),
-        });
-        if entry.websockets >= self.websockets_max {
-            return Err(Limit::WebsocketsPerAddress);
-        }
-        if entry.half_open >= HALF_OPEN_MAX {
-            return Err(Limit::HalfOpenPerAddress);
-        }
-        entry.websockets += 1;
-        entry.half_open += 1;
-        Ok(place(Some(key)))
+        }))
     }
 
     fn with(&self, key: Option<IpAddr>, change: impl FnOnce(&mut Entry)) {
@@ -111,6 +145,19 @@ impl Drop for Place {
     }
 }
 
+/// The place of one TCP connection. It is free again when this is dropped.
+#[derive(Debug)]
+pub struct ConnectionPlace {
+    addresses: Addresses,
+    key: Option<IpAddr>,
+}
+
+impl Drop for ConnectionPlace {
+    fn drop(&mut self) {
+        self.addresses.with(self.key, |entry| entry.connections -= 1);
+    }
+}
+
 /// What is counted as one address. A proxy on this machine speaks for everybody, from one of two addresses.
 fn key(remote: IpAddr) -> Option<IpAddr> {
     match remote.to_canonical() {
@@ -134,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_websockets_and_a_closed_one_makes_room() {
-        let (addresses, now) = (Addresses::new(2), Instant::now());
+        let (addresses, now) = (Addresses::new(9, 2), Instant::now());
         let first = addresses.enter(ip("192.0.2.1"), now).expect("the first");
         let _second = addresses.enter(ip("::ffff:192.0.2.1"), now).expect("the second");
         assert_eq!(addresses.enter(ip("192.0.2.1"), now).err(), Some(Limit::WebsocketsPerAddress));
@@ -145,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_address_and_a_proxy_on_this_machine_is_none() {
-        let (addresses, now) = (Addresses::new(1), Instant::now());
+        let (addresses, now) = (Addresses::new(9, 1), Instant::now());
         let _one = addresses.enter(ip("2001:db8::1"), now).expect("the first");
         assert!(addresses.enter(ip("2001:db8::ffff:0:0:1"), now).is_err());
         let _other = addresses.enter(ip("2001:db8:0:1::1"), now).expect("another network");
@@ -157,7 +204,7 @@ mod tests {
 
     #[test]
     fn those_that_say_nothing_are_fewer() {
-        let (addresses, now) = (Addresses::new(1000), Instant::now());
+        let (addresses, now) = (Addresses::new(9, 1000), Instant::now());
         let mut places: Vec<Place> = (0..HALF_OPEN_MAX)
             .map(|_| addresses.enter(ip("192.0.2.1"), now).expect("room"))
             .collect();
@@ -170,7 +217,7 @@ mod tests {
 
     #[test]
     fn users_are_made_at_a_rate() {
-        let (addresses, now) = (Addresses::new(9), Instant::now());
+        let (addresses, now) = (Addresses::new(9, 9), Instant::now());
         let place = addresses.enter(ip("192.0.2.1"), now).expect("room");
         let made = (0..999).filter(|_| place.may_make_user(now)).count();
         assert_eq!(made as f64, USERS_BURST);
@@ -178,5 +225,21 @@ mod tests {
         let again = addresses.enter(ip("192.0.2.1"), now).expect("room");
         assert!(!again.may_make_user(now), "a new websocket brings no new users");
         assert!(again.may_make_user(now + Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn connections_are_bounded_apart_from_websockets() {
+        let (addresses, now) = (Addresses::new(2, 9), Instant::now());
+        let first = addresses.connect(ip("192.0.2.1"), now).expect("the first");
+        let _second = addresses.connect(ip("::ffff:192.0.2.1"), now).expect("the second");
+        assert_eq!(
+            addresses.connect(ip("192.0.2.1"), now).err(),
+            Some(Limit::ConnectionsPerAddress)
+        );
+        let _websocket = addresses
+            .enter(ip("192.0.2.1"), now)
+            .expect("a websocket is counted for itself");
+        drop(first);
+        addresses.connect(ip("192.0.2.1"), now).expect("there is room again");
     }
 }

@@ -4,8 +4,10 @@ pub mod addresses;
 pub mod api;
 pub mod assets;
 pub mod headers;
+pub mod opening;
 pub mod ops;
 pub mod port;
+pub mod prefixed;
 pub mod tls;
 pub mod websocket;
 

@@ -1,4 +1,5 @@
-//! One TCP port (D): tells TLS from plain HTTP by the first byte, and serves HTTP/1.1 and websocket upgrades on both.
+//! One TCP port (D): tells by the first bytes what a connection speaks, and serves it: HTTP, ICE-TCP and TURN, and inside TLS HTTP/1.1,
+//! HTTP/2 and TURN.
 //!
 //! Plain HTTP is served to this machine itself, because browsers give the camera to localhost, and where a proxy in front does the
 //! TLS; everybody else is sent to HTTPS.
@@ -7,9 +8,9 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
@@ -20,21 +21,31 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::addresses::{Addresses, ConnectionPlace};
+use super::opening::{self, OPENING_BYTES, Opening};
+use super::prefixed::Prefixed;
+use crate::metrics::Metrics;
+use crate::sfu::handle::SfuHandle;
+use crate::sfu::ice_tcp;
+
 /// From the first byte of a request to the end of its headers; a slower opener is closed.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// From the connection to its first byte, and from there to the end of the TLS handshake.
+/// From the connection to its first bytes, from there to the end of the TLS handshake, and from there to the first bytes inside it.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The first byte of a TLS record that opens a handshake (RFC 8446 section 5.1).
-const TLS_HANDSHAKE: u8 = 0x16;
+/// Requests of one HTTP/2 connection at a time: the page has some 20 files.
+const STREAMS_MAX: u32 = 64;
+
+/// How often an HTTP/2 connection without traffic is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// What the kernel keeps for us between two calls of accept.
 const BACKLOG: i32 = 1024;
@@ -45,7 +56,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Where a connection comes from and which of our addresses it reached.
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoints {
-    pub remote: IpAddr,
+    pub remote: SocketAddr,
     pub local: SocketAddr,
 }
 
@@ -79,6 +90,17 @@ pub struct Service {
     pub router: Router,
     /// None: this port speaks plain HTTP with everybody.
     pub tls: Option<TlsAcceptor>,
+    /// None: this port speaks nothing but HTTP.
+    pub media: Option<Media>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// What a port needs to serve more than HTTP.
+#[derive(Clone)]
+pub struct Media {
+    pub sfu: SfuHandle,
+    /// How many connections one address may have.
+    pub addresses: Addresses,
 }
 
 /// Serves until `stop`, then lets requests under way end within `patience`.
@@ -91,20 +113,9 @@ pub async fn serve(listener: TcpListener, service: Service, stop: CancellationTo
         };
         match accepted {
             Ok((stream, remote)) => {
-                let (service, graceful, stop) = (service.clone(), Arc::downgrade(&graceful), stop.clone());
-                tokio::spawn(async move {
-                    let opened = tokio::select! {
-                        () = stop.cancelled() => return,
-                        opened = open(stream, remote, service) => opened,
-                    };
-                    let (Some(opened), Some(graceful)) = (opened, graceful.upgrade()) else {
-                        return;
-                    };
-                    match opened {
-                        Opened::Plain(stream, respond) => carry(stream, respond, graceful).await,
-                        Opened::Tls(stream, respond) => carry(*stream, respond, graceful).await,
-                    }
-                });
+                if let Some(connection) = Connection::new(stream, remote, &service) {
+                    tokio::spawn(connection.run(service.clone(), Arc::downgrade(&graceful), stop.clone()));
+                }
             }
             // Out of file handles, or a connection that was gone before it was taken: neither is a reason to stop.
             Err(error) => {
@@ -121,58 +132,202 @@ pub async fn serve(listener: TcpListener, service: Service, stop: CancellationTo
     }
 }
 
-/// A connection of which is known what it speaks.
-enum Opened {
-    Plain(TcpStream, Respond),
-    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>, Respond),
-}
-
-/// How the requests of one connection are answered.
-#[derive(Clone)]
-struct Respond {
-    router: Router,
+/// A connection that was accepted.
+struct Connection {
+    stream: TcpStream,
     endpoints: Endpoints,
-    /// Every request is sent to HTTPS.
-    only_redirect: bool,
+    _place: Option<ConnectionPlace>,
 }
 
-/// Looks at the first byte. `None`: the other side was too slow, gone, or speaks nothing that we know.
-async fn open(stream: TcpStream, remote: SocketAddr, service: Service) -> Option<Opened> {
-    let local = stream.local_addr().ok()?;
-    stream.set_nodelay(true).ok()?;
-    let endpoints = Endpoints {
-        remote: remote.ip().to_canonical(),
-        local: SocketAddr::new(local.ip().to_canonical(), local.port()),
-    };
-    let mut respond = Respond {
-        router: service.router,
-        endpoints,
-        only_redirect: false,
-    };
-    let Some(tls) = service.tls else {
-        return Some(Opened::Plain(stream, respond));
-    };
-    let mut first = [0];
-    match timeout(OPENING_TIMEOUT, stream.peek(&mut first)).await {
-        Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => {
-            let accepted = timeout(OPENING_TIMEOUT, tls.accept(stream)).await.ok()?;
-            Some(Opened::Tls(Box::new(accepted.ok()?), respond))
+/// A connection of which is known what it speaks.
+struct Opened {
+    stream: Box<dyn Stream>,
+    speaks: Speaks,
+    tls: bool,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    Http1,
+    Http2,
+    IceTcp,
+}
+
+impl Opened {
+    /// The label of `tandem_tcp_connections_total`.
+    fn as_str(&self) -> &'static str {
+        match (self.speaks, self.tls) {
+            (Speaks::Http1, false) => "http",
+            (Speaks::Http1, true) => "https",
+            (Speaks::Http2, _) => "https_2",
+            (Speaks::IceTcp, _) => "ice_tcp",
         }
-        Ok(Ok(1)) => {
-            respond.only_redirect = !endpoints.remote.is_loopback();
-            Some(Opened::Plain(stream, respond))
-        }
-        _ => None,
     }
 }
 
-async fn carry<S>(stream: S, respond: Respond, graceful: Arc<GracefulShutdown>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// Why a connection was not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    /// What was to come did not come in time.
+    Slow,
+    /// It was closed before it had said anything.
+    Gone,
+    /// It speaks nothing that is served here.
+    Unknown,
+    /// The TLS handshake failed.
+    Tls,
+}
+
+impl Refused {
+    /// The label of `tandem_tcp_refused_total`.
+    fn as_str(self) -> &'static str {
+        match self {
+            Refused::Slow => "slow",
+            Refused::Gone => "gone",
+            Refused::Unknown => "unknown",
+            Refused::Tls => "tls",
+        }
+    }
+}
+
+impl Connection {
+    /// None: it is gone already, or one too many of its address.
+    fn new(stream: TcpStream, remote: SocketAddr, service: &Service) -> Option<Connection> {
+        let local = stream.local_addr().ok()?;
+        stream.set_nodelay(true).ok()?;
+        let place = match &service.media {
+            Some(media) => match media.addresses.connect(remote.ip(), Instant::now()) {
+                Ok(place) => Some(place),
+                Err(limit) => {
+                    service.metrics.limit_reached.with_label_values(&[limit.as_str()]).inc();
+                    return None;
+                }
+            },
+            None => None,
+        };
+        let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        Some(Connection {
+            stream,
+            endpoints: Endpoints {
+                remote: plain(remote),
+                local: plain(local),
+            },
+            _place: place,
+        })
+    }
+
+    async fn run(self, service: Service, graceful: Weak<GracefulShutdown>, stop: CancellationToken) {
+        let endpoints = self.endpoints;
+        let opened = tokio::select! {
+            () = stop.cancelled() => return,
+            opened = open(self.stream, &service) => opened,
+        };
+        let refuse = |refused: Refused| service.metrics.tcp_refused.with_label_values(&[refused.as_str()]).inc();
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(refused) => return refuse(refused),
+        };
+        service.metrics.tcp_connections.with_label_values(&[opened.as_str()]).inc();
+        match (opened.speaks, service.media) {
+            (Speaks::IceTcp, Some(media)) => {
+                let end = tokio::select! {
+                    () = stop.cancelled() => return,
+                    end = ice_tcp::serve(opened.stream, endpoints.remote, endpoints.local, media.sfu) => end,
+                };
+                if end == ice_tcp::End::Unknown {
+                    refuse(Refused::Unknown);
+                }
+            }
+            (Speaks::IceTcp, None) => refuse(Refused::Unknown),
+            (Speaks::Http1 | Speaks::Http2, _) => {
+                let Some(graceful) = graceful.upgrade() else { return };
+                let respond = Respond {
+                    // Browsers give the camera to HTTPS pages and to this machine's own.
+                    only_redirect: service.tls.is_some() && !opened.tls && !endpoints.remote.ip().is_loopback(),
+                    router: service.router,
+                    endpoints,
+                };
+                carry(opened.stream, opened.speaks, respond, graceful).await;
+            }
+        }
+    }
+}
+
+/// Finds out what a connection speaks, inside TLS if there is any.
+async fn open(stream: TcpStream, service: &Service) -> Result<Opened, Refused> {
+    let (outer, stream) = look(stream).await?;
+    if outer != Opening::Tls {
+        return Ok(Opened {
+            speaks: told(outer)?,
+            stream: Box::new(stream),
+            tls: false,
+        });
+    }
+    let acceptor = service.tls.as_ref().ok_or(Refused::Unknown)?;
+    let Ok(accepted) = timeout(OPENING_TIMEOUT, acceptor.accept(stream)).await else {
+        return Err(Refused::Slow);
+    };
+    let stream = accepted.map_err(|_| Refused::Tls)?;
+    let (speaks, stream) = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => (Speaks::Http2, Prefixed::new(stream, &[])),
+        Some(b"http/1.1") => (Speaks::Http1, Prefixed::new(stream, &[])),
+        _ => {
+            let (inner, stream) = look(stream).await?;
+            (told(inner)?, stream)
+        }
+    };
+    Ok(Opened {
+        stream: Box::new(stream),
+        speaks,
+        tls: true,
+    })
+}
+
+fn told(opening: Opening) -> Result<Speaks, Refused> {
+    match opening {
+        Opening::Http => Ok(Speaks::Http1),
+        Opening::IceTcp => Ok(Speaks::IceTcp),
+        Opening::Turn | Opening::Tls | Opening::Unknown => Err(Refused::Unknown),
+    }
+}
+
+/// Reads the first bytes until they tell.
+async fn look<S: AsyncRead + Unpin>(mut stream: S) -> Result<(Opening, Prefixed<S>), Refused> {
+    let mut first = [0; OPENING_BYTES];
+    let mut length = 0;
+    let looking = async {
+        loop {
+            match stream.read(&mut first[length..]).await {
+                Ok(0) | Err(_) => return Err(Refused::Gone),
+                Ok(count) => length += count,
+            }
+            if let Some(opening) = opening::tell(&first[..length]) {
+                return Ok(opening);
+            }
+        }
+    };
+    let opening = timeout(OPENING_TIMEOUT, looking).await.unwrap_or(Err(Refused::Slow))?;
+    Ok((opening, Prefixed::new(stream, &first[..length])))
+}
+
+async fn carry(stream: Box<dyn Stream>, speaks: Speaks, respond: Respond, graceful: Arc<GracefulShutdown>) {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| respond.clone().answer(request));
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(HEADERS_TIMEOUT);
+    let builder = match speaks {
+        Speaks::Http2 => builder.http2_only(),
+        Speaks::Http1 | Speaks::IceTcp => builder.http1_only(),
+    };
     let connection = graceful.watch(
         builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
@@ -182,6 +337,15 @@ where
     if let Err(error) = connection.await {
         tracing::debug!(error = %error, "connection ended early");
     }
+}
+
+/// How the requests of one connection are answered.
+#[derive(Clone)]
+struct Respond {
+    router: Router,
+    endpoints: Endpoints,
+    /// Every request is sent to HTTPS.
+    only_redirect: bool,
 }
 
 impl Respond {
@@ -206,7 +370,7 @@ fn to_https<B>(request: &Request<B>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
 
@@ -216,14 +380,19 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let router = Router::new().route(
             "/",
-            axum::routing::get(
-                |axum::Extension(e): axum::Extension<Endpoints>| async move { format!("{} {}", e.remote, e.local) },
-            ),
+            axum::routing::get(|axum::Extension(e): axum::Extension<Endpoints>| async move {
+                format!("{} {}", e.remote.ip(), e.local)
+            }),
         );
         let stop = CancellationToken::new();
         let served = tokio::spawn(serve(
             listener,
-            Service { router, tls: None },
+            Service {
+                router,
+                tls: None,
+                media: None,
+                metrics: Arc::new(Metrics::new()),
+            },
             stop.clone(),
             Duration::from_secs(1),
         ));

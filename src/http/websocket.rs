@@ -69,7 +69,7 @@ pub async fn upgrade(
                 .into_response();
         }
     }
-    let place = match gate.addresses.enter(endpoints.remote, Instant::now().into_std()) {
+    let place = match gate.addresses.enter(endpoints.remote.ip(), Instant::now().into_std()) {
         Ok(place) => place,
         Err(limit) => {
             gate.limit_reached(limit);
@@ -84,7 +84,7 @@ pub async fn upgrade(
         .max_frame_size(FRAME_READ_MAX)
         .on_upgrade(move |socket| async move {
             gate.metrics.websockets.inc();
-            serve(socket, &gate, stun, endpoints.remote, place).await;
+            serve(socket, &gate, stun, endpoints.remote.ip(), place).await;
             gate.metrics.websockets.dec();
         })
 }

@@ -1,6 +1,14 @@
 //! The addresses at which browsers may reach this machine, where the operator named none.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+
+/// Where a browser's checks may go: addresses of ours, with the ports of one worker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Candidates {
+    pub udp: Vec<SocketAddr>,
+    /// Of ICE-TCP, passive (RFC 6544 section 4.5).
+    pub tcp: Vec<SocketAddr>,
+}
 
 /// Interfaces that lead to containers and virtual machines on this host, and nowhere else.
 const INNER_INTERFACES: &[&str] = &["docker", "veth", "br-", "virbr", "cni", "flannel", "lxc", "lxd"];

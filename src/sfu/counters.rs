@@ -62,12 +62,12 @@ impl Drop {
 
 /// Packets and payload bytes of one direction and kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flow {
+pub struct Traffic {
     pub packets: u64,
     pub bytes: u64,
 }
 
-impl Flow {
+impl Traffic {
     pub fn add(&mut self, bytes: usize) {
         self.packets += 1;
         self.bytes += bytes as u64;
@@ -77,10 +77,10 @@ impl Flow {
 /// Since they were last taken.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counters {
-    pub audio_in: Flow,
-    pub video_in: Flow,
-    pub audio_out: Flow,
-    pub video_out: Flow,
+    pub audio_in: Traffic,
+    pub video_in: Traffic,
+    pub audio_out: Traffic,
+    pub video_out: Traffic,
     dropped: [u64; Drop::ALL.len()],
     /// Key frame requests from receivers, to publishers, and those that were not passed on because one was just sent.
     pub key_frames_asked: u64,

@@ -10,15 +10,22 @@ use std::thread::JoinHandle;
 
 use dashmap::{DashMap, Entry};
 
+use super::candidates::Candidates;
+use super::demux::UfragChange;
+use super::flow::{Flow, Via};
+use super::link::{Frame, Link, LinkOutbox};
 use super::shard::{CONNECTING_MAX, Shard, ShardConfig};
 pub use super::transport::Certificate;
-use super::worker::{Message, Worker};
+use super::worker::{Inbox, Message, Outlets, Worker};
 use crate::id::{ParticipantId, RoomId, Source};
 use crate::metrics::Metrics;
-use crate::udp::UdpPort;
+use crate::udp::{Outgoing, UdpPort};
 
 /// Commands that may wait for a worker. It takes them within a millisecond; a full queue means that it stands still.
 const COMMANDS_MAX: usize = 4096;
+
+/// Datagrams from links that may wait for a worker. What comes above it is lost, as on a network.
+const FRAMES_MAX: usize = 4096;
 
 /// What the rest of the server asks of the SFU.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,8 +139,12 @@ pub struct SfuConfig {
     pub workers: usize,
     /// The addresses at which browsers reach this machine: its interfaces', or those in front of it.
     pub candidates: Vec<IpAddr>,
+    /// The TCP port on which ICE-TCP is served; None: it is not.
+    pub tcp_port: Option<u16>,
     /// What all transports identify themselves with.
     pub certificate: Certificate,
+    /// Where datagrams for the TURN server go that come in at the UDP ports. They are lost where it is full.
+    pub turn: tokio::sync::mpsc::Sender<(Flow, Vec<u8>)>,
 }
 
 /// The SFU does not take commands: it is stopping, or far behind.
@@ -147,13 +158,35 @@ pub struct SfuHandle {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     workers: Vec<WorkerDoor>,
     rooms: DashMap<RoomId, usize>,
+    ufrags: Arc<Ufrags>,
+    metrics: Arc<Metrics>,
+}
+
+/// Which worker answers to which ufrag: a TCP connection says no more than that.
+#[derive(Default)]
+pub(super) struct Ufrags {
+    workers: DashMap<String, usize>,
+}
+
+impl Ufrags {
+    pub fn apply(&self, worker: usize, change: UfragChange) {
+        match change {
+            UfragChange::Added(ufrag) => {
+                self.workers.insert(ufrag, worker);
+            }
+            UfragChange::Removed(ufrag) => {
+                self.workers.remove(&ufrag);
+            }
+        }
+    }
 }
 
 struct WorkerDoor {
     commands: SyncSender<Message>,
+    frames: SyncSender<Frame>,
     waker: Waker,
     address: SocketAddr,
     rooms: AtomicUsize,
@@ -189,6 +222,7 @@ pub fn start(
 ) -> io::Result<(SfuHandle, SfuGuard)> {
     let mut doors = Vec::new();
     let mut workers = Vec::new();
+    let ufrags = Arc::<Ufrags>::default();
     for index in 0..config.workers.max(1) {
         let mut listen = config.listen;
         if listen.port() != 0 {
@@ -198,12 +232,14 @@ pub fn start(
         let port = UdpPort::bind(listen).map_err(|error| io::Error::new(error.kind(), format!("UDP port {listen}: {error}")))?;
         let shard = Shard::new(shard_config(&config, &port));
         let (commands, inbox) = sync_channel(COMMANDS_MAX);
+        let (frames, arriving) = sync_channel(FRAMES_MAX);
         let (pipe, wake) = UnixStream::pair()?;
         pipe.set_nonblocking(true)?;
         wake.set_nonblocking(true)?;
         let awake = Arc::new(AtomicBool::new(false));
         doors.push(WorkerDoor {
             commands,
+            frames,
             waker: Waker {
                 pipe,
                 awake: awake.clone(),
@@ -215,11 +251,18 @@ pub fn start(
             index,
             port,
             shard,
-            inbox,
-            wake,
-            awake,
-            events.clone(),
-            metrics.clone(),
+            Inbox {
+                commands: inbox,
+                frames: arriving,
+                wake,
+                awake,
+            },
+            Outlets {
+                events: events.clone(),
+                turn: config.turn.clone(),
+                ufrags: ufrags.clone(),
+                metrics: metrics.clone(),
+            },
         ));
     }
     let threads = workers.into_iter().enumerate().map(|(index, worker)| {
@@ -231,6 +274,8 @@ pub fn start(
     let shared = Arc::new(Shared {
         workers: doors,
         rooms: DashMap::new(),
+        ufrags,
+        metrics,
     });
     let guard = SfuGuard {
         shared: shared.clone(),
@@ -241,9 +286,15 @@ pub fn start(
 
 fn shard_config(config: &SfuConfig, port: &UdpPort) -> ShardConfig {
     let number = port.local_addr().port();
-    let reachable = |ips: &[IpAddr]| -> Vec<SocketAddr> {
-        let spoken = ips.iter().filter(|ip| port.speaks(**ip));
-        spoken.map(|ip| SocketAddr::new(*ip, number)).collect()
+    let reachable = |ips: &[IpAddr]| {
+        let at = |number: u16| {
+            let spoken = ips.iter().filter(|ip| port.speaks(**ip));
+            spoken.map(|ip| SocketAddr::new(*ip, number)).collect()
+        };
+        Candidates {
+            udp: at(number),
+            tcp: config.tcp_port.map(at).unwrap_or_default(),
+        }
     };
     ShardConfig {
         certificate: config.certificate.clone(),
@@ -274,6 +325,27 @@ impl SfuHandle {
         self.shared.workers[index].send(Message::Command(command))
     }
 
+    /// A way to a browser that is not a worker's own UDP port: its end (of [`Via::Relay`] the relayed address), and where to put what
+    /// is sent to it.
+    pub fn link(&self, via: Via, remote: SocketAddr, outbox: LinkOutbox) -> Link {
+        Link::new(self.shared.clone(), via, remote, outbox)
+    }
+
+    /// Sends a datagram from the UDP port that `source` names. Never waits: where a worker is far behind, the datagram is lost.
+    pub fn send_udp(&self, source: SocketAddr, destination: SocketAddr, payload: Vec<u8>) {
+        if let Some(worker) = self.shared.worker_at(source.port()) {
+            let source = source.ip();
+            self.shared.hand(
+                worker,
+                Frame::Leaving(Outgoing {
+                    source,
+                    destination,
+                    payload,
+                }),
+            );
+        }
+    }
+
     /// The workers' UDP addresses with their real ports, in order.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.workers.iter().map(|worker| worker.address).collect()
@@ -292,6 +364,28 @@ impl SfuHandle {
                 *entry.insert(index)
             }
         }
+    }
+}
+
+impl Shared {
+    /// The worker with this UDP port.
+    pub fn worker_at(&self, port: u16) -> Option<usize> {
+        self.workers.iter().position(|worker| worker.address.port() == port)
+    }
+
+    pub fn worker_of_ufrag(&self, ufrag: &str) -> Option<usize> {
+        self.ufrags.workers.get(ufrag).map(|worker| *worker)
+    }
+
+    /// False: the worker is far behind, and the frame is lost.
+    pub fn hand(&self, worker: usize, frame: Frame) -> bool {
+        let door = &self.workers[worker];
+        if door.frames.try_send(frame).is_err() {
+            self.metrics.queue_full.with_label_values(&["sfu_frames"]).inc();
+            return false;
+        }
+        door.waker.wake();
+        true
     }
 }
 

@@ -1,7 +1,6 @@
 //! What transports take and give: media packets with all that is needed of their headers, the m-lines that they come and go on, and
 //! datagrams for the network.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +8,7 @@ use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpWrite, Vp8Descriptor, Vp8Patch};
 
 use super::codec::Format;
+use super::flow::Flow;
 use super::rewrite::Numbers;
 
 /// A media packet that came in.
@@ -24,12 +24,10 @@ pub struct MediaPacket {
     pub payload: Arc<[u8]>,
 }
 
-/// A datagram for the network.
+/// A datagram for a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Send {
-    /// The address of ours to send from.
-    pub source: IpAddr,
-    pub destination: SocketAddr,
+    pub flow: Flow,
     pub payload: Vec<u8>,
 }
 

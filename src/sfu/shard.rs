@@ -4,11 +4,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::candidates::Candidates;
 use super::counters::{Counters, Drop};
-use super::demux::{Demux, Link, Route, TransportKey};
+use super::demux::{Demux, Link, Route, TransportKey, UfragChange};
+use super::flow::Flow;
 use super::handle::{LostReason, Offer, SfuCommand, SfuEvent};
 pub use super::media::Send;
 use super::media::SlotPacket;
@@ -26,10 +27,10 @@ pub const CONNECTING_MAX: usize = 2000;
 #[derive(Clone)]
 pub struct ShardConfig {
     pub certificate: Certificate,
-    /// The addresses to advertise, with this worker's port.
-    pub candidates: Vec<SocketAddr>,
-    /// 127.0.0.1 and ::1 with this worker's port, as far as the socket takes them.
-    pub loopback_candidates: Vec<SocketAddr>,
+    /// What to advertise.
+    pub candidates: Candidates,
+    /// What to advertise besides to a browser on this machine: 127.0.0.1 and ::1, as far as the sockets take them.
+    pub loopback_candidates: Candidates,
     /// [`CONNECTING_MAX`].
     pub connecting_max: usize,
 }
@@ -48,6 +49,7 @@ pub struct Shard {
     /// Transports with packets to write.
     dirty: Vec<TransportKey>,
     sends: Vec<Send>,
+    turn: Vec<(Flow, Vec<u8>)>,
     events: Vec<SfuEvent>,
     counters: Counters,
     transport_outputs: Vec<TransportOutput>,
@@ -87,6 +89,7 @@ impl Shard {
             stun_answers: RateLimit::new(),
             dirty: Vec::new(),
             sends: Vec::new(),
+            turn: Vec::new(),
             events: Vec::new(),
             counters: Counters::default(),
             transport_outputs: Vec::new(),
@@ -140,34 +143,31 @@ impl Shard {
         }
     }
 
-    /// Takes a datagram from the network.
-    pub fn handle_datagram(&mut self, source: SocketAddr, destination: SocketAddr, datagram: &[u8], now: Instant) {
-        let (key, verify) = match self.demux.route(source, datagram) {
+    /// Takes a datagram from a browser.
+    pub fn handle_datagram(&mut self, flow: Flow, datagram: &[u8], now: Instant) {
+        let (key, verify) = match self.demux.route(flow, datagram) {
             Route::Known(key) => (key, false),
             Route::Check(key) => (key, true),
             Route::Binding(request) => {
-                if self.stun_answers.allow(source.ip(), now) {
+                if self.stun_answers.allow(flow.remote.ip(), now) {
                     self.counters.stun_bindings += 1;
                     self.sends.push(Send {
-                        source: destination.ip(),
-                        destination: source,
-                        payload: stun::binding_success(&request, source),
+                        flow,
+                        payload: stun::binding_success(&request, flow.remote),
                     });
                 } else {
                     self.counters.drop(Drop::RateLimited);
                 }
                 return;
             }
+            Route::Turn => return self.turn.push((flow, datagram.to_vec())),
             Route::Drop(reason) => return self.counters.drop(reason),
         };
         let mut out = std::mem::take(&mut self.transport_outputs);
         let Some(entry) = self.entry(key) else { return };
-        if entry
-            .transport
-            .handle_datagram(source, destination, datagram, verify, now, &mut out)
-        {
+        if entry.transport.handle_datagram(flow, datagram, verify, now, &mut out) {
             if verify {
-                self.demux.add_address(key, source);
+                self.demux.add_end(key, flow.end());
             }
         } else {
             self.counters.drop(Drop::BadDatagram);
@@ -224,6 +224,16 @@ impl Shard {
     /// The datagrams to send, in order.
     pub fn poll_sends(&mut self) -> &mut Vec<Send> {
         &mut self.sends
+    }
+
+    /// What came by UDP for the TURN server, in order.
+    pub fn poll_turn(&mut self) -> &mut Vec<(Flow, Vec<u8>)> {
+        &mut self.turn
+    }
+
+    /// Which ufrags this shard came to answer to, and which no more.
+    pub fn poll_ufrag_changes(&mut self) -> &mut Vec<UfragChange> {
+        self.demux.poll_ufrag_changes()
     }
 
     /// The events for the rest of the server, in order.
@@ -337,10 +347,11 @@ impl Shard {
         self.carry_out(key, out, now);
     }
 
-    fn candidates(&self, loopback: bool) -> Vec<SocketAddr> {
+    fn candidates(&self, loopback: bool) -> Candidates {
         let mut candidates = self.config.candidates.clone();
         if loopback {
-            candidates.extend(&self.config.loopback_candidates);
+            candidates.udp.extend(&self.config.loopback_candidates.udp);
+            candidates.tcp.extend(&self.config.loopback_candidates.tcp);
         }
         candidates
     }
@@ -406,12 +417,12 @@ impl Shard {
             match output {
                 TransportOutput::Send(send) => self.sends.push(send),
                 TransportOutput::Media(packet) => {
-                    let flow = if packet.format.codec == super::codec::Codec::Opus {
+                    let traffic = if packet.format.codec == super::codec::Codec::Opus {
                         &mut self.counters.audio_in
                     } else {
                         &mut self.counters.video_in
                     };
-                    flow.add(packet.payload.len());
+                    traffic.add(packet.payload.len());
                     if let Some(router) = router {
                         router.handle_media(place, &packet, now, &mut self.counters, &mut router_outputs);
                     }
@@ -469,12 +480,12 @@ impl Shard {
         for output in outputs.drain(..) {
             match output {
                 RouterOutput::Forward { to, packet } => {
-                    let flow = if packet.is_video {
+                    let traffic = if packet.is_video {
                         &mut self.counters.video_out
                     } else {
                         &mut self.counters.audio_out
                     };
-                    flow.add(packet.payload.len());
+                    traffic.add(packet.payload.len());
                     let Some(entry) = self.transports.get_mut(to.0 as usize).and_then(Option::as_mut) else {
                         continue;
                     };

@@ -50,6 +50,21 @@ pub fn parse_binding_request(datagram: &[u8]) -> Option<BindingRequest<'_>> {
     })
 }
 
+/// Whether a datagram claims to be one of the messages of TURN (RFC 8656 section 17).
+pub fn is_turn_message(datagram: &[u8]) -> bool {
+    const ALLOCATE: u16 = 0x0003;
+    const REFRESH: u16 = 0x0004;
+    const CREATE_PERMISSION: u16 = 0x0008;
+    const CHANNEL_BIND: u16 = 0x0009;
+    const SEND_INDICATION: u16 = 0x0016;
+    datagram.len() >= HEADER_BYTES
+        && datagram[4..8] == MAGIC_COOKIE
+        && matches!(
+            u16::from_be_bytes([datagram[0], datagram[1]]),
+            ALLOCATE | REFRESH | CREATE_PERMISSION | CHANNEL_BIND | SEND_INDICATION
+        )
+}
+
 /// The success response of a STUN server: XOR-MAPPED-ADDRESS and nothing else, 32 bytes for IPv4 and 44 for IPv6, so that a forged
 /// source address gains little (RFC 8489 section 14.2).
 pub fn binding_success(request: &BindingRequest<'_>, source: SocketAddr) -> Vec<u8> {

@@ -3,7 +3,6 @@
 //! `Rtc` wants every mutation followed by a drain of its outputs, and it may panic or run on and on whatever we do. So
 //! [`Transport::mutate`] is the one door to it: it drains, counts, and catches. A transport that failed there is never called again.
 
-use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -11,15 +10,18 @@ use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
+use super::candidates::Candidates;
 use super::codec::{self, Codec, Format};
+use super::flow::Flow;
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
 use super::rewrite::Numbers;
 use super::sdp::{self, SendStream};
+use super::ways::Ways;
 
 /// From the offer to ICE and DTLS being up (threats T8).
 const JOIN_DEADLINE: Duration = Duration::from_secs(15);
@@ -113,9 +115,7 @@ pub struct Transport {
     rtc_deadline: Instant,
     state: State,
     disconnected_since: Option<Instant>,
-    candidates: Vec<SocketAddr>,
-    /// Behind a 1:1 NAT: (an address that we advertise, ours that its datagrams really arrive at).
-    behind_nat: Vec<(IpAddr, IpAddr)>,
+    ways: Ways,
     formats: Vec<(Pt, Format)>,
     lines: Vec<ReceiveLine>,
     named: Vec<SendStream>,
@@ -135,7 +135,7 @@ enum State {
 /// Everything that a new transport needs besides the offer.
 pub struct TransportConfig<'a> {
     pub certificate: &'a Certificate,
-    pub candidates: Vec<SocketAddr>,
+    pub candidates: Candidates,
     /// Whether we start the DTLS handshake, because waiting for the browser's stalled before.
     pub dtls_client: bool,
 }
@@ -161,8 +161,13 @@ impl Transport {
                 .enable_bwe(Some(INITIAL_ESTIMATE))
                 .set_send_buffer_video(RESEND_PACKETS)
                 .build(now);
-            for candidate in &config.candidates {
-                if let Ok(candidate) = Candidate::host(*candidate, "udp") {
+            for address in &config.candidates.udp {
+                if let Ok(candidate) = Candidate::builder().udp().host(*address).build() {
+                    rtc.add_local_candidate(candidate);
+                }
+            }
+            for address in &config.candidates.tcp {
+                if let Ok(candidate) = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build() {
                     rtc.add_local_candidate(candidate);
                 }
             }
@@ -184,8 +189,7 @@ impl Transport {
                 ice_since: None,
             },
             disconnected_since: None,
-            candidates: config.candidates,
-            behind_nat: Vec::new(),
+            ways: Ways::new(config.candidates),
             formats: Vec::new(),
             lines: Vec::new(),
             named: Vec::new(),
@@ -308,17 +312,16 @@ impl Transport {
     /// its source address known, and nothing but checks may come from an address before. Returns whether it was taken.
     pub fn handle_datagram(
         &mut self,
-        source: SocketAddr,
-        destination: SocketAddr,
+        flow: Flow,
         datagram: &[u8],
         verify: bool,
         now: Instant,
         out: &mut Vec<TransportOutput>,
     ) -> bool {
-        let destination = self.advertised(destination);
+        let (protocol, destination) = self.ways.arrived(flow);
         let mut taken = true;
         let result = self.mutate(now, out, |rtc| {
-            let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram) else {
+            let Ok(receive) = Receive::new(protocol, flow.remote, destination, datagram) else {
                 taken = false;
                 return Ok(());
             };
@@ -330,7 +333,12 @@ impl Transport {
             rtc.handle_input(input)
         });
         match result {
-            Ok(()) => taken,
+            Ok(()) => {
+                if taken && !verify {
+                    self.ways.used(flow, datagram);
+                }
+                taken
+            }
             Err(Fault::Panicked | Fault::Endless) => {
                 self.lose(LostReason::Fault, out);
                 false
@@ -456,11 +464,13 @@ impl Transport {
                         self.rtc_deadline = deadline;
                         return done;
                     }
-                    Output::Transmit(transmit) => out.push(TransportOutput::Send(Send {
-                        source: self.real(transmit.source.ip()),
-                        destination: transmit.destination,
-                        payload: transmit.contents.into(),
-                    })),
+                    Output::Transmit(transmit) => {
+                        let payload: Vec<u8> = transmit.contents.into();
+                        let flow = self
+                            .ways
+                            .leaving(transmit.proto, transmit.source, transmit.destination, &payload);
+                        out.push(TransportOutput::Send(Send { flow, payload }));
+                    }
                     Output::Event(event) => self.handle_event(event, now, out),
                 }
             }
@@ -557,33 +567,5 @@ impl Transport {
 
     fn rtc_is_alive(&self) -> bool {
         self.rtc.is_alive()
-    }
-
-    /// The candidate that a datagram to this address of ours is for: behind a 1:1 NAT that is another address.
-    fn advertised(&mut self, destination: SocketAddr) -> SocketAddr {
-        if self.candidates.contains(&destination) {
-            return destination;
-        }
-        let family = |c: &&SocketAddr| c.is_ipv4() == destination.is_ipv4() && !c.ip().is_loopback();
-        let Some(candidate) = self.candidates.iter().find(family).copied() else {
-            return destination;
-        };
-        match self
-            .behind_nat
-            .iter_mut()
-            .find(|(advertised, _)| *advertised == candidate.ip())
-        {
-            Some((_, real)) => *real = destination.ip(),
-            None => self.behind_nat.push((candidate.ip(), destination.ip())),
-        }
-        candidate
-    }
-
-    /// The way back.
-    fn real(&self, advertised: IpAddr) -> IpAddr {
-        self.behind_nat
-            .iter()
-            .find(|(a, _)| *a == advertised)
-            .map_or(advertised, |(_, real)| *real)
     }
 }

@@ -15,8 +15,10 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::counters::{Counters, Drop};
-use super::handle::{SfuCommand, SfuEvent};
-use super::shard::Shard;
+use super::flow::{Flow, Via};
+use super::handle::{SfuCommand, SfuEvent, Ufrags};
+use super::link::{Frame, Links};
+use super::shard::{Send, Shard};
 use super::slot::LayerCounts;
 use crate::metrics::{Metrics, add_each};
 use crate::udp::{Outgoing, UdpPort};
@@ -26,6 +28,9 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Commands taken between two batches: an offer costs about 2 ms, and media must not wait for many of them.
 const COMMANDS_PER_TURN: usize = 4;
+
+/// Datagrams from links taken between two batches of the UDP port: as many as such a batch may have.
+const FRAMES_PER_TURN: usize = 64;
 
 /// Events that may wait here while the queue to the rest of the server is full.
 const EVENTS_MAX: usize = 1 << 16;
@@ -39,19 +44,33 @@ pub(super) enum Message {
     Stop,
 }
 
+/// Where a worker's work comes from, besides its UDP port.
+pub(super) struct Inbox {
+    pub commands: Receiver<Message>,
+    pub frames: Receiver<Frame>,
+    pub wake: UnixStream,
+    pub awake: Arc<AtomicBool>,
+}
+
+/// Where it goes, besides the UDP port.
+pub(super) struct Outlets {
+    pub events: Sender<SfuEvent>,
+    pub turn: Sender<(Flow, Vec<u8>)>,
+    pub ufrags: Arc<Ufrags>,
+    pub metrics: Arc<Metrics>,
+}
+
 /// The driver of one shard.
 pub(super) struct Worker {
     index: usize,
     port: UdpPort,
     shard: Shard,
-    inbox: Receiver<Message>,
-    wake: UnixStream,
-    awake: Arc<AtomicBool>,
-    /// Commands were left in the queue: no time to sleep.
-    more_commands: bool,
-    events: Sender<SfuEvent>,
+    inbox: Inbox,
+    /// Commands or frames were left in the queue: no time to sleep.
+    more_waits: bool,
+    outlets: Outlets,
     waiting_events: VecDeque<SfuEvent>,
-    metrics: Arc<Metrics>,
+    links: Links,
     outbox: Vec<Outgoing>,
     tally: Tally,
 }
@@ -67,28 +86,16 @@ struct Tally {
 }
 
 impl Worker {
-    #[expect(clippy::too_many_arguments, reason = "everything that a thread owns, handed over once")]
-    pub(super) fn new(
-        index: usize,
-        port: UdpPort,
-        shard: Shard,
-        inbox: Receiver<Message>,
-        wake: UnixStream,
-        awake: Arc<AtomicBool>,
-        events: Sender<SfuEvent>,
-        metrics: Arc<Metrics>,
-    ) -> Worker {
+    pub(super) fn new(index: usize, port: UdpPort, shard: Shard, inbox: Inbox, outlets: Outlets) -> Worker {
         Worker {
             index,
             port,
             shard,
             inbox,
-            wake,
-            awake,
-            more_commands: false,
-            events,
+            more_waits: false,
+            outlets,
             waiting_events: VecDeque::new(),
-            metrics,
+            links: Links::default(),
             outbox: Vec::new(),
             tally: Tally {
                 since: Instant::now(),
@@ -110,12 +117,16 @@ impl Worker {
                 break;
             }
             self.take_datagrams(now);
+            self.take_frames(now);
             let forwards = self.shard.has_media_to_write();
             self.shard.flush(now);
             self.shard.handle_timeout(now);
             self.send();
             if forwards {
-                self.metrics.media_forward_seconds.observe(now.elapsed().as_secs_f64());
+                self.outlets
+                    .metrics
+                    .media_forward_seconds
+                    .observe(now.elapsed().as_secs_f64());
             }
             self.tell();
             if now >= self.tally.since + PUBLISH_EVERY {
@@ -139,7 +150,7 @@ impl Worker {
         if let Some(at) = self.shard.poll_timeout() {
             deadline = deadline.min(at);
         }
-        let wait = if self.more_commands {
+        let wait = if self.more_waits {
             Duration::ZERO
         } else {
             deadline.saturating_duration_since(now)
@@ -148,36 +159,40 @@ impl Worker {
             tv_sec: wait.as_secs() as i64,
             tv_nsec: wait.subsec_nanos().into(),
         };
-        let mut sources = [PollFd::new(&self.port, PollFlags::IN), PollFd::new(&self.wake, PollFlags::IN)];
+        let mut sources = [
+            PollFd::new(&self.port, PollFlags::IN),
+            PollFd::new(&self.inbox.wake, PollFlags::IN),
+        ];
         // An interrupted sleep is a short one.
         let _ = poll(&mut sources, Some(&timeout));
         if sources[1].revents().contains(PollFlags::IN) {
             let mut bytes = [0; 64];
-            let _ = self.wake.read(&mut bytes);
-            self.awake.store(false, Ordering::Release);
+            let _ = self.inbox.wake.read(&mut bytes);
+            self.inbox.awake.store(false, Ordering::Release);
         }
         self.tally.asleep += now.elapsed();
     }
 
     /// False: stop.
     fn take_commands(&mut self, now: Instant) -> bool {
-        self.more_commands = false;
+        self.more_waits = false;
         for _ in 0..COMMANDS_PER_TURN {
-            match self.inbox.try_recv() {
+            match self.inbox.commands.try_recv() {
                 Ok(Message::Command(command)) => self.shard.handle_command(command, now),
                 Ok(Message::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
                 Err(std::sync::mpsc::TryRecvError::Empty) => return true,
             }
         }
-        self.more_commands = true;
+        self.more_waits = true;
         true
     }
 
     fn take_datagrams(&mut self, now: Instant) {
         let shard = &mut self.shard;
-        let received = self
-            .port
-            .receive(|datagram| shard.handle_datagram(datagram.source, datagram.destination, datagram.payload, now));
+        let received = self.port.receive(|datagram| {
+            let flow = Flow::udp(datagram.source, datagram.destination);
+            shard.handle_datagram(flow, datagram.payload, now);
+        });
         match received {
             Ok(count) => self.tally.datagrams_in += count as u64,
             // An ICMP error of an earlier send: nothing that the next call would not survive.
@@ -185,27 +200,54 @@ impl Worker {
         }
     }
 
+    fn take_frames(&mut self, now: Instant) {
+        for _ in 0..FRAMES_PER_TURN {
+            match self.inbox.frames.try_recv() {
+                Ok(Frame::Arrived { flow, payload, outbox }) => {
+                    self.links.arrived(flow, outbox);
+                    self.shard.handle_datagram(flow, &payload, now);
+                }
+                Ok(Frame::Leaving(datagram)) => self.outbox.push(datagram),
+                Err(_) => return,
+            }
+        }
+        self.more_waits = true;
+    }
+
     fn send(&mut self) {
-        let sends = self.shard.poll_sends();
-        if sends.is_empty() {
+        for Send { flow, payload } in self.shard.poll_sends().drain(..) {
+            match flow.via {
+                Via::Udp => self.outbox.push(Outgoing {
+                    source: flow.local.ip(),
+                    destination: flow.remote,
+                    payload,
+                }),
+                Via::Tcp | Via::Relay => self.links.send(flow, payload, &self.outlets.metrics),
+            }
+        }
+        if self.outbox.is_empty() {
             return;
         }
-        self.outbox.extend(sends.drain(..).map(|send| Outgoing {
-            source: send.source,
-            destination: send.destination,
-            payload: send.payload,
-        }));
         self.tally.datagrams_out += self.port.send(&self.outbox) as u64;
         self.outbox.clear();
     }
 
     fn tell(&mut self) {
+        // Before the events: the answer that names a ufrag must not be ahead of it.
+        for change in self.shard.poll_ufrag_changes().drain(..) {
+            self.outlets.ufrags.apply(self.index, change);
+        }
+        for datagram in self.shard.poll_turn().drain(..) {
+            if self.outlets.turn.try_send(datagram).is_err() {
+                self.outlets.metrics.queue_full.with_label_values(&["turn"]).inc();
+            }
+        }
         self.waiting_events.extend(self.shard.poll_events().drain(..));
         while let Some(event) = self.waiting_events.pop_front() {
-            match self.events.try_send(event) {
+            match self.outlets.events.try_send(event) {
                 Ok(()) => {}
                 Err(TrySendError::Full(event)) => {
-                    self.metrics.queue_full.with_label_values(&["sfu_events"]).inc();
+                    self.outlets.metrics.queue_full.with_label_values(&["sfu_events"]).inc();
                     self.waiting_events.push_front(event);
                     if self.waiting_events.len() > EVENTS_MAX {
                         tracing::error!(waiting = self.waiting_events.len(), "nobody takes the sfu's events: dropped");
@@ -219,7 +261,7 @@ impl Worker {
     }
 
     fn publish(&mut self, now: Instant) {
-        let metrics = &self.metrics;
+        let metrics = &self.outlets.metrics;
         let elapsed = now.saturating_duration_since(self.tally.since).as_secs_f64();
         let busy = 1.0 - (self.tally.asleep.as_secs_f64() / elapsed).min(1.0);
         let worker = self.index.to_string();
@@ -227,6 +269,7 @@ impl Worker {
         let datagrams = [("in", self.tally.datagrams_in), ("out", self.tally.datagrams_out)];
         add_each(&metrics.udp_datagrams, &datagrams);
         publish_counters(metrics, &self.shard.take_counters());
+        self.links.prune();
         let (before, transports) = (self.tally.transports, self.shard.count_transports());
         for (state, before, after) in [("connecting", before.0, transports.0), ("connected", before.1, transports.1)] {
             metrics
@@ -258,7 +301,7 @@ impl Worker {
 }
 
 fn publish_counters(metrics: &Metrics, counters: &Counters) {
-    for (direction, kind, flow) in [
+    for (direction, kind, traffic) in [
         ("in", "audio", counters.audio_in),
         ("in", "video", counters.video_in),
         ("out", "audio", counters.audio_out),
@@ -267,8 +310,11 @@ fn publish_counters(metrics: &Metrics, counters: &Counters) {
         metrics
             .media_packets
             .with_label_values(&[direction, kind])
-            .inc_by(flow.packets);
-        metrics.media_bytes.with_label_values(&[direction, kind]).inc_by(flow.bytes);
+            .inc_by(traffic.packets);
+        metrics
+            .media_bytes
+            .with_label_values(&[direction, kind])
+            .inc_by(traffic.bytes);
     }
     for reason in Drop::ALL {
         let dropped = metrics.media_dropped.with_label_values(&[reason.as_str()]);

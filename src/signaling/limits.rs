@@ -56,6 +56,8 @@ pub enum Limit {
     Sessions,
     /// `OUTBOX_FRAMES_MAX`.
     Outbox,
+    /// `limits.connections_per_address`.
+    ConnectionsPerAddress,
     /// `limits.websockets_per_address`.
     WebsocketsPerAddress,
     /// Websockets of an address that have not said hello.
@@ -67,7 +69,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Limit; 12] = [
+    pub const ALL: [Limit; 13] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -76,6 +78,7 @@ impl Limit {
         Limit::SessionsPerUser,
         Limit::Sessions,
         Limit::Outbox,
+        Limit::ConnectionsPerAddress,
         Limit::WebsocketsPerAddress,
         Limit::HalfOpenPerAddress,
         Limit::HelloTime,
@@ -93,6 +96,7 @@ impl Limit {
             Limit::SessionsPerUser => "sessions_per_user",
             Limit::Sessions => "sessions",
             Limit::Outbox => "outbox",
+            Limit::ConnectionsPerAddress => "connections_per_address",
             Limit::WebsocketsPerAddress => "websockets_per_address",
             Limit::HalfOpenPerAddress => "half_open_per_address",
             Limit::HelloTime => "hello_time",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use str0m::media::Direction;
 use tandem::id::{ParticipantId, Source};
 use tandem::sfu::counters::Drop;
+use tandem::sfu::flow::Flow;
 use tandem::sfu::handle::{LostReason, SfuCommand};
 
 use super::network::{Dice, Link};
@@ -340,12 +341,16 @@ fn noise_costs_nobody_a_frame() {
         let mut noise: Vec<u8> = (0..length).map(|_| dice.next() as u8).collect();
         noise.insert(0, firsts[dice.next() as usize % firsts.len()]);
         let source = if dice.next().is_multiple_of(2) { forged } else { stranger };
-        world.shard.handle_datagram(source, SocketAddr::from(SFU), &noise, world.now);
+        world
+            .shard
+            .handle_datagram(Flow::udp(source, SocketAddr::from(SFU)), &noise, world.now);
         world.run(Duration::from_millis(1));
     }
     // A fatal DTLS alert in the clear, as anybody can forge it.
     let alert = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40];
-    world.shard.handle_datagram(forged, SocketAddr::from(SFU), &alert, world.now);
+    world
+        .shard
+        .handle_datagram(Flow::udp(forged, SocketAddr::from(SFU)), &alert, world.now);
     world.run(SECOND);
     for id in [a, b] {
         assert!(world.members[&id].lost.is_empty());
@@ -368,14 +373,14 @@ fn a_stun_server_answers_whoever_asks_but_not_for_ever() {
     request.extend([7; 12]);
     world
         .shard
-        .handle_datagram(stranger, SocketAddr::from(SFU), &request, world.now);
+        .handle_datagram(Flow::udp(stranger, SocketAddr::from(SFU)), &request, world.now);
     let answers: Vec<_> = world.shard.poll_sends().drain(..).collect();
     assert_eq!(answers.len(), 1);
-    assert_eq!((answers[0].destination, answers[0].payload.len()), (stranger, 32));
+    assert_eq!((answers[0].flow.remote, answers[0].payload.len()), (stranger, 32));
     for _ in 0..10_000 {
         world
             .shard
-            .handle_datagram(stranger, SocketAddr::from(SFU), &request, world.now);
+            .handle_datagram(Flow::udp(stranger, SocketAddr::from(SFU)), &request, world.now);
     }
     assert!(world.shard.poll_sends().len() < 300);
     world.shard.poll_sends().clear();

@@ -46,7 +46,9 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
         listen: "[::]:0".parse().expect("an address"),
         workers: 2,
         candidates: Vec::new(),
+        tcp_port: None,
         certificate: certificate(),
+        turn: tokio::sync::mpsc::channel(1).0,
     };
     let (sfu, guard) = handle::start(config, metrics.clone(), events).expect("the ports are free");
     assert_eq!(sfu.addresses().len(), 2);

@@ -1,11 +1,13 @@
 //! One SFU, its participants and the network between them, under a virtual clock.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tandem::id::{ParticipantId, RoomId, Source};
+use tandem::sfu::candidates::Candidates;
 use tandem::sfu::counters::Counters;
+use tandem::sfu::flow::Flow;
 use tandem::sfu::handle::{Certificate, LostReason, Offer, SfuCommand, SfuEvent};
 use tandem::sfu::shard::{CONNECTING_MAX, Shard, ShardConfig};
 
@@ -70,8 +72,11 @@ impl World {
             room: RoomId::from_random(dice.next()),
             shard: Shard::new(ShardConfig {
                 certificate: certificate(),
-                candidates: vec![SocketAddr::from(SFU)],
-                loopback_candidates: Vec::new(),
+                candidates: Candidates {
+                    udp: vec![SocketAddr::from(SFU)],
+                    tcp: Vec::new(),
+                },
+                loopback_candidates: Candidates::default(),
                 connecting_max,
             }),
             network: Network::new(dice.next()),
@@ -206,7 +211,7 @@ impl World {
         }) = self.network.receive(now)
         {
             if destination == SocketAddr::from(SFU) {
-                self.shard.handle_datagram(source, destination, &payload, now);
+                self.shard.handle_datagram(Flow::udp(source, destination), &payload, now);
             } else if let Some(m) = self.members.values_mut().find(|m| m.browser.address == destination) {
                 m.browser.handle_datagram(source, &payload, now);
             }
@@ -229,13 +234,13 @@ impl World {
             self.tell(event);
         }
         for send in self.shard.poll_sends().drain(..) {
-            assert_eq!(send.source, IpAddr::from(SFU.0), "sent from the address that was asked");
-            let Some(m) = self.members.values_mut().find(|m| m.browser.address == send.destination) else {
+            assert_eq!(send.flow.local, SocketAddr::from(SFU), "sent from the address that was asked");
+            let Some(m) = self.members.values_mut().find(|m| m.browser.address == send.flow.remote) else {
                 continue;
             };
             let datagram = Datagram {
                 source: SocketAddr::from(SFU),
-                destination: send.destination,
+                destination: send.flow.remote,
                 payload: send.payload,
             };
             self.network.send(&mut m.down, datagram, now);

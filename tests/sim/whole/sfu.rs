@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use tandem::id::{ParticipantId, RoomId};
+use tandem::sfu::candidates::Candidates;
 use tandem::sfu::counters::Counters;
+use tandem::sfu::flow::Flow;
 use tandem::sfu::handle::SfuCommand;
 use tandem::sfu::shard::{CONNECTING_MAX, Send, Shard, ShardConfig};
 use tandem::signaling::driver::{media_fact, sfu_command};
@@ -22,8 +24,11 @@ impl Sfu {
     pub fn real(address: SocketAddr) -> Sfu {
         Sfu::Real(Box::new(Shard::new(ShardConfig {
             certificate: certificate(),
-            candidates: vec![address],
-            loopback_candidates: Vec::new(),
+            candidates: Candidates {
+                udp: vec![address],
+                tcp: Vec::new(),
+            },
+            loopback_candidates: Candidates::default(),
             connecting_max: CONNECTING_MAX,
         })))
     }
@@ -48,7 +53,7 @@ impl Sfu {
 
     pub fn handle_datagram(&mut self, source: SocketAddr, destination: SocketAddr, payload: &[u8], now: Instant) {
         if let Sfu::Real(shard) = self {
-            shard.handle_datagram(source, destination, payload, now);
+            shard.handle_datagram(Flow::udp(source, destination), payload, now);
         }
     }
 

@@ -257,7 +257,7 @@ impl World {
         for send in self.server.sfu.poll_sends() {
             let datagram = Datagram {
                 source: SocketAddr::from(SERVER),
-                destination: send.destination,
+                destination: send.flow.remote,
                 payload: send.payload,
             };
             self.internet.send_to_host(datagram, now);
