@@ -10,8 +10,8 @@ use tandem::sfu::flow::Flow;
 use tandem::sfu::handle::{LostReason, SfuCommand};
 
 use super::network::{Dice, Link};
-use super::participant::Receiver;
 use super::world::{SFU, World, seed};
+use loadtest::participant::Receiver;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -8,8 +8,9 @@ use tandem::id::{ParticipantId, RoomId, Source};
 use tandem::metrics::Metrics;
 use tandem::sfu::handle::{self, Offer, SfuCommand, SfuConfig, SfuEvent};
 
-use super::participant::Participant;
 use super::world::certificate;
+use crate::sources;
+use loadtest::participant::Participant;
 
 struct Browser {
     id: ParticipantId,
@@ -65,7 +66,7 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
                 participant: id,
                 attempt: 1,
                 sdp,
-                sources: participant.sources(),
+                sources: sources(&participant),
                 loopback: true,
             });
             sfu.send(offer).expect("it runs");

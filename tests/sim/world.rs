@@ -12,7 +12,8 @@ use tandem::sfu::handle::{Certificate, LostReason, Offer, SfuCommand, SfuEvent};
 use tandem::sfu::shard::{CONNECTING_MAX, Shard, ShardConfig};
 
 use super::network::{Datagram, Dice, Direction, Link, Network};
-use super::participant::Participant;
+use crate::sources;
+use loadtest::participant::Participant;
 
 pub const SFU: ([u8; 4], u16) = ([10, 0, 0, 1], 3478);
 
@@ -141,7 +142,7 @@ impl World {
             participant: id,
             attempt: member.attempt,
             sdp,
-            sources: member.browser.sources(),
+            sources: sources(&member.browser),
             loopback: false,
         });
         self.command(command);

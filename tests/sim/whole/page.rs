@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::direct::Direct;
-use crate::participant::Participant;
+use loadtest::participant::Participant;
 
 /// What a page believes of its call.
 #[derive(Debug, Clone, PartialEq, Eq)]

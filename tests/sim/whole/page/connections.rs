@@ -8,8 +8,9 @@ use tandem::id::Source;
 
 use super::{Page, View};
 use crate::network::Datagram;
-use crate::participant::Participant;
+use crate::sources;
 use crate::whole::direct::Direct;
+use loadtest::participant::Participant;
 
 impl Page {
     pub(super) fn handle_answered(&mut self, direct: bool, polite: bool, now: Instant) {
@@ -63,7 +64,7 @@ impl Page {
         self.attempt += 1;
         let (sdp, sources) = if self.has_media {
             let (mut participant, sdp) = Participant::new(self.new_address(), 1, now);
-            let sources = participant.sources();
+            let sources = sources(&participant);
             if matches!(self.view, View::Talking { .. }) {
                 participant.publish(now);
             }
@@ -81,7 +82,7 @@ impl Page {
     /// Restarts ICE on its forwarded connection.
     pub fn restart_ice(&mut self) {
         if let (Some(room), Some(forwarded)) = (self.view.room().map(str::to_owned), &mut self.forwarded) {
-            let (sdp, sources) = (forwarded.offer_restart(), forwarded.sources());
+            let (sdp, sources) = (forwarded.offer_restart(), sources(forwarded));
             self.offer(&room, &sdp, &sources);
         }
     }

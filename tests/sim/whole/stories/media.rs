@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{SECOND, call, pair, ring, wait_for_media};
 use crate::network::Link;
-use crate::participant::Receiver;
 use crate::whole::world::World;
 use crate::world::seed;
+use loadtest::participant::Receiver;
 
 fn video(world: &World, page: usize) -> &Receiver {
     let forwarded = world.pages[page].forwarded.as_ref().expect("it is connected");

@@ -10,7 +10,6 @@ use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simu
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite, Vp8Descriptor};
 use str0m::{Candidate, Event, Input, Output, Rtc};
-use tandem::id::Source;
 
 /// (rid, packets in a frame of 1/30 s): about 0.25, 0.5 and 1.5 Mbit/s.
 const LAYERS: [(&str, usize); 3] = [("q", 1), ("h", 2), ("f", 6)];
@@ -176,13 +175,6 @@ impl Participant {
         offer.to_sdp_string()
     }
 
-    pub fn sources(&self) -> Vec<(String, Source)> {
-        vec![
-            (self.microphone.to_string(), Source::Microphone),
-            (self.camera.to_string(), Source::Camera),
-        ]
-    }
-
     pub fn accept_answer(&mut self, sdp: &str, now: Instant) {
         let answer = SdpAnswer::from_sdp_string(sdp).expect("the answer is SDP");
         if let Some(pending) = self.pending.take() {
@@ -232,8 +224,14 @@ impl Participant {
         active.map(|l| l.rid.to_string()).collect()
     }
 
+    /// The m-line that the microphone is sent on.
     pub fn microphone(&self) -> Mid {
         self.microphone
+    }
+
+    /// The m-line that the camera is sent on.
+    pub fn camera(&self) -> Mid {
+        self.camera
     }
 
     pub fn handle_datagram(&mut self, source: SocketAddr, payload: &[u8], now: Instant) {

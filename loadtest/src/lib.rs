@@ -1,0 +1,3 @@
+//! Synthetic browsers: what the load generator and the simulations have in common.
+
+pub mod participant;
