@@ -1,13 +1,17 @@
-//! Synthetic browsers against a running Tandem. `loadtest calls` sets up and ends calls over the websocket, without media.
+//! Synthetic browsers against a running Tandem. `loadtest calls` sets up and ends calls over the websocket, without
+//! media; `loadtest attack` floods a server that carries a call.
 
 #![allow(
     clippy::disallowed_methods,
     reason = "a load generator lives in real time and starts many tasks"
 )]
 
+mod attack;
 mod calls;
+mod malformed;
 mod process;
 mod session;
+mod talk;
 
 use clap::{Parser, Subcommand};
 
@@ -22,11 +26,14 @@ struct Arguments {
 enum Command {
     /// Sets up and ends calls over the websocket, without media
     Calls(calls::Calls),
+    /// Sends malformed datagrams and forged handshakes while a call with media runs
+    Attack(attack::Attack),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Calls(calls) => calls::run(calls).await,
+        Command::Attack(attack) => attack::run(attack).await,
     }
 }

@@ -41,14 +41,20 @@ impl Session {
         Ok(self.socket.send(Message::text(command.to_string())).await?)
     }
 
+    /// The next event. Safe to be dropped before it comes.
+    pub async fn next(&mut self) -> anyhow::Result<Value> {
+        loop {
+            let message = self.socket.next().await.context("the websocket was closed")??;
+            if let Message::Text(text) = message {
+                return Ok(serde_json::from_str(&text)?);
+            }
+        }
+    }
+
     /// The next event of this type; others before it are passed over, but an error is an error.
     pub async fn expect(&mut self, kind: &str) -> anyhow::Result<Value> {
         loop {
-            let Some(message) = self.socket.next().await else {
-                bail!("closed while waiting for {kind}")
-            };
-            let Message::Text(text) = message? else { continue };
-            let event: Value = serde_json::from_str(&text)?;
+            let event = self.next().await.with_context(|| format!("while waiting for {kind}"))?;
             if event["type"] == kind {
                 return Ok(event);
             }

@@ -1,0 +1,207 @@
+//! Malformed datagrams and forged handshakes against a server that carries a call: the call must not notice.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::malformed::{Malformed, Shape};
+use crate::process;
+use crate::talk::{Facts, OnAnswer, Talk};
+
+/// Strangers: each is a socket, so an address of its own.
+const STRANGERS: usize = 64;
+
+/// Datagrams between two looks at the clock.
+const BURST: u32 = 50;
+
+/// Before the attack, so that what the server allots once is not taken for a leak.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// After it, for the server to let go.
+const COOL_DOWN: Duration = Duration::from_secs(3);
+
+/// ClientHellos in the name of somebody who is connecting.
+const FORGED_HELLOS: usize = 200;
+
+#[derive(Debug, clap::Args)]
+pub struct Attack {
+    /// The server's websocket; it has to be on this machine
+    #[arg(long, default_value = "ws://127.0.0.1:8443/ws")]
+    url: String,
+    /// Malformed datagrams in all
+    #[arg(long, short, default_value_t = 1_000_000)]
+    number: u32,
+    /// Datagrams a second
+    #[arg(long, default_value_t = 20_000)]
+    rate: u32,
+    /// The same seed makes the same datagrams
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Calls that are made during the attack, each under a flood of ClientHellos in the name of those who connect
+    #[arg(long, default_value_t = 20)]
+    joins: u32,
+    /// Also sends in the name of those who are in the call. Needs root
+    #[arg(long)]
+    forge: bool,
+    /// The server's process: its memory is compared before and after
+    #[arg(long)]
+    server_pid: u32,
+}
+
+/// # Errors
+/// The call had a gap above 200 ms, a call during the attack took more than 5 s to connect, or memory grew by more than 5 %.
+pub async fn run(asked: Attack) -> anyhow::Result<()> {
+    const GAP_MAX: Duration = Duration::from_millis(200);
+    const SETUP_MAX: Duration = Duration::from_secs(5);
+    const GROWTH_MAX: f64 = 1.05;
+
+    let control = Talk::start(&asked.url, Arc::new(|_| {})).await?;
+    // The same calls without an attack, so that what the server allots once for them is there.
+    for _ in 0..3 {
+        Talk::start(&asked.url, Arc::new(|_| {})).await?.stop().await?;
+    }
+    tokio::time::sleep(WARM_UP).await;
+    control.reset_gaps();
+    let before = resident_kib(&asked)?;
+
+    let target = control.facts()[0].clone();
+    let (number, rate, seed, forge) = (asked.number, asked.rate, asked.seed, asked.forge);
+    let flood = tokio::task::spawn_blocking(move || flood(&target, number, rate, seed, forge));
+    let forge_hellos: OnAnswer = if forge {
+        Arc::new(move |facts| forge_hellos(facts, seed))
+    } else {
+        Arc::new(|_| {})
+    };
+    let mut setups = Vec::new();
+    let mut lost = 0;
+    for _ in 0..asked.joins {
+        let talk = Talk::start(&asked.url, forge_hellos.clone()).await?;
+        setups.push(talk.setup);
+        lost += talk.facts().iter().map(|facts| facts.lost).sum::<usize>();
+        talk.stop().await?;
+    }
+    let sent = flood.await??;
+    let [one, other] = control.facts();
+    let gap = one.longest_gap.max(other.longest_gap);
+    tokio::time::sleep(COOL_DOWN).await;
+    let after = resident_kib(&asked)?;
+    ensure!(control.facts().iter().all(|facts| facts.lost == 0), "the call was lost");
+    control.stop().await.context("the call during the attack")?;
+
+    setups.sort_unstable();
+    let report = json!({
+        "seed": seed,
+        "datagrams": sent,
+        "forged": forge,
+        "longest_gap_ms": gap.as_millis() as u64,
+        "calls_made": setups.len(),
+        "setup_ms_median": setups.get(setups.len() / 2).map(|setup| setup.as_millis() as u64),
+        "setup_ms_worst": setups.last().map(|setup| setup.as_millis() as u64),
+        "connections_made_again": lost,
+        "resident_kib": [before, after],
+    });
+    println!("{report}");
+    ensure!(gap <= GAP_MAX, "a gap of {gap:?} in the call, more than {GAP_MAX:?}");
+    ensure!(
+        setups.last().is_none_or(|worst| *worst <= SETUP_MAX),
+        "a call took more than {SETUP_MAX:?} to connect"
+    );
+    ensure!(
+        after as f64 <= before as f64 * GROWTH_MAX,
+        "resident memory grew from {before} to {after} KiB"
+    );
+    Ok(())
+}
+
+fn resident_kib(asked: &Attack) -> anyhow::Result<u64> {
+    let usage = process::usage(asked.server_pid).context("--server-pid names no process of ours")?;
+    Ok(usage.resident_kib)
+}
+
+/// Sends at a steady rate, from strangers and, if asked for, in the name of one who is in the call.
+fn flood(target: &Facts, number: u32, rate: u32, seed: u64, forge: bool) -> anyhow::Result<u32> {
+    let server = target.server.context("the server offers no candidate on 127.0.0.1")?;
+    let ufrag = target.ufrag.as_deref().context("the answer names a ufrag")?;
+    let strangers = (0..STRANGERS)
+        .map(|_| UdpSocket::bind("127.0.0.1:0"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let forger = forge.then(Forger::new).transpose()?;
+    let mut malformed = Malformed::new(seed);
+    let began = Instant::now();
+    for sent in 0..number {
+        if sent % BURST == 0 {
+            let due = began + Duration::from_secs_f64(f64::from(sent) / f64::from(rate));
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        let datagram = malformed.any(ufrag);
+        // One that the kernel does not take is one that the server would have dropped.
+        match (&forger, target.address) {
+            (Some(forger), Some(victim)) if sent % 4 == 0 => forger.send(victim, server, &datagram),
+            _ => {
+                let _ = strangers[sent as usize % STRANGERS].send_to(&datagram, server);
+            }
+        }
+    }
+    Ok(number)
+}
+
+/// ClientHellos in the name of somebody who is about to connect (threats: a forged one may stall a handshake).
+fn forge_hellos(victim: &Facts, seed: u64) {
+    let (Some(address), Some(server)) = (victim.address, victim.server) else {
+        return;
+    };
+    std::thread::spawn(move || {
+        let Ok(forger) = Forger::new() else { return };
+        let mut malformed = Malformed::new(seed);
+        for _ in 0..FORGED_HELLOS {
+            forger.send(address, server, &malformed.of(Shape::ClientHello, ""));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// Sends UDP datagrams with somebody else's source address.
+struct Forger {
+    socket: Socket,
+}
+
+impl Forger {
+    fn new() -> anyhow::Result<Forger> {
+        const IPPROTO_RAW: i32 = 255;
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(IPPROTO_RAW)))
+            .context("--forge needs a raw socket, which needs root (CAP_NET_RAW)")?;
+        socket.set_header_included_v4(true)?;
+        Ok(Forger { socket })
+    }
+
+    fn send(&self, source: SocketAddr, destination: SocketAddr, payload: &[u8]) {
+        let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (source, destination) else {
+            return;
+        };
+        let packet = ipv4_udp(source, destination, payload);
+        let _ = self.socket.send_to(&packet, &destination.into());
+    }
+}
+
+/// An IPv4 packet with a UDP datagram in it (RFC 791 section 3.1, RFC 768). The kernel fills in the header checksum; the other may be 0.
+fn ipv4_udp(source: SocketAddrV4, destination: SocketAddrV4, payload: &[u8]) -> Vec<u8> {
+    const HEADERS_BYTES: u16 = 28;
+    const UDP: u8 = 17;
+    let length = HEADERS_BYTES + payload.len() as u16;
+    let octets = |ip: &Ipv4Addr| ip.octets();
+    let mut packet = vec![0x45, 0];
+    packet.extend(length.to_be_bytes());
+    packet.extend([0, 0, 0x40, 0, 64, UDP, 0, 0]);
+    packet.extend(octets(source.ip()));
+    packet.extend(octets(destination.ip()));
+    packet.extend(source.port().to_be_bytes());
+    packet.extend(destination.port().to_be_bytes());
+    packet.extend((length - 20).to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(payload);
+    packet
+}
