@@ -104,13 +104,20 @@ struct NetworkFile {
     public_addresses: Vec<String>,
 }
 
+/// A certificate with its chain, and its key, both in PEM. They may be one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
 /// Where the certificate for HTTPS comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsMode {
     /// Made at the first start, and kept in the data folder.
     SelfMade,
     /// The operator's own, in PEM.
-    Files { certificate: PathBuf, key: PathBuf },
+    Files(CertificateFiles),
     /// Plain HTTP for everybody.
     Off,
 }
@@ -284,10 +291,10 @@ impl File {
                         });
                     }
                 }
-                TlsMode::Files {
+                TlsMode::Files(CertificateFiles {
                     certificate: self.tls.certificate,
                     key: self.tls.key,
-                }
+                })
             }
             _ => {
                 return Err(ConfigError::Value {

@@ -8,3 +8,4 @@ mod process;
 mod sessions;
 mod support;
 mod survive;
+mod tls;

@@ -1,20 +1,33 @@
-//! The certificate of the TCP port: made by ourselves and kept in the data folder, or the operator's own files.
+//! The certificate of the TCP port: made by ourselves and kept in the data folder, the operator's own files, or an ACME server's.
 
-use std::fs;
-use std::io::{self, Write};
+pub mod certificate;
+pub mod files;
+mod shelf;
+
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use self::certificate::{Certificate, write_private};
+use self::shelf::Shelf;
+use crate::config::{CertificateFiles, TlsMode};
+use crate::metrics::Metrics;
 
 /// In the data folder.
 const CERTIFICATE_FILE: &str = "tls-certificate.pem";
 const KEY_FILE: &str = "tls-key.pem";
+
+/// Spoken by an ACME server that looks whether a domain is ours (RFC 8737 section 6.2). `port.rs` closes such a connection after
+/// the handshake.
+pub const ACME_TLS: &[u8] = b"acme-tls/1";
+
+/// What is offered beside it, the dearest first; the first that both sides know is spoken (RFC 7301 section 3.2).
+const ALPN: &[&[u8]] = &[b"http/1.1"];
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -25,118 +38,112 @@ pub enum TlsError {
     Pem { path: PathBuf, expected: &'static str },
     #[error("no certificate can be made: {0}")]
     Make(#[from] rcgen::Error),
-    #[error("the certificate and the key do not fit: {0}")]
-    Fit(#[from] rustls::Error),
+    #[error("the certificate in {certificate} and the key in {key} do not fit: {source}")]
+    Fit {
+        certificate: PathBuf,
+        key: PathBuf,
+        source: rustls::Error,
+    },
+    #[error("TLS cannot be set up: {0}")]
+    Setup(#[from] rustls::Error),
 }
 
-/// What TLS connections are accepted with.
+/// What TLS connections are accepted with. Following files and renewing end when this is dropped.
 pub struct Tls {
     pub config: Arc<ServerConfig>,
-    /// SHA-256 of the certificate in DER, as browsers show it: `AB:CD:…`.
-    pub fingerprint: String,
+    shelf: Arc<Shelf>,
+    nudge: Arc<Notify>,
+    _tasks: JoinSet<()>,
 }
 
-/// The certificate that was made at an earlier start, or a new one for this machine's names. It stays the same over restarts, so
-/// that a browser has to be told once only to trust it.
-///
-/// # Errors
-/// The data folder cannot be written, or its files are damaged.
-pub fn self_made(data: &Path, addresses: &[IpAddr]) -> Result<Tls, TlsError> {
-    let (certificate, key) = (data.join(CERTIFICATE_FILE), data.join(KEY_FILE));
-    if !certificate.exists() || !key.exists() {
-        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        names.extend(addresses.iter().map(ToString::to_string));
-        let made = rcgen::generate_simple_self_signed(names)?;
-        write_private(&key, &made.signing_key.serialize_pem())?;
-        write_private(&certificate, &made.cert.pem())?;
+impl Tls {
+    /// The certificate that `mode` asks for, and what keeps it fresh; `None` where there is no TLS. `addresses` are those that
+    /// browsers may use to reach this machine.
+    ///
+    /// # Errors
+    /// A file is missing, damaged or cannot be written, or certificate and key do not belong together.
+    pub fn start(mode: &TlsMode, data: &Path, addresses: &[IpAddr], metrics: &Arc<Metrics>) -> Result<Option<Tls>, TlsError> {
+        let nudge = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        let on_shelf = |certificate| Arc::new(Shelf::new(certificate, metrics.clone()));
+        let shelf = match mode {
+            TlsMode::Off => return Ok(None),
+            TlsMode::SelfMade => on_shelf(self_made(data, addresses)?),
+            TlsMode::Files(files) => {
+                let shelf = on_shelf(Certificate::load(&files.certificate, &files.key)?);
+                tasks.spawn(files::follow(files.clone(), shelf.clone(), nudge.clone()));
+                shelf
+            }
+        };
+        Ok(Some(Tls {
+            config: Arc::new(server_config(shelf.clone(), false)?),
+            shelf,
+            nudge,
+            _tasks: tasks,
+        }))
     }
-    from_files(&certificate, &key)
+
+    /// The certificate in use.
+    pub fn certificate(&self) -> Arc<Certificate> {
+        self.shelf.current()
+    }
+
+    /// Looks for another certificate at once: the operator says that something changed.
+    pub fn refresh(&self) {
+        self.nudge.notify_one();
+    }
 }
 
-/// The operator's own certificate chain and key, in PEM.
-///
-/// # Errors
-/// A file is missing or damaged, or the two do not belong together.
-pub fn from_files(certificate: &Path, key: &Path) -> Result<Tls, TlsError> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(certificate)?)
-        .collect::<Result<_, _>>()
-        .map_err(|_| pem_error(certificate, "certificate"))?;
-    let first = chain.first().ok_or_else(|| pem_error(certificate, "certificate"))?;
-    let hash = digest::digest(&digest::SHA256, first);
-    let fingerprint = hash.as_ref().iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":");
-    let key = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| pem_error(key, "private key"))?;
+fn server_config(shelf: Arc<Shelf>, acme: bool) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Tls {
-        config: Arc::new(config),
-        fingerprint,
-    })
+        .with_cert_resolver(shelf);
+    let offered = ALPN.iter().chain(acme.then_some(&ACME_TLS));
+    config.alpn_protocols = offered.map(|protocol| protocol.to_vec()).collect();
+    Ok(config)
 }
 
-fn pem_error(path: &Path, expected: &'static str) -> TlsError {
-    TlsError::Pem {
-        path: path.to_owned(),
-        expected,
+/// The files in the data folder that hold the self-made certificate.
+pub fn self_made_files(data: &Path) -> CertificateFiles {
+    CertificateFiles {
+        certificate: data.join(CERTIFICATE_FILE),
+        key: data.join(KEY_FILE),
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::File {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Nobody but the server's own user may read it.
-fn write_private(path: &Path, text: &str) -> Result<(), TlsError> {
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    written
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| TlsError::File {
-            path: path.to_owned(),
-            source,
-        })
+/// The certificate that was made at an earlier start, or a new one for this machine's names. It stays the same over restarts, so
+/// that a browser has to be told once only to trust it.
+fn self_made(data: &Path, addresses: &[IpAddr]) -> Result<Certificate, TlsError> {
+    let files = self_made_files(data);
+    if !files.certificate.exists() || !files.key.exists() {
+        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        names.extend(addresses.iter().map(ToString::to_string));
+        let made = rcgen::generate_simple_self_signed(names)?;
+        write_private(&files.key, &made.signing_key.serialize_pem())?;
+        write_private(&files.certificate, &made.cert.pem())?;
+    }
+    Certificate::load(&files.certificate, &files.key)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
     fn a_self_made_certificate_is_made_once_and_kept_private() {
-        use std::os::unix::fs::PermissionsExt;
-
         let folder = tempfile::tempdir().expect("a folder");
         let first = self_made(folder.path(), &["192.0.2.1".parse().unwrap()]).expect("made");
         let again = self_made(folder.path(), &[]).expect("kept");
         assert_eq!(first.fingerprint, again.fingerprint);
-        assert_eq!(first.fingerprint.len(), 32 * 3 - 1);
-        let mode = fs::metadata(folder.path().join(KEY_FILE))
+        assert!(first.covers("localhost") && first.covers("192.0.2.1"));
+        let mode = std::fs::metadata(folder.path().join(KEY_FILE))
             .expect("the key")
             .permissions()
             .mode();
         assert_eq!(mode & 0o077, 0, "others may read the key");
-    }
-
-    #[test]
-    fn files_that_are_none_are_named() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
-        let refusal = |c: &Path, k: &Path| from_files(c, k).err().expect("it was taken").to_string();
-        assert!(refusal(&certificate, &key).contains("c.pem"));
-        fs::write(&certificate, "no certificate").unwrap();
-        assert!(refusal(&certificate, &key).contains("holds no certificate"));
-        self_made(folder.path(), &[]).expect("made");
-        fs::write(&key, "no key").unwrap();
-        assert!(refusal(&folder.path().join(CERTIFICATE_FILE), &key).contains("holds no private key"));
     }
 }
