@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test of a real process lives in real time")]
 
+mod acme;
 mod calls;
 mod pages;
 mod process;

@@ -55,6 +55,12 @@ impl Server {
         self._folder = folder;
     }
 
+    /// Starts on a port that the test chose.
+    pub fn start_on(port: u16, data: std::path::PathBuf, environment: &[(&str, &str)]) -> Server {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Server::launch(data, environment.iter().map(owned).collect(), port)
+    }
+
     fn launch(data: std::path::PathBuf, environment: Vec<(String, String)>, port: u16) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
             .args([

@@ -169,7 +169,7 @@ mod tests {
     fn what_does_not_fit_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
-        let refusal = |c: &str, k: &str| Certificate::load(&path(c), &path(k)).err().expect("it was taken").to_string();
+        let refusal = |c: &str, k: &str| Certificate::load(&path(c), &path(k)).expect_err("it was taken").to_string();
         let first = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("made");
         let second = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("made");
         for (file, text) in [

@@ -1,5 +1,6 @@
 //! The certificate of the TCP port: made by ourselves and kept in the data folder, the operator's own files, or an ACME server's.
 
+pub mod acme;
 pub mod certificate;
 pub mod files;
 mod shelf;
@@ -13,6 +14,8 @@ use rustls::ServerConfig;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use self::acme::cache::Cache;
+use self::acme::client::HttpsClient;
 use self::certificate::{Certificate, write_private};
 use self::shelf::Shelf;
 use crate::config::{CertificateFiles, TlsMode};
@@ -69,6 +72,22 @@ impl Tls {
         let shelf = match mode {
             TlsMode::Off => return Ok(None),
             TlsMode::SelfMade => on_shelf(self_made(data, addresses)?),
+            TlsMode::Acme(acme) => {
+                let cache = Cache::new(data, &acme.directory);
+                let client = HttpsClient::new(acme.ca.as_deref())?;
+                let kept = cache.certificate(&acme.domains);
+                let is_kept = kept.is_some();
+                let shelf = on_shelf(kept.map_or_else(|| self_made(data, addresses), Ok)?);
+                tasks.spawn(acme::follow(
+                    acme.clone(),
+                    cache,
+                    client,
+                    is_kept,
+                    shelf.clone(),
+                    nudge.clone(),
+                ));
+                shelf
+            }
             TlsMode::Files(files) => {
                 let shelf = on_shelf(Certificate::load(&files.certificate, &files.key)?);
                 tasks.spawn(files::follow(files.clone(), shelf.clone(), nudge.clone()));
@@ -76,7 +95,7 @@ impl Tls {
             }
         };
         Ok(Some(Tls {
-            config: Arc::new(server_config(shelf.clone(), false)?),
+            config: Arc::new(server_config(shelf.clone(), matches!(mode, TlsMode::Acme(_)))?),
             shelf,
             nudge,
             _tasks: tasks,
