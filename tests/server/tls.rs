@@ -160,6 +160,25 @@ async fn a_renewed_certificate_is_taken_while_a_websocket_stays_open() {
 }
 
 #[tokio::test]
+async fn what_both_sides_speak_is_agreed_on() {
+    let server = Server::start();
+    let offers: [(&[&[u8]], Option<&[u8]>); 5] = [
+        (&[b"http/1.1", b"h2"], Some(b"h2")),
+        (&[b"http/1.1"], Some(b"http/1.1")),
+        (&[b"stun.turn"], Some(b"stun.turn")),
+        (&[b"acme-tls/1", b"http/1.1"], Some(b"http/1.1")),
+        (&[], None),
+    ];
+    for (offered, agreed) in offers {
+        let stream = connect(&server, "localhost", offered).await.expect("a handshake");
+        assert_eq!(stream.get_ref().1.alpn_protocol(), agreed, "{offered:?}");
+    }
+    for offered in [&b"acme-tls/1"[..], b"spdy/3"] {
+        assert!(connect(&server, "localhost", &[offered]).await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn a_broken_file_is_reported_once_and_the_old_certificate_stays() {
     let folder = tempfile::tempdir().expect("a folder");
     let (first, second) = (make(), make());

@@ -29,8 +29,9 @@ const KEY_FILE: &str = "tls-key.pem";
 /// the handshake.
 pub const ACME_TLS: &[u8] = b"acme-tls/1";
 
-/// What is offered beside it, the dearest first; the first that both sides know is spoken (RFC 7301 section 3.2).
-const ALPN: &[&[u8]] = &[b"http/1.1"];
+/// What is offered beside it: the first that both sides know is spoken (RFC 7301 section 3.2). TURN over TLS says so where it can
+/// (RFC 7443 section 2).
+const ALPN: &[&[u8]] = &[b"h2", b"http/1.1", b"stun.turn"];
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
