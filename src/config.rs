@@ -106,6 +106,7 @@ struct MediaFile {
 #[serde(deny_unknown_fields)]
 struct NetworkFile {
     public_addresses: Vec<String>,
+    stun: String,
 }
 
 /// A certificate with its chain, and its key, both in PEM. They may be one file.
@@ -171,6 +172,8 @@ pub struct Config {
     pub workers: usize,
     /// What is offered as candidates in place of the interfaces' addresses.
     pub public_addresses: Vec<IpAddr>,
+    /// A STUN server that `tandem doctor` may ask, as host and port.
+    pub stun: Option<String>,
 }
 
 impl Config {
@@ -311,6 +314,18 @@ impl File {
                 }),
             })
             .collect::<Result<_, _>>()?;
+        let stun = Some(self.network.stun).filter(|server| !server.is_empty());
+        if let Some(server) = &stun
+            && !server
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        {
+            return Err(ConfigError::Value {
+                key: "network.stun",
+                value: server.clone(),
+                expected: "a host and a port, such as stun.example.org:3478, or nothing",
+            });
+        }
         Ok(Config {
             listen,
             ops_listen,
@@ -339,6 +354,7 @@ impl File {
             )?,
             workers: count("media.workers", self.media.workers, 64, "1 to 64")?,
             public_addresses,
+            stun,
         })
     }
 }
@@ -517,6 +533,10 @@ mod tests {
             (
                 "[network]\npublic_addresses = [\"example.org\"]\n",
                 ["network.public_addresses", "example.org", "203.0.113.7"],
+            ),
+            (
+                "[network]\nstun = \"stun.example.org\"\n",
+                ["network.stun", "stun.example.org", "3478"],
             ),
             (
                 "[server]\nallowed_origins = [\"example.org\"]\n",

@@ -31,6 +31,7 @@ use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
 use crate::signaling::keeper;
 use crate::store::Store;
+use crate::{doctor, udp};
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
 const SFU_EVENTS_MAX: usize = 4096;
@@ -73,7 +74,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let ops_listen = ops_listener.local_addr()?;
 
     let advertised = match config.public_addresses.as_slice() {
-        [] => candidates::discover().context("the addresses of this machine cannot be listed")?,
+        [] => candidates::discover(&udp::ipv6_table()).context("the addresses of this machine cannot be listed")?,
         public => public.to_vec(),
     };
     let (sfu_events, from_sfu) = mpsc::channel(SFU_EVENTS_MAX);
@@ -180,7 +181,11 @@ fn greet(
     let reached = if reached.is_empty() {
         "this machine only".to_owned()
     } else {
-        reached.join(", ")
+        let why = match config.public_addresses.is_empty() {
+            true => "of this machine's interfaces",
+            false => "as network.public_addresses says",
+        };
+        format!("{}, {why}", reached.join(", "))
     };
     println!("tandem {}", env!("CARGO_PKG_VERSION"));
     println!("  open      http://localhost:{port}/");
@@ -194,6 +199,9 @@ fn greet(
     println!("  metrics   http://{ops_listen}/metrics");
     println!("  data      {}", config.data.display());
     println!("  media     udp port {} at {reached}", ports.join(", "));
+    if config.public_addresses.is_empty() && advertised.iter().all(|ip| doctor::is_private(*ip)) {
+        println!("            all private: for calls from elsewhere, name the public address in network.public_addresses");
+    }
 }
 
 /// SIGTERM and SIGINT.

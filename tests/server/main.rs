@@ -4,6 +4,7 @@
 
 mod acme;
 mod calls;
+mod doctor;
 mod pages;
 mod process;
 mod sessions;
