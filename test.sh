@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR and promtool from Debian's
-# packages, the rest from npm. Needs a Rust toolchain and Node.js.
+# Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool and Pebble
+# (an ACME server) from Debian's packages, the rest from npm. Needs a Rust toolchain and Node.js.
 #
 #   ./test.sh            everything
 #   ./test.sh quick      what needs no browser
@@ -13,7 +13,7 @@ target=${CARGO_TARGET_DIR:-target}
 stage() { printf '\n=== %s (%d s since the start)\n' "$1" "$SECONDS"; }
 
 missing=()
-for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus; do
+for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if ((${#missing[@]})); then

@@ -68,6 +68,10 @@ struct TlsFile {
     mode: String,
     certificate: PathBuf,
     key: PathBuf,
+    domains: Vec<String>,
+    email: String,
+    acme_directory: String,
+    acme_ca: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,6 +106,27 @@ struct MediaFile {
 #[serde(deny_unknown_fields)]
 struct NetworkFile {
     public_addresses: Vec<String>,
+    stun: String,
+}
+
+/// A certificate with its chain, and its key, both in PEM. They may be one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Which certificate to get from which ACME server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acme {
+    /// DNS names in lower case, at least one.
+    pub domains: Vec<String>,
+    /// Where the server may write to when something is wrong with the account.
+    pub email: Option<String>,
+    /// The URL of its directory (RFC 8555 section 7.1.1), always HTTPS.
+    pub directory: String,
+    /// What to trust when talking to it, in PEM, in place of the public authorities.
+    pub ca: Option<PathBuf>,
 }
 
 /// Where the certificate for HTTPS comes from.
@@ -110,7 +135,9 @@ pub enum TlsMode {
     /// Made at the first start, and kept in the data folder.
     SelfMade,
     /// The operator's own, in PEM.
-    Files { certificate: PathBuf, key: PathBuf },
+    Files(CertificateFiles),
+    /// Ordered from an ACME server, kept and renewed.
+    Acme(Acme),
     /// Plain HTTP for everybody.
     Off,
 }
@@ -145,6 +172,8 @@ pub struct Config {
     pub workers: usize,
     /// What is offered as candidates in place of the interfaces' addresses.
     pub public_addresses: Vec<IpAddr>,
+    /// A STUN server that `tandem doctor` may ask, as host and port.
+    pub stun: Option<String>,
 }
 
 impl Config {
@@ -175,7 +204,8 @@ impl Config {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("server.allowed_origins")
-            .with_list_parse_key("network.public_addresses");
+            .with_list_parse_key("network.public_addresses")
+            .with_list_parse_key("tls.domains");
         layers = layers
             .add_source(variables)
             .set_override_option("server.listen", flags.listen.clone())
@@ -271,32 +301,6 @@ impl File {
                 },
             )
             .collect::<Result<_, _>>()?;
-        let tls = match self.tls.mode.as_str() {
-            "self-made" => TlsMode::SelfMade,
-            "off" => TlsMode::Off,
-            "files" => {
-                for (key, path) in [("tls.certificate", &self.tls.certificate), ("tls.key", &self.tls.key)] {
-                    if !path.is_file() {
-                        return Err(ConfigError::Value {
-                            key,
-                            value: path.display().to_string(),
-                            expected: "a file in PEM, because tls.mode is \"files\"",
-                        });
-                    }
-                }
-                TlsMode::Files {
-                    certificate: self.tls.certificate,
-                    key: self.tls.key,
-                }
-            }
-            _ => {
-                return Err(ConfigError::Value {
-                    key: "tls.mode",
-                    value: self.tls.mode,
-                    expected: "\"self-made\", \"files\" or \"off\"",
-                });
-            }
-        };
         let public_addresses = self
             .network
             .public_addresses
@@ -310,6 +314,18 @@ impl File {
                 }),
             })
             .collect::<Result<_, _>>()?;
+        let stun = Some(self.network.stun).filter(|server| !server.is_empty());
+        if let Some(server) = &stun
+            && !server
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        {
+            return Err(ConfigError::Value {
+                key: "network.stun",
+                value: server.clone(),
+                expected: "a host and a port, such as stun.example.org:3478, or nothing",
+            });
+        }
         Ok(Config {
             listen,
             ops_listen,
@@ -318,7 +334,7 @@ impl File {
             }),
             stop_timeout,
             allowed_origins,
-            tls,
+            tls: self.tls.check()?,
             log_filter: self.log.filter,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
@@ -338,8 +354,77 @@ impl File {
             )?,
             workers: count("media.workers", self.media.workers, 64, "1 to 64")?,
             public_addresses,
+            stun,
         })
     }
+}
+
+/// As many names as Let's Encrypt puts into one certificate.
+const DOMAINS_MAX: usize = 100;
+
+impl TlsFile {
+    fn check(self) -> Result<TlsMode, ConfigError> {
+        let wrong = |key, value: String, expected| ConfigError::Value { key, value, expected };
+        match self.mode.as_str() {
+            "self-made" => Ok(TlsMode::SelfMade),
+            "off" => Ok(TlsMode::Off),
+            "files" => {
+                for (key, path) in [("tls.certificate", &self.certificate), ("tls.key", &self.key)] {
+                    if !path.is_file() {
+                        let expected = "a file in PEM, because tls.mode is \"files\"";
+                        return Err(wrong(key, path.display().to_string(), expected));
+                    }
+                }
+                Ok(TlsMode::Files(CertificateFiles {
+                    certificate: self.certificate,
+                    key: self.key,
+                }))
+            }
+            "acme" => {
+                let expected = "1 to 100 DNS names such as call.example.org, because tls.mode is \"acme\"";
+                if self.domains.is_empty() || self.domains.len() > DOMAINS_MAX {
+                    return Err(wrong("tls.domains", self.domains.join(","), expected));
+                }
+                if let Some(bad) = self.domains.iter().find(|domain| !is_dns_name(domain)) {
+                    return Err(wrong("tls.domains", bad.clone(), expected));
+                }
+                if !self.acme_directory.starts_with("https://") {
+                    let expected = "the https:// URL of an ACME directory";
+                    return Err(wrong("tls.acme_directory", self.acme_directory, expected));
+                }
+                if !self.email.is_empty() && !self.email.contains('@') {
+                    return Err(wrong(
+                        "tls.email",
+                        self.email,
+                        "an address such as admin@example.org, or nothing",
+                    ));
+                }
+                let ca = Some(self.acme_ca).filter(|path| !path.as_os_str().is_empty());
+                if let Some(path) = ca.as_ref().filter(|path| !path.is_file()) {
+                    let expected = "a file in PEM, or nothing to trust the public authorities";
+                    return Err(wrong("tls.acme_ca", path.display().to_string(), expected));
+                }
+                Ok(TlsMode::Acme(Acme {
+                    domains: self.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+                    email: Some(self.email).filter(|email| !email.is_empty()),
+                    directory: self.acme_directory,
+                    ca,
+                }))
+            }
+            _ => Err(wrong("tls.mode", self.mode, "\"self-made\", \"files\", \"acme\" or \"off\"")),
+        }
+    }
+}
+
+/// A host name of at least two labels (RFC 1123 section 2.1); TLS-ALPN-01 proves neither wildcards nor what is no name.
+fn is_dns_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) && name.parse::<IpAddr>().is_err()
 }
 
 /// The folder asked for, else where the system keeps such things (systemd's StateDirectory=, XDG Base Directory specification).
@@ -430,11 +515,28 @@ mod tests {
                 "[tls]\nmode = \"files\"\nkey = \"/none\"\n",
                 ["tls.certificate", "PEM", "files"],
             ),
+            ("[tls]\nmode = \"acme\"\n", ["tls.domains", "call.example.org", "acme"]),
+            (
+                "[tls]\nmode = \"acme\"\ndomains = [\"*.example.org\"]\n",
+                ["tls.domains", "*.example.org", "call.example.org"],
+            ),
+            (
+                "[tls]\nmode = \"acme\"\ndomains = [\"a.example\"]\nacme_directory = \"http://ca\"\n",
+                ["tls.acme_directory", "http://ca", "https://"],
+            ),
+            (
+                "[tls]\nmode = \"acme\"\ndomains = [\"a.example\"]\nacme_ca = \"/none.pem\"\n",
+                ["tls.acme_ca", "/none.pem", "PEM"],
+            ),
             ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
             ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),
             (
                 "[network]\npublic_addresses = [\"example.org\"]\n",
                 ["network.public_addresses", "example.org", "203.0.113.7"],
+            ),
+            (
+                "[network]\nstun = \"stun.example.org\"\n",
+                ["network.stun", "stun.example.org", "3478"],
             ),
             (
                 "[server]\nallowed_origins = [\"example.org\"]\n",
@@ -452,6 +554,24 @@ mod tests {
         assert!(text.contains("`ring`"), "{text}");
         let text = refusal("", &[("TANDEM__MEDIA__WORKERS", "many")]);
         assert!(text.contains("media.workers") && text.contains("many"), "{text}");
+    }
+
+    #[test]
+    fn names_that_a_certificate_can_be_ordered_for() {
+        for (name, fine) in [
+            ("call.example.org", true),
+            ("xn--bcher-kva.example", true),
+            ("localhost", false),
+            ("192.0.2.1", false),
+            ("*.example.org", false),
+            ("a..example", false),
+            ("-a.example", false),
+            ("a.example.", false),
+            ("a b.example", false),
+            ("", false),
+        ] {
+            assert_eq!(is_dns_name(name), fine, "{name}");
+        }
     }
 
     #[test]

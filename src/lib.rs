@@ -7,6 +7,8 @@
 pub mod auth;
 /// Every key of config.toml, layered defaults < file < environment < flags.
 pub mod config;
+/// What is wrong with an installation, and how it is put right.
+pub mod doctor;
 /// Everything a browser or an operator fetches (D).
 pub mod http;
 /// The identifiers of everything, as newtypes.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tandem::config::{self, Config, Flags};
+use tandem::doctor;
 
 /// Self-hosted browser calls in one binary. Without arguments it serves calls.
 #[derive(Debug, Parser)]
@@ -14,16 +15,16 @@ struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where browsers connect (TCP and UDP) [default: [::]:8443]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
     /// The folder that survives a restart
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<String>,
     /// Where metrics and health are served [default: 127.0.0.1:9464]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     ops_listen: Option<String>,
     /// What is logged: error, warn, info, debug, trace, or by module [default: info]
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -35,6 +36,13 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Looks at this installation and says what is wrong and how to put it right. Ends with 0 if nothing is, 1 if something is, 2 if it
+    /// could not look
+    Doctor {
+        /// For programs
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -67,6 +75,7 @@ fn main() -> ExitCode {
         }) => Config::load(&flags)
             .map(|_| println!("the configuration is right"))
             .map_err(anyhow::Error::from),
+        Some(Command::Doctor { json }) => return diagnose(&flags, json),
         None => Config::load(&flags)
             .map_err(anyhow::Error::from)
             .and_then(tandem::server::run),
@@ -76,6 +85,19 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("tandem: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn diagnose(flags: &Flags, json: bool) -> ExitCode {
+    match doctor::run(flags) {
+        Ok(report) => {
+            print!("{}", if json { report.json() } else { report.table() });
+            ExitCode::from(u8::from(!report.is_good()))
+        }
+        Err(error) => {
+            eprintln!("tandem: {error:#}");
+            ExitCode::from(2)
         }
     }
 }

@@ -62,6 +62,10 @@ pub struct Metrics {
 
     /// HTTP requests, by status `class` (`2xx` …).
     pub http_requests: IntCounterVec,
+    /// When the TLS certificate in use ends, in seconds since 1970; 0 without TLS.
+    pub tls_certificate_expiry: IntGauge,
+    /// Times that another certificate was to come into use, by `result`: `ok`, `failed`.
+    pub tls_reload: IntCounterVec,
     /// Failures of the store, by `operation`.
     pub store_failures: IntCounterVec,
 }
@@ -167,6 +171,19 @@ impl Metrics {
                 ),
             ),
             http_requests: counters(r, "tandem_http_requests_total", "HTTP requests.", &["class"]),
+            tls_certificate_expiry: register(
+                r,
+                IntGauge::new(
+                    "tandem_tls_certificate_expiry_timestamp_seconds",
+                    "When the TLS certificate in use ends, in seconds since 1970; 0 without TLS.",
+                ),
+            ),
+            tls_reload: counters(
+                r,
+                "tandem_tls_reload_total",
+                "Times that another TLS certificate was to come into use.",
+                &["result"],
+            ),
             store_failures: counters(r, "tandem_store_failures_total", "Failures of the store.", &["operation"]),
             registry,
         };
@@ -213,6 +230,9 @@ impl Metrics {
                 self.media_packets.with_label_values(&[direction, kind]);
                 self.media_bytes.with_label_values(&[direction, kind]);
             }
+        }
+        for result in ["ok", "failed"] {
+            self.tls_reload.with_label_values(&[result]);
         }
         for direction in ["in", "out", "throttled"] {
             self.keyframe_requests.with_label_values(&[direction]);

@@ -16,10 +16,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
-use crate::config::{Config, TlsMode};
+use crate::config::Config;
 use crate::http::addresses::Addresses;
 use crate::http::port::Service;
-use crate::http::tls::{self, Tls};
+use crate::http::tls::Tls;
 use crate::http::websocket::Gate;
 use crate::http::{self, ops, port};
 use crate::log;
@@ -31,6 +31,7 @@ use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
 use crate::signaling::keeper;
 use crate::store::Store;
+use crate::{doctor, udp};
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
 const SFU_EVENTS_MAX: usize = 4096;
@@ -58,6 +59,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(ops::Readiness::default());
     let mut stops = Stops::new()?;
+    // Asked for in every mode, because unasked it ends the process.
+    let mut hangups = signal(SignalKind::hangup())?;
 
     let store = Store::open(&config.data)
         .await
@@ -71,7 +74,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let ops_listen = ops_listener.local_addr()?;
 
     let advertised = match config.public_addresses.as_slice() {
-        [] => candidates::discover().context("the addresses of this machine cannot be listed")?,
+        [] => candidates::discover(&udp::ipv6_table()).context("the addresses of this machine cannot be listed")?,
         public => public.to_vec(),
     };
     let (sfu_events, from_sfu) = mpsc::channel(SFU_EVENTS_MAX);
@@ -108,11 +111,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         stun_port: listen.port(),
     };
 
-    let tls = match &config.tls {
-        TlsMode::SelfMade => Some(tls::self_made(&config.data, &advertised).context("HTTPS cannot be served")?),
-        TlsMode::Files { certificate, key } => Some(tls::from_files(certificate, key).context("HTTPS cannot be served")?),
-        TlsMode::Off => None,
-    };
+    let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;
     let main_service = Service {
         router: http::router(gate),
         tls: tls.as_ref().map(|tls| tls.config.clone().into()),
@@ -132,9 +131,15 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
 
-    tokio::select! {
-        () = stops.next() => {}
-        () = hub.ended() => anyhow::bail!("the hub ended by a fault: see the log above it, and please report it"),
+    loop {
+        tokio::select! {
+            () = stops.next() => break,
+            () = hub.ended() => anyhow::bail!("the hub ended by a fault: see the log above it, and please report it"),
+            _ = hangups.recv() => match &tls {
+                Some(tls) => tls.refresh(),
+                None => tracing::info!("SIGHUP: there is no certificate to look for"),
+            },
+        }
     }
     tracing::info!("stopping: new sessions are refused");
     readiness.set(false);
@@ -176,7 +181,11 @@ fn greet(
     let reached = if reached.is_empty() {
         "this machine only".to_owned()
     } else {
-        reached.join(", ")
+        let why = match config.public_addresses.is_empty() {
+            true => "of this machine's interfaces",
+            false => "as network.public_addresses says",
+        };
+        format!("{}, {why}", reached.join(", "))
     };
     println!("tandem {}", env!("CARGO_PKG_VERSION"));
     println!("  open      http://localhost:{port}/");
@@ -185,11 +194,14 @@ fn greet(
         for ip in advertised.iter().filter(|_| listen.ip().is_unspecified()) {
             println!("  open      https://{}/  from other devices", SocketAddr::new(*ip, port));
         }
-        println!("  TLS       certificate SHA-256 {}", tls.fingerprint);
+        println!("  TLS       certificate SHA-256 {}", tls.certificate().fingerprint);
     }
     println!("  metrics   http://{ops_listen}/metrics");
     println!("  data      {}", config.data.display());
     println!("  media     udp port {} at {reached}", ports.join(", "));
+    if config.public_addresses.is_empty() && advertised.iter().all(|ip| doctor::is_private(*ip)) {
+        println!("            all private: for calls from elsewhere, name the public address in network.public_addresses");
+    }
 }
 
 /// SIGTERM and SIGINT.

@@ -14,7 +14,7 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Kernel buffers, as far as the system allows: 50 ms of 400 Mbit/s are 2.5 MB.
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+pub const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
 /// What one receive buffer holds: the largest run that GRO makes.
 const RECEIVE_BUFFER_BYTES: usize = 64 << 10;
@@ -219,6 +219,11 @@ fn run_length(datagrams: &[Outgoing], segments_max: usize) -> usize {
 /// `[::ffff:192.0.2.1]:5` as `192.0.2.1:5`.
 fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The kernel's list of IPv6 addresses with their flags (Linux, proc_net(5)); empty where there is none.
+pub fn ipv6_table() -> String {
+    std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default()
 }
 
 /// `192.0.2.1:5` as `[::ffff:192.0.2.1]:5`.

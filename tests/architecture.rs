@@ -15,10 +15,12 @@ const DRIVERS: &[&str] = &[
     "src/sfu/link.rs",
     "src/signaling/driver.rs",
     "src/signaling/keeper.rs",
+    "src/doctor/mod.rs",
+    "src/doctor/facts.rs",
 ];
 
 /// Folders whose other files are cores.
-const CORE_FOLDERS: &[&str] = &["src/sfu/", "src/signaling/"];
+const CORE_FOLDERS: &[&str] = &["src/sfu/", "src/signaling/", "src/doctor/"];
 
 /// What a core may not name.
 const IMPURE: &[&str] = &[

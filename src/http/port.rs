@@ -31,6 +31,7 @@ use tower::ServiceExt;
 use super::addresses::{Addresses, ConnectionPlace};
 use super::opening::{self, OPENING_BYTES, Opening};
 use super::prefixed::Prefixed;
+use super::tls::ACME_TLS;
 use crate::metrics::Metrics;
 use crate::sfu::handle::SfuHandle;
 use crate::sfu::ice_tcp;
@@ -155,6 +156,8 @@ enum Speaks {
     Http1,
     Http2,
     IceTcp,
+    /// The handshake was all that an ACME server wanted (RFC 8737 section 3).
+    AcmeTls,
 }
 
 impl Opened {
@@ -165,6 +168,7 @@ impl Opened {
             (Speaks::Http1, true) => "https",
             (Speaks::Http2, _) => "https_2",
             (Speaks::IceTcp, _) => "ice_tcp",
+            (Speaks::AcmeTls, _) => "acme_tls",
         }
     }
 }
@@ -243,6 +247,7 @@ impl Connection {
                 }
             }
             (Speaks::IceTcp, None) => refuse(Refused::Unknown),
+            (Speaks::AcmeTls, _) => {}
             (Speaks::Http1 | Speaks::Http2, _) => {
                 let Some(graceful) = graceful.upgrade() else { return };
                 let respond = Respond {
@@ -275,6 +280,7 @@ async fn open(stream: TcpStream, service: &Service) -> Result<Opened, Refused> {
     let (speaks, stream) = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => (Speaks::Http2, Prefixed::new(stream, &[])),
         Some(b"http/1.1") => (Speaks::Http1, Prefixed::new(stream, &[])),
+        Some(ACME_TLS) => (Speaks::AcmeTls, Prefixed::new(stream, &[])),
         _ => {
             let (inner, stream) = look(stream).await?;
             (told(inner)?, stream)
@@ -326,7 +332,7 @@ async fn carry(stream: Box<dyn Stream>, speaks: Speaks, respond: Respond, gracef
         .keep_alive_timeout(HEADERS_TIMEOUT);
     let builder = match speaks {
         Speaks::Http2 => builder.http2_only(),
-        Speaks::Http1 | Speaks::IceTcp => builder.http1_only(),
+        Speaks::Http1 | Speaks::IceTcp | Speaks::AcmeTls => builder.http1_only(),
     };
     let connection = graceful.watch(
         builder

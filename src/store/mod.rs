@@ -78,6 +78,29 @@ impl Store {
         Ok(Store { pool })
     }
 
+    /// Whether the database in a directory opens and is sound, if there is one. Changes nothing, and may be asked while a server uses it.
+    pub async fn check(directory: &Path) -> Result<(), StoreError> {
+        let path = directory.join(FILE);
+        if !path.exists() {
+            return Ok(());
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .read_only(true)
+            .busy_timeout(WAIT_MAX);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WAIT_MAX)
+            .connect_with(options)
+            .await?;
+        let said: (String,) = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&pool).await?;
+        pool.close().await;
+        match said.0.as_str() {
+            "ok" => Ok(()),
+            _ => Err(StoreError::Corrupt("a page")),
+        }
+    }
+
     /// Keeps a user. Fails with [`StoreError::Taken`] if there is one of this id.
     pub async fn create_user(&self, user: UserId, secret_hash: &[u8; 32], name: &str, now_unix: i64) -> Result<(), StoreError> {
         let made = sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES (?, ?, ?, ?, ?)")
@@ -161,7 +184,9 @@ mod tests {
         store.touch(user(2), 200).await.expect("it is noted");
         store.close().await;
 
+        Store::check(&path).await.expect("it is sound");
         let store = Store::open(&path).await.expect("it opens again");
+        Store::check(&path).await.expect("it is sound, and in use");
         let ada = UserRow {
             secret_hash: [7; 32],
             name: "Ada".to_owned(),
@@ -200,6 +225,7 @@ mod tests {
             "not a database, and long enough to be looked at".repeat(99),
         )
         .expect("it is written");
+        assert!(Store::check(directory.path()).await.is_err());
         assert!(Store::open(directory.path()).await.is_err());
     }
 

@@ -2,9 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test of a real process lives in real time")]
 
+mod acme;
 mod calls;
+mod doctor;
 mod pages;
 mod process;
 mod sessions;
 mod support;
 mod survive;
+mod tls;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
@@ -22,6 +23,7 @@ pub struct Server {
     environment: Vec<(String, String)>,
     pub port: u16,
     ops: String,
+    log: Arc<Mutex<Vec<String>>>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -53,6 +55,12 @@ impl Server {
         self._folder = folder;
     }
 
+    /// Starts on a port that the test chose.
+    pub fn start_on(port: u16, data: std::path::PathBuf, environment: &[(&str, &str)]) -> Server {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Server::launch(data, environment.iter().map(owned).collect(), port)
+    }
+
     fn launch(data: std::path::PathBuf, environment: Vec<(String, String)>, port: u16) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
             .args([
@@ -65,8 +73,17 @@ impl Server {
             .arg(&data)
             .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (errors, kept) = (BufReader::new(child.stderr.take().expect("its log")), log.clone());
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                kept.lock().expect("no test panics with it").push(line);
+            }
+        });
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let (mut port, mut ops) = (None, None);
         while port.is_none() || ops.is_none() {
@@ -95,8 +112,15 @@ impl Server {
             environment,
             port: port.expect("a port"),
             ops: ops.expect("an address"),
+            log,
             _folder: None,
         }
+    }
+
+    /// The lines of its log that hold these words.
+    pub fn logged(&self, words: &str) -> Vec<String> {
+        let log = self.log.lock().expect("no test panics with it");
+        log.iter().filter(|line| line.contains(words)).cloned().collect()
     }
 
     /// Sends a signal by name.
