@@ -98,6 +98,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         allowed_origins: config.allowed_origins.clone(),
         addresses: Addresses::new(config.websockets_per_address),
         stun_port: listen.port(),
+        relay: None,
     };
 
     let tls = match &config.tls {

@@ -18,7 +18,7 @@ use super::hub::{Attach, AttachRefused, Hub, HubConfig};
 use super::keeper;
 use super::limits::Limit;
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
-use super::protocol::{CommandFrame, ErrorCode, Slot, TransportLostReason, WantedLayer};
+use super::protocol::{CommandFrame, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::session::Departure;
 use crate::id::{ConnectionId, UserId};
 use crate::metrics::Metrics;
@@ -51,10 +51,10 @@ const CLOSE_TRY_AGAIN: u16 = 1013;
 const CLOSE_REPLACED: u16 = 4001;
 
 /// For a websocket to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
-    /// A text frame.
-    Frame(String),
+    /// In `welcome` and `pong`, the ICE servers are still to be filled in.
+    Frame(Box<EventFrame>),
     /// The last thing to write. The sender is dropped after it.
     Close { code: u16, reason: &'static str },
 }
@@ -323,7 +323,7 @@ impl Driver {
     fn carry_out(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
-                Output::Send { connection, frame } => self.send(connection, Outgoing::Frame(frame.to_json())),
+                Output::Send { connection, frame } => self.send(connection, Outgoing::Frame(Box::new(frame))),
                 Output::Close { connection, why } => {
                     let (code, reason) = match why {
                         CloseReason::Replaced => (CLOSE_REPLACED, "the session goes on elsewhere"),
@@ -635,7 +635,6 @@ mod tests {
             resume,
             reference: 1,
             loopback: true,
-            ice_servers: Vec::new(),
         }
     }
 
@@ -663,8 +662,8 @@ mod tests {
         /// The next event, which has to be of this type.
         async fn expect(&mut self, kind: &str) -> Value {
             match self.next().await {
-                Some(Outgoing::Frame(text)) => {
-                    let event: Value = serde_json::from_str(&text).expect("JSON");
+                Some(Outgoing::Frame(frame)) => {
+                    let event: Value = serde_json::from_str(&frame.to_json()).expect("JSON");
                     assert_eq!(event["type"], kind, "{event}");
                     event
                 }

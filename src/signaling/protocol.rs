@@ -1,6 +1,8 @@
 //! The whole wire protocol between a browser and the server: [`Command`] one way, [`Event`] the other, as JSON text frames on one
 //! websocket. docs/protocol.md tells it in order of time; web/src/protocol.ts is generated from here by a test.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -262,6 +264,7 @@ pub enum Event {
         name: String,
         /// Seconds for which a call rings.
         ring_timeout_s: u32,
+        /// What `forwarded` may use; `direct` only those with STUN.
         ice_servers: Vec<IceServer>,
         /// Which run of the server this is. Another one than before: events on the way and forwarded connections are gone.
         boot_id: String,
@@ -270,16 +273,16 @@ pub enum Event {
         #[cfg_attr(test, ts(optional))]
         call: Option<CallNow>,
     },
-    Pong {},
+    Pong {
+        /// Instead of all that were told before: credentials are renewed before they run out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        ice_servers: Option<Vec<IceServer>>,
+    },
     /// A command was not carried out, and changed nothing.
-    Error {
-        code: ErrorCode,
-        message: String,
-    },
+    Error { code: ErrorCode, message: String },
     /// The user's name was changed, here or in another session of the same user.
-    NameChanged {
-        name: String,
-    },
+    NameChanged { name: String },
     /// Our call rings at the other.
     CallRinging {
         call_id: CallId,
@@ -306,9 +309,7 @@ pub enum Event {
         polite: bool,
     },
     /// Another session of this user answered: stop ringing.
-    AnsweredElsewhere {
-        call_id: CallId,
-    },
+    AnsweredElsewhere { call_id: CallId },
     /// The call is over. Sent exactly once to each session that had part in it.
     CallEnded {
         call_id: CallId,
@@ -317,11 +318,7 @@ pub enum Event {
         duration_ms: u32,
     },
     /// The SFU's SDP answer to `offer`.
-    OfferAnswered {
-        room_id: RoomId,
-        attempt: u32,
-        sdp: String,
-    },
+    OfferAnswered { room_id: RoomId, attempt: u32, sdp: String },
     /// Which track the SFU sends in which slot. Always the whole list.
     SlotsChanged {
         room_id: RoomId,
@@ -341,10 +338,7 @@ pub enum Event {
         reason: TransportLostReason,
     },
     /// A participant's tracks or presence changed.
-    ParticipantChanged {
-        room_id: RoomId,
-        participant: Participant,
-    },
+    ParticipantChanged { room_id: RoomId, participant: Participant },
     /// A step of the negotiation of `direct` from the other participant.
     Signaled {
         room_id: RoomId,
@@ -412,10 +406,24 @@ pub enum CallNow {
 }
 
 /// `RTCIceServer`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct IceServer {
     pub urls: Vec<String>,
+    /// With TURN only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub credential: Option<String>,
+}
+
+/// Without the credential.
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }
 
 /// A user as others see them.

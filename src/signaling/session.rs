@@ -230,7 +230,7 @@ mod tests {
 
     fn say(session: &mut Session, count: usize) {
         for _ in 0..count {
-            session.record(None, Event::Pong {});
+            session.record(None, Event::Pong { ice_servers: None });
         }
     }
 

@@ -120,7 +120,11 @@ secret?: string, name: string,
 /**
  * Seconds for which a call rings.
  */
-ring_timeout_s: number, ice_servers: Array<IceServer>, 
+ring_timeout_s: number, 
+/**
+ * What `forwarded` may use; `direct` only those with STUN.
+ */
+ice_servers: Array<IceServer>, 
 /**
  * Which run of the server this is. Another one than before: events on the way and forwarded connections are gone.
  */
@@ -128,7 +132,11 @@ boot_id: string,
 /**
  * The call that the session has, for a page that does not know of it: after the events that follow, nothing is new in it.
  */
-call?: CallNow, } | { "type": "pong", } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
+call?: CallNow, } | { "type": "pong", 
+/**
+ * Instead of all that were told before: credentials are renewed before they run out.
+ */
+ice_servers?: Array<IceServer>, } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
 /**
  * This session's own.
  */
@@ -171,7 +179,11 @@ export type IceCandidate = { candidate: string, sdp_mid?: string | null, sdp_m_l
 /**
  * `RTCIceServer`.
  */
-export type IceServer = { urls: Array<string>, };
+export type IceServer = { urls: Array<string>, 
+/**
+ * With TURN only.
+ */
+username?: string, credential?: string, };
 
 /**
  * A session in a room as the others see it.

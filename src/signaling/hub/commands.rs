@@ -45,7 +45,7 @@ impl Hub {
         match command {
             Command::Hello { .. } => Err(Refusal::not_allowed("hello comes once, and first")),
             Command::Ping {} => {
-                self.send_aside(connection, reference, Event::Pong {});
+                self.send_aside(connection, reference, Event::Pong { ice_servers: None });
                 Ok(())
             }
             Command::SetName { name } => {
