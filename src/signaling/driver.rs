@@ -407,13 +407,19 @@ impl Driver {
             Fact::CallAnswered { call, rang } => {
                 tracing::debug!(%call, rang_s = rang.as_secs_f64(), "call answered");
             }
-            Fact::CallEnded { call, reason, lasted } => {
+            Fact::CallEnded {
+                call,
+                reason,
+                lasted,
+                record,
+            } => {
                 metrics.call_ended.with_label_values(&[reason.as_str()]).inc();
-                tracing::info!(%call, reason = reason.as_str(), duration_s = lasted.as_secs_f64(), "call ended");
+                tracing::info!(%call, reason = reason.as_str(), duration_s = lasted.as_secs_f64(), paths = %record, "call ended");
             }
             Fact::Setup { seconds } => metrics.call_setup_seconds.observe(seconds),
-            Fact::Path { path, reason } => {
-                metrics.call_path.with_label_values(&[path.as_str(), reason.as_str()]).inc();
+            Fact::Path { change } => {
+                let labels = [change.path.as_str(), change.protocol_name(), change.reason.as_str()];
+                metrics.call_path.with_label_values(&labels).inc();
             }
             Fact::LimitReached { limit } => metrics.limit_reached.with_label_values(&[limit.as_str()]).inc(),
             Fact::Restored { sessions, calls } if sessions > 0 => tracing::info!(sessions, calls, "restored"),

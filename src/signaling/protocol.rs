@@ -1,6 +1,8 @@
 //! The whole wire protocol between a browser and the server: [`Command`] one way, [`Event`] the other, as JSON text frames on one
 //! websocket. docs/protocol.md tells it in order of time; web/src/protocol.ts is generated from here by a test.
 
+mod wire_names;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -154,6 +156,8 @@ pub enum DirectSignal {
         #[cfg_attr(test, ts(optional = nullable))]
         candidate: Option<IceCandidate>,
     },
+    /// The polite side's network is another one: the impolite side, which makes the offers, is to restart ICE.
+    Restart { generation: u32 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +226,12 @@ pub enum PathReason {
     RoundTrip,
     /// The direct path is well again.
     DirectRecovered,
+    /// Too many packets were lost over UDP on the forwarded path: it goes over TCP.
+    UdpLoss,
+    /// Nothing came through over UDP on the forwarded path any more.
+    UdpDead,
+    /// The forwarded path goes over UDP again.
+    UdpRecovered,
 }
 
 /// An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -517,48 +527,6 @@ pub enum ErrorCode {
     ShuttingDown,
 }
 
-macro_rules! wire_names {
-    ($type:ident: $($variant:ident => $name:literal),* $(,)?) => {
-        impl $type {
-            /// The name on the wire, in metrics and in logs.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $($type::$variant => $name),*
-                }
-            }
-        }
-    };
-}
-
-wire_names!(Path: Direct => "direct", Forwarded => "forwarded");
-wire_names!(PathReason:
-    FirstMedia => "first_media",
-    DirectReady => "direct_ready",
-    DirectLost => "direct_lost",
-    DirectStalled => "direct_stalled",
-    AlwaysThroughServer => "always_through_server",
-    Loss => "loss",
-    RoundTrip => "round_trip",
-    DirectRecovered => "direct_recovered",
-);
-wire_names!(EndReason:
-    Declined => "declined",
-    Busy => "busy",
-    NoAnswer => "no_answer",
-    Cancelled => "cancelled",
-    HungUp => "hung_up",
-    ConnectionLost => "connection_lost",
-    Unreachable => "unreachable",
-);
-wire_names!(ErrorCode:
-    BadCommand => "bad_command",
-    NotSignedIn => "not_signed_in",
-    NotAllowed => "not_allowed",
-    RateLimited => "rate_limited",
-    TooLarge => "too_large",
-    ShuttingDown => "shutting_down",
-);
-
 /// A frame that is not a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -776,9 +744,13 @@ mod tests {
                 PathReason::Loss,
                 PathReason::RoundTrip,
                 PathReason::DirectRecovered,
+                PathReason::UdpLoss,
+                PathReason::UdpDead,
+                PathReason::UdpRecovered,
             ]
             .map(|r| (r, r.as_str())),
         );
         check(&[Path::Direct, Path::Forwarded].map(|p| (p, p.as_str())));
+        check(&[PathProtocol::Udp, PathProtocol::Tcp, PathProtocol::Tls].map(|p| (p, p.as_str())));
     }
 }

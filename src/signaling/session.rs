@@ -210,6 +210,7 @@ fn sdp_bytes(event: &Event) -> usize {
         Event::Signaled { signal, .. } => match signal {
             DirectSignal::Description { sdp, .. } => sdp.len(),
             DirectSignal::Candidate { candidate, .. } => candidate.as_ref().map_or(0, |c| c.candidate.len()),
+            DirectSignal::Restart { .. } => 0,
         },
         Event::Error { message, .. } => message.len(),
         _ => 0,

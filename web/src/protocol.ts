@@ -85,7 +85,7 @@ export type DirectSignal = { "kind": "description",
 /**
  * Counts the direct connections of this pair: a higher one replaces the one before.
  */
-generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", generation: number, candidate?: IceCandidate | null, };
+generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", generation: number, candidate?: IceCandidate | null, } | { "kind": "restart", generation: number, };
 
 /**
  * Why a call ended.
@@ -213,7 +213,7 @@ export type PathProtocol = "udp" | "tcp" | "tls";
 /**
  * Why a path is taken.
  */
-export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered";
+export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered" | "udp_loss" | "udp_dead" | "udp_recovered";
 
 /**
  * Which session goes on, and the last event of it that was seen.

@@ -91,7 +91,7 @@ for (const kind of ["chromium", "firefox"]) {
       console.log(line);
       assert.ok(median(gaps.video) <= VIDEO_GAP_MS_MAX && median(gaps.audio) <= AUDIO_GAP_MS_MAX, line);
       const left = ["direct_lost", "direct_stalled"].map(
-        (reason) => `tandem_call_path_total{path="forwarded",reason="${reason}"}`,
+        (reason) => `tandem_call_path_total{path="forwarded",protocol="udp",reason="${reason}"}`,
       );
       const counted = await Promise.all(left.map((series) => server.metric(series)));
       assert.ok((counted[0] ?? 0) + (counted[1] ?? 0) >= 2 * RUNS, `the switches were counted: ${counted}`);
