@@ -220,9 +220,9 @@ pub enum PathReason {
     DirectStalled,
     /// One of the two asked to be always through the server.
     AlwaysThroughServer,
-    /// Too many packets were lost on the direct path.
+    /// Too many packets were lost on the other path.
     Loss,
-    /// Answers took too long on the direct path.
+    /// Answers took too long on the other path.
     RoundTrip,
     /// The direct path is well again.
     DirectRecovered,
