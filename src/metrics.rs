@@ -20,7 +20,7 @@ pub struct Metrics {
     pub call_ended: IntCounterVec,
     /// Seconds from the answer to the first decoded media, as the browsers report it.
     pub call_setup_seconds: Histogram,
-    /// Paths that participants came to see each other on, by `path` and `reason`.
+    /// Paths that participants came to see each other on, by `path`, `protocol` and `reason`.
     pub call_path: IntCounterVec,
     /// Rooms with at least one participant.
     pub rooms: IntGauge,
@@ -105,7 +105,7 @@ impl Metrics {
                 r,
                 "tandem_call_path_total",
                 "Paths that media came to flow on.",
-                &["path", "reason"],
+                &["path", "protocol", "reason"],
             ),
             rooms: register(r, IntGauge::new("tandem_rooms", "Rooms with at least one participant.")),
             participants: register(r, IntGauge::new("tandem_participants", "Participants in rooms.")),

@@ -109,6 +109,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         allowed_origins: config.allowed_origins.clone(),
         addresses: addresses.clone(),
         stun_port: listen.port(),
+        relay: None,
     };
 
     let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;

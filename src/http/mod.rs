@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod api;
 pub mod assets;
 pub mod headers;
+pub mod ice_servers;
 pub mod opening;
 pub mod ops;
 pub mod port;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::addresses::{Addresses, Place};
+use super::ice_servers::{IceServers, IssueCredential, Reached};
 use super::port::Endpoints;
 use crate::auth::{AuthError, Authenticator};
 use crate::id::ConnectionId;
@@ -20,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::signaling::driver::{CLOSE_GOING_AWAY, CLOSE_POLICY, HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
 use crate::signaling::hub::Attach;
 use crate::signaling::limits::{FRAME_BYTES_MAX, Limit};
-use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION};
+use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION};
 use crate::signaling::session::Departure;
 
 /// A frame beyond [`FRAME_BYTES_MAX`] is refused; one beyond this is not even read, and ends the websocket.
@@ -45,6 +46,8 @@ pub struct Gate {
     pub addresses: Addresses,
     /// The port on which we answer STUN.
     pub stun_port: u16,
+    /// Without it, browsers are told of no relay.
+    pub relay: Option<IssueCredential>,
 }
 
 /// Answers the upgrade, or 403 for a page of another origin.
@@ -59,15 +62,17 @@ pub async fn upgrade(
         .and_then(|v| v.to_str().ok())
         .unwrap_or("")
         .to_ascii_lowercase();
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        let origin = origin.to_str().unwrap_or("").to_ascii_lowercase();
-        if !origin_allowed(&origin, &host, &gate.allowed_origins) {
-            return (
-                StatusCode::FORBIDDEN,
-                "Pages of this origin may not connect here (server.allowed_origins).\n",
-            )
-                .into_response();
-        }
+    let origin = headers
+        .get(header::ORIGIN)
+        .map(|origin| origin.to_str().unwrap_or("").to_ascii_lowercase());
+    if let Some(origin) = &origin
+        && !origin_allowed(origin, &host, &gate.allowed_origins)
+    {
+        return (
+            StatusCode::FORBIDDEN,
+            "Pages of this origin may not connect here (server.allowed_origins).\n",
+        )
+            .into_response();
     }
     let place = match gate.addresses.enter(endpoints.remote.ip(), Instant::now().into_std()) {
         Ok(place) => place,
@@ -76,15 +81,14 @@ pub async fn upgrade(
             return (StatusCode::TOO_MANY_REQUESTS, "Too many connections from this address.\n").into_response();
         }
     };
-    let stun = IceServer {
-        urls: vec![stun_url(&host, endpoints.local.ip(), gate.stun_port)],
-    };
+    let origin = origin.unwrap_or_default();
+    let reached = Reached::new(&host, &origin, endpoints.local.ip(), gate.stun_port);
     upgrade
         .max_message_size(FRAME_READ_MAX)
         .max_frame_size(FRAME_READ_MAX)
         .on_upgrade(move |socket| async move {
             gate.metrics.websockets.inc();
-            serve(socket, &gate, stun, endpoints.remote.ip(), place).await;
+            serve(socket, &gate, IceServers::new(reached), endpoints.remote.ip(), place).await;
             gate.metrics.websockets.dec();
         })
 }
@@ -97,34 +101,17 @@ fn origin_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
     (ours && !host.is_empty()) || allowed.iter().any(|a| a == origin)
 }
 
-/// Our own STUN server under the name by which the browser reached us (RFC 7064).
-fn stun_url(host: &str, local: IpAddr, port: u16) -> String {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.parse::<u16>().is_ok() => name,
-        _ => host,
-    };
-    let fits = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
-    match (fits, local) {
-        (true, _) => format!("stun:{name}:{port}"),
-        (false, IpAddr::V4(ip)) => format!("stun:{ip}:{port}"),
-        (false, IpAddr::V6(ip)) => format!("stun:[{ip}]:{port}"),
-    }
-}
-
 impl Gate {
     fn limit_reached(&self, limit: Limit) {
         self.metrics.limit_reached.with_label_values(&[limit.as_str()]).inc();
     }
 }
 
-async fn serve(mut socket: WebSocket, gate: &Gate, stun: IceServer, remote: IpAddr, mut place: Place) {
-    let Some((connection, mut outbox)) = greet(&mut socket, gate, stun, remote, &mut place).await else {
+async fn serve(mut socket: WebSocket, gate: &Gate, mut ice_servers: IceServers, remote: IpAddr, mut place: Place) {
+    let Some((connection, mut outbox)) = greet(&mut socket, gate, remote, &mut place).await else {
         return;
     };
-    let how = match converse(&mut socket, gate, connection, &mut outbox).await {
+    let how = match converse(&mut socket, gate, connection, &mut outbox, &mut ice_servers).await {
         End::Due(code, reason) => {
             close(&mut socket, code, reason).await;
             Departure::Dropped
@@ -145,7 +132,6 @@ enum End {
 async fn greet(
     socket: &mut WebSocket,
     gate: &Gate,
-    stun: IceServer,
     remote: IpAddr,
     place: &mut Place,
 ) -> Option<(ConnectionId, mpsc::Receiver<Outgoing>)> {
@@ -214,7 +200,6 @@ async fn greet(
         resume,
         reference,
         loopback: remote.is_loopback(),
-        ice_servers: vec![stun],
     };
     match gate.hub.attach(attach, sender).await {
         Ok(connection) => Some((connection, receiver)),
@@ -226,14 +211,21 @@ async fn greet(
 }
 
 /// Carries commands and events until either side ends it.
-async fn converse(socket: &mut WebSocket, gate: &Gate, connection: ConnectionId, outbox: &mut mpsc::Receiver<Outgoing>) -> End {
+async fn converse(
+    socket: &mut WebSocket,
+    gate: &Gate,
+    connection: ConnectionId,
+    outbox: &mut mpsc::Receiver<Outgoing>,
+    ice_servers: &mut IceServers,
+) -> End {
     let mut heard = Instant::now();
     let dropped = End::Gone(Departure::Dropped);
     loop {
         tokio::select! {
             outgoing = outbox.recv() => match outgoing {
-                Some(Outgoing::Frame(text)) => {
-                    if send(socket, text).await.is_none() {
+                Some(Outgoing::Frame(mut frame)) => {
+                    ice_servers.fill(&mut frame.event, gate.relay.as_ref(), Instant::now().into_std());
+                    if send(socket, frame.to_json()).await.is_none() {
                         return dropped;
                     }
                 }
@@ -346,15 +338,5 @@ mod tests {
             assert_eq!(origin_allowed(origin, "localhost:8443", &allowed), fine, "{origin}");
         }
         assert!(!origin_allowed("http://", "", &[]));
-    }
-
-    #[test]
-    fn stun_is_offered_under_the_name_the_browser_knows() {
-        let local = "192.0.2.1".parse().unwrap();
-        assert_eq!(stun_url("localhost:8443", local, 8443), "stun:localhost:8443");
-        assert_eq!(stun_url("calls.example.org", local, 443), "stun:calls.example.org:443");
-        assert_eq!(stun_url("[2001:db8::1]:8443", local, 8443), "stun:[2001:db8::1]:8443");
-        assert_eq!(stun_url("", local, 1), "stun:192.0.2.1:1");
-        assert_eq!(stun_url("a b?c", local, 1), "stun:192.0.2.1:1");
     }
 }

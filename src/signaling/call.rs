@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::limits::Refusal;
 use super::protocol::EndReason;
+use super::record::Record;
 use crate::id::{CallId, RoomId, SessionId, UserId};
 
 /// A live call. An ended one is not kept.
@@ -18,6 +19,8 @@ pub struct Call {
     /// Whether the caller wants no direct path.
     pub caller_through_server: bool,
     pub started: Instant,
+    /// Since the answer, or since the server's start.
+    pub record: Record,
     pub state: State,
 }
 
@@ -182,6 +185,7 @@ mod tests {
             callee_user: UserId::from_random(2),
             caller_through_server: false,
             started: now,
+            record: Record::default(),
             state: State::Ringing {
                 until: now + Duration::from_secs(45),
                 at: BTreeSet::from([id(PHONE), id(LAPTOP)]),

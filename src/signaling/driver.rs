@@ -18,7 +18,7 @@ use super::hub::{Attach, AttachRefused, Hub, HubConfig};
 use super::keeper;
 use super::limits::Limit;
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
-use super::protocol::{CommandFrame, ErrorCode, Slot, TransportLostReason, WantedLayer};
+use super::protocol::{CommandFrame, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::session::Departure;
 use crate::id::{ConnectionId, UserId};
 use crate::metrics::Metrics;
@@ -51,10 +51,10 @@ const CLOSE_TRY_AGAIN: u16 = 1013;
 const CLOSE_REPLACED: u16 = 4001;
 
 /// For a websocket to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
-    /// A text frame.
-    Frame(String),
+    /// In `welcome` and `pong`, the ICE servers are still to be filled in.
+    Frame(Box<EventFrame>),
     /// The last thing to write. The sender is dropped after it.
     Close { code: u16, reason: &'static str },
 }
@@ -323,7 +323,7 @@ impl Driver {
     fn carry_out(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
-                Output::Send { connection, frame } => self.send(connection, Outgoing::Frame(frame.to_json())),
+                Output::Send { connection, frame } => self.send(connection, Outgoing::Frame(Box::new(frame))),
                 Output::Close { connection, why } => {
                     let (code, reason) = match why {
                         CloseReason::Replaced => (CLOSE_REPLACED, "the session goes on elsewhere"),
@@ -407,13 +407,19 @@ impl Driver {
             Fact::CallAnswered { call, rang } => {
                 tracing::debug!(%call, rang_s = rang.as_secs_f64(), "call answered");
             }
-            Fact::CallEnded { call, reason, lasted } => {
+            Fact::CallEnded {
+                call,
+                reason,
+                lasted,
+                record,
+            } => {
                 metrics.call_ended.with_label_values(&[reason.as_str()]).inc();
-                tracing::info!(%call, reason = reason.as_str(), duration_s = lasted.as_secs_f64(), "call ended");
+                tracing::info!(%call, reason = reason.as_str(), duration_s = lasted.as_secs_f64(), paths = %record, "call ended");
             }
             Fact::Setup { seconds } => metrics.call_setup_seconds.observe(seconds),
-            Fact::Path { path, reason } => {
-                metrics.call_path.with_label_values(&[path.as_str(), reason.as_str()]).inc();
+            Fact::Path { change } => {
+                let labels = [change.path.as_str(), change.protocol_name(), change.reason.as_str()];
+                metrics.call_path.with_label_values(&labels).inc();
             }
             Fact::LimitReached { limit } => metrics.limit_reached.with_label_values(&[limit.as_str()]).inc(),
             Fact::Restored { sessions, calls } if sessions > 0 => tracing::info!(sessions, calls, "restored"),
@@ -635,7 +641,6 @@ mod tests {
             resume,
             reference: 1,
             loopback: true,
-            ice_servers: Vec::new(),
         }
     }
 
@@ -663,8 +668,8 @@ mod tests {
         /// The next event, which has to be of this type.
         async fn expect(&mut self, kind: &str) -> Value {
             match self.next().await {
-                Some(Outgoing::Frame(text)) => {
-                    let event: Value = serde_json::from_str(&text).expect("JSON");
+                Some(Outgoing::Frame(frame)) => {
+                    let event: Value = serde_json::from_str(&frame.to_json()).expect("JSON");
                     assert_eq!(event["type"], kind, "{event}");
                     event
                 }

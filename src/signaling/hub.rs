@@ -16,7 +16,7 @@ use super::call::Call;
 use super::limits::{self, Limit};
 use super::names::clean_name;
 use super::output::{CloseReason, Counts, Fact, Keep, KeptSession, MediaRequest, Output};
-use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, IceServer, PROTOCOL_VERSION, Resume, UserInfo};
+use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, Resume, UserInfo};
 use super::room::Room;
 use super::session::{Departure, Session};
 use crate::id::{CallId, ConnectionId, RoomId, SessionId, UserId};
@@ -76,7 +76,6 @@ pub struct Attach {
     pub reference: u32,
     /// Whether the browser runs on this machine.
     pub loopback: bool,
-    pub ice_servers: Vec<IceServer>,
 }
 
 /// Why a websocket got no session.
@@ -403,7 +402,8 @@ impl Hub {
             secret: attach.new_secret,
             name: self.user_info(session.user).name,
             ring_timeout_s: u32::try_from(self.config.ring_timeout.as_secs()).unwrap_or(u32::MAX),
-            ice_servers: attach.ice_servers,
+            // Where the browser reaches them only its websocket knows.
+            ice_servers: Vec::new(),
             boot_id: self.boot_id.clone(),
             call: resumed.flatten(),
         };

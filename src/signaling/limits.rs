@@ -168,7 +168,7 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         Command::Publish { sources, .. } => limit(sources.len(), SOURCES_MAX, "too many sources"),
         Command::Signal { signal, .. } => match signal {
             DirectSignal::Description { sdp, .. } => limit(sdp.len(), SDP_BYTES_MAX, "the session description is too long"),
-            DirectSignal::Candidate { candidate: None, .. } => Ok(()),
+            DirectSignal::Candidate { candidate: None, .. } | DirectSignal::Restart { .. } => Ok(()),
             DirectSignal::Candidate {
                 candidate: Some(candidate),
                 ..

@@ -9,5 +9,6 @@ pub mod limits;
 pub mod names;
 pub mod output;
 pub mod protocol;
+pub mod record;
 pub mod room;
 pub mod session;

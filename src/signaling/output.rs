@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::limits::Limit;
-use super::protocol::{EndReason, ErrorCode, EventFrame, Path, PathReason, Slot, TransportLostReason, WantedLayer};
+use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
+use super::record::{PathChange, Record};
 use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, Source, UserId};
 
 /// Something for the driver to do.
@@ -112,7 +113,7 @@ pub enum MediaNews {
 }
 
 /// What happened, for metrics and logs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     SessionStarted {
         session: SessionId,
@@ -132,13 +133,13 @@ pub enum Fact {
         call: CallId,
         reason: EndReason,
         lasted: Duration,
+        record: Record,
     },
     Setup {
         seconds: f64,
     },
     Path {
-        path: Path,
-        reason: PathReason,
+        change: PathChange,
     },
     Refused {
         code: ErrorCode,

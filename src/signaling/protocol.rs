@@ -1,6 +1,10 @@
 //! The whole wire protocol between a browser and the server: [`Command`] one way, [`Event`] the other, as JSON text frames on one
 //! websocket. docs/protocol.md tells it in order of time; web/src/protocol.ts is generated from here by a test.
 
+mod wire_names;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -152,6 +156,8 @@ pub enum DirectSignal {
         #[cfg_attr(test, ts(optional = nullable))]
         candidate: Option<IceCandidate>,
     },
+    /// The polite side's network is another one: the impolite side, which makes the offers, is to restart ICE.
+    Restart { generation: u32 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,12 +220,18 @@ pub enum PathReason {
     DirectStalled,
     /// One of the two asked to be always through the server.
     AlwaysThroughServer,
-    /// Too many packets were lost on the direct path.
+    /// Too many packets were lost on the other path.
     Loss,
-    /// Answers took too long on the direct path.
+    /// Answers took too long on the other path.
     RoundTrip,
     /// The direct path is well again.
     DirectRecovered,
+    /// Too many packets were lost over UDP on the forwarded path: it goes over TCP.
+    UdpLoss,
+    /// Nothing came through over UDP on the forwarded path any more.
+    UdpDead,
+    /// The forwarded path goes over UDP again.
+    UdpRecovered,
 }
 
 /// An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -262,6 +274,7 @@ pub enum Event {
         name: String,
         /// Seconds for which a call rings.
         ring_timeout_s: u32,
+        /// What `forwarded` may use; `direct` only those with STUN.
         ice_servers: Vec<IceServer>,
         /// Which run of the server this is. Another one than before: events on the way and forwarded connections are gone.
         boot_id: String,
@@ -270,16 +283,16 @@ pub enum Event {
         #[cfg_attr(test, ts(optional))]
         call: Option<CallNow>,
     },
-    Pong {},
+    Pong {
+        /// Instead of all that were told before: credentials are renewed before they run out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        ice_servers: Option<Vec<IceServer>>,
+    },
     /// A command was not carried out, and changed nothing.
-    Error {
-        code: ErrorCode,
-        message: String,
-    },
+    Error { code: ErrorCode, message: String },
     /// The user's name was changed, here or in another session of the same user.
-    NameChanged {
-        name: String,
-    },
+    NameChanged { name: String },
     /// Our call rings at the other.
     CallRinging {
         call_id: CallId,
@@ -306,9 +319,7 @@ pub enum Event {
         polite: bool,
     },
     /// Another session of this user answered: stop ringing.
-    AnsweredElsewhere {
-        call_id: CallId,
-    },
+    AnsweredElsewhere { call_id: CallId },
     /// The call is over. Sent exactly once to each session that had part in it.
     CallEnded {
         call_id: CallId,
@@ -317,11 +328,7 @@ pub enum Event {
         duration_ms: u32,
     },
     /// The SFU's SDP answer to `offer`.
-    OfferAnswered {
-        room_id: RoomId,
-        attempt: u32,
-        sdp: String,
-    },
+    OfferAnswered { room_id: RoomId, attempt: u32, sdp: String },
     /// Which track the SFU sends in which slot. Always the whole list.
     SlotsChanged {
         room_id: RoomId,
@@ -341,10 +348,7 @@ pub enum Event {
         reason: TransportLostReason,
     },
     /// A participant's tracks or presence changed.
-    ParticipantChanged {
-        room_id: RoomId,
-        participant: Participant,
-    },
+    ParticipantChanged { room_id: RoomId, participant: Participant },
     /// A step of the negotiation of `direct` from the other participant.
     Signaled {
         room_id: RoomId,
@@ -412,10 +416,24 @@ pub enum CallNow {
 }
 
 /// `RTCIceServer`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct IceServer {
     pub urls: Vec<String>,
+    /// With TURN only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub credential: Option<String>,
+}
+
+/// Without the credential.
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }
 
 /// A user as others see them.
@@ -508,48 +526,6 @@ pub enum ErrorCode {
     /// The server is going down.
     ShuttingDown,
 }
-
-macro_rules! wire_names {
-    ($type:ident: $($variant:ident => $name:literal),* $(,)?) => {
-        impl $type {
-            /// The name on the wire, in metrics and in logs.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $($type::$variant => $name),*
-                }
-            }
-        }
-    };
-}
-
-wire_names!(Path: Direct => "direct", Forwarded => "forwarded");
-wire_names!(PathReason:
-    FirstMedia => "first_media",
-    DirectReady => "direct_ready",
-    DirectLost => "direct_lost",
-    DirectStalled => "direct_stalled",
-    AlwaysThroughServer => "always_through_server",
-    Loss => "loss",
-    RoundTrip => "round_trip",
-    DirectRecovered => "direct_recovered",
-);
-wire_names!(EndReason:
-    Declined => "declined",
-    Busy => "busy",
-    NoAnswer => "no_answer",
-    Cancelled => "cancelled",
-    HungUp => "hung_up",
-    ConnectionLost => "connection_lost",
-    Unreachable => "unreachable",
-);
-wire_names!(ErrorCode:
-    BadCommand => "bad_command",
-    NotSignedIn => "not_signed_in",
-    NotAllowed => "not_allowed",
-    RateLimited => "rate_limited",
-    TooLarge => "too_large",
-    ShuttingDown => "shutting_down",
-);
 
 /// A frame that is not a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -768,9 +744,13 @@ mod tests {
                 PathReason::Loss,
                 PathReason::RoundTrip,
                 PathReason::DirectRecovered,
+                PathReason::UdpLoss,
+                PathReason::UdpDead,
+                PathReason::UdpRecovered,
             ]
             .map(|r| (r, r.as_str())),
         );
         check(&[Path::Direct, Path::Forwarded].map(|p| (p, p.as_str())));
+        check(&[PathProtocol::Udp, PathProtocol::Tcp, PathProtocol::Tls].map(|p| (p, p.as_str())));
     }
 }

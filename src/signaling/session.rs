@@ -210,6 +210,7 @@ fn sdp_bytes(event: &Event) -> usize {
         Event::Signaled { signal, .. } => match signal {
             DirectSignal::Description { sdp, .. } => sdp.len(),
             DirectSignal::Candidate { candidate, .. } => candidate.as_ref().map_or(0, |c| c.candidate.len()),
+            DirectSignal::Restart { .. } => 0,
         },
         Event::Error { message, .. } => message.len(),
         _ => 0,
@@ -230,7 +231,7 @@ mod tests {
 
     fn say(session: &mut Session, count: usize) {
         for _ in 0..count {
-            session.record(None, Event::Pong {});
+            session.record(None, Event::Pong { ice_servers: None });
         }
     }
 

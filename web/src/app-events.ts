@@ -13,7 +13,7 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "welcome":
       return welcome(state, event, now);
     case "pong":
-      return only(state);
+      return only({ ...state, iceServers: event.ice_servers ?? state.iceServers });
     case "server_stopping":
       return only({ ...state, connection: "stopping" });
     case "name_changed":

@@ -10,6 +10,7 @@ import { browserDevices, openDevices } from "./media/devices";
 import type { Tracks } from "./media/forwarded";
 import { LevelMeter } from "./media/levels";
 import { Takeover } from "./media/takeover";
+import { watchNetwork } from "./network-watch";
 import type { Event } from "./protocol";
 import { Ringer } from "./ring";
 import { settings } from "./settings";
@@ -62,7 +63,10 @@ export class App {
 
   start(): void {
     this.socket.start();
-    addEventListener("online", () => this.socket.reconnectNow());
+    watchNetwork((changed) => {
+      this.socket.reconnectNow();
+      if (changed) this.media?.networkChanged();
+    });
     addEventListener("pageshow", (event) => event.persisted && this.socket.reconnectNow());
   }
 
@@ -70,6 +74,7 @@ export class App {
   readonly send = (input: Input): void => {
     const { state, effects } = reduce(this.state.value, input, Date.now());
     this.state.value = state;
+    this.media?.setIceServers(state.iceServers);
     const { kind } = state.phase;
     this.socket.setInCall(kind === "calling" || kind === "incoming" || kind === "in_call");
     for (const effect of effects) this.carryOut(effect);
@@ -97,6 +102,7 @@ export class App {
   }
 
   private connected(up: boolean): void {
+    this.media?.setServerIsThere(up);
     const { connection } = this.state.value;
     if (up) this.send({ kind: "connection_changed", connection: "up" });
     else if (connection === "up") this.send({ kind: "connection_changed", connection: "down" });

@@ -85,7 +85,7 @@ export type DirectSignal = { "kind": "description",
 /**
  * Counts the direct connections of this pair: a higher one replaces the one before.
  */
-generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", generation: number, candidate?: IceCandidate | null, };
+generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", generation: number, candidate?: IceCandidate | null, } | { "kind": "restart", generation: number, };
 
 /**
  * Why a call ended.
@@ -120,7 +120,11 @@ secret?: string, name: string,
 /**
  * Seconds for which a call rings.
  */
-ring_timeout_s: number, ice_servers: Array<IceServer>, 
+ring_timeout_s: number, 
+/**
+ * What `forwarded` may use; `direct` only those with STUN.
+ */
+ice_servers: Array<IceServer>, 
 /**
  * Which run of the server this is. Another one than before: events on the way and forwarded connections are gone.
  */
@@ -128,7 +132,11 @@ boot_id: string,
 /**
  * The call that the session has, for a page that does not know of it: after the events that follow, nothing is new in it.
  */
-call?: CallNow, } | { "type": "pong", } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
+call?: CallNow, } | { "type": "pong", 
+/**
+ * Instead of all that were told before: credentials are renewed before they run out.
+ */
+ice_servers?: Array<IceServer>, } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
 /**
  * This session's own.
  */
@@ -171,7 +179,11 @@ export type IceCandidate = { candidate: string, sdp_mid?: string | null, sdp_m_l
 /**
  * `RTCIceServer`.
  */
-export type IceServer = { urls: Array<string>, };
+export type IceServer = { urls: Array<string>, 
+/**
+ * With TURN only.
+ */
+username?: string, credential?: string, };
 
 /**
  * A session in a room as the others see it.
@@ -201,7 +213,7 @@ export type PathProtocol = "udp" | "tcp" | "tls";
 /**
  * Why a path is taken.
  */
-export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered";
+export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered" | "udp_loss" | "udp_dead" | "udp_recovered";
 
 /**
  * Which session goes on, and the last event of it that was seen.

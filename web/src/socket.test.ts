@@ -371,9 +371,23 @@ describe("heartbeat and back-off", () => {
   it("tests a websocket that looks open when the network is back", async () => {
     const world = new World();
     const websocket = await world.start();
+    // Not even a ping that is under way is waited for.
+    await vi.advanceTimersByTimeAsync(10_000);
     world.socket.reconnectNow();
-    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.advanceTimersByTimeAsync(1400);
+    expect(websocket.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
     expect(websocket.closed).toBe(true);
+  });
+
+  it("passes on what a pong renews", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    websocket.receive({ type: "pong", ref: 1 });
+    expect(world.events).toHaveLength(1);
+    websocket.receive({ type: "pong", ref: 1, ice_servers: [] });
+    expect(world.events.at(-1)).toEqual(["pong", "ping"]);
   });
 
   it.each([

@@ -20,6 +20,8 @@ interface Pace {
 }
 const IDLE: Pace = { pingEveryMs: 10_000, pongWithinMs: 5000, welcomeWithinMs: 10_000 };
 const IN_CALL: Pace = { pingEveryMs: 1000, pongWithinMs: 3000, welcomeWithinMs: 4000 };
+/** When the network is another one, the websocket most likely hangs. */
+const PROBE_WITHIN_MS = 1500;
 /** In a call the first attempt is made at once, and those that follow soon. */
 const IN_CALL_FIRST_MS = 250;
 const IN_CALL_MAX_MS = 1000;
@@ -94,13 +96,13 @@ export class Socket {
     if (this.welcomed) this.write(frame);
   }
 
-  /** The network came back (or the page woke up): waiting for the next attempt makes no sense. */
+  /** The network came back or is another one, or the page woke up: waiting for the next attempt makes no sense. */
   reconnectNow(): void {
     if (this.stopped) return;
     this.failures = 0;
     if (this.welcomed) {
       // The websocket may hang although it looks open: one unanswered ping decides.
-      this.ping();
+      this.probe();
       return;
     }
     clearTimeout(this.retryTimer);
@@ -165,7 +167,7 @@ export class Socket {
     // Commands are taken in order: what came before the one that is answered was taken too.
     if (ref !== undefined) this.pending = this.pending.filter((frame) => frame.ref > ref);
     if (event.type === "welcome") this.welcome(event, ref);
-    else if (event.type === "pong") this.pong(ref);
+    else if (event.type === "pong") this.pong(event, ref);
     else if (event.type === "error" && !this.welcomed) this.helloRefused(event, used);
     else this.listener.event(event as Event, ref === undefined ? null : (this.types.get(ref) ?? null));
   }
@@ -237,7 +239,7 @@ export class Socket {
   }
 
   /** Pings do not wait for each other's pong: the server counts on hearing them. */
-  private ping(): void {
+  private ping(pongWithinMs = this.pace.pongWithinMs): void {
     this.schedulePing();
     const ref = this.nextRef("ping");
     this.write({ ref, type: "ping" });
@@ -245,15 +247,21 @@ export class Socket {
     this.pingRef = ref;
     const { attempt } = this;
     clearTimeout(this.deadline);
-    this.deadline = setTimeout(() => this.lost(attempt), this.pace.pongWithinMs);
+    this.deadline = setTimeout(() => this.lost(attempt), pongWithinMs);
   }
 
-  private pong(ref: number | undefined): void {
+  private probe(): void {
+    this.pingRef = null;
+    this.ping(PROBE_WITHIN_MS);
+  }
+
+  private pong(event: Extract<Event, { type: "pong" }>, ref: number | undefined): void {
     clearTimeout(this.deadline);
     const pinged = ref ?? this.pingRef;
     // The websocket keeps order: the server has taken everything that went before the ping.
     if (pinged !== null) this.pending = this.pending.filter((frame) => frame.ref > pinged);
     this.pingRef = null;
+    if (event.ice_servers !== undefined) this.listener.event(event, "ping");
   }
 
   private lost(attempt: number): void {

@@ -11,6 +11,7 @@ use crate::signaling::call::{Call, Farewell, State, no_such_call};
 use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::output::{Fact, Keep, KeptCall, MediaRequest, Output};
 use crate::signaling::protocol::{EndReason, ErrorCode, Event};
+use crate::signaling::record::Record;
 use crate::signaling::room::{Member, Room};
 
 impl Hub {
@@ -70,6 +71,7 @@ impl Hub {
                 callee_user,
                 caller_through_server: through_server,
                 started: now,
+                record: Record::default(),
                 state: State::Ringing { until, at: at.clone() },
             };
             self.calls.insert(id, call);
@@ -104,8 +106,12 @@ impl Hub {
         };
         self.tell(caller, Some(reference), event);
         let lasted = std::time::Duration::ZERO;
-        self.outputs
-            .push_back(Output::Count(Fact::CallEnded { call, reason, lasted }));
+        self.outputs.push_back(Output::Count(Fact::CallEnded {
+            call,
+            reason,
+            lasted,
+            record: Record::default(),
+        }));
     }
 
     /// Gives a session its place in a call's room.
@@ -338,6 +344,7 @@ impl Hub {
             call: id,
             reason,
             lasted,
+            record: call.record,
         }));
     }
 }

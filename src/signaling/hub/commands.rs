@@ -9,6 +9,7 @@ use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
 use crate::signaling::output::{CloseReason, Fact, Output};
 use crate::signaling::protocol::{Command, ErrorCode, Event};
+use crate::signaling::record::PathChange;
 
 impl Hub {
     /// Whether a command counts: not too many, and not one that was taken before.
@@ -45,7 +46,7 @@ impl Hub {
         match command {
             Command::Hello { .. } => Err(Refusal::not_allowed("hello comes once, and first")),
             Command::Ping {} => {
-                self.send_aside(connection, reference, Event::Pong {});
+                self.send_aside(connection, reference, Event::Pong { ice_servers: None });
                 Ok(())
             }
             Command::SetName { name } => {
@@ -76,9 +77,12 @@ impl Hub {
                 room_id,
                 path,
                 reason,
-                protocol: _,
+                protocol,
                 setup_ms,
-            } => self.report_path(session, room_id, path, reason, setup_ms, now),
+            } => {
+                let change = PathChange { path, protocol, reason };
+                self.report_path(session, room_id, change, setup_ms, now)
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use crate::id::SessionId;
 use crate::signaling::call::{Call, State};
 use crate::signaling::output::{CloseReason, Fact, Keep, KeptCall, KeptSession, MediaRequest, Output};
 use crate::signaling::protocol::CallNow;
+use crate::signaling::record::Record;
 use crate::signaling::room::{Member, Room};
 use crate::signaling::session::{Departure, Session};
 
@@ -62,6 +63,7 @@ impl Hub {
             callee_user,
             caller_through_server: !kept.direct,
             started: since,
+            record: Record::default(),
             state: State::Answered {
                 since,
                 callee,

@@ -7,6 +7,7 @@ use crate::id::{ParticipantId, RoomId, SessionId, Source};
 use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Fact, MediaFact, MediaNews, MediaRequest, Output};
 use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Participant, Path, PathReason, SourceLine};
+use crate::signaling::record::{Entry, PathChange};
 use crate::signaling::room::Member;
 
 /// A browser counts from the click and the hub from the command, so a reported time may be longer than the call by this.
@@ -76,7 +77,9 @@ impl Hub {
         }
         let other = others.iter().find(|(id, _)| *id == to).ok_or(NO_SUCH_ROOM)?.1;
         let room_id = room;
-        let (DirectSignal::Description { generation, .. } | DirectSignal::Candidate { generation, .. }) = &signal;
+        let (DirectSignal::Description { generation, .. }
+        | DirectSignal::Candidate { generation, .. }
+        | DirectSignal::Restart { generation }) = &signal;
         if let Some(room) = self.rooms.get_mut(&room_id) {
             room.generation = room.generation.max(*generation);
         }
@@ -108,17 +111,21 @@ impl Hub {
         &mut self,
         session: SessionId,
         room: RoomId,
-        path: Path,
-        reason: PathReason,
+        change: PathChange,
         setup_ms: Option<u32>,
         now: Instant,
     ) -> Result<(), Refusal> {
+        let PathChange { path, reason, .. } = change;
         let (from, others) = self.on_path(session, room, path)?;
-        self.outputs.push_back(Output::Count(Fact::Path { path, reason }));
-        let lasted = self
-            .rooms
-            .get(&room)
-            .map_or(Duration::ZERO, |room| self.calls[&room.call].lasted(now));
+        self.outputs.push_back(Output::Count(Fact::Path { change }));
+        let call = self.rooms.get(&room).map(|room| room.call);
+        let lasted = call
+            .and_then(|call| self.calls.get_mut(&call))
+            .map_or(Duration::ZERO, |call| {
+                let after = call.lasted(now);
+                call.record.note(Entry { after, by: from, change });
+                after
+            });
         let (_, member) = self.member(session, room)?;
         let is_first = !std::mem::replace(&mut member.has_reported, true);
         if let Some(setup) = setup_ms.map(|ms| Duration::from_millis(ms.into()))

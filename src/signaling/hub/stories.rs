@@ -2,6 +2,7 @@
 
 // The architecture test reads a file up to this line.
 #[cfg(test)]
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::world::{View, World, user_id};
@@ -752,8 +753,21 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
     let setups = |world: &World| world.facts.iter().filter(|f| matches!(f, Fact::Setup { .. })).count();
     assert!(world.facts.contains(&Fact::Setup { seconds: 0.28 }));
     assert_eq!(setups(&world), 1);
-    assert_eq!(world.facts.iter().filter(|f| **f == Fact::Path { path, reason }).count(), 3);
+    assert_eq!(world.facts.iter().filter(|f| matches!(f, Fact::Path { .. })).count(), 3);
     assert_eq!(world.told(bob), ["path_changed first_media"; 2]);
+    let call_id = call_of(&world, ada);
+    world.send(ada, Command::HangUp { call_id });
+    let records = world.facts.iter().filter_map(|fact| match fact {
+        Fact::CallEnded { record, .. } => Some(record),
+        _ => None,
+    });
+    let [record] = records.collect::<Vec<_>>()[..] else {
+        panic!("one call ended")
+    };
+    assert_eq!(record.to_string(), "forwarded/unknown first_media x3");
+    assert!(record.entries().iter().all(|entry| entry.after == Duration::from_millis(300)));
+    let by: BTreeSet<_> = record.entries().iter().map(|entry| entry.by).collect();
+    assert_eq!(by.len(), 2);
     all_go(world);
 }
 

@@ -157,7 +157,6 @@ impl World {
             resume,
             reference: 1,
             loopback: false,
-            ice_servers: Vec::new(),
         };
         let done = self.hub.handle_attach(connection, attach, self.now);
         if done.is_ok() {
@@ -317,7 +316,7 @@ impl World {
     fn hear(&mut self, browser: usize, frame: EventFrame) {
         let b = &mut self.browsers[browser];
         match (&frame.event, frame.seq) {
-            (Event::Welcome { .. } | Event::Pong {}, seq) => assert_eq!(seq, None),
+            (Event::Welcome { .. } | Event::Pong { .. }, seq) => assert_eq!(seq, None),
             (event, seq) => {
                 b.seq += 1;
                 assert_eq!(seq, Some(b.seq), "a gap before {event:?}");
@@ -429,7 +428,7 @@ impl World {
             | Event::SlotsChanged { room_id, .. }
             | Event::LayersWanted { room_id, .. }
             | Event::TransportLost { room_id, .. } => assert_eq!(b.view.room(), Some(*room_id)),
-            Event::Pong {} | Event::Error { .. } | Event::NameChanged { .. } | Event::ServerStopping {} => {}
+            Event::Pong { .. } | Event::Error { .. } | Event::NameChanged { .. } | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {
             b.history.push(b.view);

@@ -97,7 +97,14 @@ impl Server {
 
     fn carry_out(&mut self, output: Output, now: Instant) {
         match output {
-            Output::Send { connection, frame } => {
+            Output::Send { connection, mut frame } => {
+                if let Event::Welcome { ice_servers, .. } = &mut frame.event {
+                    ice_servers.push(IceServer {
+                        urls: vec![format!("stun:{}", self.address)],
+                        username: None,
+                        credential: None,
+                    });
+                }
                 let websocket = self.websocket(connection);
                 self.outgoing.push((websocket, Outgoing::Text(frame.to_json())));
             }
@@ -154,9 +161,6 @@ impl Server {
             resume,
             reference,
             loopback: false,
-            ice_servers: vec![IceServer {
-                urls: vec![format!("stun:{}", self.address)],
-            }],
         }
     }
 

@@ -1,11 +1,19 @@
 /** What arrives on one path, told from counters that are sampled. Counters may restart or vanish: only growth means something. */
 
+import type { PathProtocol } from "../protocol";
+
 export interface Counters {
   framesDecoded: number;
   videoPackets: number;
   audioPackets: number;
   packetsLost?: number;
   roundTripMs?: number | null;
+  /** What we send, and how much of it the other end misses. */
+  packetsSent?: number;
+  sentLost?: number;
+  /** Packets of any kind, reports on what we send among them; null where the browser does not tell. */
+  transportPackets?: number | null;
+  protocol?: PathProtocol | null;
 }
 
 /** Something that arrived this long ago still counts as arriving. */
@@ -14,6 +22,7 @@ const FRESH_MS = 600;
 export class Arrivals {
   emptySamples = 0;
   private last: Counters | null = null;
+  private anythingAt = Number.NEGATIVE_INFINITY;
   private packetAt = Number.NEGATIVE_INFINITY;
   private frameAt = Number.NEGATIVE_INFINITY;
   private soundAt = Number.NEGATIVE_INFINITY;
@@ -21,7 +30,7 @@ export class Arrivals {
   private expectedAt = Number.NEGATIVE_INFINITY;
 
   take(counters: Counters | null, now: number): void {
-    const last = this.last ?? { framesDecoded: 0, videoPackets: 0, audioPackets: 0 };
+    const last: Counters = this.last ?? { framesDecoded: 0, videoPackets: 0, audioPackets: 0 };
     // Below the last value it was restarted, and all it counts has come since.
     const grew = (key: "framesDecoded" | "videoPackets" | "audioPackets") =>
       counters !== null && (counters[key] > last[key] || (counters[key] < last[key] && counters[key] > 0));
@@ -37,6 +46,9 @@ export class Arrivals {
     } else {
       this.emptySamples += 1;
     }
+    const transport = counters?.transportPackets ?? null;
+    if (this.packetAt === now || (transport !== null && transport !== (last.transportPackets ?? 0)))
+      this.anythingAt = now;
     if (counters !== null) this.last = counters;
   }
 
@@ -45,6 +57,7 @@ export class Arrivals {
     this.frameAt = Number.NEGATIVE_INFINITY;
     this.soundAt = Number.NEGATIVE_INFINITY;
     this.packetAt = Number.NEGATIVE_INFINITY;
+    this.anythingAt = Number.NEGATIVE_INFINITY;
     this.soundSince = null;
     this.expectFrom(now);
   }
@@ -69,5 +82,10 @@ export class Arrivals {
   /** Milliseconds without a packet, counted from when packets could be expected. */
   silentFor(now: number, since: number): number {
     return now - Math.max(this.packetAt, this.expectedAt, since);
+  }
+
+  /** The same for packets of any kind: where none comes, it is not the other who has stopped to send. */
+  deadFor(now: number, since: number): number {
+    return now - Math.max(this.anythingAt, this.expectedAt, since);
   }
 }

@@ -9,6 +9,7 @@ import { Paths, type PathsInput, type PathsOutput } from "./paths";
 import { type Inbound, readInbound } from "./stats";
 
 const SAMPLE_EVERY_MS = 200;
+const TELL_LEG_EVERY_MS = 2000;
 /** How long the direct connection stays for the last word on it. */
 const FAREWELL_MS = 1000;
 const NO_TRACKS: Tracks = { microphone: null, camera: null };
@@ -49,18 +50,26 @@ export class CallMedia {
   private playing: MediaStream | null = null;
   private timer: ReturnType<typeof setInterval> | undefined;
   private sampling = false;
+  private serverIsThere = true;
+  private offersTcp = false;
+  private legToldAt = 0;
   private closed = false;
 
   constructor(
     readonly roomId: string,
     attempt: number,
-    private readonly iceServers: IceServer[],
+    private iceServers: IceServer[],
     private readonly listener: CallMediaListener,
   ) {
-    this.forwarded = new Forwarded(roomId, attempt, {
+    this.forwarded = new Forwarded(roomId, attempt, iceServers, {
       send: (command) => listener.send(command),
       state: (state) => this.stateChanged("forwarded", state),
       stream: (stream) => this.streamChanged("forwarded", stream),
+      made: () => this.run({ kind: "forwarded_made" }),
+      answered: (offersTcp) => {
+        this.offersTcp = offersTcp;
+        this.run({ kind: "forwarded_answered", offersTcp });
+      },
     });
   }
 
@@ -71,6 +80,7 @@ export class CallMedia {
     this.otherId = other?.participant_id ?? null;
     this.paths = new Paths(direct, polite, other?.sources ?? [], joined.answeredAt, now);
     this.run({ kind: "connection", path: "forwarded", state: this.states.forwarded });
+    this.run({ kind: "forwarded_answered", offersTcp: this.offersTcp });
     if (direct && this.otherId !== null) this.makeDirect(polite, this.otherId, joined.generation);
     this.applyTracks();
     this.play();
@@ -112,6 +122,24 @@ export class CallMedia {
       default:
         assertNever(event);
     }
+  }
+
+  setIceServers(iceServers: IceServer[]): void {
+    if (this.iceServers === iceServers) return;
+    this.iceServers = iceServers;
+    this.forwarded.setIceServers(iceServers);
+    this.direct?.setIceServers(iceServers);
+  }
+
+  /** Whether the websocket is up. */
+  setServerIsThere(isThere: boolean): void {
+    this.serverIsThere = isThere;
+  }
+
+  networkChanged(): void {
+    // While it rings nothing flows yet that would be worth keeping.
+    if (this.paths === null) this.forwarded.renew();
+    else this.run({ kind: "network_changed" });
   }
 
   forgetServer(patienceMs: number): void {
@@ -181,6 +209,7 @@ export class CallMedia {
       renewed: () => this.run({ kind: "renewed" }),
       message: (text) => this.heard(text),
       generation: (number) => this.listener.generation(number),
+      restartAsked: () => this.run({ kind: "restart_asked" }),
     };
     this.direct = new Direct(this.iceServers, polite, world, generation);
   }
@@ -188,6 +217,10 @@ export class CallMedia {
   private heard(text: string): void {
     const message = this.closed ? null : readMessage(text);
     if (message === null) return;
+    if (message.type === "leg") {
+      this.run({ kind: "other_leg", roundTripMs: message.round_trip_ms });
+      return;
+    }
     if (message.type === "sources") this.run({ kind: "other_sources", sources: message.sources });
     this.listener.told(message);
   }
@@ -237,7 +270,12 @@ export class CallMedia {
         // Without a network a restart gathers nothing and gets stuck.
         if (!navigator.onLine) break;
         if (output.step === "rebuild") this.direct?.rebuild();
+        else if (output.step === "ask_restart") this.direct?.askRestart();
         else this.direct?.restartIce();
+        break;
+      case "repair_forwarded":
+        if (output.step.kind === "renew") this.forwarded.renew();
+        else this.forwarded.restartIce(output.step.candidates);
         break;
       case "lost":
         this.listener.lost(output.closed);
@@ -245,6 +283,14 @@ export class CallMedia {
       default:
         assertNever(output);
     }
+  }
+
+  /** Only the two together know how long the way through the server is. */
+  private tellLeg(roundTripMs: number | null): void {
+    const now = Date.now();
+    if (roundTripMs === null || now - this.legToldAt < TELL_LEG_EVERY_MS) return;
+    this.legToldAt = now;
+    this.direct?.tell(JSON.stringify({ type: "leg", round_trip_ms: roundTripMs }));
   }
 
   private applyTracks(): void {
@@ -277,7 +323,8 @@ export class CallMedia {
     this.sampling = false;
     if (this.closed) return;
     this.inbound = { direct, forwarded };
-    this.run({ kind: "sample", direct, forwarded });
+    this.run({ kind: "sample", direct, forwarded, reachable: this.serverIsThere && navigator.onLine });
+    this.tellLeg(forwarded?.roundTripMs ?? null);
     const shown = this.paths?.shownPath ?? null;
     this.listener.roundTrip(shown === null ? null : (this.inbound[shown]?.roundTripMs ?? null));
   }
@@ -285,11 +332,18 @@ export class CallMedia {
 
 const SOURCES: readonly string[] = ["microphone", "camera", "screen", "screen_audio"] satisfies Source[];
 
+/** How long the other's way to the server and back takes. */
+interface Leg {
+  type: "leg";
+  round_trip_ms: number;
+}
+
 /** The other page may be of another version, or hostile. */
-function readMessage(text: string): DirectMessage | null {
+function readMessage(text: string): DirectMessage | Leg | null {
   try {
-    const { type, sources } = JSON.parse(text) as { type?: unknown; sources?: unknown };
+    const { type, sources, round_trip_ms } = JSON.parse(text) as Record<string, unknown>;
     if (type === "hang_up") return { type };
+    if (type === "leg" && typeof round_trip_ms === "number" && round_trip_ms >= 0) return { type, round_trip_ms };
     if (type !== "sources" || !Array.isArray(sources)) return null;
     return { type, sources: sources.filter((one): one is Source => SOURCES.includes(one)) };
   } catch {

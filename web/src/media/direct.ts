@@ -16,6 +16,8 @@ export interface DirectWorld {
   /** A text of the other's page on the data channel. */
   message(text: string): void;
   generation(generation: number): void;
+  /** The other, who does not offer, wants new addresses. */
+  restartAsked(): void;
 }
 
 export class Direct {
@@ -34,7 +36,7 @@ export class Direct {
 
   /** `generation`: the latest of this pair, maybe made by a page before: then the other still has its end of it. */
   constructor(
-    private readonly iceServers: IceServer[],
+    private iceServers: IceServer[],
     private readonly polite: boolean,
     private readonly world: DirectWorld,
     generation = 0,
@@ -67,7 +69,18 @@ export class Direct {
   restartIce(): void {
     const { connection } = this;
     if (connection === null || connection.signalingState !== "stable" || this.makingOffer) return;
+    connection.setConfiguration(this.configuration());
     connection.restartIce();
+  }
+
+  /** What restartIce does, for the side that does not offer. */
+  askRestart(): void {
+    this.world.signal({ kind: "restart", generation: this.generation });
+  }
+
+  /** For every connection and every restart from here on. */
+  setIceServers(iceServers: IceServer[]): void {
+    this.iceServers = iceServers;
   }
 
   /** A connection that no restart revives. The other follows when it sees the higher generation. */
@@ -85,7 +98,7 @@ export class Direct {
     this.drop();
     this.generation = generation;
     this.world.generation(generation);
-    const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    const connection = new RTCPeerConnection(this.configuration());
     this.connection = connection;
     connection.onconnectionstatechange = () => {
       if (connection === this.connection) this.world.state(connection.connectionState);
@@ -106,6 +119,12 @@ export class Direct {
     const video = connection.addTransceiver("video", { direction: "sendrecv" });
     this.openChannel(connection);
     this.adopt(connection, audio, video);
+  }
+
+  /** Without the relay, which reaches nothing but the server. */
+  private configuration(): RTCConfiguration {
+    const isStun = ({ urls }: IceServer) => urls.every((url) => url.startsWith("stun:"));
+    return { iceServers: this.iceServers.filter(isStun), bundlePolicy: "max-bundle" };
   }
 
   private async offer(connection: RTCPeerConnection): Promise<void> {
@@ -137,6 +156,10 @@ export class Direct {
     if (connection === null) return;
     if (signal.kind === "description") {
       await this.takeDescription(connection, { type: signal.sdp_type, sdp: signal.sdp });
+      return;
+    }
+    if (signal.kind === "restart") {
+      if (!this.polite) this.world.restartAsked();
       return;
     }
     if (!signal.candidate) return;

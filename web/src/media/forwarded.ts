@@ -3,7 +3,8 @@
  * the call still rings; afterwards tracks come and go by replaceTrack. A broken connection is made again with the next attempt.
  */
 
-import type { Command, SourceLine, WantedLayer } from "../protocol";
+import type { Command, IceServer, SourceLine, WantedLayer } from "../protocol";
+import { type Candidates, offersTcp, withCandidates } from "./answer";
 import { Sender } from "./sender";
 
 export interface Tracks {
@@ -14,6 +15,10 @@ export interface Tracks {
 export interface ForwardedWorld {
   send(command: Command): void;
   state(state: RTCPeerConnectionState): void;
+  /** Another connection takes the place of the one before. */
+  made(): void;
+  /** The server's answer was taken, and whether it can be reached over TCP. */
+  answered(offersTcp: boolean): void;
   /** The stream of the other, whenever there is another one. */
   stream(stream: MediaStream): void;
 }
@@ -24,6 +29,8 @@ const CAMERA_ENCODINGS: RTCRtpEncodingParameters[] = [
   { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
   { rid: "f", maxBitrate: 1_700_000 },
 ];
+
+const CONFIGURATION: RTCConfiguration = { bundlePolicy: "max-bundle" };
 
 /** Waits before attempts that follow each other; a connection that held for a while starts from the first again. */
 const REMAKE_AFTER_MS = [0, 1000, 2000, 4000, 8000, 15_000];
@@ -37,12 +44,14 @@ export class Forwarded {
   private microphone: Sender | null = null;
   private camera: Sender | null = null;
   private tracks: Tracks = { microphone: null, camera: null };
+  private candidates: Candidates = "all";
   private closed = false;
 
   /** `attempt`: the latest that this session made in the room, maybe from a page before. */
   constructor(
     readonly roomId: string,
     private attempt: number,
+    private iceServers: IceServer[],
     private readonly world: ForwardedWorld,
   ) {
     this.make();
@@ -62,7 +71,8 @@ export class Forwarded {
     const { connection } = this;
     if (attempt !== this.attempt || connection === null || connection.signalingState !== "have-local-offer") return;
     try {
-      await connection.setRemoteDescription({ type: "answer", sdp });
+      await connection.setRemoteDescription({ type: "answer", sdp: withCandidates(sdp, this.candidates) });
+      if (connection === this.connection) this.world.answered(offersTcp(sdp));
     } catch {
       if (connection === this.connection) this.remake();
     }
@@ -79,6 +89,26 @@ export class Forwarded {
     this.remake();
   }
 
+  /** For every connection and every restart from here on. */
+  setIceServers(iceServers: IceServer[]): void {
+    this.iceServers = iceServers;
+  }
+
+  /** New addresses for the same connection; what flows goes on over the old ones until they are found. */
+  restartIce(candidates: Candidates): void {
+    const { connection } = this;
+    // A negotiation that is under way has an answer to come: two that overlap get stuck.
+    if (connection === null || connection.signalingState !== "stable") return;
+    this.candidates = candidates;
+    connection.setConfiguration({ ...CONFIGURATION, iceServers: this.iceServers });
+    connection.restartIce();
+    void this.offer(connection, this.attempt);
+  }
+
+  renew(): void {
+    this.remake();
+  }
+
   close(): void {
     this.closed = true;
     clearTimeout(this.remakeTimer);
@@ -87,8 +117,10 @@ export class Forwarded {
 
   private make(): void {
     this.attempt += 1;
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const connection = new RTCPeerConnection({ ...CONFIGURATION, iceServers: this.iceServers });
     this.connection = connection;
+    this.candidates = "all";
+    this.world.made();
     const audio = connection.addTransceiver("audio", { direction: "sendrecv" });
     const camera = connection.addTransceiver("video", {
       direction: "sendonly",
@@ -102,15 +134,10 @@ export class Forwarded {
     connection.onconnectionstatechange = () => this.stateChanged(connection);
     // From the transceivers, not from ontrack: an encoded transform set later than here is ignored by Chromium.
     this.world.stream(new MediaStream([audio.receiver.track, video.receiver.track]));
-    void this.offer(connection, this.attempt, audio, camera);
+    void this.offer(connection, this.attempt);
   }
 
-  private async offer(
-    connection: RTCPeerConnection,
-    attempt: number,
-    audio: RTCRtpTransceiver,
-    camera: RTCRtpTransceiver,
-  ): Promise<void> {
+  private async offer(connection: RTCPeerConnection, attempt: number): Promise<void> {
     try {
       await connection.setLocalDescription();
     } catch {
@@ -118,9 +145,10 @@ export class Forwarded {
     }
     const sdp = connection.localDescription?.sdp;
     if (connection !== this.connection || sdp === undefined) return;
+    const [audio, camera] = connection.getTransceivers();
     const sources: SourceLine[] = [
-      { mid: audio.mid ?? "0", source: "microphone" },
-      { mid: camera.mid ?? "1", source: "camera" },
+      { mid: audio?.mid ?? "0", source: "microphone" },
+      { mid: camera?.mid ?? "1", source: "camera" },
     ];
     // At once, without our candidates: the server is ICE-lite and learns our addresses from our checks.
     this.world.send({ type: "offer", room_id: this.roomId, attempt, sdp, sources });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Path, Source } from "../protocol";
+import type { Path, PathProtocol, Source } from "../protocol";
 import { Paths, type PathsOutput } from "./paths";
 
 const BOTH: Source[] = ["microphone", "camera"];
@@ -17,8 +17,14 @@ class Run {
     direct: { framesDecoded: 0, videoPackets: 0, audioPackets: 0, packetsLost: 0 },
     forwarded: { framesDecoded: 0, videoPackets: 0, audioPackets: 0, packetsLost: 0 },
   };
-  /** The share of direct's packets that is lost, and the round trips. */
+  /** The shares of packets that are lost, and the round trips. */
   loss = 0;
+  forwardedLoss = 0;
+  /** Whether the server says anything at all. */
+  reports = true;
+  private transportPackets = 0;
+  protocol: PathProtocol = "udp";
+  reachable = true;
   readonly roundTripMs: Record<Path, number> = { direct: 20, forwarded: 30 };
 
   constructor({ allowed = true, polite = true, sources = BOTH } = {}) {
@@ -55,11 +61,17 @@ class Run {
         if (this.flows[path].audio) this.counters[path].audioPackets += 10;
       }
       if (this.flows.direct.video) this.counters.direct.packetsLost += (30 * this.loss) / (1 - this.loss);
+      if (this.flows.forwarded.video) {
+        this.counters.forwarded.packetsLost += (30 * this.forwardedLoss) / (1 - this.forwardedLoss);
+      }
+      if (this.reports) this.transportPackets += 4;
       const [direct, forwarded] = (["direct", "forwarded"] as const).map((path) => ({
         ...this.counters[path],
         roundTripMs: this.roundTripMs[path],
+        transportPackets: path === "forwarded" ? this.transportPackets : null,
+        protocol: path === "forwarded" ? this.protocol : null,
       }));
-      this.input({ kind: "sample", direct: direct ?? null, forwarded: forwarded ?? null });
+      this.input({ kind: "sample", direct: direct ?? null, forwarded: forwarded ?? null, reachable: this.reachable });
     }
     return this;
   }
@@ -173,25 +185,30 @@ describe("losing the direct path", () => {
 });
 
 describe("leaving a bad direct path by measurement", () => {
-  const rows: [string, { loss?: number; direct?: number; forwarded?: number }, string | null][] = [
+  type Bad = { loss?: number; direct?: number; forwarded?: number; otherLeg?: number };
+  const rows: [string, Bad, string | null][] = [
     ["a fifth of the packets is lost", { loss: 0.2 }, "loss"],
     ["one in twenty is lost", { loss: 0.05 }, null],
     ["answers take a second", { direct: 1000 }, "round_trip"],
     ["answers take 700 ms", { direct: 700 }, null],
     ["answers take a second on forwarded too", { direct: 1000, forwarded: 900 }, null],
+    ["the two legs of forwarded take as long together", { direct: 1000, forwarded: 400 }, null],
+    ["the other's leg is known to be short", { direct: 1000, forwarded: 400, otherLeg: 20 }, "round_trip"],
+    ["the other's leg is known to be long", { direct: 1000, forwarded: 30, otherLeg: 900 }, null],
   ];
   it.each(rows)("%s", (_, bad, reason) => {
     const run = direct().forget();
     run.loss = bad.loss ?? 0;
     run.roundTripMs.direct = bad.direct ?? 20;
     run.roundTripMs.forwarded = bad.forwarded ?? 30;
-    run.pass(3000);
+    if (bad.otherLeg !== undefined) run.input({ kind: "other_leg", roundTripMs: bad.otherLeg });
+    run.pass(2000);
     expect(run.of("request").map((one) => one.reason)).toEqual(reason === null ? [] : [reason]);
     run.flow("forwarded", true).pass(400);
     expect(run.of("report").map((one) => [one.path, one.reason])).toEqual(
       reason === null ? [] : [["forwarded", reason]],
     );
-    if (reason !== null) expect(run.of("request")[0]?.at).toBeLessThanOrEqual(1000 + 1800 + 2600);
+    if (reason !== null) expect(run.of("request")[0]?.at).toBeLessThanOrEqual(1000 + 1800 + 1200);
   });
 
   it("does not leave for a path that is not there", () => {
@@ -215,6 +232,21 @@ describe("leaving a bad direct path by measurement", () => {
     expect(run.of("request")).toEqual([]);
     run.flow("direct", true).pass(5000);
     expect(run.of("report").at(-1)).toMatchObject({ path: "direct", reason: "direct_recovered" });
+  });
+
+  it("comes back when forwarded loses clearly more, and tolerates that for a while", () => {
+    const run = direct().forget();
+    run.loss = 0.2;
+    run.forwardedLoss = 0.4;
+    run.pass(1400).flow("forwarded", true).pass(400).flow("direct", false).pass(5000).flow("direct", true).pass(3000);
+    expect(run.of("report").map((one) => [one.path, one.reason])).toEqual([
+      ["forwarded", "loss"],
+      ["direct", "loss"],
+    ]);
+    run.forget().flow("forwarded", false).pass(20_000);
+    expect(run.of("request")).toEqual([]);
+    run.loss = 0.7;
+    expect(run.pass(2000).of("request").length).toBeGreaterThan(0);
   });
 
   it("lets the sound change before the picture", () => {
@@ -308,6 +340,26 @@ describe("repairs", () => {
   const steps = (polite: boolean) =>
     direct({ polite }).forget().state("direct", "failed").flow("forwarded", true).pass(20_000).of("repair_direct");
 
+  it("of a path that stalls or whose network changes are made at once by the impolite side, and asked for by the polite", () => {
+    for (const [polite, step] of [
+      [false, "restart_ice"],
+      [true, "ask_restart"],
+    ] as const) {
+      const stalled = direct({ polite }).forget().flow("direct", false).flow("forwarded", true).pass(1800);
+      expect(stalled.of("repair_direct").map((one) => one.step)).toEqual([step]);
+      const changed = direct({ polite }).forget().input({ kind: "network_changed" }).pass(600);
+      expect(changed.of("repair_direct").map((one) => one.step)).toEqual([step]);
+    }
+  });
+
+  it("that are asked for are made at once, but not twice for one change", () => {
+    const run = direct({ polite: false }).forget().input({ kind: "restart_asked" }).pass(200);
+    run.input({ kind: "restart_asked" }).pass(600).input({ kind: "restart_asked" }).pass(3000);
+    expect(run.of("repair_direct").map((one) => one.step)).toEqual(["restart_ice"]);
+    run.input({ kind: "restart_asked" }).pass(200);
+    expect(run.of("repair_direct")).toHaveLength(2);
+  });
+
   it("are made by the impolite side only, one at a time, with growing waits", () => {
     expect(steps(true)).toEqual([]);
     expect(steps(false).map((one) => one.step)).toEqual(["restart_ice", "restart_ice", "rebuild"]);
@@ -319,6 +371,56 @@ describe("repairs", () => {
     const [first] = run.state("direct", "closed").flow("forwarded", true).pass(8000).of("repair_direct");
     expect(first?.step).toBe("rebuild");
     expect((first?.at ?? 0) - closed).toBeGreaterThanOrEqual(5000);
+  });
+});
+
+describe("forwarded", () => {
+  const forwarded = () => {
+    const run = new Run({ allowed: false }).input({ kind: "forwarded_answered", offersTcp: true });
+    return run.state("forwarded", "connected").flow("forwarded", true).pass(2000).forget();
+  };
+
+  it("is restarted when nothing at all arrives, not when only the other falls silent", () => {
+    const silent = forwarded().flow("forwarded", false).pass(5000);
+    expect(silent.of("repair_forwarded")).toEqual([]);
+    const run = forwarded();
+    run.reports = false;
+    const [first] = run.flow("forwarded", false).pass(1200).of("repair_forwarded");
+    expect(first?.step).toEqual({ kind: "restart_ice", candidates: "all" });
+    expect((first?.at ?? 0) - 3000).toBeLessThanOrEqual(1000);
+  });
+
+  it("is restarted when direct is gone and forwarded, asked for, brings nothing", () => {
+    const run = direct({ polite: true }).forget().state("direct", "disconnected").flow("direct", false);
+    run.reports = false;
+    expect(run.pass(1400).of("repair_forwarded")).toHaveLength(1);
+  });
+
+  it("is left alone when it is not in use and well", () => {
+    const run = direct().forget();
+    run.reports = false;
+    expect(run.pass(10_000).of("repair_forwarded")).toEqual([]);
+  });
+
+  it("is reported again when only its protocol changes", () => {
+    const run = forwarded();
+    run.forwardedLoss = 0.15;
+    const [first] = run.pass(5000).of("repair_forwarded");
+    expect(first?.step).toEqual({ kind: "restart_ice", candidates: "tcp" });
+    run.forwardedLoss = 0;
+    run.protocol = "tcp";
+    run.input({ kind: "forwarded_answered", offersTcp: true }).pass(6000);
+    expect(run.of("report").map((one) => [one.path, one.reason])).toEqual([["forwarded", "udp_loss"]]);
+    expect(run.of("repair_forwarded")).toHaveLength(1);
+    run.protocol = "udp";
+    expect(run.pass(200).of("report").at(-1)).toMatchObject({ path: "forwarded", reason: "udp_recovered" });
+    run.protocol = "tls";
+    expect(run.pass(200).of("report").at(-1)).toMatchObject({ path: "forwarded", reason: "udp_loss" });
+  });
+
+  it("keeps what the other sends directly when only the other's protocol changes", () => {
+    const run = direct().input({ kind: "changed", path: "forwarded", reason: "udp_dead" }).pass(2000);
+    expect(run.paths.isSendingOn("direct")).toBe(true);
   });
 });
 

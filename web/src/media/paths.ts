@@ -5,14 +5,16 @@
  */
 
 import { assertNever } from "../assert";
-import type { Path, PathReason, Source } from "../protocol";
+import type { Path, PathProtocol, PathReason, Source } from "../protocol";
 import { Arrivals, type Counters } from "./arrivals";
+import { ForwardedRepair, type ForwardedStep } from "./forwarded-repair";
 import { PathHealth } from "./path-health";
 import { Repair, type RepairStep } from "./repair";
 
 export type PathsInput =
   | { kind: "connection"; path: Path; state: RTCPeerConnectionState }
-  | { kind: "sample"; direct: Counters | null; forwarded: Counters | null }
+  /** `reachable`: whether the server can be asked for anything. */
+  | { kind: "sample"; direct: Counters | null; forwarded: Counters | null; reachable: boolean }
   | { kind: "other_sources"; sources: Source[] }
   /** The other wants us to send on this path. */
   | { kind: "requested"; path: Path }
@@ -20,6 +22,16 @@ export type PathsInput =
   | { kind: "changed"; path: Path; reason: PathReason }
   /** The other began another direct connection: its page was loaded again, and tries it as for the first time. */
   | { kind: "renewed" }
+  /** This browser's network is another one. */
+  | { kind: "network_changed" }
+  /** The other's is, and it does not offer. */
+  | { kind: "restart_asked" }
+  /** Forwarded is another connection. */
+  | { kind: "forwarded_made" }
+  /** The server answered forwarded's offer. */
+  | { kind: "forwarded_answered"; offersTcp: boolean }
+  /** How long the other's way to the server and back is. */
+  | { kind: "other_leg"; roundTripMs: number }
   /** From here on only the direct path carries the call; it may be silent for so long before the call is lost. */
   | { kind: "server_gone"; patienceMs: number };
 
@@ -31,6 +43,7 @@ export type PathsOutput =
   | { kind: "request"; path: Path; reason: PathReason }
   | { kind: "report"; path: Path; reason: PathReason; setupMs: number | null }
   | { kind: "repair_direct"; step: RepairStep }
+  | { kind: "repair_forwarded"; step: ForwardedStep }
   /** No path is left and none will come. `closed`: the other has closed it, as at a hang-up. */
   | { kind: "lost"; closed: boolean };
 
@@ -50,9 +63,18 @@ const HEALTHY_MS = 60_000;
 const NO_MEDIA_MS = 1500;
 /** Sound is shown without its picture when the picture takes longer than this. */
 const SOUND_FIRST_MS = 1000;
-/** On direct, this share of packets lost over two seconds is too much; below the lower one, it is well again. */
+/** Direct is left at the first bad second; it is taken again for what two of them say. */
+const BAD_MS = 1000;
+const WELL_MS = 2000;
+/** For forwarded's protocol, whose change takes seconds itself. */
+const PROTOCOL_MS = 4000;
+/** On direct, this share of packets lost is too much; below the lower one, it is well again. */
 const LOSS_MAX = 0.1;
 const LOSS_WELL = 0.03;
+/** Where both paths lose much, one is left for the other only if that loses so much less. */
+const LOSS_GAIN = 0.7;
+/** For how long it counts that forwarded was found to be no better. */
+const LOSS_MEMORY_MS = 60_000;
 /** The same for the round trip; one of this length makes people talk at the same time. */
 const ROUND_TRIP_MAX_MS = 800;
 const ROUND_TRIP_WELL_MS = 400;
@@ -65,6 +87,8 @@ interface Side {
   sending: boolean;
   silenceAt: number | null;
   arrivals: Arrivals;
+  /** Of one second, and of two. */
+  second: PathHealth;
   quality: PathHealth;
 }
 
@@ -94,6 +118,12 @@ export class Paths {
   private serverGone = false;
   private patienceMs = 0;
   private directBrokenAt: number | null = null;
+  /** What forwarded lost when direct was taken again for losing less. */
+  private forwardedLost: { loss: number; at: number } | null = null;
+  private otherLegMs: number | null = null;
+  private protocol: PathProtocol | null = null;
+  private readonly protocolHealth = new PathHealth(PROTOCOL_MS);
+  private readonly forwardedRepair = new ForwardedRepair();
   private readonly repair: Repair | null;
 
   constructor(
@@ -109,13 +139,14 @@ export class Paths {
       sending,
       silenceAt: null,
       arrivals: new Arrivals(),
-      quality: new PathHealth(),
+      second: new PathHealth(BAD_MS),
+      quality: new PathHealth(WELL_MS),
     });
     // Forwarded is warm, so media goes out on it at once; direct gets its tracks when it is connected.
     this.sides = { direct: side(false), forwarded: side(true) };
     this.sources = sources;
     this.sourcesAt = now;
-    this.repair = allowed && !polite ? new Repair(now) : null;
+    this.repair = allowed ? new Repair(now, polite) : null;
   }
 
   /** Where sound is to be played from. */
@@ -161,11 +192,32 @@ export class Paths {
       case "sample":
         this.sides.direct.arrivals.take(input.direct, now);
         this.sides.forwarded.arrivals.take(input.forwarded, now);
-        this.sides.direct.quality.take(input.direct, now);
-        this.sides.forwarded.quality.take(input.forwarded, now);
+        for (const path of ["direct", "forwarded"] as const) {
+          this.sides[path].second.take(input[path], now);
+          this.sides[path].quality.take(input[path], now);
+        }
+        this.protocolHealth.take(input.forwarded, now);
         this.silenceDue(now, out);
+        this.protocolSeen(input.forwarded?.protocol ?? null, out);
         this.decide(now, out);
         this.repairDirect(now, out);
+        this.repairForwarded(input.reachable, now, out);
+        break;
+      case "network_changed":
+        this.repair?.hurry(now);
+        this.forwardedRepair.networkChanged(now);
+        break;
+      case "restart_asked":
+        this.repair?.asked(now);
+        break;
+      case "forwarded_made":
+        this.forwardedRepair.renewed();
+        break;
+      case "forwarded_answered":
+        this.forwardedRepair.answered(input.offersTcp);
+        break;
+      case "other_leg":
+        this.otherLegMs = input.roundTripMs;
         break;
       default:
         assertNever(input);
@@ -180,6 +232,7 @@ export class Paths {
     if (state === "connected" && was !== "connected") {
       side.connectedAt = now;
       side.arrivals.restart(now);
+      side.second.restart();
       side.quality.restart();
       if (path === "direct" && this.fresh) {
         // The first time both sides try it without asking.
@@ -209,6 +262,8 @@ export class Paths {
     this.setSending(path, true, out);
     // The first media mostly comes on forwarded, while direct is still on its way: that is no verdict on direct.
     if (path === "forwarded" && reason === "first_media") return;
+    // Nor is what carries forwarded.
+    if (reason === "udp_loss" || reason === "udp_dead" || reason === "udp_recovered") return;
     this.sides[otherPath].silenceAt = now + SILENCE_AFTER_MS;
   }
 
@@ -247,9 +302,11 @@ export class Paths {
     const { direct, forwarded } = this.sides;
     const connected = direct.state === "connected";
     if (this.trialAt !== null) {
-      if (connected && this.hasMedia("direct", now) && this.isWell(now)) {
+      const well = this.isWell(now);
+      if (connected && this.hasMedia("direct", now) && (well || this.losesLess(now))) {
         this.trialAt = null;
-        this.show("direct", this.leftFor === null ? "direct_ready" : "direct_recovered", now, out);
+        const reason = !well ? "loss" : this.leftFor === null ? "direct_ready" : "direct_recovered";
+        this.show("direct", reason, now, out);
         this.leftFor = null;
       } else if (!connected || now - Math.max(this.trialAt, this.sourcesAt) > TRIAL_MS) {
         this.holdOff(now);
@@ -275,7 +332,7 @@ export class Paths {
     const { direct, forwarded } = this.sides;
     const down = isDown(direct.state);
     const dead = down || this.isStalled("direct", now);
-    const bad = dead ? null : this.badness();
+    const bad = dead ? null : this.badness(now);
     const broken = dead || bad !== null;
     this.directBrokenAt = dead ? (this.directBrokenAt ?? now) : null;
     if (this.serverGone) {
@@ -292,6 +349,7 @@ export class Paths {
     if (this.leaving === null) {
       this.leaving = { reason: bad ?? (down ? "direct_lost" : "direct_stalled"), since: now };
       this.leftFor = bad;
+      if (dead) this.repair?.hurry(now);
       this.requestForwarded(now, out);
       forwarded.arrivals.restart(now);
       return;
@@ -316,15 +374,27 @@ export class Paths {
     }
   }
 
-  /** What is too bad on direct over the last two seconds, where forwarded may be better. */
-  private badness(): "loss" | "round_trip" | null {
+  /** What is too bad on direct over the last second, where forwarded may be better. */
+  private badness(now: number): "loss" | "round_trip" | null {
     const { direct, forwarded } = this.sides;
     if (forwarded.state !== "connected" || this.serverGone) return null;
-    if ((direct.quality.loss() ?? 0) > LOSS_MAX) return "loss";
-    const roundTrip = direct.quality.roundTripMs();
-    const other = forwarded.quality.latestRoundTripMs();
-    if (roundTrip === null || other === null || roundTrip <= ROUND_TRIP_MAX_MS) return null;
-    return other < ROUND_TRIP_GAIN * roundTrip ? "round_trip" : null;
+    const known = this.forwardedLost;
+    const tolerated = known !== null && now - known.at < LOSS_MEMORY_MS ? known.loss / LOSS_GAIN : LOSS_MAX;
+    if ((direct.second.loss() ?? 0) > tolerated) return "loss";
+    const roundTrip = direct.second.roundTripMs();
+    const leg = forwarded.quality.latestRoundTripMs();
+    if (roundTrip === null || leg === null || roundTrip <= ROUND_TRIP_MAX_MS) return null;
+    // Forwarded has two legs; the other's is taken to be like ours until it is known.
+    return leg + (this.otherLegMs ?? leg) < ROUND_TRIP_GAIN * roundTrip ? "round_trip" : null;
+  }
+
+  /** Whether direct loses much, but forwarded, for which it was left, clearly more. */
+  private losesLess(now: number): boolean {
+    const [direct, forwarded] = [this.sides.direct.quality.loss(), this.sides.forwarded.quality.loss()];
+    if (this.leftFor !== "loss" || direct === null || forwarded === null) return false;
+    if (forwarded <= LOSS_MAX || direct >= LOSS_GAIN * forwarded) return false;
+    this.forwardedLost = { loss: forwarded, at: now };
+    return true;
   }
 
   /** Whether direct, when it is tried again, is clearly better than when it was left; two seconds tell. */
@@ -384,6 +454,42 @@ export class Paths {
     const { arrivals } = this.sides[path];
     const since = Math.max(this.sourcesAt, this.shownAt);
     return arrivals.emptySamples >= STALL_SAMPLES && arrivals.silentFor(now, since) >= STALL_MS;
+  }
+
+  /** What carries forwarded is told when it leaves UDP and when it is back on it. */
+  private protocolSeen(protocol: PathProtocol | null, out: PathsOutput[]): void {
+    const before = this.protocol;
+    if (protocol === null || protocol === before) return;
+    this.protocol = protocol;
+    if (before === null) return;
+    this.protocolHealth.restart();
+    this.sides.forwarded.quality.restart();
+    if (this.shown !== "forwarded" || (before === "udp") === (protocol === "udp")) return;
+    out.push({ kind: "report", path: "forwarded", reason: this.forwardedRepair.reasonFor(protocol), setupMs: null });
+  }
+
+  /** Whether forwarded, which is needed, brings nothing at all: what only the other does not send is no fault of the connection. */
+  private isStarving(now: number): boolean {
+    const from = this.shown === "forwarded" ? this.shownAt : (this.leaving?.since ?? null);
+    if (from === null || this.sources.length === 0) return false;
+    const { arrivals } = this.sides.forwarded;
+    const since = Math.max(this.sourcesAt, from);
+    const silent = Math.min(arrivals.silentFor(now, since), arrivals.deadFor(now, since));
+    return arrivals.emptySamples >= STALL_SAMPLES && silent >= STALL_MS;
+  }
+
+  private repairForwarded(reachable: boolean, now: number, out: PathsOutput[]): void {
+    const { state, quality } = this.sides.forwarded;
+    const view = {
+      state,
+      reachable,
+      starving: this.isStarving(now),
+      protocol: this.protocol,
+      loss: this.protocolHealth.worstLoss(),
+      roundTripMs: quality.latestRoundTripMs(),
+    };
+    const step = this.serverGone ? null : this.forwardedRepair.handle(view, now);
+    if (step !== null) out.push({ kind: "repair_forwarded", step });
   }
 
   private repairDirect(now: number, out: PathsOutput[]): void {

@@ -1,6 +1,14 @@
-/** When a broken direct connection is restarted, and when it is made anew. Pure; only the impolite side has one. */
+/**
+ * When the direct connection gets new addresses (an ICE restart), and when it is made anew. Pure. The impolite side does it; the
+ * polite one asks for it when only its own side of the network can tell that it is needed.
+ */
 
-export type RepairStep = "restart_ice" | "rebuild";
+export type RepairStep = "restart_ice" | "rebuild" | "ask_restart";
+
+/** A network that has just come has no addresses yet. */
+const SETTLE_MS = 300;
+/** What comes so soon after a restart was meant by it, or waits. */
+const APART_MS = 2000;
 
 /** Waits before repairs that follow each other. One at a time: restarts that overlap get stuck. */
 const WAITS_MS = [1000, 4000, 8000, 15_000, 30_000, 60_000];
@@ -18,10 +26,41 @@ export class Repair {
   private nextAt: number | null = null;
   private connectedAt: number | null = null;
 
-  constructor(private startedAt: number) {}
+  private hurryAt: number | null = null;
+  private lastAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private startedAt: number,
+    private readonly polite: boolean,
+  ) {}
+
+  /** The addresses in use are worthless although the connection does not say so yet. */
+  hurry(now: number): void {
+    this.hurryAt ??= now + SETTLE_MS;
+  }
+
+  /** The other has found that out. */
+  asked(now: number): void {
+    if (now - this.lastAt >= APART_MS) this.hurryAt ??= now;
+  }
 
   /** To be called with every sample. */
   handle(state: RTCPeerConnectionState, now: number): RepairStep | null {
+    const step = this.due(state, now);
+    if (step !== null) this.lastAt = now;
+    return step;
+  }
+
+  private due(state: RTCPeerConnectionState, now: number): RepairStep | null {
+    // What is closed or was given up is made anew, for which there is no hurry.
+    if (state === "closed" || state === "failed") this.hurryAt = null;
+    if (this.hurryAt !== null && now >= this.hurryAt && now - this.lastAt >= APART_MS) {
+      this.hurryAt = null;
+      this.nextAt = null;
+      this.startedAt = now;
+      return this.polite ? "ask_restart" : "restart_ice";
+    }
+    if (this.polite) return null;
     if (state !== this.state) {
       this.state = state;
       if (state === "connected") this.connectedAt = now;

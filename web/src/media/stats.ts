@@ -10,6 +10,9 @@ export interface Inbound {
   audioPackets: number;
   packetsLost: number;
   audioEnergy: number;
+  packetsSent: number;
+  sentLost: number;
+  transportPackets: number | null;
   roundTripMs: number | null;
   protocol: PathProtocol | null;
 }
@@ -46,6 +49,15 @@ export function inboundOf(entries: Entry[]): Inbound {
   const inbound = entries.filter((entry) => entry.type === "inbound-rtp");
   const sum = (kind: string, key: string) =>
     inbound.filter((entry) => entry.kind === kind).reduce((total, entry) => total + number(entry[key]), 0);
+  const all = (type: string, kind: string, key: string) =>
+    entries
+      .filter((entry) => entry.type === type && entry.kind === kind)
+      .reduce((total, entry) => total + number(entry[key]), 0);
+  const resent = (kind: string) => all("outbound-rtp", kind, "retransmittedPacketsSent");
+  const sent = (kind: string) => all("outbound-rtp", kind, "packetsSent") - resent(kind);
+  // The server's reports take what was sent again for received.
+  const missed = (kind: string) => Math.max(resent(kind), all("remote-inbound-rtp", kind, "packetsLost"));
+  const transport = entries.find((entry) => entry.type === "transport")?.packetsReceived;
   const pair = selectedPair(entries, byId);
   const local = byId.get(String(pair?.localCandidateId));
   const roundTrip = pair?.currentRoundTripTime;
@@ -56,6 +68,9 @@ export function inboundOf(entries: Entry[]): Inbound {
     audioPackets: sum("audio", "packetsReceived"),
     packetsLost: sum("video", "packetsLost") + sum("audio", "packetsLost"),
     audioEnergy: sum("audio", "totalAudioEnergy"),
+    packetsSent: sent("video") + sent("audio"),
+    sentLost: missed("video") + missed("audio"),
+    transportPackets: typeof transport === "number" ? transport : null,
     roundTripMs: typeof roundTrip === "number" ? Math.max(1, Math.round(roundTrip * 1000)) : null,
     protocol: protocolOf(local),
   };
