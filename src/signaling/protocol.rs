@@ -364,6 +364,10 @@ pub enum Event {
         participant_id: ParticipantId,
         path: Path,
         reason: PathReason,
+        /// What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        protocol: Option<PathProtocol>,
     },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},

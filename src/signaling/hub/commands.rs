@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Hub;
+use super::rooms::PathReport;
 use crate::id::{ConnectionId, SessionId};
 use crate::signaling::call::Farewell;
 use crate::signaling::limits::{Limit, Refusal};
@@ -76,9 +77,17 @@ impl Hub {
                 room_id,
                 path,
                 reason,
-                protocol: _,
+                protocol,
                 setup_ms,
-            } => self.report_path(session, room_id, path, reason, setup_ms, now),
+            } => {
+                let report = PathReport {
+                    path,
+                    reason,
+                    protocol,
+                    setup_ms,
+                };
+                self.report_path(session, room_id, report, now)
+            }
         }
     }
 

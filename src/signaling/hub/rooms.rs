@@ -6,7 +6,7 @@ use super::Hub;
 use crate::id::{ParticipantId, RoomId, SessionId, Source};
 use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Fact, MediaFact, MediaNews, MediaRequest, Output};
-use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Participant, Path, PathReason, SourceLine};
+use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Participant, Path, PathProtocol, PathReason, SourceLine};
 use crate::signaling::room::Member;
 
 /// A browser counts from the click and the hub from the command, so a reported time may be longer than the call by this.
@@ -16,6 +16,14 @@ const NO_SUCH_ROOM: Refusal = Refusal {
     code: ErrorCode::NotAllowed,
     message: "this session is not in such a room",
 };
+
+/// How a participant sees and hears the other now; see `report_path` in the protocol.
+pub(super) struct PathReport {
+    pub path: Path,
+    pub reason: PathReason,
+    pub protocol: Option<PathProtocol>,
+    pub setup_ms: Option<u32>,
+}
 
 impl Hub {
     pub(super) fn offer(
@@ -108,11 +116,15 @@ impl Hub {
         &mut self,
         session: SessionId,
         room: RoomId,
-        path: Path,
-        reason: PathReason,
-        setup_ms: Option<u32>,
+        report: PathReport,
         now: Instant,
     ) -> Result<(), Refusal> {
+        let PathReport {
+            path,
+            reason,
+            protocol,
+            setup_ms,
+        } = report;
         let (from, others) = self.on_path(session, room, path)?;
         self.outputs.push_back(Output::Count(Fact::Path { path, reason }));
         let lasted = self
@@ -134,6 +146,7 @@ impl Hub {
                 participant_id: from,
                 path,
                 reason,
+                protocol,
             };
             self.tell(other, None, event);
         }

@@ -8,7 +8,7 @@ use super::world::{View, World, user_id};
 use super::*;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{Command, DirectSignal, EndReason, Path, PathReason, SourceLine};
+use crate::signaling::protocol::{Command, DirectSignal, EndReason, Path, PathProtocol, PathReason, SourceLine};
 
 const ADA: u64 = 1;
 pub(super) const BOB: u64 = 2;
@@ -743,7 +743,7 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
         room_id,
         path,
         reason,
-        protocol: None,
+        protocol: Some(PathProtocol::Tcp),
         setup_ms,
     };
     world.send(ada, report(Some(280)));
@@ -753,7 +753,14 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
     assert!(world.facts.contains(&Fact::Setup { seconds: 0.28 }));
     assert_eq!(setups(&world), 1);
     assert_eq!(world.facts.iter().filter(|f| **f == Fact::Path { path, reason }).count(), 3);
-    assert_eq!(world.told(bob), ["path_changed first_media"; 2]);
+    let heard = world.take(bob);
+    assert_eq!(heard.len(), 2);
+    for (_, event) in heard {
+        let Event::PathChanged { reason, protocol, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!((reason, protocol), (PathReason::FirstMedia, Some(PathProtocol::Tcp)));
+    }
     all_go(world);
 }
 
