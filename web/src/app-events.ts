@@ -3,7 +3,16 @@
 import { end, goOnWithoutServer, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
 import type { CallNow, Command, Event, UserInfo } from "./protocol";
-import { type AppState, type Devices, type Effect, type InCall, type MediaEvent, type Step, sourcesOn } from "./state";
+import {
+  type AppState,
+  type Devices,
+  type Effect,
+  type InCall,
+  type MediaEvent,
+  NO_DEVICES,
+  type Step,
+  sourcesOn,
+} from "./state";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
@@ -181,30 +190,11 @@ function forMedia(state: AppState, event: MediaEvent): Step {
  */
 function refused(state: AppState, event: Of<"error">, answers: Command["type"] | null): Step {
   const { phase } = state;
-  if (answers === "call") {
-    if (state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
-    if (phase.kind !== "calling") return only(state);
+  if (answers === "call" && state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
+  const isRefused = answers === "call" ? phase.kind === "calling" : answers === "accept" && phase.kind === "incoming";
+  if (isRefused) {
     return {
-      state: {
-        ...state,
-        refused: event.code,
-        phase: { kind: "home" },
-        devices: { microphone: "none", camera: "none", problems: [] },
-      },
-      effects: [
-        { kind: "ring", tone: null, name: "" },
-        { kind: "stop_media", farewell: false },
-      ],
-    };
-  }
-  if (answers === "accept" && phase.kind === "incoming") {
-    return {
-      state: {
-        ...state,
-        refused: event.code,
-        phase: { kind: "home" },
-        devices: { microphone: "none", camera: "none", problems: [] },
-      },
+      state: { ...state, refused: event.code, phase: { kind: "home" }, devices: NO_DEVICES },
       effects: [
         { kind: "ring", tone: null, name: "" },
         { kind: "stop_media", farewell: false },
