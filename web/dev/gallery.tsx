@@ -7,7 +7,7 @@ import { quality } from "../src/media/quality-watch";
 import { systemMuted } from "../src/media/takeover";
 import type { Participant } from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
-import { type AppState, type InCall, initialState } from "../src/state";
+import { type AppState, type InCall, initialState, unknownPath } from "../src/state";
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
@@ -27,6 +27,7 @@ const other = (sources: Participant["sources"], reconnecting = false): Participa
   reconnecting,
 });
 const on = { microphone: "on", camera: "on", problems: [] } as const;
+const REACHABLE = { outcome: "connected", here: "outside", there: "outside" } as const;
 const inCall = (more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppState => ({
   ...base,
   devices: { ...on, problems: [] },
@@ -39,9 +40,10 @@ const inCall = (more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppS
     direction: "outgoing",
     other: other(["microphone", "camera"]),
     since: Date.now() - 754_000,
+    ...unknownPath(true, false),
     path: "direct",
     roundTripMs: 12,
-    alwaysThroughServer: false,
+    direct: REACHABLE,
     serverLost: false,
     ...more,
   },
@@ -79,7 +81,12 @@ const STATES: Record<string, AppState> = {
   "incoming-quiet": { ...base, phase: { kind: "incoming", callId: "c", roomId: "r", user: berta, answeredAt: null } },
   "call-connecting": inCall({ path: null, other: other([]), since: Date.now() }),
   call: inCall(),
-  "call-forwarded": inCall({ path: "forwarded", roundTripMs: 38 }),
+  "call-forwarded": inCall({
+    path: "forwarded",
+    roundTripMs: 38,
+    otherProtocol: "tcp",
+    direct: { ...REACHABLE, outcome: "never" },
+  }),
   "call-camera-off": inCall({ other: other([]) }, { devices: { microphone: "off", camera: "off", problems: [] } }),
   "call-no-devices": inCall(
     { path: "forwarded", roundTripMs: null },

@@ -12,6 +12,7 @@ import {
   NO_DEVICES,
   type Step,
   sourcesOn,
+  unknownPath,
 } from "./state";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
@@ -50,8 +51,12 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "transport_lost":
     case "signaled":
     case "path_requested":
-    case "path_changed":
       return forMedia(state, event);
+    case "path_changed": {
+      if (phase.kind !== "in_call" || phase.roomId !== event.room_id) return only(state);
+      const otherProtocol = event.path === "forwarded" ? (event.protocol ?? null) : null;
+      return forMedia({ ...state, phase: { ...phase, otherProtocol } }, event);
+    }
     default:
       return assertNever(event);
   }
@@ -150,9 +155,7 @@ function rejoin(state: AppState, call: Extract<CallNow, { state: "answered" }>, 
     direction: call.outgoing ? "outgoing" : "incoming",
     other,
     since: now - call.elapsed_ms,
-    path: null,
-    roundTripMs: null,
-    alwaysThroughServer: !call.direct,
+    ...unknownPath(call.direct, state.alwaysThroughServer),
     serverLost: false,
   };
   const devices: Devices = {
@@ -269,9 +272,7 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
     direction: phase.kind === "calling" ? "outgoing" : "incoming",
     other,
     since: now,
-    path: null,
-    roundTripMs: null,
-    alwaysThroughServer: !event.direct,
+    ...unknownPath(event.direct, state.alwaysThroughServer),
     serverLost: false,
   };
   const effects: Effect[] = [

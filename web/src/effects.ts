@@ -170,8 +170,8 @@ export class App {
       stream: (stream) => {
         this.remoteStream.value = stream;
       },
-      pathShown: (path) => this.send({ kind: "path_shown", path }),
-      roundTrip: (ms) => this.send({ kind: "round_trip", ms }),
+      pathShown: (path, reason) => this.send({ kind: "path_shown", path, reason }),
+      measured: (measures) => this.send({ kind: "path_measured", measures }),
       told: (message) => this.send({ kind: "told", message }),
       generation: (generation) => {
         this.generation = generation;

@@ -1,9 +1,10 @@
 /** The media of one call: drives the two connections by what paths.ts decides. Holds no rule of its own. */
 
 import { assertNever } from "../assert";
-import type { Command, IceServer, Participant, Path, Source } from "../protocol";
-import type { DirectMessage, MediaEvent } from "../state";
+import type { Command, IceServer, Participant, Path, PathReason, Source } from "../protocol";
+import type { DirectMessage, MediaEvent, PathMeasures } from "../state";
 import { Direct, type DirectWorld } from "./direct";
+import { DirectWatch } from "./direct-facts";
 import { Forwarded, type Tracks } from "./forwarded";
 import { Paths, type PathsInput, type PathsOutput } from "./paths";
 import { type Inbound, readInbound } from "./stats";
@@ -17,8 +18,9 @@ export interface CallMediaListener {
   send(command: Command): void;
   /** What the video element of the other has to play. */
   stream(stream: MediaStream | null): void;
-  pathShown(path: Path): void;
-  roundTrip(ms: number | null): void;
+  /** The path on which the other is seen, or why it is still this one. */
+  pathShown(path: Path, reason: PathReason): void;
+  measured(measures: PathMeasures): void;
   told(message: DirectMessage): void;
   /** Of the direct connection: a page that is loaded again counts on from it. */
   generation(generation: number): void;
@@ -50,6 +52,7 @@ export class CallMedia {
   private timer: ReturnType<typeof setInterval> | undefined;
   private sampling = false;
   private closed = false;
+  private readonly watch: DirectWatch;
 
   constructor(
     readonly roomId: string,
@@ -57,6 +60,7 @@ export class CallMedia {
     private readonly iceServers: IceServer[],
     private readonly listener: CallMediaListener,
   ) {
+    this.watch = new DirectWatch(iceServers.length > 0);
     this.forwarded = new Forwarded(roomId, attempt, {
       send: (command) => listener.send(command),
       state: (state) => this.stateChanged("forwarded", state),
@@ -98,6 +102,7 @@ export class CallMedia {
         this.forwarded.lost(event.attempt);
         break;
       case "signaled":
+        this.watch.signal("there", event.signal);
         this.direct?.handleSignal(event.signal);
         break;
       case "path_requested":
@@ -174,6 +179,7 @@ export class CallMedia {
   private makeDirect(polite: boolean, to: string, generation: number): void {
     const world: DirectWorld = {
       signal: (signal) => {
+        this.watch.signal("here", signal);
         if (!this.closed) this.listener.send({ type: "signal", room_id: this.roomId, to, signal });
       },
       state: (state) => this.stateChanged("direct", state),
@@ -182,6 +188,7 @@ export class CallMedia {
       message: (text) => this.heard(text),
       generation: (number) => this.listener.generation(number),
     };
+    this.watch.begin(Date.now());
     this.direct = new Direct(this.iceServers, polite, world, generation);
   }
 
@@ -194,6 +201,7 @@ export class CallMedia {
 
   private stateChanged(path: Path, state: RTCPeerConnectionState): void {
     this.states[path] = state;
+    if (path === "direct") this.watch.state(state);
     this.run({ kind: "connection", path, state });
   }
 
@@ -218,12 +226,13 @@ export class CallMedia {
         break;
       case "show":
         this.play();
-        this.listener.pathShown(output.path);
+        this.listener.pathShown(output.path, output.reason);
         break;
       case "request":
         this.listener.send({ type: "request_path", room_id: roomId, path: output.path, reason: output.reason });
         break;
       case "report":
+        this.listener.pathShown(output.path, output.reason);
         this.listener.send({
           type: "report_path",
           room_id: roomId,
@@ -279,7 +288,12 @@ export class CallMedia {
     this.inbound = { direct, forwarded };
     this.run({ kind: "sample", direct, forwarded });
     const shown = this.paths?.shownPath ?? null;
-    this.listener.roundTrip(shown === null ? null : (this.inbound[shown]?.roundTripMs ?? null));
+    const inbound = shown && this.inbound[shown];
+    this.listener.measured({
+      roundTripMs: inbound?.roundTripMs ?? null,
+      protocol: inbound?.protocol ?? null,
+      direct: this.watch.facts(Date.now()),
+    });
   }
 }
 
