@@ -1,6 +1,8 @@
 //! The whole wire protocol between a browser and the server: [`Command`] one way, [`Event`] the other, as JSON text frames on one
 //! websocket. docs/protocol.md tells it in order of time; web/src/protocol.ts is generated from here by a test.
 
+mod wire_names;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -104,6 +106,11 @@ pub enum Command {
         #[cfg_attr(test, ts(optional = nullable))]
         setup_ms: Option<u32>,
     },
+    /// Asks for a room with nobody else in it, to measure the way to the SFU by `offer` and `publish`. Answered by `check_started`. It
+    /// ends after 15 s, with the session, or when another one begins.
+    StartCheck {},
+    /// Ends the check; where there is none, that is no error.
+    EndCheck {},
 }
 
 /// A user id and the secret that proves it.
@@ -369,6 +376,10 @@ pub enum Event {
         #[cfg_attr(test, ts(optional))]
         protocol: Option<PathProtocol>,
     },
+    /// The room for a check of the connection is there.
+    CheckStarted {
+        room_id: RoomId,
+    },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},
 }
@@ -512,48 +523,6 @@ pub enum ErrorCode {
     /// The server is going down.
     ShuttingDown,
 }
-
-macro_rules! wire_names {
-    ($type:ident: $($variant:ident => $name:literal),* $(,)?) => {
-        impl $type {
-            /// The name on the wire, in metrics and in logs.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $($type::$variant => $name),*
-                }
-            }
-        }
-    };
-}
-
-wire_names!(Path: Direct => "direct", Forwarded => "forwarded");
-wire_names!(PathReason:
-    FirstMedia => "first_media",
-    DirectReady => "direct_ready",
-    DirectLost => "direct_lost",
-    DirectStalled => "direct_stalled",
-    AlwaysThroughServer => "always_through_server",
-    Loss => "loss",
-    RoundTrip => "round_trip",
-    DirectRecovered => "direct_recovered",
-);
-wire_names!(EndReason:
-    Declined => "declined",
-    Busy => "busy",
-    NoAnswer => "no_answer",
-    Cancelled => "cancelled",
-    HungUp => "hung_up",
-    ConnectionLost => "connection_lost",
-    Unreachable => "unreachable",
-);
-wire_names!(ErrorCode:
-    BadCommand => "bad_command",
-    NotSignedIn => "not_signed_in",
-    NotAllowed => "not_allowed",
-    RateLimited => "rate_limited",
-    TooLarge => "too_large",
-    ShuttingDown => "shutting_down",
-);
 
 /// A frame that is not a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

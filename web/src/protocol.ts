@@ -60,7 +60,7 @@ protocol?: PathProtocol | null,
 /**
  * From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
  */
-setup_ms?: number | null, };
+setup_ms?: number | null, } | { "type": "start_check", } | { "type": "end_check", };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -152,7 +152,7 @@ duration_ms: number, } | { "type": "offer_answered", room_id: RoomId, attempt: n
 /**
  * What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
  */
-protocol?: PathProtocol, } | { "type": "server_stopping", };
+protocol?: PathProtocol, } | { "type": "check_started", room_id: RoomId, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.

@@ -88,6 +88,11 @@ impl Hub {
                 };
                 self.report_path(session, room_id, report, now)
             }
+            Command::StartCheck {} => self.start_check(session, reference, now),
+            Command::EndCheck {} => {
+                self.end_check_of(session);
+                Ok(())
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Hub;
 use crate::id::{ParticipantId, RoomId, SessionId, Source};
+use crate::signaling::call::Call;
 use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Fact, MediaFact, MediaNews, MediaRequest, Output};
 use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Participant, Path, PathProtocol, PathReason, SourceLine};
@@ -67,7 +68,9 @@ impl Hub {
             participant,
             sources,
         });
-        self.show_participant_of(session);
+        if self.is_answered(room) {
+            self.show_participant_of(session);
+        }
         Ok(())
     }
 
@@ -127,10 +130,7 @@ impl Hub {
         } = report;
         let (from, others) = self.on_path(session, room, path)?;
         self.outputs.push_back(Output::Count(Fact::Path { path, reason }));
-        let lasted = self
-            .rooms
-            .get(&room)
-            .map_or(Duration::ZERO, |room| self.calls[&room.call].lasted(now));
+        let lasted = self.call_in(room).map_or(Duration::ZERO, |call| call.lasted(now));
         let (_, member) = self.member(session, room)?;
         let is_first = !std::mem::replace(&mut member.has_reported, true);
         if let Some(setup) = setup_ms.map(|ms| Duration::from_millis(ms.into()))
@@ -293,12 +293,14 @@ impl Hub {
     }
 
     fn is_answered(&self, room: RoomId) -> bool {
-        let call = self.rooms.get(&room).and_then(|room| self.calls.get(&room.call));
-        call.is_some_and(|call| call.is_answered())
+        self.call_in(room).is_some_and(Call::is_answered)
     }
 
     fn is_direct(&self, room: RoomId) -> bool {
-        let call = self.rooms.get(&room).and_then(|room| self.calls.get(&room.call));
-        call.is_some_and(|call| call.is_direct())
+        self.call_in(room).is_some_and(Call::is_direct)
+    }
+
+    fn call_in(&self, room: RoomId) -> Option<&Call> {
+        self.calls.get(&self.rooms.get(&room)?.call?)
     }
 }

@@ -1,0 +1,45 @@
+//! Words of the protocol as text, for metrics and logs; a test in protocol.rs compares them with what serde writes.
+
+use super::{EndReason, ErrorCode, Path, PathReason};
+
+macro_rules! wire_names {
+    ($type:ident: $($variant:ident => $name:literal),* $(,)?) => {
+        impl $type {
+            /// The name on the wire, in metrics and in logs.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $($type::$variant => $name),*
+                }
+            }
+        }
+    };
+}
+
+wire_names!(Path: Direct => "direct", Forwarded => "forwarded");
+wire_names!(PathReason:
+    FirstMedia => "first_media",
+    DirectReady => "direct_ready",
+    DirectLost => "direct_lost",
+    DirectStalled => "direct_stalled",
+    AlwaysThroughServer => "always_through_server",
+    Loss => "loss",
+    RoundTrip => "round_trip",
+    DirectRecovered => "direct_recovered",
+);
+wire_names!(EndReason:
+    Declined => "declined",
+    Busy => "busy",
+    NoAnswer => "no_answer",
+    Cancelled => "cancelled",
+    HungUp => "hung_up",
+    ConnectionLost => "connection_lost",
+    Unreachable => "unreachable",
+);
+wire_names!(ErrorCode:
+    BadCommand => "bad_command",
+    NotSignedIn => "not_signed_in",
+    NotAllowed => "not_allowed",
+    RateLimited => "rate_limited",
+    TooLarge => "too_large",
+    ShuttingDown => "shutting_down",
+);
