@@ -2,6 +2,8 @@
 
 import { signal } from "@preact/signals";
 import { render } from "preact";
+import { type Findings, NOTHING_FOUND } from "../src/media/check";
+import { check } from "../src/media/check-run";
 import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import { systemMuted } from "../src/media/takeover";
@@ -98,12 +100,31 @@ const STATES: Record<string, AppState> = {
   "call-poor": inCall(),
   "devices-home": base,
   help: inCall(),
+  "check-running": base,
+  "check-good": base,
+  "check-bad": base,
+  "check-firefox": base,
+  "home-check-notice": base,
   "devices-call": inCall(),
   "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
   "ended-unreachable": ended({ reason: "unreachable", user: nobody, durationMs: 0 }),
 };
+
+const FOUND: Findings = {
+  udp: "yes",
+  tcp: "yes",
+  tls: "yes",
+  measured: { roundTripMs: 38, loss: 0.004, upBitrateBps: 2_140_000, upIsFloor: false },
+  microphone: "ready",
+  camera: "ready",
+};
+
+function showCheck(findings: Findings, done = true): void {
+  check.value = { asks: true, findings, done };
+  openDialog.value = "check";
+}
 
 /** What lies beside the state. */
 const BESIDE: Record<string, () => void> = {
@@ -129,6 +150,30 @@ const BESIDE: Record<string, () => void> = {
   },
   help: () => {
     openDialog.value = "help";
+  },
+  "check-running": () => {
+    showCheck({ ...NOTHING_FOUND, udp: "yes", microphone: "ready", camera: "ready" }, false);
+  },
+  "check-good": () => showCheck(FOUND),
+  "check-bad": () =>
+    showCheck({
+      udp: "no",
+      tcp: "yes",
+      tls: "not_offered",
+      measured: { roundTripMs: 412, loss: 0.14, upBitrateBps: 120_000, upIsFloor: false },
+      microphone: "denied",
+      camera: "missing",
+    }),
+  "check-firefox": () =>
+    showCheck({
+      ...FOUND,
+      measured: { roundTripMs: 24, loss: null, upBitrateBps: 1_310_000, upIsFloor: true },
+      camera: "asks",
+      microphone: "asks",
+    }),
+  "home-check-notice": () => {
+    showCheck({ ...FOUND, udp: "no", microphone: "missing" });
+    openDialog.value = null;
   },
   "devices-call": () => {
     level.value = 0.6;
@@ -187,6 +232,7 @@ if (state === undefined) {
       selfStream={signal(devices.camera === "on" ? fakeVideo(20) : null)}
       send={(input) => console.info("input", input)}
       switchDevice={(device) => console.info("switch", device)}
+      checkConnection={() => console.info("check")}
     />,
     root,
   );

@@ -23,6 +23,8 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "welcome":
       return welcome(state, event, now);
     case "pong":
+    // Of a check, which goes on beside whatever the page does: effects.ts hands its events on.
+    case "check_started":
       return only(state);
     case "server_stopping":
       return only({ ...state, connection: "stopping" });

@@ -5,6 +5,7 @@ import { reduce } from "./app";
 import { assertNever } from "./assert";
 import type { Identity } from "./identity";
 import { CallMedia } from "./media/call";
+import { Checker } from "./media/check-run";
 import { refreshDeviceList } from "./media/device-list";
 import { browserDevices, openDevices } from "./media/devices";
 import type { Tracks } from "./media/forwarded";
@@ -35,6 +36,11 @@ export class App {
     setTracks: (tracks) => this.setTracks(tracks),
     chosen: () => settings.value,
     lost: (device) => this.send({ kind: "device_lost", device }),
+  });
+
+  readonly checker = new Checker({
+    send: (command) => this.socket.send(command),
+    iceServers: () => this.state.value.iceServers,
   });
 
   constructor(
@@ -93,6 +99,7 @@ export class App {
       void this.identity.own(event.session_id);
       this.identity.keepCall(null);
     }
+    if (this.checker.handle(event, answers)) return;
     this.send({ kind: "event", event, answers });
   }
 
