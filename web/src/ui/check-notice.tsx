@@ -1,20 +1,27 @@
-import { rowsOf } from "../media/check";
+import { type Row, rowsOf } from "../media/check";
 import { check } from "../media/check-run";
 import { text } from "../texts";
 import { CheckRow } from "./check-dialog";
 import { Icon } from "./icon";
 import { openDialog } from "./open-dialog";
 
-/** What the quiet check found to be bad. Nothing, where nothing is. */
+/** What the quiet check found to be bad. Nothing, where nothing is; the region is always there, so that what comes is read. */
 export function CheckNotice() {
   const now = check.value;
-  if (now === null || !now.done || openDialog.value === "check") return null;
-  const bad = rowsOf(now.findings).filter(({ verdict }) => verdict === "bad");
-  if (bad.length === 0) return null;
+  const isShown = now?.done === true && openDialog.value !== "check";
+  const bad = isShown ? rowsOf(now.findings).filter(({ verdict }) => verdict === "bad") : [];
+  return (
+    <div role="status" class="check-region">
+      {bad.length > 0 && <Notice bad={bad} />}
+    </div>
+  );
+}
+
+function Notice({ bad }: { bad: Row[] }) {
   return (
     <section class="card check-notice" data-testid="check-notice">
       <h2>{text("check_notice")}</h2>
-      <ul class="check-rows" role="status">
+      <ul class="check-rows">
         {bad.map((row) => (
           <CheckRow key={row.id} row={row} />
         ))}
