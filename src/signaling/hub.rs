@@ -2,6 +2,7 @@
 //! call [`Hub::handle_timeout`] when [`Hub::poll_timeout`] is due; repeat after every input.
 
 mod calls;
+mod checks;
 mod commands;
 pub mod resume;
 mod rooms;
@@ -116,6 +117,7 @@ enum Timer {
     Silence(SessionId),
     RingOut(CallId),
     RemoveSession(SessionId),
+    EndCheck(RoomId),
 }
 
 /// See the module's documentation.
@@ -241,6 +243,7 @@ impl Hub {
                 }
                 Timer::Silence(session) => self.check_silence(session, due, now),
                 Timer::RingOut(call) => self.ring_out(call, now),
+                Timer::EndCheck(room) => self.check_lasted(room),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -448,6 +451,7 @@ impl Hub {
     /// Ends a session, and what cannot go on without it. Where it still has a websocket, another session takes its place.
     fn remove_session(&mut self, id: SessionId, now: Instant) {
         self.forget_in_call(id, now);
+        self.end_check_of(id);
         let Some(session) = self.sessions.remove(&id) else { return };
         if let Some(connection) = session.connection() {
             self.connections.remove(&connection);

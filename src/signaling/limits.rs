@@ -34,6 +34,9 @@ pub const RATE_REFUSALS_MAX: f64 = 100.0;
 /// Calls of one session in a row that reach nobody (somebody may be guessing user ids); a minute brings that many back.
 pub const MISSES_MAX: f64 = 10.0;
 
+/// Checks of a connection by one session at once; a minute brings that many back. Each costs the SFU a handshake.
+pub const CHECKS_MAX: f64 = 6.0;
+
 /// Forwarded offers of one participant that wait for the SFU's answer.
 pub const OFFERS_PENDING_MAX: usize = 4;
 
@@ -50,6 +53,8 @@ pub enum Limit {
     CommandRate,
     /// [`MISSES_MAX`].
     CallsToNobody,
+    /// [`CHECKS_MAX`].
+    Checks,
     /// `limits.sessions_per_user`.
     SessionsPerUser,
     /// `limits.sessions`.
@@ -69,12 +74,13 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Limit; 13] = [
+    pub const ALL: [Limit; 14] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
         Limit::CommandRate,
         Limit::CallsToNobody,
+        Limit::Checks,
         Limit::SessionsPerUser,
         Limit::Sessions,
         Limit::Outbox,
@@ -93,6 +99,7 @@ impl Limit {
             Limit::NameChars => "name_chars",
             Limit::CommandRate => "command_rate",
             Limit::CallsToNobody => "calls_to_nobody",
+            Limit::Checks => "checks",
             Limit::SessionsPerUser => "sessions_per_user",
             Limit::Sessions => "sessions",
             Limit::Outbox => "outbox",
@@ -157,7 +164,9 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::Cancel { .. }
         | Command::HangUp { .. }
         | Command::RequestPath { .. }
-        | Command::ReportPath { .. } => Ok(()),
+        | Command::ReportPath { .. }
+        | Command::StartCheck {}
+        | Command::EndCheck {} => Ok(()),
         Command::SetName { name } => limit(name.len(), NAME_BYTES_MAX, "the name is too long"),
         Command::Offer { sdp, sources, .. } => {
             limit(sdp.len(), SDP_BYTES_MAX, "the session description is too long")?;

@@ -108,6 +108,11 @@ pub enum Command {
         #[cfg_attr(test, ts(optional = nullable))]
         setup_ms: Option<u32>,
     },
+    /// Asks for a room with nobody else in it, to measure the way to the SFU by `offer` and `publish`. Answered by `check_started`. It
+    /// ends after 15 s, with the session, or when another one begins.
+    StartCheck {},
+    /// Ends the check; where there is none, that is no error.
+    EndCheck {},
 }
 
 /// A user id and the secret that proves it.
@@ -368,7 +373,13 @@ pub enum Event {
         participant_id: ParticipantId,
         path: Path,
         reason: PathReason,
+        /// What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        protocol: Option<PathProtocol>,
     },
+    /// The room for a check of the connection is there.
+    CheckStarted { room_id: RoomId },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},
 }

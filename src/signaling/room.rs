@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use super::limits::{OFFERS_PENDING_MAX, Refusal};
 use crate::id::{CallId, ParticipantId, SessionId, Source};
 
-/// Made when its call begins to ring, so that forwarded connections can be made before the answer.
+/// Made when its call begins to ring, so that forwarded connections can be made before the answer; or for a check.
 #[derive(Debug)]
 pub struct Room {
-    pub call: CallId,
+    /// None where one session checks its connection.
+    pub call: Option<CallId>,
     /// Everyone who is in it or may come in: the caller, and the sessions where the call rings or that answered it.
     pub members: BTreeMap<ParticipantId, Member>,
     /// The latest direct connection that was negotiated through the hub (0: none).
@@ -34,7 +35,7 @@ pub struct Member {
 }
 
 impl Room {
-    pub fn new(call: CallId) -> Room {
+    pub fn new(call: Option<CallId>) -> Room {
         Room {
             call,
             members: BTreeMap::new(),

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::limits::{COMMANDS_BURST, COMMANDS_PER_S, MISSES_MAX, RATE_REFUSALS_MAX, TokenBucket};
+use super::limits::{CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, MISSES_MAX, RATE_REFUSALS_MAX, TokenBucket};
 use super::protocol::{DirectSignal, Event, EventFrame};
-use crate::id::{CallId, ConnectionId, UserId};
+use crate::id::{CallId, ConnectionId, RoomId, UserId};
 
 /// Events kept for a resume: a call's whole negotiation is about fifty.
 pub const REPLAY_EVENTS_MAX: usize = 256;
@@ -29,6 +29,8 @@ pub struct Session {
     pub loopback: bool,
     /// The one live call that this session made, that rings here, or that it answered.
     pub call: Option<CallId>,
+    /// The room in which it checks its connection.
+    pub check: Option<RoomId>,
     pub started: Instant,
     /// When the browser was last heard.
     pub heard: Instant,
@@ -40,6 +42,8 @@ pub struct Session {
     pub patience: TokenBucket,
     /// Every call that reaches nobody takes one.
     pub misses: TokenBucket,
+    /// Every check of the connection takes one.
+    pub checks: TokenBucket,
     /// Whether it comes from the store, and the browser has not said yet how far it had counted.
     uncounted: bool,
     last_seq: u64,
@@ -102,6 +106,7 @@ impl Session {
             last_ref: 0,
             loopback: false,
             call: None,
+            check: None,
             started: now,
             heard: now,
             watched: false,
@@ -109,6 +114,7 @@ impl Session {
             commands: TokenBucket::new(COMMANDS_BURST, COMMANDS_PER_S, now),
             patience: TokenBucket::new(RATE_REFUSALS_MAX, 1.0, now),
             misses: TokenBucket::new(MISSES_MAX, MISSES_MAX / 60.0, now),
+            checks: TokenBucket::new(CHECKS_MAX, CHECKS_MAX / 60.0, now),
             last_seq: 0,
             kept: VecDeque::new(),
             kept_bytes: 0,

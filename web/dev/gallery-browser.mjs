@@ -50,7 +50,8 @@ export async function openState(page, name, viewport, scheme, language = "en") {
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.goto(`${gallery}?show=${name}&language=${language}`);
   await page.waitForSelector("main");
-  if (name.startsWith("devices") || name === "help") await page.waitForSelector("dialog[open]");
+  if (name.startsWith("devices") || name.startsWith("check") || name === "help")
+    await page.waitForSelector("dialog[open]");
   const moving = () =>
     [...document.querySelectorAll("video")].every(
       (one) => (!one.srcObject || one.videoWidth) && !document.querySelector("[data-opening]"),

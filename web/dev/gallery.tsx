@@ -2,12 +2,14 @@
 
 import { signal } from "@preact/signals";
 import { render } from "preact";
+import { type Findings, NOTHING_FOUND } from "../src/media/check";
+import { check } from "../src/media/check-run";
 import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import { systemMuted } from "../src/media/takeover";
 import type { Participant } from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
-import { type AppState, type InCall, initialState } from "../src/state";
+import { type AppState, type InCall, initialState, unknownPath } from "../src/state";
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
@@ -27,6 +29,7 @@ const other = (sources: Participant["sources"], reconnecting = false): Participa
   reconnecting,
 });
 const on = { microphone: "on", camera: "on", problems: [] } as const;
+const REACHABLE = { outcome: "connected", here: "outside", there: "outside" } as const;
 const inCall = (more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppState => ({
   ...base,
   devices: { ...on, problems: [] },
@@ -39,9 +42,10 @@ const inCall = (more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppS
     direction: "outgoing",
     other: other(["microphone", "camera"]),
     since: Date.now() - 754_000,
+    ...unknownPath(true, false),
     path: "direct",
     roundTripMs: 12,
-    alwaysThroughServer: false,
+    direct: REACHABLE,
     serverLost: false,
     ...more,
   },
@@ -79,7 +83,12 @@ const STATES: Record<string, AppState> = {
   "incoming-quiet": { ...base, phase: { kind: "incoming", callId: "c", roomId: "r", user: berta, answeredAt: null } },
   "call-connecting": inCall({ path: null, other: other([]), since: Date.now() }),
   call: inCall(),
-  "call-forwarded": inCall({ path: "forwarded", roundTripMs: 38 }),
+  "call-forwarded": inCall({
+    path: "forwarded",
+    roundTripMs: 38,
+    otherProtocol: "tcp",
+    direct: { ...REACHABLE, outcome: "never" },
+  }),
   "call-camera-off": inCall({ other: other([]) }, { devices: { microphone: "off", camera: "off", problems: [] } }),
   "call-no-devices": inCall(
     { path: "forwarded", roundTripMs: null },
@@ -91,12 +100,31 @@ const STATES: Record<string, AppState> = {
   "call-poor": inCall(),
   "devices-home": base,
   help: inCall(),
+  "check-running": base,
+  "check-good": base,
+  "check-bad": base,
+  "check-firefox": base,
+  "home-check-notice": base,
   "devices-call": inCall(),
   "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
   "ended-unreachable": ended({ reason: "unreachable", user: nobody, durationMs: 0 }),
 };
+
+const FOUND: Findings = {
+  udp: "yes",
+  tcp: "yes",
+  tls: "yes",
+  measured: { roundTripMs: 38, loss: 0.004, upBitrateBps: 2_140_000, upIsFloor: false },
+  microphone: "ready",
+  camera: "ready",
+};
+
+function showCheck(findings: Findings, done = true): void {
+  check.value = { asks: true, findings, done };
+  openDialog.value = "check";
+}
 
 /** What lies beside the state. */
 const BESIDE: Record<string, () => void> = {
@@ -122,6 +150,30 @@ const BESIDE: Record<string, () => void> = {
   },
   help: () => {
     openDialog.value = "help";
+  },
+  "check-running": () => {
+    showCheck({ ...NOTHING_FOUND, udp: "yes", microphone: "ready", camera: "ready" }, false);
+  },
+  "check-good": () => showCheck(FOUND),
+  "check-bad": () =>
+    showCheck({
+      udp: "no",
+      tcp: "yes",
+      tls: "not_offered",
+      measured: { roundTripMs: 412, loss: 0.14, upBitrateBps: 120_000, upIsFloor: false },
+      microphone: "denied",
+      camera: "missing",
+    }),
+  "check-firefox": () =>
+    showCheck({
+      ...FOUND,
+      measured: { roundTripMs: 24, loss: null, upBitrateBps: 1_310_000, upIsFloor: true },
+      camera: "asks",
+      microphone: "asks",
+    }),
+  "home-check-notice": () => {
+    showCheck({ ...FOUND, udp: "no", microphone: "missing" });
+    openDialog.value = null;
   },
   "devices-call": () => {
     level.value = 0.6;
@@ -180,6 +232,7 @@ if (state === undefined) {
       selfStream={signal(devices.camera === "on" ? fakeVideo(20) : null)}
       send={(input) => console.info("input", input)}
       switchDevice={(device) => console.info("switch", device)}
+      checkConnection={() => console.info("check")}
     />,
     root,
   );

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { announcement } from "./announce";
-import { type AppState, type InCall, initialState, type Phase } from "./state";
+import { type AppState, type InCall, initialState, type Phase, unknownPath } from "./state";
 
 const user = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
 const other = { participant_id: "p", user, sources: ["microphone" as const, "camera" as const], reconnecting: false };
@@ -12,9 +12,9 @@ const call: InCall = {
   direction: "outgoing",
   other,
   since: 0,
+  ...unknownPath(true, false),
   path: "direct",
-  roundTripMs: null,
-  alwaysThroughServer: false,
+  direct: { outcome: "broken", here: "outside", there: "outside" },
   serverLost: false,
 };
 const calling: Phase = { kind: "calling", userId: user.user_id, user, callId: null, roomId: null };
@@ -39,7 +39,12 @@ it.each<[string, Phase, Phase, string | null]>([
   ["answering says nothing more", incoming, { ...incoming, answeredAt: 7 }, null],
   ["ended, with the reason", { ...calling, callId: "c" }, ended, "Berta declined"],
   ["home again", ended, home, null],
-  ["another path", call, { ...call, path: "forwarded" }, "Sound and picture go through your server."],
+  [
+    "another path, and why",
+    call,
+    { ...call, path: "forwarded", reason: "direct_lost", roundTripMs: 38 },
+    "Through your server: the direct connection broke, and is tried again",
+  ],
   ["a round trip is no news", call, { ...call, roundTripMs: 30 }, null],
   ["the other reconnects", call, { ...call, other: { ...other, reconnecting: true } }, "Berta is reconnecting…"],
   ["and is back", { ...call, other: { ...other, reconnecting: true } }, call, "Berta is back"],

@@ -4,6 +4,7 @@ import type { AppState, InCall, Phase } from "./state";
 import { text } from "./texts";
 import { nameOf } from "./ui/avatar";
 import { sentenceOf } from "./ui/ended-sentence";
+import { pathFacts, pathSentence } from "./ui/path-sentence";
 
 export function announcement(before: AppState, after: AppState): string | null {
   if (before.phase === after.phase) return null;
@@ -41,7 +42,8 @@ function inCall(was: InCall, is: InCall): string | null {
     return text(reconnecting ? "reconnecting" : "reconnected", { name });
   }
   if (is.path !== was.path && is.path !== null) {
-    return text(is.path === "direct" ? "path_direct_hint" : "path_forwarded_hint");
+    // Without the round trip, which nobody wants read aloud, and without the banner's matter.
+    return pathSentence(pathFacts({ ...is, path: is.path, roundTripMs: null }, "up"), is.user);
   }
   // Before the first media nobody can tell what is on.
   if (was.path === null || was.other === null) return null;

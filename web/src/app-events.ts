@@ -3,7 +3,17 @@
 import { end, goOnWithoutServer, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
 import type { CallNow, Command, Event, UserInfo } from "./protocol";
-import { type AppState, type Devices, type Effect, type InCall, type MediaEvent, type Step, sourcesOn } from "./state";
+import {
+  type AppState,
+  type Devices,
+  type Effect,
+  type InCall,
+  type MediaEvent,
+  NO_DEVICES,
+  type Step,
+  sourcesOn,
+  unknownPath,
+} from "./state";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
@@ -14,6 +24,9 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
       return welcome(state, event, now);
     case "pong":
       return only({ ...state, iceServers: event.ice_servers ?? state.iceServers });
+    // Of a check, which goes on beside whatever the page does: effects.ts hands its events on.
+    case "check_started":
+      return only(state);
     case "server_stopping":
       return only({ ...state, connection: "stopping" });
     case "name_changed":
@@ -41,8 +54,12 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "transport_lost":
     case "signaled":
     case "path_requested":
-    case "path_changed":
       return forMedia(state, event);
+    case "path_changed": {
+      if (phase.kind !== "in_call" || phase.roomId !== event.room_id) return only(state);
+      const otherProtocol = event.path === "forwarded" ? (event.protocol ?? null) : null;
+      return forMedia({ ...state, phase: { ...phase, otherProtocol } }, event);
+    }
     default:
       return assertNever(event);
   }
@@ -141,9 +158,7 @@ function rejoin(state: AppState, call: Extract<CallNow, { state: "answered" }>, 
     direction: call.outgoing ? "outgoing" : "incoming",
     other,
     since: now - call.elapsed_ms,
-    path: null,
-    roundTripMs: null,
-    alwaysThroughServer: !call.direct,
+    ...unknownPath(call.direct, state.alwaysThroughServer),
     serverLost: false,
   };
   const devices: Devices = {
@@ -181,30 +196,11 @@ function forMedia(state: AppState, event: MediaEvent): Step {
  */
 function refused(state: AppState, event: Of<"error">, answers: Command["type"] | null): Step {
   const { phase } = state;
-  if (answers === "call") {
-    if (state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
-    if (phase.kind !== "calling") return only(state);
+  if (answers === "call" && state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
+  const isRefused = answers === "call" ? phase.kind === "calling" : answers === "accept" && phase.kind === "incoming";
+  if (isRefused) {
     return {
-      state: {
-        ...state,
-        refused: event.code,
-        phase: { kind: "home" },
-        devices: { microphone: "none", camera: "none", problems: [] },
-      },
-      effects: [
-        { kind: "ring", tone: null, name: "" },
-        { kind: "stop_media", farewell: false },
-      ],
-    };
-  }
-  if (answers === "accept" && phase.kind === "incoming") {
-    return {
-      state: {
-        ...state,
-        refused: event.code,
-        phase: { kind: "home" },
-        devices: { microphone: "none", camera: "none", problems: [] },
-      },
+      state: { ...state, refused: event.code, phase: { kind: "home" }, devices: NO_DEVICES },
       effects: [
         { kind: "ring", tone: null, name: "" },
         { kind: "stop_media", farewell: false },
@@ -279,9 +275,7 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
     direction: phase.kind === "calling" ? "outgoing" : "incoming",
     other,
     since: now,
-    path: null,
-    roundTripMs: null,
-    alwaysThroughServer: !event.direct,
+    ...unknownPath(event.direct, state.alwaysThroughServer),
     serverLost: false,
   };
   const effects: Effect[] = [

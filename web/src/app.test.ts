@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
-import type { CallNow, EndReason, Event } from "./protocol";
+import type { CallNow, EndReason, Event, Path, PathProtocol, PathReason } from "./protocol";
 import { type AppState, type Effect, type Input, initialState } from "./state";
 
 const ME = "h4ns-9kpt-2xwd";
@@ -40,6 +40,7 @@ const callAnswered = (call_id = "c", direct = true): Input =>
 const callEnded = (reason: EndReason, duration_ms = 0, call_id = "c"): Input =>
   event({ type: "call_ended", call_id, reason, duration_ms });
 const devicesOpened: Input = { kind: "devices_opened", microphone: true, camera: true, problems: [] };
+const shownOn = (path: Path, reason: PathReason = "first_media"): Input => ({ kind: "path_shown", path, reason });
 const call: Input = { kind: "call", userId: BERTA.user_id };
 
 /** Feeds inputs one second apart; gives the last state and all effects. */
@@ -230,8 +231,43 @@ describe("devices", () => {
   });
 });
 
+describe("what is known of the path", () => {
+  const talk = [call, devicesOpened, callRinging];
+  const changed = (path: Path, protocol: PathProtocol): Input =>
+    event({ type: "path_changed", room_id: "r", participant_id: "p", path, reason: "first_media", protocol });
+
+  it("keeps the reason of the last switch", () => {
+    const { state } = run(...talk, callAnswered(), shownOn("direct"), shownOn("forwarded", "loss"));
+    expect(state.phase).toMatchObject({ path: "forwarded", reason: "loss" });
+  });
+
+  it("keeps what carries the other's forwarded path, and nothing of its direct one", () => {
+    const narrow = run(...talk, callAnswered(), changed("forwarded", "tls"));
+    expect(narrow.state.phase).toMatchObject({ otherProtocol: "tls" });
+    expect(narrow.effects.at(-1)).toMatchObject({ kind: "media_event", event: { type: "path_changed" } });
+    const direct = run(...talk, callAnswered(), changed("forwarded", "tls"), changed("direct", "udp"));
+    expect(direct.state.phase).toMatchObject({ otherProtocol: null });
+  });
+
+  it("knows who asked for the way through the server", () => {
+    const mine = run({ kind: "set_always_through_server", on: true }, ...talk, callAnswered("c", false));
+    expect(mine.state.phase).toMatchObject({ throughServer: "mine" });
+    expect(run(...talk, callAnswered("c", false)).state.phase).toMatchObject({ throughServer: "theirs" });
+    expect(run(...talk, callAnswered()).state.phase).toMatchObject({ throughServer: null });
+  });
+
+  it("draws nothing again for measures that have not changed", () => {
+    const direct = { outcome: "trying", here: "unknown", there: "unknown" } as const;
+    const measured: Input = { kind: "path_measured", measures: { roundTripMs: 12, protocol: "udp", direct } };
+    const { state } = run(...talk, callAnswered(), measured);
+    expect(state.phase).toMatchObject({ roundTripMs: 12, protocol: "udp", direct });
+    const again = { ...measured, measures: { ...measured.measures, direct: { ...direct } } };
+    expect(reduce(state, again, 0).state).toBe(state);
+  });
+});
+
 describe("without the server", () => {
-  const direct: Input[] = [call, devicesOpened, callRinging, callAnswered(), { kind: "path_shown", path: "direct" }];
+  const direct: Input[] = [call, devicesOpened, callRinging, callAnswered(), shownOn("direct")];
 
   it("keeps a direct call, until its media is lost", () => {
     const kept = run(...direct, { kind: "session_lost" });
@@ -249,7 +285,7 @@ describe("without the server", () => {
   });
 
   it("ends a forwarded call", () => {
-    const { state } = run(...direct, { kind: "path_shown", path: "forwarded" }, { kind: "session_lost" });
+    const { state } = run(...direct, shownOn("forwarded", "direct_lost"), { kind: "session_lost" });
     expect(state.phase).toMatchObject({ kind: "ended", reason: "connection_lost" });
   });
 
@@ -305,13 +341,7 @@ describe("a page that comes back", () => {
   });
 
   it("goes on directly when the server gives up the other, and ends where it was forwarded", () => {
-    const onDirect = run(
-      call,
-      callRinging,
-      callAnswered(),
-      { kind: "path_shown", path: "direct" },
-      callEnded("connection_lost"),
-    );
+    const onDirect = run(call, callRinging, callAnswered(), shownOn("direct"), callEnded("connection_lost"));
     expect(onDirect.state.phase).toMatchObject({ kind: "in_call", serverLost: true });
     expect(onDirect.effects).toContainEqual({ kind: "forget_server", patienceMs: 2000 });
     const forwarded = run(call, callRinging, callAnswered(), callEnded("connection_lost"));
@@ -336,7 +366,7 @@ describe("a page that comes back", () => {
     ],
     [
       "a direct call that the server lost talks on",
-      [call, callRinging, callAnswered(), { kind: "path_shown", path: "direct" }],
+      [call, callRinging, callAnswered(), shownOn("direct")],
       {},
       { kind: "in_call", serverLost: true },
       ["forget_server"],

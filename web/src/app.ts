@@ -10,6 +10,7 @@ import {
   type Effect,
   type Input,
   NO_DEVICES,
+  type PathMeasures,
   type Phase,
   type Step,
   sourcesOn,
@@ -75,10 +76,10 @@ export function reduce(state: AppState, input: Input, now: number): Step {
         problems: [...state.devices.problems, `${input.device}_missing`],
       });
     case "path_shown":
-      return phase.kind === "in_call" ? only({ ...state, phase: { ...phase, path: input.path } }) : only(state);
-    case "round_trip":
-      if (phase.kind !== "in_call" || phase.roundTripMs === input.ms) return only(state);
-      return only({ ...state, phase: { ...phase, roundTripMs: input.ms } });
+      if (phase.kind !== "in_call" || (phase.path === input.path && phase.reason === input.reason)) return only(state);
+      return only({ ...state, phase: { ...phase, path: input.path, reason: input.reason } });
+    case "path_measured":
+      return pathMeasured(state, input.measures);
     case "told":
       return told(state, input.message, now);
     case "media_lost":
@@ -190,6 +191,21 @@ function devicesOpened(state: AppState, input: Extract<Input, { kind: "devices_o
   const effects: Effect[] = muted ? [{ kind: "set_microphone", on: false }] : [];
   // Said in any case: after a reload the server has what was on before, and a device may have gone since.
   return withDevices({ ...state, opensMuted: state.opensMuted && !muted }, devices, effects, true);
+}
+
+/** Comes many times a second: nothing is drawn again for what has not changed. */
+function pathMeasured(state: AppState, measures: PathMeasures): Step {
+  const { phase } = state;
+  if (phase.kind !== "in_call") return only(state);
+  const { roundTripMs, protocol, direct } = measures;
+  const before = phase.direct;
+  const isSame =
+    phase.roundTripMs === roundTripMs &&
+    phase.protocol === protocol &&
+    before.outcome === direct.outcome &&
+    before.here === direct.here &&
+    before.there === direct.there;
+  return isSame ? only(state) : only({ ...state, phase: { ...phase, ...measures } });
 }
 
 /** What the other page says of itself, on the direct path. The server may hear of it later, or know it already. */

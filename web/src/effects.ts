@@ -5,6 +5,7 @@ import { reduce } from "./app";
 import { assertNever } from "./assert";
 import type { Identity } from "./identity";
 import { CallMedia } from "./media/call";
+import { Checker } from "./media/check-run";
 import { refreshDeviceList } from "./media/device-list";
 import { browserDevices, openDevices } from "./media/devices";
 import type { Tracks } from "./media/forwarded";
@@ -36,6 +37,11 @@ export class App {
     setTracks: (tracks) => this.setTracks(tracks),
     chosen: () => settings.value,
     lost: (device) => this.send({ kind: "device_lost", device }),
+  });
+
+  readonly checker = new Checker({
+    send: (command) => this.socket.send(command),
+    iceServers: () => this.state.value.iceServers,
   });
 
   constructor(
@@ -98,6 +104,7 @@ export class App {
       void this.identity.own(event.session_id);
       this.identity.keepCall(null);
     }
+    if (this.checker.handle(event, answers)) return;
     this.send({ kind: "event", event, answers });
   }
 
@@ -176,8 +183,8 @@ export class App {
       stream: (stream) => {
         this.remoteStream.value = stream;
       },
-      pathShown: (path) => this.send({ kind: "path_shown", path }),
-      roundTrip: (ms) => this.send({ kind: "round_trip", ms }),
+      pathShown: (path, reason) => this.send({ kind: "path_shown", path, reason }),
+      measured: (measures) => this.send({ kind: "path_measured", measures }),
       told: (message) => this.send({ kind: "told", message }),
       generation: (generation) => {
         this.generation = generation;

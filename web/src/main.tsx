@@ -1,4 +1,5 @@
 import { render } from "preact";
+import { watchConnection } from "./auto-check";
 import { keepQuiet } from "./do-not-disturb";
 import { App } from "./effects";
 import { Identity, storeOr } from "./identity";
@@ -38,6 +39,7 @@ if (root === null) throw new Error("index.html has an element #app");
 watchDevices(app.state, app.send);
 keepQuiet(app.state, app.send);
 keepAwake(app.state);
+watchConnection(app.state, app.checker);
 watchQuality(app.state, () => app.shownConnection());
 render(
   <AppView
@@ -46,6 +48,7 @@ render(
     selfStream={app.selfStream}
     send={app.send}
     switchDevice={(device) => void app.takeover.choose(device)}
+    checkConnection={() => void app.checker.run(true)}
   />,
   root,
 );

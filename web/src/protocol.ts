@@ -60,7 +60,7 @@ protocol?: PathProtocol | null,
 /**
  * From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
  */
-setup_ms?: number | null, };
+setup_ms?: number | null, } | { "type": "start_check", } | { "type": "end_check", };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -156,7 +156,11 @@ polite: boolean, } | { "type": "answered_elsewhere", call_id: CallId, } | { "typ
 /**
  * Milliseconds since it was answered (0: it was not).
  */
-duration_ms: number, } | { "type": "offer_answered", room_id: RoomId, attempt: number, sdp: string, } | { "type": "slots_changed", room_id: RoomId, attempt: number, slots: Array<Slot>, } | { "type": "layers_wanted", room_id: RoomId, source: Source, layers: Array<WantedLayer>, } | { "type": "transport_lost", room_id: RoomId, attempt: number, reason: TransportLostReason, } | { "type": "participant_changed", room_id: RoomId, participant: Participant, } | { "type": "signaled", room_id: RoomId, from: ParticipantId, signal: DirectSignal, } | { "type": "path_requested", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, } | { "type": "path_changed", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, } | { "type": "server_stopping", };
+duration_ms: number, } | { "type": "offer_answered", room_id: RoomId, attempt: number, sdp: string, } | { "type": "slots_changed", room_id: RoomId, attempt: number, slots: Array<Slot>, } | { "type": "layers_wanted", room_id: RoomId, source: Source, layers: Array<WantedLayer>, } | { "type": "transport_lost", room_id: RoomId, attempt: number, reason: TransportLostReason, } | { "type": "participant_changed", room_id: RoomId, participant: Participant, } | { "type": "signaled", room_id: RoomId, from: ParticipantId, signal: DirectSignal, } | { "type": "path_requested", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, } | { "type": "path_changed", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, 
+/**
+ * What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
+ */
+protocol?: PathProtocol, } | { "type": "check_started", room_id: RoomId, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.

@@ -7,16 +7,21 @@ describe("stored settings", () => {
     ["no JSON", "{", {}],
     ["another shape", "[1]", {}],
     ["a word", '"x"', {}],
-    ["values of another type", '{"microphone":7,"doNotDisturb":"yes","corner":"middle","language":"xx"}', {}],
+    [
+      "values of another type",
+      '{"microphone":7,"doNotDisturb":"yes","corner":"middle","language":"xx","checkedAt":"now"}',
+      {},
+    ],
     ["an unknown key", '{"ringtone":"x","camera":"c1"}', { camera: "c1" }],
     [
       "all well",
-      '{"doNotDisturb":true,"singleKeys":false,"corner":"top-left","language":"fr"}',
+      '{"doNotDisturb":true,"singleKeys":false,"corner":"top-left","language":"fr","checkedAt":7}',
       {
         doNotDisturb: true,
         singleKeys: false,
         corner: "top-left",
         language: "fr",
+        checkedAt: 7,
       },
     ],
   ])("%s", (_, stored, changed) => {

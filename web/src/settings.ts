@@ -19,6 +19,8 @@ export interface Settings {
   corner: Corner;
   /** null: the first language of the browser that there is. */
   language: Language | null;
+  /** When the connection was last checked by itself; wall clock in ms, 0: never. */
+  checkedAt: number;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -29,6 +31,7 @@ export const DEFAULT_SETTINGS: Settings = {
   singleKeys: true,
   corner: "bottom-right",
   language: null,
+  checkedAt: 0,
 };
 
 /** Storage may hold what another version wrote, or nothing: each value is taken only if it is one of ours. */
@@ -50,6 +53,7 @@ export function parseSettings(stored: string | null): Settings {
     singleKeys: truth(values.singleKeys, of.singleKeys),
     corner: CORNERS.find((one) => one === values.corner) ?? of.corner,
     language: LANGUAGES.find((one) => one === values.language) ?? of.language,
+    checkedAt: typeof values.checkedAt === "number" ? values.checkedAt : of.checkedAt,
   };
 }
 

@@ -26,7 +26,15 @@ const PROBE_WITHIN_MS = 1500;
 const IN_CALL_FIRST_MS = 250;
 const IN_CALL_MAX_MS = 1000;
 /** What a server that was started again has no use for: the page says it anew, or the connection is another one. */
-const OF_ONE_RUN: ReadonlySet<Command["type"]> = new Set(["offer", "publish", "signal", "request_path", "report_path"]);
+const OF_ONE_RUN: ReadonlySet<Command["type"]> = new Set([
+  "offer",
+  "publish",
+  "signal",
+  "request_path",
+  "report_path",
+  "start_check",
+  "end_check",
+]);
 /** The server closes a websocket with this when another one took its session over. */
 const CLOSED_REPLACED = 4001;
 

@@ -1,6 +1,19 @@
 /** What the page knows: one value, changed only by the reducer in app.ts, read by the views. */
 
-import type { Command, EndReason, ErrorCode, Event, IceServer, Participant, Path, Source, UserInfo } from "./protocol";
+import { type DirectFacts, NO_DIRECT } from "./media/direct-facts";
+import type {
+  Command,
+  EndReason,
+  ErrorCode,
+  Event,
+  IceServer,
+  Participant,
+  Path,
+  PathProtocol,
+  PathReason,
+  Source,
+  UserInfo,
+} from "./protocol";
 
 export type DeviceProblem =
   | "camera_denied"
@@ -20,8 +33,16 @@ export interface Devices {
   problems: DeviceProblem[];
 }
 
+/** What is measured of the path on which the other is seen. */
+export interface PathMeasures {
+  roundTripMs: number | null;
+  /** What carries it at this end. */
+  protocol: PathProtocol | null;
+  direct: DirectFacts;
+}
+
 /** Everything about an answered call that the views show and the reducer needs. */
-export interface InCall {
+export interface InCall extends PathMeasures {
   kind: "in_call";
   callId: string;
   roomId: string;
@@ -32,8 +53,12 @@ export interface InCall {
   since: number;
   /** How the other is seen and heard; null until the first media. */
   path: Path | null;
-  roundTripMs: number | null;
-  alwaysThroughServer: boolean;
+  /** Of the last switch. */
+  reason: PathReason | null;
+  /** What carries the other's forwarded path; null where it uses direct, or cannot tell. */
+  otherProtocol: PathProtocol | null;
+  /** Who asked for the way through the server. */
+  throughServer: "mine" | "theirs" | null;
   /** The server forgot this session: the call lives on as long as its direct path does. */
   serverLost: boolean;
 }
@@ -135,8 +160,8 @@ export type Input =
   | { kind: "dismiss_problems" }
   | { kind: "devices_opened"; microphone: boolean | null; camera: boolean | null; problems: DeviceProblem[] }
   | { kind: "device_lost"; device: "microphone" | "camera" }
-  | { kind: "path_shown"; path: Path }
-  | { kind: "round_trip"; ms: number | null }
+  | { kind: "path_shown"; path: Path; reason: PathReason }
+  | { kind: "path_measured"; measures: PathMeasures }
   | { kind: "told"; message: DirectMessage }
   /** No path carries the call any more and none will come back. `closed`: the other has closed it. */
   | { kind: "media_lost"; closed: boolean };
@@ -179,6 +204,19 @@ export interface Step {
 }
 
 export const NO_DEVICES: Devices = { microphone: "none", camera: "none", problems: [] };
+
+/** What a call knows of its paths before its first media. `direct`: whether there may be a direct one. */
+export function unknownPath(direct: boolean, alwaysThroughServer: boolean) {
+  return {
+    path: null,
+    reason: null,
+    roundTripMs: null,
+    protocol: null,
+    direct: NO_DIRECT,
+    otherProtocol: null,
+    throughServer: direct ? null : alwaysThroughServer ? ("mine" as const) : ("theirs" as const),
+  };
+}
 
 export function initialState(
   link: string | null,

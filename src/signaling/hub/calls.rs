@@ -75,7 +75,7 @@ impl Hub {
                 state: State::Ringing { until, at: at.clone() },
             };
             self.calls.insert(id, call);
-            self.rooms.insert(room, Room::new(id));
+            self.rooms.insert(room, Room::new(Some(id)));
             self.timers.insert((until, Timer::RingOut(id)));
             for user in [caller_user, callee_user] {
                 if let Some(user) = self.users.get_mut(&user) {

@@ -83,6 +83,11 @@ impl Hub {
                 let change = PathChange { path, protocol, reason };
                 self.report_path(session, room_id, change, setup_ms, now)
             }
+            Command::StartCheck {} => self.start_check(session, reference, now),
+            Command::EndCheck {} => {
+                self.end_check_of(session);
+                Ok(())
+            }
         }
     }
 

@@ -27,6 +27,10 @@ enum Step {
     /// What, by whom, about the how-manieth call there ever was.
     OnCall(usize, OnCall, usize),
     OnRoom(usize, OnRoom, usize),
+    StartCheck(usize),
+    EndCheck(usize),
+    /// By whom, into the latest check of whom.
+    OfferInCheck(usize, usize),
     SetName(usize, String),
     SfuAnswers(usize, u32),
     SfuLoses(usize, u32),
@@ -78,6 +82,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (browser.clone(), 1u64..5, any::<bool>()).prop_map(|(b, user, through)| Step::Call(b, user, through)),
         10 => (browser.clone(), on_call, 0usize..3).prop_map(|(b, what, call)| Step::OnCall(b, what, call)),
         8 => (browser.clone(), on_room, 0usize..3).prop_map(|(b, what, call)| Step::OnRoom(b, what, call)),
+        2 => browser.clone().prop_map(Step::StartCheck),
+        1 => browser.clone().prop_map(Step::EndCheck),
+        2 => (browser.clone(), browser.clone()).prop_map(|(b, of)| Step::OfferInCheck(b, of)),
         1 => (browser.clone(), ".{0,4}").prop_map(|(b, name)| Step::SetName(b, name)),
         2 => (browser.clone(), 1u32..4).prop_map(|(b, attempt)| Step::SfuAnswers(b, attempt)),
         1 => (browser, 1u32..4).prop_map(|(b, attempt)| Step::SfuLoses(b, attempt)),
@@ -226,6 +233,21 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
             };
             send(world, b, command, call_id);
         }
+        Step::StartCheck(b) if exists(b) => world.send(b, Command::StartCheck {}),
+        Step::EndCheck(b) if exists(b) => world.send(b, Command::EndCheck {}),
+        Step::OfferInCheck(b, of) if exists(b) && exists(of) => {
+            let room_id = world.browsers[of].checks.last().copied();
+            let room_id = room_id.unwrap_or(RoomId::from_random(9));
+            let asked = world.media.len();
+            let may = world
+                .hub
+                .sessions
+                .get(&world.browsers[b].session)
+                .and_then(|session| session.check)
+                == Some(room_id);
+            world.send(b, offer_in(room_id));
+            assert!(may || world.media.len() == asked, "a stranger reached the SFU");
+        }
         Step::SetName(b, name) if exists(b) => world.send(b, Command::SetName { name }),
         Step::SfuAnswers(b, attempt) if exists(b) => {
             let sdp = "v=0".to_owned();
@@ -248,9 +270,21 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
         | Step::Call(..)
         | Step::OnCall(..)
         | Step::OnRoom(..)
+        | Step::StartCheck(_)
+        | Step::EndCheck(_)
+        | Step::OfferInCheck(..)
         | Step::SetName(..)
         | Step::SfuAnswers(..)
         | Step::SfuLoses(..) => {}
+    }
+}
+
+fn offer_in(room_id: RoomId) -> Command {
+    Command::Offer {
+        room_id,
+        attempt: 1,
+        sdp: "v=0".to_owned(),
+        sources: Vec::new(),
     }
 }
 
@@ -300,7 +334,14 @@ fn check(world: &World) {
             "the SFU was not told who left"
         );
     }
-    assert_eq!(hub.rooms.len(), hub.calls.len());
+    let mut checks = 0;
+    for (id, session) in &hub.sessions {
+        let Some(room) = session.check else { continue };
+        checks += 1;
+        let room = &hub.rooms[&room];
+        assert!(room.call.is_none() && room.members.len() == 1 && room.participant(*id).is_some());
+    }
+    assert_eq!(hub.rooms.len(), hub.calls.len() + checks);
     assert_eq!(hub.answered, hub.calls.values().filter(|call| call.is_answered()).count());
     assert_eq!(
         hub.connections.len(),

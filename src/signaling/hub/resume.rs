@@ -72,7 +72,7 @@ impl Hub {
         };
         self.calls.insert(kept.call, call);
         self.answered += 1;
-        let mut room = Room::new(kept.call);
+        let mut room = Room::new(Some(kept.call));
         for (session, participant) in [kept.caller, kept.callee] {
             let mut member = Member::new(session);
             member.in_sfu = true;

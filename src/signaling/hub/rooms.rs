@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Hub;
 use crate::id::{ParticipantId, RoomId, SessionId, Source};
+use crate::signaling::call::Call;
 use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Fact, MediaFact, MediaNews, MediaRequest, Output};
 use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Participant, Path, PathReason, SourceLine};
@@ -60,7 +61,9 @@ impl Hub {
             participant,
             sources,
         });
-        self.show_participant_of(session);
+        if self.is_answered(room) {
+            self.show_participant_of(session);
+        }
         Ok(())
     }
 
@@ -115,10 +118,10 @@ impl Hub {
         setup_ms: Option<u32>,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let PathChange { path, reason, .. } = change;
+        let PathChange { path, protocol, reason } = change;
         let (from, others) = self.on_path(session, room, path)?;
         self.outputs.push_back(Output::Count(Fact::Path { change }));
-        let call = self.rooms.get(&room).map(|room| room.call);
+        let call = self.rooms.get(&room).and_then(|room| room.call);
         let lasted = call
             .and_then(|call| self.calls.get_mut(&call))
             .map_or(Duration::ZERO, |call| {
@@ -141,6 +144,7 @@ impl Hub {
                 participant_id: from,
                 path,
                 reason,
+                protocol,
             };
             self.tell(other, None, event);
         }
@@ -287,12 +291,14 @@ impl Hub {
     }
 
     fn is_answered(&self, room: RoomId) -> bool {
-        let call = self.rooms.get(&room).and_then(|room| self.calls.get(&room.call));
-        call.is_some_and(|call| call.is_answered())
+        self.call_in(room).is_some_and(Call::is_answered)
     }
 
     fn is_direct(&self, room: RoomId) -> bool {
-        let call = self.rooms.get(&room).and_then(|room| self.calls.get(&room.call));
-        call.is_some_and(|call| call.is_direct())
+        self.call_in(room).is_some_and(Call::is_direct)
+    }
+
+    fn call_in(&self, room: RoomId) -> Option<&Call> {
+        self.calls.get(&self.rooms.get(&room)?.call?)
     }
 }

@@ -9,7 +9,7 @@ use super::world::{View, World, user_id};
 use super::*;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{Command, DirectSignal, EndReason, Path, PathReason, SourceLine};
+use crate::signaling::protocol::{Command, DirectSignal, EndReason, Path, PathProtocol, PathReason, SourceLine};
 
 const ADA: u64 = 1;
 pub(super) const BOB: u64 = 2;
@@ -672,6 +672,92 @@ fn forwarded_connections_warm_up_while_it_rings() {
     all_go(world);
 }
 
+fn start_check(world: &mut World, browser: usize) -> RoomId {
+    world.send(browser, Command::StartCheck {});
+    assert_eq!(world.told(browser), ["check_started"]);
+    *world.browsers[browser].checks.last().expect("it has begun")
+}
+
+#[test]
+fn a_check_is_a_room_for_oneself() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    let room = start_check(&mut world, ada);
+    world.send(bobs[0], offer(room, 1));
+    assert_eq!(world.told(bobs[0]), ["error not_allowed"], "it is for nobody else");
+    world.send(ada, offer(room, 1));
+    let room_id = room;
+    let sources = vec![Source::Camera];
+    world.send(ada, Command::Publish { room_id, sources });
+    let participant = world.hub.rooms[&room]
+        .participant(world.browsers[ada].session)
+        .expect("she is in it");
+    let sdp = "v=0 answer".to_owned();
+    let what = MediaNews::Answered { attempt: 1, sdp };
+    world.hub.handle_media(MediaFact { room, participant, what }, world.now);
+    world.drain();
+    assert_eq!(world.told(ada), ["offer_answered"]);
+    assert!(!world.hub.has_calls() && world.hub.counts().rooms == 0, "it is no call");
+    let (path, reason) = (Path::Forwarded, PathReason::FirstMedia);
+    world.send(ada, Command::RequestPath { room_id, path, reason });
+    assert_eq!(world.told(ada), ["error not_allowed"], "there is nobody to ask");
+    world.send(ada, Command::EndCheck {});
+    world.send(ada, Command::EndCheck {});
+    assert!(world.told(ada).is_empty(), "ending what has ended is no error");
+    assert_eq!(world.media, ["admit", "offer 1", "publish [Camera]", "close_room"]);
+    world.send(ada, offer(room, 2));
+    assert_eq!(world.told(ada), ["error not_allowed"]);
+    all_go(world);
+}
+
+#[test]
+fn a_check_ends_by_itself() {
+    let (mut world, ada, _) = ada_and_bob(1);
+    start_check(&mut world, ada);
+    world.pass_ms(14_900);
+    assert_eq!(world.media, ["admit"]);
+    world.pass_ms(200);
+    assert_eq!(world.media, ["admit", "close_room"]);
+    start_check(&mut world, ada);
+    start_check(&mut world, ada);
+    let again = ["admit", "close_room", "admit", "close_room", "admit"];
+    assert_eq!(world.media, again, "one after the other");
+    world.cut(ada);
+    world.pass_ms(15_000);
+    assert_eq!(
+        world.media.last().map(String::as_str),
+        Some("close_room"),
+        "it ends with the session"
+    );
+    all_go(world);
+}
+
+#[test]
+fn a_check_and_a_call_do_not_touch() {
+    let (mut world, ada, bob) = talking();
+    let check = start_check(&mut world, ada);
+    let (room_id, sources) = (check, vec![Source::Camera]);
+    world.send(ada, Command::Publish { room_id, sources });
+    assert!(world.told(bob).is_empty(), "the call's tracks are other ones");
+    hang_up(&mut world, ada);
+    assert!(world.hub.rooms.contains_key(&check));
+    all_go(world);
+}
+
+#[test]
+fn checks_are_few() {
+    let (mut world, ada, _) = ada_and_bob(1);
+    for _ in 0..6 {
+        start_check(&mut world, ada);
+    }
+    world.send(ada, Command::StartCheck {});
+    assert_eq!(world.told(ada), ["error rate_limited"]);
+    let limit = Limit::Checks;
+    assert!(world.facts.contains(&Fact::LimitReached { limit }));
+    world.pass_ms(10_000);
+    start_check(&mut world, ada);
+    all_go(world);
+}
+
 #[test]
 fn what_the_sfu_says_reaches_the_participant() {
     let (mut world, ada, bob) = talking();
@@ -744,7 +830,7 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
         room_id,
         path,
         reason,
-        protocol: None,
+        protocol: Some(PathProtocol::Tcp),
         setup_ms,
     };
     world.send(ada, report(Some(280)));
@@ -754,7 +840,14 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
     assert!(world.facts.contains(&Fact::Setup { seconds: 0.28 }));
     assert_eq!(setups(&world), 1);
     assert_eq!(world.facts.iter().filter(|f| matches!(f, Fact::Path { .. })).count(), 3);
-    assert_eq!(world.told(bob), ["path_changed first_media"; 2]);
+    let heard = world.take(bob);
+    assert_eq!(heard.len(), 2);
+    for (_, event) in heard {
+        let Event::PathChanged { reason, protocol, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!((reason, protocol), (PathReason::FirstMedia, Some(PathProtocol::Tcp)));
+    }
     let call_id = call_of(&world, ada);
     world.send(ada, Command::HangUp { call_id });
     let records = world.facts.iter().filter_map(|fact| match fact {
@@ -764,7 +857,7 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
     let [record] = records.collect::<Vec<_>>()[..] else {
         panic!("one call ended")
     };
-    assert_eq!(record.to_string(), "forwarded/unknown first_media x3");
+    assert_eq!(record.to_string(), "forwarded/tcp first_media x3");
     assert!(record.entries().iter().all(|entry| entry.after == Duration::from_millis(300)));
     let by: BTreeSet<_> = record.entries().iter().map(|entry| entry.by).collect();
     assert_eq!(by.len(), 2);

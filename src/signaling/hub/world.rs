@@ -60,6 +60,8 @@ pub(super) struct Browser {
     /// The events that it had seen when it last resumed.
     resumed_at: usize,
     pub(super) last_ref: u32,
+    /// The rooms of its checks, the latest last.
+    pub(super) checks: Vec<RoomId>,
     pub(super) view: View,
     pub(super) closed: Option<CloseReason>,
     /// What it believed after each event of this session.
@@ -116,6 +118,7 @@ impl World {
             resumed: false,
             resumed_at: 0,
             last_ref: 0,
+            checks: Vec::new(),
             view: View::Idle,
             closed: None,
             history: Vec::new(),
@@ -427,7 +430,13 @@ impl World {
             Event::OfferAnswered { room_id, .. }
             | Event::SlotsChanged { room_id, .. }
             | Event::LayersWanted { room_id, .. }
-            | Event::TransportLost { room_id, .. } => assert_eq!(b.view.room(), Some(*room_id)),
+            | Event::TransportLost { room_id, .. } => {
+                assert!(b.view.room() == Some(*room_id) || b.checks.contains(room_id));
+            }
+            Event::CheckStarted { room_id } => {
+                assert!(frame.reference.is_some());
+                b.checks.push(*room_id);
+            }
             Event::Pong { .. } | Event::Error { .. } | Event::NameChanged { .. } | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {

@@ -76,6 +76,11 @@ for (const kind of ["chromium", "firefox"]) {
         await sleep(500);
         await bob.page.evaluate(() => window.tandem.closeDirect());
         for (const one of [ada, bob]) await one.onPath("forwarded");
+        assert.match(await ada.data("path", "reason"), /^direct_(lost|stalled)$/);
+        assert.match(
+          await ada.text("path"),
+          /^Through your server(, \d+ ms)?: the direct connection broke, and is tried again$/,
+        );
         await ada.seesAndHears();
         const gap = await gapsOf(ada);
         gaps.video.push(gap.video);

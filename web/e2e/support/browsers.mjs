@@ -31,11 +31,14 @@ const FIREFOX_PREFERENCES = {
 
 /**
  * Starts a browser. `camera: "deny"` refuses the permission, `devices: "none"` has no devices at all.
+ * `sound` is a WAV file that Chromium's fake microphone plays over and over; Firefox's hums, and can be listened to with it.
  */
-export function launch(kind, { camera = "allow", devices = "fake", width = 1280, height = 800 } = {}) {
+export function launch(kind, { camera = "allow", devices = "fake", sound, width = 1280, height = 800 } = {}) {
   const defaultViewport = { width, height };
   if (kind === "firefox") {
     const extraPrefsFirefox = { ...FIREFOX_PREFERENCES, "media.navigator.streams.fake": devices === "fake" };
+    // Without a sound card Firefox starts no AudioContext: it gets one that is made up.
+    if (sound !== undefined) extraPrefsFirefox["media.cubeb.force_mock_context"] = true;
     if (camera === "deny") {
       Object.assign(extraPrefsFirefox, {
         "media.navigator.permission.disabled": false,
@@ -53,6 +56,7 @@ export function launch(kind, { camera = "allow", devices = "fake", width = 1280,
     });
   }
   const args = CHROMIUM_FLAGS.filter((flag) => devices === "fake" || !flag.startsWith("--use-fake-device"));
+  if (sound !== undefined) args.push(`--use-file-for-fake-audio-capture=${sound}`);
   if (camera === "allow") args.push("--use-fake-ui-for-media-stream");
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

@@ -1,9 +1,10 @@
 /** The media of one call: drives the two connections by what paths.ts decides. Holds no rule of its own. */
 
 import { assertNever } from "../assert";
-import type { Command, IceServer, Participant, Path, Source } from "../protocol";
-import type { DirectMessage, MediaEvent } from "../state";
+import type { Command, IceServer, Participant, Path, PathReason, Source } from "../protocol";
+import type { DirectMessage, MediaEvent, PathMeasures } from "../state";
 import { Direct, type DirectWorld } from "./direct";
+import { DirectWatch } from "./direct-facts";
 import { Forwarded, type Tracks } from "./forwarded";
 import { Paths, type PathsInput, type PathsOutput } from "./paths";
 import { type Inbound, readInbound } from "./stats";
@@ -18,8 +19,9 @@ export interface CallMediaListener {
   send(command: Command): void;
   /** What the video element of the other has to play. */
   stream(stream: MediaStream | null): void;
-  pathShown(path: Path): void;
-  roundTrip(ms: number | null): void;
+  /** The path on which the other is seen, or why it is still this one. */
+  pathShown(path: Path, reason: PathReason): void;
+  measured(measures: PathMeasures): void;
   told(message: DirectMessage): void;
   /** Of the direct connection: a page that is loaded again counts on from it. */
   generation(generation: number): void;
@@ -54,6 +56,7 @@ export class CallMedia {
   private offersTcp = false;
   private legToldAt = 0;
   private closed = false;
+  private readonly watch: DirectWatch;
 
   constructor(
     readonly roomId: string,
@@ -61,6 +64,7 @@ export class CallMedia {
     private iceServers: IceServer[],
     private readonly listener: CallMediaListener,
   ) {
+    this.watch = new DirectWatch(iceServers.length > 0);
     this.forwarded = new Forwarded(roomId, attempt, iceServers, {
       send: (command) => listener.send(command),
       state: (state) => this.stateChanged("forwarded", state),
@@ -108,6 +112,7 @@ export class CallMedia {
         this.forwarded.lost(event.attempt);
         break;
       case "signaled":
+        this.watch.signal("there", event.signal);
         this.direct?.handleSignal(event.signal);
         break;
       case "path_requested":
@@ -202,6 +207,7 @@ export class CallMedia {
   private makeDirect(polite: boolean, to: string, generation: number): void {
     const world: DirectWorld = {
       signal: (signal) => {
+        this.watch.signal("here", signal);
         if (!this.closed) this.listener.send({ type: "signal", room_id: this.roomId, to, signal });
       },
       state: (state) => this.stateChanged("direct", state),
@@ -211,6 +217,7 @@ export class CallMedia {
       generation: (number) => this.listener.generation(number),
       restartAsked: () => this.run({ kind: "restart_asked" }),
     };
+    this.watch.begin(Date.now());
     this.direct = new Direct(this.iceServers, polite, world, generation);
   }
 
@@ -227,6 +234,7 @@ export class CallMedia {
 
   private stateChanged(path: Path, state: RTCPeerConnectionState): void {
     this.states[path] = state;
+    if (path === "direct") this.watch.state(state);
     this.run({ kind: "connection", path, state });
   }
 
@@ -251,12 +259,13 @@ export class CallMedia {
         break;
       case "show":
         this.play();
-        this.listener.pathShown(output.path);
+        this.listener.pathShown(output.path, output.reason);
         break;
       case "request":
         this.listener.send({ type: "request_path", room_id: roomId, path: output.path, reason: output.reason });
         break;
       case "report":
+        this.listener.pathShown(output.path, output.reason);
         this.listener.send({
           type: "report_path",
           room_id: roomId,
@@ -326,7 +335,12 @@ export class CallMedia {
     this.run({ kind: "sample", direct, forwarded, reachable: this.serverIsThere && navigator.onLine });
     this.tellLeg(forwarded?.roundTripMs ?? null);
     const shown = this.paths?.shownPath ?? null;
-    this.listener.roundTrip(shown === null ? null : (this.inbound[shown]?.roundTripMs ?? null));
+    const inbound = shown && this.inbound[shown];
+    this.listener.measured({
+      roundTripMs: inbound?.roundTripMs ?? null,
+      protocol: inbound?.protocol ?? null,
+      direct: this.watch.facts(Date.now()),
+    });
   }
 }
 

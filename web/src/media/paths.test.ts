@@ -96,7 +96,7 @@ function direct(options: ConstructorParameters<typeof Run>[0] = {}): Run {
 describe("the start of a call", () => {
   it("shows the first media, on forwarded, with the time it took", () => {
     const run = new Run().state("forwarded", "connected").pass(400).flow("forwarded", true).pass(200);
-    expect(run.of("show")).toMatchObject([{ path: "forwarded" }]);
+    expect(run.of("show")).toMatchObject([{ path: "forwarded", reason: "first_media" }]);
     expect(run.of("report")).toMatchObject([{ path: "forwarded", reason: "first_media", setupMs: 600 }]);
   });
 

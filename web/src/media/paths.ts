@@ -37,7 +37,7 @@ export type PathsInput =
 
 export type PathsOutput =
   | { kind: "send_on"; path: Path; on: boolean }
-  | { kind: "show"; path: Path }
+  | { kind: "show"; path: Path; reason: PathReason }
   /** Sound is played from this path while the picture is still shown from the other. */
   | { kind: "hear"; path: Path }
   | { kind: "request"; path: Path; reason: PathReason }
@@ -423,7 +423,7 @@ export class Paths {
     this.heard = null;
     this.shownAt = now;
     this.sides[path].arrivals.expectFrom(now);
-    out.push({ kind: "show", path });
+    out.push({ kind: "show", path, reason });
     const setupMs = this.reported ? null : Math.max(0, Math.round(now - this.answeredAt));
     this.reported = true;
     out.push({ kind: "report", path, reason, setupMs });

@@ -6,6 +6,7 @@ import type { Device } from "../media/devices";
 import type { AppState, Input } from "../state";
 import { Announcer } from "./announcer";
 import { Banner } from "./banner";
+import { CheckDialog } from "./check-dialog";
 import { DevicesDialog } from "./devices-dialog";
 import { Ended } from "./ended";
 import { HelpDialog } from "./help-dialog";
@@ -24,6 +25,7 @@ export interface AppViewProps {
   send: (input: Input) => void;
   /** Takes over the device that was just chosen, in the call in progress. */
   switchDevice: (device: Device) => void;
+  checkConnection: () => void;
 }
 
 export function AppView(props: AppViewProps) {
@@ -56,6 +58,7 @@ export function AppView(props: AppViewProps) {
         <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={switchDevice} />
       )}
       {openDialog.value === "help" && <HelpDialog />}
+      {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}
     </>

@@ -1,17 +1,19 @@
 import type { Grade } from "../media/quality";
 import { quality } from "../media/quality-watch";
-import type { InCall } from "../state";
-import { type TextKey, text } from "../texts";
+import type { Connection, InCall } from "../state";
+import { text } from "../texts";
 import { nameOf } from "./avatar";
 import type { IconName } from "./icon";
 import { Icon } from "./icon";
+import { type PathFacts, pathFacts, pathSentence, pathWords } from "./path-sentence";
 
 /** How media flows, and how well. */
-export function CallBadges({ phase }: { phase: InCall }) {
+export function CallBadges({ phase, connection }: { phase: InCall; connection: Connection }) {
+  if (phase.path === null) return <div class="badges" />;
   return (
     <div class="badges">
       <div class="badge-row">
-        <PathBadge phase={phase} />
+        <PathBadge facts={pathFacts({ ...phase, path: phase.path }, connection)} user={phase.user} />
         <QualityBadge phase={phase} />
       </div>
       <QualitySentence phase={phase} />
@@ -19,19 +21,19 @@ export function CallBadges({ phase }: { phase: InCall }) {
   );
 }
 
-export function pathHint({ path, alwaysThroughServer }: InCall): TextKey {
-  if (path === "direct") return "path_direct_hint";
-  return alwaysThroughServer ? "path_always_hint" : "path_forwarded_hint";
-}
-
-function PathBadge({ phase }: { phase: InCall }) {
-  const { path, roundTripMs } = phase;
-  if (path === null) return null;
-  const name = text(path === "direct" ? "path_direct" : "path_forwarded");
+function PathBadge({ facts, user }: { facts: PathFacts; user: InCall["user"] }) {
+  const isDirect = facts.path === "direct";
   return (
-    <span class="badge path" data-testid="path" data-path={path} title={text(pathHint(phase))}>
-      <Icon name={path === "direct" ? "zap" : "server"} />
-      {roundTripMs === null ? name : text("path_round_trip", { path: name, ms: roundTripMs })}
+    <span
+      class="badge path"
+      data-testid="path"
+      data-path={facts.path}
+      data-reason={facts.reason ?? undefined}
+      data-why={pathWords(facts).why ?? undefined}
+      title={text(isDirect ? "path_direct_hint" : "path_forwarded_hint")}
+    >
+      <Icon name={isDirect ? "zap" : "server"} />
+      <span>{pathSentence(facts, user)}</span>
     </span>
   );
 }

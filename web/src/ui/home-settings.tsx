@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { check } from "../media/check-run";
 import { askToNotify, notifyPermission } from "../notify";
 import { changeSettings, settings } from "../settings";
 import type { AppState, Input } from "../state";
@@ -40,6 +41,19 @@ export function HomeSettings({ state, send }: Props) {
         >
           <Icon name="settings" />
           {text("devices")}
+        </button>
+        <button
+          type="button"
+          class="quiet"
+          data-testid="check"
+          onClick={() => {
+            // A click asks for a new one.
+            check.value = null;
+            openDialog.value = "check";
+          }}
+        >
+          <Icon name="gauge" />
+          {text("check")}
         </button>
         <Notify />
       </div>

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { AppState, Input } from "../state";
 import { text } from "../texts";
 import { callLink, parseUserId } from "../user-id";
+import { CheckNotice } from "./check-notice";
 import { CopyButton } from "./copy-button";
 import { HomeSettings } from "./home-settings";
 import { Icon } from "./icon";
@@ -32,6 +33,7 @@ export function Home({ state, send }: Props) {
           <LanguagePicker />
         </div>
       </header>
+      <CheckNotice />
       {state.link && <LinkCard state={state} send={send} link={state.link} />}
       <div class="cards">
         <CallCard state={state} send={send} />

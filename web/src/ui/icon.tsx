@@ -2,12 +2,15 @@ import arrowLeft from "lucide-static/icons/arrow-left.svg?raw";
 import bell from "lucide-static/icons/bell.svg?raw";
 import check from "lucide-static/icons/check.svg?raw";
 import copy from "lucide-static/icons/copy.svg?raw";
+import dots from "lucide-static/icons/ellipsis.svg?raw";
+import gauge from "lucide-static/icons/gauge.svg?raw";
 import globe from "lucide-static/icons/globe.svg?raw";
 import help from "lucide-static/icons/keyboard.svg?raw";
 import fullscreen from "lucide-static/icons/maximize.svg?raw";
 import mic from "lucide-static/icons/mic.svg?raw";
 import micOff from "lucide-static/icons/mic-off.svg?raw";
 import fullscreenOff from "lucide-static/icons/minimize.svg?raw";
+import minus from "lucide-static/icons/minus.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
 import phone from "lucide-static/icons/phone.svg?raw";
 import phoneOff from "lucide-static/icons/phone-off.svg?raw";
@@ -43,7 +46,10 @@ const ICONS = {
   bell,
   fullscreen,
   fullscreenOff,
+  dots,
+  gauge,
   globe,
+  minus,
   help,
   moon,
   pictureInPicture,

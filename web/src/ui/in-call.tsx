@@ -57,7 +57,7 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
               </span>
             )}
           </h1>
-          <CallBadges phase={phase} />
+          <CallBadges phase={phase} connection={state.connection} />
         </div>
         <p class={`stage-note ${note ? "" : "empty"}`} role="status">
           {note}

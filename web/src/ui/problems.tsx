@@ -58,7 +58,11 @@ export function ProblemTexts({ codes, callGoesOn = false }: { codes: Code[]; cal
           {text(code)}
         </p>
       ))}
-      {codes.some((code) => code.endsWith("_denied")) && <p>{text(`denied_${browserOf(navigator.userAgent)}`)}</p>}
+      {codes.some((code) => code.endsWith("_denied")) && (
+        <p>
+          <DeniedHelp />
+        </p>
+      )}
       {codes.includes("insecure_context") && (
         <p>
           <a href={`https://${location.host}${location.pathname}${location.search}`}>{text("open_with_https")}</a>{" "}
@@ -68,4 +72,9 @@ export function ProblemTexts({ codes, callGoesOn = false }: { codes: Code[]; cal
       {callGoesOn && <p class="faint">{text("call_goes_on")}</p>}
     </div>
   );
+}
+
+/** How the block is taken away in this browser. */
+export function DeniedHelp() {
+  return <>{text(`denied_${browserOf(navigator.userAgent)}`)}</>;
 }
