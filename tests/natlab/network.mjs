@@ -93,12 +93,17 @@ function makeNamespace(name, serverAddress) {
   writeFileSync(join(NETNS_FILES, name, "hosts"), `${hosts.join("\n")}\n`);
   writeFileSync(join(NETNS_FILES, name, "resolv.conf"), "nameserver 127.0.0.1\n");
   run("ip", ["netns", "add", name]);
+  // An IPv6 address that becomes valid a second after its link is up is a change of network to a browser, which breaks off what it loads.
+  set(name, ["ipv6.conf.all.accept_dad=0", "ipv6.conf.default.accept_dad=0"]);
   ip(name, ["link set lo up"]);
 }
 
+function set(namespace, settings) {
+  run("ip", [...within(namespace).slice(1), "sysctl", "-qw", ...settings.map((one) => `net.${one}`)]);
+}
+
 function forwardPackets(namespace) {
-  const settings = ["ipv4.ip_forward=1", "ipv6.conf.all.forwarding=1", "ipv4.conf.all.send_redirects=0"];
-  run("ip", ["netns", "exec", namespace, "sysctl", "-qw", ...settings.map((one) => `net.${one}`)]);
+  set(namespace, ["ipv4.ip_forward=1", "ipv6.conf.all.forwarding=1", "ipv4.conf.all.send_redirects=0"]);
 }
 
 /** The rules of a router. It drops what it does not let through, as routers do; a rejection would tell the browser too early. */
