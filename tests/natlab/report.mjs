@@ -35,3 +35,9 @@ export function line(call) {
   const wrong = call.wrong.length ? `  WRONG: ${call.wrong.join("; ")}` : "";
   return `${call.browser} ${call.a} calls ${call.b}: ${cell(call)}${wrong}`;
 }
+
+/** The same about one disturbance of a call. */
+export function move({ before, after, seconds, offUdpAfterS }) {
+  const off = offUdpAfterS === undefined ? "" : `, off UDP after ${offUdpAfterS} s`;
+  return `${before.path} ${before.transport}, picture back after ${seconds} s, ${after.path} ${after.transport}${off}`;
+}
