@@ -91,6 +91,8 @@ export class Lab {
     const relay = spawn(program, parameters, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.helpers.push(relay);
     await new Promise((sent) => relay.send("listener", listener, sent));
+    // Else some connections would be accepted here, where nobody serves them.
+    listener.close();
     return port;
   }
 
