@@ -68,7 +68,9 @@ export async function measure(lab, kind, a, b) {
     }
     await hangUp(ada, bob);
   } catch (error) {
-    const states = await Promise.all([ada, bob].map(async (one) => one && JSON.stringify(await one.routes())).map((p) => p.catch(String)));
+    const states = await Promise.all(
+      [ada, bob].map(async (one) => one && JSON.stringify(await one.routes())).map((p) => p.catch(String)),
+    );
     measured.wrong.push(`${error.message}; routes of A ${states[0]}, of B ${states[1]}`);
     await Promise.all([lab.forget(kind, "a", a), lab.forget(kind, "b", b)]);
   }

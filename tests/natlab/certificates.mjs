@@ -23,7 +23,10 @@ export class Certificates {
     const request = join(folder, "request.pem");
     openssl("req", "-new", ...newKey, "-keyout", this.key, "-out", request, "-subj", `/CN=${SERVER_NAME}`);
     const extensions = join(folder, "extensions");
-    writeFileSync(extensions, `subjectAltName=DNS:${SERVER_NAME}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n`);
+    writeFileSync(
+      extensions,
+      `subjectAltName=DNS:${SERVER_NAME}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n`,
+    );
     const signer = ["-CA", this.authority, "-CAkey", authorityKey, "-CAcreateserial", "-days", DAYS];
     openssl("x509", "-req", "-in", request, ...signer, "-extfile", extensions, "-out", this.certificate);
   }

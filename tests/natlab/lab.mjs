@@ -77,7 +77,9 @@ export class Lab {
     client.hasProxy = true;
     const { router, gateway } = client.uplink;
     const [program, ...parameters] = [...within(router), process.execPath, join(HERE, "proxy.mjs")];
-    const proxy = spawn(program, [...parameters, gateway, String(PROXY_PORT)], { stdio: ["ignore", "pipe", "inherit"] });
+    const proxy = spawn(program, [...parameters, gateway, String(PROXY_PORT)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     this.helpers.push(proxy);
     await once(proxy.stdout, "data");
   }
@@ -99,7 +101,10 @@ export class Lab {
   /** Closes a browser, such as one that a failed call may have left in any state. */
   async forget(kind, side, profile) {
     const key = `${kind}-${side}-${profile}`;
-    await this.people.get(key)?.close().catch(() => {});
+    await this.people
+      .get(key)
+      ?.close()
+      .catch(() => {});
     this.people.delete(key);
   }
 

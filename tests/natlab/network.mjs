@@ -56,7 +56,9 @@ export function checkMachine() {
   ].filter(([program]) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
   if (missing.length) {
     const packages = [...new Set(missing.map(([, name]) => name))].join(" ");
-    throw new Error(`the NAT laboratory needs ${missing.map(([program]) => program).join(", ")}: apt-get install ${packages}`);
+    throw new Error(
+      `the NAT laboratory needs ${missing.map(([program]) => program).join(", ")}: apt-get install ${packages}`,
+    );
   }
   const other = existsSync(LOCK) ? Number(readFileSync(LOCK, "utf8")) : 0;
   if (other !== process.pid && existsSync(`/proc/${other}/cmdline`)) {
@@ -73,7 +75,9 @@ export function tearDown() {
     .map((line) => line.split(" ")[0])
     .filter((name) => name.startsWith(PREFIX));
   for (const name of names) {
-    for (const pid of spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" }).stdout.split("\n").filter(Boolean)) {
+    for (const pid of spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" })
+      .stdout.split("\n")
+      .filter(Boolean)) {
       try {
         process.kill(Number(pid), "SIGKILL");
       } catch {

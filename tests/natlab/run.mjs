@@ -70,8 +70,12 @@ async function runMatrix(lab, kind) {
     calls.push(call);
   }
   const figures = summary(calls);
-  console.log(`\n${kind}: D direct, F forwarded; transport; seconds from the answer to the first frame at both\n${matrix(calls)}`);
-  console.log(`${kind}: ${figures.connected} of ${figures.pairs} connected, median ${figures.medianS} s, worst ${figures.worstS} s\n`);
+  console.log(
+    `\n${kind}: D direct, F forwarded; transport; seconds from the answer to the first frame at both\n${matrix(calls)}`,
+  );
+  console.log(
+    `${kind}: ${figures.connected} of ${figures.pairs} connected, median ${figures.medianS} s, worst ${figures.worstS} s\n`,
+  );
   for (const call of calls) expect(call.wrong.length === 0, line(call));
   expect(figures.medianS < MEDIAN_S_MAX, `${kind}: the median is ${figures.medianS} s, not below ${MEDIAN_S_MAX}`);
   expect(figures.worstS < WORST_S_MAX, `${kind}: the worst is ${figures.worstS} s, not below ${WORST_S_MAX}`);
@@ -100,7 +104,8 @@ async function repeat(name, count, once, secondsMax) {
   if (done.length) {
     const seconds = done.map((run) => run.seconds);
     Object.assign(figures, { medianS: median(seconds), worstS: Math.max(...seconds) });
-    if (secondsMax) expect(figures.medianS < secondsMax, `${name}: the median is ${figures.medianS} s, not below ${secondsMax}`);
+    if (secondsMax)
+      expect(figures.medianS < secondsMax, `${name}: the median is ${figures.medianS} s, not below ${secondsMax}`);
   }
   console.log(`${name}: ${JSON.stringify(figures)}\n`);
   return { name, figures, runs };
@@ -112,7 +117,12 @@ async function runMoves(lab) {
   const few = size === "full" ? 3 : 1;
   return [
     await repeat("Wi-Fi to mobile, direct", runs, () => changeNetwork(lab, kind, "cone", "direct"), MOVE_MEDIAN_S_MAX),
-    await repeat("Wi-Fi to mobile, forwarded", runs, () => changeNetwork(lab, kind, "symmetric", "forwarded"), MOVE_MEDIAN_S_MAX),
+    await repeat(
+      "Wi-Fi to mobile, forwarded",
+      runs,
+      () => changeNetwork(lab, kind, "symmetric", "forwarded"),
+      MOVE_MEDIAN_S_MAX,
+    ),
     await repeat("UDP cut, forwarded", few, () => cutUdp(lab, kind, "symmetric")),
     await repeat("15 % of UDP lost, forwarded", few, () => loseUdp(lab, kind, "symmetric")),
   ];
