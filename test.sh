@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool and Pebble
-# (an ACME server) from Debian's packages, the rest from npm. Needs a Rust toolchain and Node.js.
+# Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool, Pebble (an ACME
+# server) and the tools of the NAT laboratory from Debian's packages, the rest from npm. Needs a Rust toolchain and Node.js.
 #
 #   ./test.sh            everything
 #   ./test.sh quick      what needs no browser
-#   ./test.sh browsers   only the stories in real browsers
+#   ./test.sh browsers   only what runs in real browsers: the stories and the short NAT laboratory, which takes root
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,7 +13,7 @@ target=${CARGO_TARGET_DIR:-target}
 stage() { printf '\n=== %s (%d s since the start)\n' "$1" "$SECONDS"; }
 
 missing=()
-for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble; do
+for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble ip:iproute2 nft:nftables certutil:libnss3-tools openssl:openssl; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if ((${#missing[@]})); then
@@ -42,6 +42,9 @@ if [ "$what" != quick ]; then
     stage "stories in Chromium and Firefox"
     binary=$(cd "$target" && pwd)/release/tandem
     (cd web && TANDEM_BINARY=$binary npm run --silent e2e)
+    stage "calls between simulated networks"
+    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
+    $as_root env TANDEM_BINARY="$binary" "$(command -v node)" tests/natlab/run.mjs short
 fi
 
 stage "all passed"

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { gapsOf, watchGaps } from "../support/gaps.mjs";
 import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
 import { Wire } from "../support/wire.mjs";
@@ -19,40 +20,6 @@ const AUDIO_GAP_MS_MAX = Number(process.env.TANDEM_AUDIO_GAP_MS_MAX ?? 2_000);
 const CUTS_S = [1, 5, 20];
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-
-/** Notes, in the page, the longest time without a frame shown and without a packet of sound. */
-const watchGaps = (person) =>
-  person.page.evaluate(() => {
-    const gaps = { video: 0, audio: 0, on: true };
-    const video = document.querySelector('[data-testid="remote-video"]');
-    let shownAt = performance.now();
-    const shown = () => {
-      const now = performance.now();
-      gaps.video = Math.max(gaps.video, now - shownAt);
-      shownAt = now;
-      if (gaps.on) video.requestVideoFrameCallback(shown);
-    };
-    video.requestVideoFrameCallback(shown);
-    let heardAt = performance.now();
-    let packets = 0;
-    const listen = async () => {
-      const now = await window.__oracle.received();
-      if (now.audioPackets !== packets) {
-        gaps.audio = Math.max(gaps.audio, performance.now() - heardAt);
-        heardAt = performance.now();
-        packets = now.audioPackets;
-      }
-      if (gaps.on) setTimeout(listen, 20);
-    };
-    listen();
-    window.__gaps = gaps;
-  });
-
-const gapsOf = (person) =>
-  person.page.evaluate(() => {
-    window.__gaps.on = false;
-    return { video: Math.round(window.__gaps.video), audio: Math.round(window.__gaps.audio) };
-  });
 
 for (const kind of ["chromium", "firefox"]) {
   describe(`paths and devices in ${kind}`, { timeout: 600_000 }, () => {

@@ -41,11 +41,15 @@ function watchConnections() {
   const online = () => welcomed?.readyState === NativeSocket.OPEN;
 
   const kept = [];
+  const states = new WeakMap();
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
     constructor(...args) {
       super(...args);
       kept.push(this);
+      const history = [];
+      states.set(this, history);
+      this.addEventListener("connectionstatechange", () => history.push(this.connectionState));
     }
   };
   // Firefox delivers no `ended` that a script dispatches at a track, so a story that pulls a cable calls the listeners itself.
@@ -62,13 +66,13 @@ function watchConnections() {
     for (const listener of whenEnded.get(track) ?? []) listener.call(track, new Event("ended"));
     return track.id;
   };
+  // In Firefox the statistics of a connection that is closed meanwhile never come.
+  const statisticsOf = (pc) => Promise.race([pc.getStats(), new Promise((done) => setTimeout(done, 1000, new Map()))]);
   const received = async () => {
     const sum = { frames: 0, audioEnergy: 0, audioSamples: 0, audioPackets: 0, videoPackets: 0 };
     for (const pc of kept) {
       if (pc.connectionState === "closed") continue;
-      // In Firefox the statistics of a connection that is closed meanwhile never come.
-      const statistics = await Promise.race([pc.getStats(), new Promise((done) => setTimeout(done, 1000, new Map()))]);
-      for (const s of statistics.values()) {
+      for (const s of (await statisticsOf(pc)).values()) {
         if (s.type !== "inbound-rtp") continue;
         if (s.kind === "video") {
           sum.frames += s.framesDecoded ?? 0;
@@ -81,6 +85,35 @@ function watchConnections() {
       }
     }
     return sum;
+  };
+  /**
+   * How each connection runs. Only the server's end is ICE-lite (RFC 8445 section 2.5), so it tells the paths apart. `transport` is
+   * what leaves this browser: udp and tcp, or what carries a relayed packet to the relay (RFC 8656): turn-udp, turn-tcp, turn-tls.
+   */
+  const routes = async () => {
+    const found = [];
+    for (const pc of kept) {
+      const remote = pc.remoteDescription?.sdp ?? "";
+      const route = {
+        path: remote === "" ? null : remote.includes("a=ice-lite") ? "forwarded" : "direct",
+        states: states.get(pc),
+        frames: 0,
+        transport: null,
+      };
+      found.push(route);
+      if (pc.connectionState === "closed") continue;
+      const statistics = await statisticsOf(pc);
+      for (const s of statistics.values()) {
+        if (s.type === "inbound-rtp" && s.kind === "video") route.frames += s.framesDecoded ?? 0;
+        // Chromium names the pair in use in the transport's entry, Firefox marks the pair itself.
+        const used =
+          s.type === "transport" ? s.selectedCandidatePairId : s.type === "candidate-pair" && s.selected && s.id;
+        const local = used && statistics.get(statistics.get(used)?.localCandidateId);
+        if (!local) continue;
+        route.transport = local.candidateType === "relay" ? `turn-${local.relayProtocol}` : local.protocol;
+      }
+    }
+    return found;
   };
   const liveTracks = () => kept.flatMap((pc) => pc.getSenders()).filter((s) => s.track?.readyState === "live").length;
   /** Notes the moments of the first decoded frame and the first audio sample after this call. */
@@ -96,7 +129,7 @@ function watchConnections() {
     look();
     window.__first = first;
   };
-  window.__oracle = { received, liveTracks, watchFirst, kept, online, sent, unplug };
+  window.__oracle = { received, routes, liveTracks, watchFirst, kept, online, sent, unplug };
 }
 
 export class Person {
@@ -242,6 +275,10 @@ export class Person {
     return this.page.evaluate(() => window.__oracle.received());
   }
 
+  routes() {
+    return this.page.evaluate(() => window.__oracle.routes());
+  }
+
   /** The oracle: decoded frames and audio energy that grow, and a remote video that plays. */
   async seesAndHears() {
     const before = await until(`${this.kind} receives`, () => this.received());
@@ -262,9 +299,11 @@ export class Person {
     return this.page.evaluate(() => window.__oracle.watchFirst());
   }
 
-  firstMedia() {
-    return until(`${this.kind}: first video and audio`, () =>
-      this.page.evaluate(() => window.__first.video && window.__first.audio && window.__first),
+  firstMedia(patience) {
+    return until(
+      `${this.kind}: first video and audio`,
+      () => this.page.evaluate(() => window.__first.video && window.__first.audio && window.__first),
+      patience,
     );
   }
 

@@ -8,13 +8,17 @@ import { join } from "node:path";
 const BINARY = process.env.TANDEM_BINARY;
 
 export class Server {
-  /** Starts a server and waits until it says where it listens. `environment` overrides config keys (TANDEM__…). */
-  static async start(environment = {}) {
+  /**
+   * Starts a server and waits until it says where it listens. `environment` overrides config keys (TANDEM__…); `within` is a command
+   * that runs another one somewhere else, such as in a network namespace.
+   */
+  static async start(environment = {}, { listen = "[::]:0", within = [] } = {}) {
     if (!BINARY) throw new Error("TANDEM_BINARY must name the binary under test");
     const server = new Server();
+    server.within = within;
     server.data = mkdtempSync(join(tmpdir(), "tandem-e2e-"));
     server.environment = environment;
-    server.listen = "[::]:0";
+    server.listen = listen;
     server.opsListen = "127.0.0.1:0";
     await server.launch();
     return server;
@@ -26,7 +30,9 @@ export class Server {
     const binary = join(empty, "tandem");
     copyFileSync(BINARY, binary);
     this.log = "";
-    this.process = spawn(binary, ["--listen", this.listen, "--ops-listen", this.opsListen, "--data", this.data], {
+    const [program, ...parameters] = [...this.within, binary];
+    parameters.push("--listen", this.listen, "--ops-listen", this.opsListen, "--data", this.data);
+    this.process = spawn(program, parameters, {
       cwd: empty,
       env: { PATH: process.env.PATH, HOME: empty, ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,0 +1,270 @@
+// The laboratory's internet: network namespaces with NAT routers, joined by one segment that leads nowhere else.
+//
+//   client (eth0) -- lan [router] wan -- segment 198.51.100.0/24, 2001:db8::/64 -- eth0 [server]
+//
+// All addresses are those of documentation (RFC 5737, RFC 3849), which look public to a browser, and of RFC 1918 behind a NAT.
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { PROFILES } from "./profiles.mjs";
+
+export const SERVER_NAME = "tandem.example";
+export const SERVER_PORT = 443;
+export const PROXY_PORT = 3128;
+
+const PREFIX = "tandemlab-";
+const CORE = `${PREFIX}core`;
+const SERVER = `${PREFIX}server`;
+const SERVER_IPV4 = "198.51.100.10";
+const SERVER_IPV6 = "2001:db8::10";
+const CORE_IPV4 = "198.51.100.1";
+const CORE_IPV6 = "2001:db8::1";
+/** Routers have the addresses of the segment from here on. */
+const FIRST_ROUTER = 100;
+/** Of 203.0.113.0/24, eight addresses for each network without NAT. */
+const NETWORKS_MAX = 31;
+
+const NETNS_FILES = "/etc/netns";
+/** Says who has the laboratory, so that two runs do not take it from each other. */
+const LOCK = "/run/tandem-natlab.pid";
+
+/** A command that runs another one in a namespace. */
+export const within = (namespace) => ["ip", "netns", "exec", namespace];
+
+function run(program, parameters, input) {
+  return execFileSync(program, parameters, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+}
+
+/** `ip` commands, a line each, in a namespace. */
+function ip(namespace, commands) {
+  run("ip", ["-n", namespace, "-batch", "-"], commands.join("\n"));
+}
+
+/** Why the laboratory cannot be built here, as an error for a person. */
+export function checkMachine() {
+  if (process.getuid() !== 0) {
+    throw new Error("the NAT laboratory makes network namespaces, which takes root: run it with sudo");
+  }
+  const missing = [
+    ["ip", "iproute2"],
+    ["tc", "iproute2"],
+    ["nft", "nftables"],
+    ["certutil", "libnss3-tools"],
+    ["openssl", "openssl"],
+  ].filter(([program]) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
+  if (missing.length) {
+    const packages = [...new Set(missing.map(([, name]) => name))].join(" ");
+    throw new Error(
+      `the NAT laboratory needs ${missing.map(([program]) => program).join(", ")}: apt-get install ${packages}`,
+    );
+  }
+  const other = existsSync(LOCK) ? Number(readFileSync(LOCK, "utf8")) : 0;
+  if (other !== process.pid && existsSync(`/proc/${other}/cmdline`)) {
+    if (readFileSync(`/proc/${other}/cmdline`, "utf8").includes("natlab")) {
+      throw new Error(`another run has the NAT laboratory: process ${other}`);
+    }
+  }
+}
+
+/** Whatever is left of this run or of one that was killed: namespaces, the processes in them, and their files. Never throws. */
+export function tearDown() {
+  const names = spawnSync("ip", ["netns", "list"], { encoding: "utf8" })
+    .stdout.split("\n")
+    .map((line) => line.split(" ")[0])
+    .filter((name) => name.startsWith(PREFIX));
+  for (const name of names) {
+    for (const pid of spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" })
+      .stdout.split("\n")
+      .filter(Boolean)) {
+      try {
+        process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has just left by itself.
+      }
+    }
+    spawnSync("ip", ["netns", "delete", name]);
+    rmSync(join(NETNS_FILES, name), { recursive: true, force: true });
+  }
+  rmSync(LOCK, { force: true });
+}
+
+function makeNamespace(name, serverAddress) {
+  // Names are in hosts alone. Chromium asks for the names of STUN and TURN servers with a dot at the end.
+  mkdirSync(join(NETNS_FILES, name), { recursive: true });
+  const hosts = ["127.0.0.1 localhost", "::1 localhost", `${serverAddress} ${SERVER_NAME} ${SERVER_NAME}.`];
+  writeFileSync(join(NETNS_FILES, name, "hosts"), `${hosts.join("\n")}\n`);
+  writeFileSync(join(NETNS_FILES, name, "resolv.conf"), "nameserver 127.0.0.1\n");
+  run("ip", ["netns", "add", name]);
+  // An IPv6 address that becomes valid a second after its link is up is a change of network to a browser, which breaks off what it loads.
+  set(name, ["ipv6.conf.all.accept_dad=0", "ipv6.conf.default.accept_dad=0"]);
+  ip(name, ["link set lo up"]);
+}
+
+function set(namespace, settings) {
+  run("ip", [...within(namespace).slice(1), "sysctl", "-qw", ...settings.map((one) => `net.${one}`)]);
+}
+
+function forwardPackets(namespace) {
+  set(namespace, ["ipv4.ip_forward=1", "ipv6.conf.all.forwarding=1", "ipv4.conf.all.send_redirects=0"]);
+}
+
+/** The rules of a router. It drops what it does not let through, as routers do; a rejection would tell the browser too early. */
+function rules({ nat, passes, lossPercent, proxy }) {
+  const begins = {
+    all: nat === "none" ? "accept" : 'iifname "lan" accept',
+    "all but udp": 'meta l4proto != udp iifname "lan" accept',
+    "tcp to the server": `iifname "lan" ip daddr ${SERVER_IPV4} tcp dport ${SERVER_PORT} accept`,
+    nothing: "",
+  }[passes];
+  return `
+table inet lab {
+  chain fault {
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop
+    jump fault
+    ${lossPercent ? `numgen random mod 100 < ${lossPercent} drop` : ""}
+    ct state established,related accept
+    ${begins}
+  }
+  chain input {
+    type filter hook input priority filter; policy drop
+    iifname "lo" accept
+    meta l4proto ipv6-icmp accept
+    ct state established,related accept
+    ${proxy ? `iifname "lan" tcp dport ${PROXY_PORT} accept` : ""}
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    ${nat === "none" ? "" : `oifname "wan" masquerade ${nat === "symmetric" ? "fully-random" : ""}`}
+  }
+}
+`;
+}
+
+/** A way from a client to the internet: a router of its own, and the client's interface and address on it. */
+class Uplink {
+  constructor(network, client, profileName, device) {
+    const profile = PROFILES[profileName];
+    const number = network.takeNumber();
+    this.client = client;
+    this.device = device;
+    this.router = `${client}-${device}`;
+    this.ipv6 = profile.ipv6 === true;
+    const [address, gateway, bits, prefix] = this.ipv6
+      ? [`2001:db8:${number}::2`, `2001:db8:${number}::1`, 64, `2001:db8:${number}::/64`]
+      : profile.nat === "none"
+        ? [`203.0.113.${8 * number + 2}`, `203.0.113.${8 * number + 1}`, 29, `203.0.113.${8 * number}/29`]
+        : [`10.0.${number}.2`, `10.0.${number}.1`, 24, null];
+    Object.assign(this, { address, gateway, bits });
+    const wan = this.ipv6 ? `2001:db8::${FIRST_ROUTER + number}` : `198.51.100.${FIRST_ROUTER + number}`;
+
+    makeNamespace(this.router, this.ipv6 ? SERVER_IPV6 : SERVER_IPV4);
+    forwardPackets(this.router);
+    ip(this.router, [
+      `link add lan type veth peer name ${device} netns ${client}`,
+      `link add wan type veth peer name r${number} netns ${CORE}`,
+      `address add ${gateway}/${bits} dev lan nodad`,
+      `address add ${wan}/${this.ipv6 ? 64 : 24} dev wan nodad`,
+      "link set lan up",
+      "link set wan up",
+      `route add default via ${this.ipv6 ? CORE_IPV6 : CORE_IPV4} dev wan`,
+    ]);
+    ip(CORE, [`link set r${number} master segment`, `link set r${number} up`]);
+    if (prefix) ip(CORE, [`route add ${prefix} via ${wan} dev segment`]);
+    run("ip", [...within(this.router).slice(1), "nft", "-f", "-"], rules(profile));
+    if (profile.rateKbit) {
+      for (const end of ["lan", "wan"]) {
+        const shape = `root tbf rate ${profile.rateKbit}kbit burst 5kb latency 300ms`.split(" ");
+        run("tc", ["-n", this.router, "qdisc", "add", "dev", end, ...shape]);
+      }
+    }
+  }
+
+  up() {
+    ip(this.client, [
+      `link set ${this.device} up`,
+      `address replace ${this.address}/${this.bits} dev ${this.device} nodad`,
+      `route replace default via ${this.gateway} dev ${this.device}`,
+    ]);
+  }
+
+  /** Adds a rule that comes before all others to what the router forwards: `meta l4proto udp drop`. */
+  break(rule) {
+    run("ip", [...within(this.router).slice(1), "nft", "add", "rule", "inet", "lab", "fault", ...rule.split(" ")]);
+  }
+
+  heal() {
+    run("ip", [...within(this.router).slice(1), "nft", "flush", "chain", "inet", "lab", "fault"]);
+  }
+}
+
+/** A machine behind a router. */
+class Client {
+  constructor(network, side, profileName) {
+    this.profile = PROFILES[profileName];
+    this.namespace = `${PREFIX}${side}-${profileName}`;
+    makeNamespace(this.namespace, this.profile.ipv6 ? SERVER_IPV6 : SERVER_IPV4);
+    this.network = network;
+    this.profileName = profileName;
+    this.uplink = this.addUplink("eth0");
+    this.uplink.up();
+  }
+
+  /** Another way out, through a router of the same kind, which is not used yet. */
+  addUplink(device) {
+    return new Uplink(this.network, this.namespace, this.profileName, device);
+  }
+
+  /** Leaves the network it is in for another: the old interface goes down, and the new one has another address. */
+  moveTo(uplink) {
+    ip(this.namespace, [`link set ${this.uplink.device} down`]);
+    uplink.up();
+    this.uplink = uplink;
+  }
+}
+
+export class Network {
+  /** Builds the segment and the server's place on it, after removing what an earlier run has left. */
+  constructor() {
+    checkMachine();
+    tearDown();
+    writeFileSync(LOCK, String(process.pid));
+    this.numbers = 0;
+    this.clients = new Map();
+    makeNamespace(CORE, SERVER_IPV4);
+    makeNamespace(SERVER, SERVER_IPV4);
+    forwardPackets(CORE);
+    ip(CORE, [
+      "link add segment type bridge",
+      `address add ${CORE_IPV4}/24 dev segment`,
+      `address add ${CORE_IPV6}/64 dev segment nodad`,
+      "link set segment up",
+      `link add server type veth peer name eth0 netns ${SERVER}`,
+      "link set server master segment",
+      "link set server up",
+    ]);
+    ip(SERVER, [
+      `address add ${SERVER_IPV4}/24 dev eth0`,
+      `address add ${SERVER_IPV6}/64 dev eth0 nodad`,
+      "link set eth0 up",
+      `route add default via ${CORE_IPV4} dev eth0`,
+      `route add default via ${CORE_IPV6} dev eth0`,
+    ]);
+    this.server = { namespace: SERVER, addresses: [SERVER_IPV4, SERVER_IPV6] };
+  }
+
+  takeNumber() {
+    if (this.numbers > NETWORKS_MAX) throw new Error(`the laboratory has room for ${NETWORKS_MAX + 1} routers`);
+    return this.numbers++;
+  }
+
+  /** The client of a side ("a" calls, "b" answers) in a network; made when it is first asked for. */
+  client(side, profileName) {
+    const key = `${side}-${profileName}`;
+    if (!this.clients.has(key)) this.clients.set(key, new Client(this, side, profileName));
+    return this.clients.get(key);
+  }
+}

@@ -1,0 +1,43 @@
+// What was measured, for eyes and for programs.
+
+export const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+
+const PATH = { direct: "D", forwarded: "F" };
+
+function cell(call) {
+  if (!call) return "";
+  if (!call.sides) return "FAILED";
+  const ways = call.sides.map(({ path, transport }) => `${PATH[path]} ${transport}`);
+  const seconds = Math.max(...call.seconds).toFixed(1);
+  return `${ways[0] === ways[1] ? ways[0] : ways.join("/")} ${seconds}${call.wrong.length ? " !" : ""}`;
+}
+
+/** A table with callers as rows and callees as columns: path, transport (A's, then B's if it differs), seconds of the later side. */
+export function matrix(calls) {
+  const rows = [...new Set(calls.map((call) => call.a))];
+  const columns = [...new Set(calls.map((call) => call.b))];
+  const find = (a, b) => calls.find((call) => call.a === a && call.b === b);
+  const table = [["A \\ B", ...columns], ...rows.map((a) => [a, ...columns.map((b) => cell(find(a, b)))])];
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  return table.map((row) => `| ${row.map((text, i) => text.padEnd(widths[i])).join(" | ")} |`).join("\n");
+}
+
+export function summary(calls) {
+  const connected = calls.filter((call) => call.seconds);
+  const seconds = connected.map((call) => Math.max(...call.seconds));
+  const figures = { pairs: calls.length, connected: connected.length };
+  if (seconds.length) Object.assign(figures, { medianS: median(seconds), worstS: Math.max(...seconds) });
+  return figures;
+}
+
+/** One line about one call, as it ends. */
+export function line(call) {
+  const wrong = call.wrong.length ? `  WRONG: ${call.wrong.join("; ")}` : "";
+  return `${call.browser} ${call.a} calls ${call.b}: ${cell(call)}${wrong}`;
+}
+
+/** The same about one disturbance of a call. */
+export function move({ before, after, seconds, offUdpAfterS }) {
+  const off = offUdpAfterS === undefined ? "" : `, off UDP after ${offUdpAfterS} s`;
+  return `${before.path} ${before.transport}, picture back after ${seconds} s, ${after.path} ${after.transport}${off}`;
+}

@@ -1,0 +1,152 @@
+// The NAT laboratory: real browsers in simulated networks call each other. docs/natlab.md says what it is and how to read it.
+//
+//   TANDEM_BINARY=… node tests/natlab/run.mjs short      each network at least once, and one disturbance of each kind: minutes
+//   TANDEM_BINARY=… node tests/natlab/run.mjs full       every pair in Chromium, the main ones in Firefox, ten network changes
+//       --only matrix|moves      a part of it
+//       --browser firefox        the matrix in this browser alone
+//       --pairs cone:open,…      these pairs alone
+//       --runs 10                network changes on each path
+//       --json FILE              everything that was measured
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+
+import { measure } from "./calls.mjs";
+import { Lab } from "./lab.mjs";
+import { changeNetwork, cutUdp, loseUdp } from "./moves.mjs";
+import { checkMachine } from "./network.mjs";
+import { ALL, MAIN, PROFILES, SHORT, square } from "./profiles.mjs";
+import { line, matrix, median, move, summary } from "./report.mjs";
+
+/** What an idle machine keeps to; a busy one may be given more. */
+const MEDIAN_S_MAX = Number(process.env.TANDEM_LAB_MEDIAN_S_MAX ?? 2);
+const WORST_S_MAX = Number(process.env.TANDEM_LAB_WORST_S_MAX ?? 6);
+const MOVE_MEDIAN_S_MAX = Number(process.env.TANDEM_LAB_MOVE_MEDIAN_S_MAX ?? 3);
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: "string" },
+    browser: { type: "string" },
+    pairs: { type: "string" },
+    runs: { type: "string" },
+    json: { type: "string" },
+  },
+});
+const size = positionals[0];
+if (size !== "short" && size !== "full") fail("usage: node tests/natlab/run.mjs short|full (see the head of the file)");
+try {
+  checkMachine();
+} catch (error) {
+  fail(error.message);
+}
+
+function fail(text) {
+  console.error(text);
+  process.exit(2);
+}
+
+const problems = [];
+const expect = (fine, text) => {
+  if (!fine) problems.push(text);
+};
+
+function pairsOf(kind) {
+  if (options.pairs) return options.pairs.split(",").map((pair) => pair.split(":"));
+  if (size === "short") return SHORT;
+  return square(kind === "firefox" ? MAIN : ALL);
+}
+
+async function runMatrix(lab, kind) {
+  const calls = [];
+  let latest;
+  for (const [a, b] of pairsOf(kind)) {
+    for (const name of [a, b]) if (!PROFILES[name]) fail(`there is no network ${name}: ${ALL.join(", ")}`);
+    // Each row needs one browser more than the columns: what has had its row makes room.
+    if (latest && latest !== a) await lab.forget(kind, "a", latest);
+    latest = a;
+    const call = await measure(lab, kind, a, b);
+    console.log(line(call));
+    calls.push(call);
+  }
+  const figures = summary(calls);
+  console.log(
+    `\n${kind}: D direct, F forwarded; transport; seconds from the answer to the first frame at both\n${matrix(calls)}`,
+  );
+  console.log(
+    `${kind}: ${figures.connected} of ${figures.pairs} connected, median ${figures.medianS} s, worst ${figures.worstS} s\n`,
+  );
+  for (const call of calls) expect(call.wrong.length === 0, line(call));
+  expect(figures.medianS < MEDIAN_S_MAX, `${kind}: the median is ${figures.medianS} s, not below ${MEDIAN_S_MAX}`);
+  expect(figures.worstS < WORST_S_MAX, `${kind}: the worst is ${figures.worstS} s, not below ${WORST_S_MAX}`);
+  await closeAll(lab);
+  return { figures, calls };
+}
+
+async function closeAll(lab) {
+  for (const key of [...lab.people.keys()]) {
+    const [kind, side, ...profile] = key.split("-");
+    await lab.forget(kind, side, profile.join("-"));
+  }
+}
+
+/** `count` disturbances of one kind, and their figures in one line. */
+async function repeat(name, count, once, secondsMax) {
+  const runs = [];
+  for (let i = 1; i <= count; i++) {
+    const run = await once();
+    for (const wrong of run.wrong) problems.push(`${name}: ${wrong}`);
+    console.log(`${name}, ${i} of ${count}: ${run.wrong.join("; ") || move(run)}`);
+    runs.push(run);
+  }
+  const done = runs.filter((run) => run.wrong.length === 0);
+  const figures = { runs: count, done: done.length };
+  if (done.length) {
+    const seconds = done.map((run) => run.seconds);
+    Object.assign(figures, { medianS: median(seconds), worstS: Math.max(...seconds) });
+    if (secondsMax)
+      expect(figures.medianS < secondsMax, `${name}: the median is ${figures.medianS} s, not below ${secondsMax}`);
+  }
+  console.log(`${name}: ${JSON.stringify(figures)}\n`);
+  return { name, figures, runs };
+}
+
+async function runMoves(lab) {
+  const kind = options.browser ?? "chromium";
+  const runs = Number(options.runs ?? (size === "full" ? 10 : 1));
+  const few = size === "full" ? 3 : 1;
+  return [
+    await repeat("Wi-Fi to mobile, direct", runs, () => changeNetwork(lab, kind, "cone", "direct"), MOVE_MEDIAN_S_MAX),
+    await repeat(
+      "Wi-Fi to mobile, forwarded",
+      runs,
+      () => changeNetwork(lab, kind, "symmetric", "forwarded"),
+      MOVE_MEDIAN_S_MAX,
+    ),
+    await repeat("UDP cut, forwarded", few, () => cutUdp(lab, kind, "symmetric")),
+    await repeat("15 % of UDP lost, forwarded", few, () => loseUdp(lab, kind, "symmetric")),
+  ];
+}
+
+const began = Date.now();
+const lab = await Lab.open();
+const result = { at: new Date().toISOString(), size, matrices: {}, moves: [] };
+try {
+  if (options.only !== "moves") {
+    const kinds = options.browser ? [options.browser] : size === "full" ? ["chromium", "firefox"] : ["chromium"];
+    for (const kind of kinds) result.matrices[kind] = await runMatrix(lab, kind);
+  }
+  if (options.only !== "matrix") result.moves = await runMoves(lab);
+} finally {
+  await lab.close();
+}
+result.seconds = Math.round((Date.now() - began) / 1000);
+result.problems = problems;
+if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+console.log(`\n${result.seconds} s in all`);
+if (problems.length) {
+  console.log(`\n${problems.length} problems:\n${problems.join("\n")}`);
+  process.exit(1);
+}
+// Helpers and listeners would keep it running.
+process.exit(0);
