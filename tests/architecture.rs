@@ -9,6 +9,9 @@ const FILE_LINES_MAX: usize = 600;
 
 /// The thin files that may touch tokio, sockets, clocks, threads and randomness.
 const DRIVERS: &[&str] = &[
+    "src/relay/driver.rs",
+    "src/relay/datagrams.rs",
+    "src/relay/stream.rs",
     "src/sfu/worker.rs",
     "src/sfu/handle.rs",
     "src/signaling/driver.rs",
@@ -16,7 +19,7 @@ const DRIVERS: &[&str] = &[
 ];
 
 /// Folders whose other files are cores.
-const CORE_FOLDERS: &[&str] = &["src/sfu/", "src/signaling/"];
+const CORE_FOLDERS: &[&str] = &["src/relay/", "src/sfu/", "src/signaling/"];
 
 /// Files of the root that cores may import, and which are as pure.
 const CORE_FILES: &[&str] = &["src/id.rs", "src/rate.rs"];
@@ -61,8 +64,19 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
 const NOT_FROM: &[(&str, &[&str], &str)] = &[
     (
         "src/sfu/",
-        &["crate::signaling", "crate::http", "crate::store", "crate::auth"],
+        &[
+            "crate::signaling",
+            "crate::relay",
+            "crate::http",
+            "crate::store",
+            "crate::auth",
+        ],
         "the SFU does not know what a call is",
+    ),
+    (
+        "src/relay/",
+        &["crate::signaling", "crate::http", "crate::store", "crate::auth"],
+        "the relay knows sessions by their id and nothing else",
     ),
     (
         "src/store/",
@@ -73,8 +87,21 @@ const NOT_FROM: &[(&str, &[&str], &str)] = &[
     ("src/rate.rs", &["crate::"], "what several cores import depends on nothing"),
 ];
 
-/// What a core of signaling may not import (its driver may).
-const SIGNALING_CORE_NOT_FROM: &[&str] = &["crate::sfu", "crate::http", "crate::store", "crate::metrics", "crate::auth"];
+/// What a core may not import (the drivers of its folder may).
+const CORE_NOT_FROM: &[(&str, &[&str])] = &[
+    ("src/relay/", &["crate::sfu", "crate::metrics"]),
+    (
+        "src/signaling/",
+        &[
+            "crate::sfu",
+            "crate::relay",
+            "crate::http",
+            "crate::store",
+            "crate::metrics",
+            "crate::auth",
+        ],
+    ),
+];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)
@@ -165,9 +192,12 @@ fn imports_follow_the_plan() {
                     faults.push(format!("{name}:{}: `{word}` not from {folder}: {why}", number + 1));
                 }
             }
-            for word in SIGNALING_CORE_NOT_FROM.iter().filter(|word| line.contains(*word)) {
-                if name.starts_with("src/signaling/") && is_core(name) {
-                    faults.push(format!("{name}:{}: a core of signaling does not know `{word}`", number + 1));
+            for (folder, words) in CORE_NOT_FROM
+                .iter()
+                .filter(|(folder, _)| name.starts_with(folder) && is_core(name))
+            {
+                for word in words.iter().filter(|word| line.contains(*word)) {
+                    faults.push(format!("{name}:{}: a core of {folder} does not know `{word}`", number + 1));
                 }
             }
         }
