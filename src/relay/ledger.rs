@@ -66,7 +66,8 @@ impl Ledger {
         let first = (random >> 32) as u16 % PORTS;
         let free = (0..PORTS)
             .map(|n| SocketAddr::new(ip, PORT_FIRST + (first + n) % PORTS))
-            .find(|a| !(even_port && a.port() % 2 == 1) && !self.peers.has_port(a.port()) && !self.relayed.contains(a))
+            .filter(|a| !even_port || a.port().is_multiple_of(2))
+            .find(|a| !self.peers.has_port(a.port()) && !self.relayed.contains(a))
             .ok_or(Refusal::Capacity)?;
         *held += 1;
         self.relayed.insert(free);
@@ -141,7 +142,7 @@ mod tests {
             let relayed = ledger.grant(session, false, n % 2 == 0, 0).expect("there is room");
             assert!(seen.insert(relayed), "{relayed} twice");
             assert!(relayed.port() > PORT_FIRST, "the port of the SFU");
-            assert!(n % 2 == 1 || relayed.port() % 2 == 0, "{relayed} is not even");
+            assert!(n % 2 == 1 || relayed.port().is_multiple_of(2), "{relayed} is not even");
             assert_eq!(relayed.ip().to_string(), "203.0.113.7");
         }
         let session = SessionId::from_random(u64::MAX);

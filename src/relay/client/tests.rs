@@ -12,7 +12,10 @@ use crate::relay::peers::HOSTILE;
 
 const SFU: &str = "203.0.113.7:8443";
 const SFU_V6: &str = "[2a00::7]:8443";
-const UDP_ONLY: (u16, &[u8]) = (attribute::REQUESTED_TRANSPORT, &[UDP, 0, 0, 0]);
+/// (type, value).
+type Attribute<'a> = (u16, &'a [u8]);
+
+const UDP_ONLY: Attribute<'static> = (attribute::REQUESTED_TRANSPORT, &[UDP, 0, 0, 0]);
 
 fn addr(text: &str) -> SocketAddr {
     text.parse().expect("an address")
@@ -174,7 +177,7 @@ impl World {
         self.out.get(before).cloned()
     }
 
-    fn from_peer(&mut self, peer: SocketAddr, payload: &[u8]) -> Option<Output> {
+    fn receive(&mut self, peer: SocketAddr, payload: &[u8]) -> Option<Output> {
         let before = self.out.len();
         self.client.handle_from_peer(peer, payload, self.now.instant, &mut self.out);
         self.out.get(before).cloned()
@@ -225,7 +228,7 @@ fn a_browser_gets_from_a_challenge_to_media_in_both_directions() {
             payload: payload.clone()
         })
     );
-    let Some(Output::ToClient(indication)) = world.from_peer(addr(SFU), b"pong") else {
+    let Some(Output::ToClient(indication)) = world.receive(addr(SFU), b"pong") else {
         panic!("nothing came back");
     };
     let indication = Message::parse(&indication).expect("a message");
@@ -242,7 +245,7 @@ fn a_browser_gets_from_a_challenge_to_media_in_both_directions() {
             payload
         })
     );
-    let back = world.from_peer(addr(SFU), b"pong");
+    let back = world.receive(addr(SFU), b"pong");
     assert_eq!(back, Some(Output::ToClient(b"\x40\x00\x00\x04pong".to_vec())));
     let counters = world.client.take_counters();
     assert_eq!((counters.bytes_in, counters.bytes_out), (8, 8));
@@ -320,7 +323,7 @@ fn what_an_allocate_asks_for_is_granted_or_refused_as_the_rfc_says() {
     let family = attribute::REQUESTED_ADDRESS_FAMILY;
     let v6_only: &[u8] = &[FAMILY_V6, 0, 0, 0];
     let token: (u16, &[u8]) = (attribute::RESERVATION_TOKEN, &[1; 8]);
-    let cases: [(&[(u16, &[u8])], Result<(), u16>); 17] = [
+    let cases: [(&[Attribute<'_>], Result<(), u16>); 17] = [
         (&[], Err(400)),
         (&[(attribute::REQUESTED_TRANSPORT, &[UDP])], Err(400)),
         (&[(attribute::REQUESTED_TRANSPORT, &[6, 0, 0, 0])], Err(442)),
@@ -417,7 +420,7 @@ fn permissions_and_channels_end_by_themselves() {
     world.wait(PERMISSION_LIFETIME.as_secs());
     assert_eq!(world.data(b"\x40\x00\x00\x01x"), None);
     assert_eq!(world.dropped(Drop::NoPermission), 1);
-    assert_eq!(world.from_peer(addr(SFU), b"x"), None);
+    assert_eq!(world.receive(addr(SFU), b"x"), None);
     assert_eq!(world.dropped(Drop::NoPermission), 1);
     assert_eq!(world.permit(addr(SFU)), Ok(()));
     assert!(world.data(b"\x40\x00\x00\x01x").is_some(), "the channel was there still");
@@ -425,7 +428,7 @@ fn permissions_and_channels_end_by_themselves() {
     assert_eq!(world.permit(addr(SFU)), Ok(()));
     assert_eq!(world.data(b"\x40\x00\x00\x01x"), None);
     assert_eq!(world.dropped(Drop::NoChannel), 1);
-    let bytes = world.from_peer(addr(SFU), b"x").map(|output| match output {
+    let bytes = world.receive(addr(SFU), b"x").map(|output| match output {
         Output::ToClient(bytes) => bytes[0],
         other => panic!("{other:?}"),
     });
@@ -563,7 +566,7 @@ fn bad_channels_are_bad_requests() {
 fn data_that_belongs_nowhere_is_dropped_with_its_reason() {
     let mut world = World::new();
     assert_eq!(world.data(b"\x40\x00\x00\x01x"), None);
-    assert_eq!(world.from_peer(addr(SFU), b"x"), None);
+    assert_eq!(world.receive(addr(SFU), b"x"), None);
     assert_eq!(world.dropped(Drop::NoAllocation), 2);
     let mut world = World::allocated();
     assert_eq!(world.permit(addr(SFU)), Ok(()));
@@ -580,7 +583,7 @@ fn a_stream_gets_padding() {
     let mut world = World::with(true, &[SFU]);
     assert_eq!(world.ask(Method::Allocate, &[UDP_ONLY]), Ok(()));
     assert_eq!(world.bind(0x4000, addr(SFU)), Ok(()));
-    let back = world.from_peer(addr(SFU), b"x");
+    let back = world.receive(addr(SFU), b"x");
     assert_eq!(back, Some(Output::ToClient(b"\x40\x00\x00\x01x\0\0\0".to_vec())));
 }
 
@@ -593,9 +596,7 @@ fn an_allocation_carries_its_bitrate_and_no_more() {
     let carried = (0..1000).filter(|_| world.data(&frame).is_some()).count();
     assert!((200..220).contains(&carried), "{carried} at once");
     assert_eq!(world.dropped(Drop::Bandwidth), 1000 - carried as u64);
-    let back = (0..1000)
-        .filter(|_| world.from_peer(addr(SFU), &frame[4..]).is_some())
-        .count();
+    let back = (0..1000).filter(|_| world.receive(addr(SFU), &frame[4..]).is_some()).count();
     assert_eq!(back, carried, "the other direction has its own share");
 }
 

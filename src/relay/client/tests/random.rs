@@ -70,7 +70,7 @@ proptest! {
                     let frame = framing::write_channel_data(number, &vec![0; bytes.into()], false);
                     world.data(&frame);
                 }
-                Step::FromPeer(ip, bytes) => drop(world.from_peer(own(ip, 0), &vec![0; bytes.into()])),
+                Step::FromPeer(ip, bytes) => drop(world.receive(own(ip, 0), &vec![0; bytes.into()])),
                 Step::Wait(s) => world.wait(s.into()),
                 Step::Bytes(bytes) => {
                     world.give(&bytes);
