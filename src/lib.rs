@@ -17,6 +17,10 @@ pub mod id;
 pub mod log;
 /// Every Prometheus metric.
 pub mod metrics;
+/// How many answers one network may have of us; pure, and shared by the cores that answer strangers.
+pub mod rate;
+/// TURN into our own SFU, over UDP, TCP and TLS.
+pub mod relay;
 /// The composition root and the ordered shutdown (D).
 pub mod server;
 /// Media: how one participant's packets reach the others.

@@ -60,6 +60,15 @@ pub struct Metrics {
     /// Share of the last second that each `worker` thread was busy, 0 to 1.
     pub worker_busy_ratio: GaugeVec,
 
+    /// Allocations of the relay, by `transport` between browser and us (`udp`, `tcp`, `tls`).
+    pub relay_allocations: IntGaugeVec,
+    /// Payload bytes through the relay, by `direction`: `in` (from browsers), `out`.
+    pub relay_bytes: IntCounterVec,
+    /// TURN requests refused and connections closed, by `reason`.
+    pub relay_refused: IntCounterVec,
+    /// Datagrams that the relay did not pass on, by `reason`.
+    pub relay_dropped: IntCounterVec,
+
     /// HTTP requests, by status `class` (`2xx` …).
     pub http_requests: IntCounterVec,
     /// When the TLS certificate in use ends, in seconds since 1970; 0 without TLS.
@@ -170,6 +179,25 @@ impl Metrics {
                     &["worker"],
                 ),
             ),
+            relay_allocations: gauges(r, "tandem_relay_allocations", "Allocations of the relay.", &["transport"]),
+            relay_bytes: counters(
+                r,
+                "tandem_relay_bytes_total",
+                "Payload bytes through the relay.",
+                &["direction"],
+            ),
+            relay_refused: counters(
+                r,
+                "tandem_relay_refused_total",
+                "TURN requests refused and connections closed.",
+                &["reason"],
+            ),
+            relay_dropped: counters(
+                r,
+                "tandem_relay_dropped_total",
+                "Datagrams that the relay did not pass on.",
+                &["reason"],
+            ),
             http_requests: counters(r, "tandem_http_requests_total", "HTTP requests.", &["class"]),
             tls_certificate_expiry: register(
                 r,
@@ -224,7 +252,11 @@ impl Metrics {
         for state in ["connecting", "connected"] {
             self.transports.with_label_values(&[state]);
         }
+        for transport in ["udp", "tcp", "tls"] {
+            self.relay_allocations.with_label_values(&[transport]);
+        }
         for direction in ["in", "out"] {
+            self.relay_bytes.with_label_values(&[direction]);
             self.udp_datagrams.with_label_values(&[direction]);
             for kind in ["audio", "video"] {
                 self.media_packets.with_label_values(&[direction, kind]);

@@ -18,14 +18,17 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::http::addresses::Addresses;
+use crate::http::ice_servers::{IssueCredential, RelayCredential};
 use crate::http::port::Service;
 use crate::http::tls::Tls;
 use crate::http::websocket::Gate;
 use crate::http::{self, ops, port};
 use crate::log;
 use crate::metrics::Metrics;
+use crate::relay::driver::RelayHandle;
 use crate::sfu::candidates;
-use crate::sfu::handle::{self as sfu, SfuConfig};
+use crate::sfu::flow::Flow;
+use crate::sfu::handle::{self as sfu, SfuConfig, SfuHandle};
 use crate::sfu::transport::Certificate;
 use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
@@ -78,7 +81,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         public => public.to_vec(),
     };
     let (sfu_events, from_sfu) = mpsc::channel(SFU_EVENTS_MAX);
-    let (turn, _to_relay) = mpsc::channel(TURN_DATAGRAMS_MAX);
+    let (turn, to_relay) = mpsc::channel(TURN_DATAGRAMS_MAX);
     let sfu_config = SfuConfig {
         listen,
         workers: config.workers,
@@ -98,9 +101,20 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let restored = keeper::restore(&store, &metrics).await;
     let udp = media.addresses();
+    let relay = start_relay(&media, &advertised, to_relay, &metrics)?;
     let sfu = media.clone();
     let ask_sfu = Box::new(move |command| sfu.send(command).is_ok());
-    let hub = HubHandle::start(hub_config, restored, ask_sfu, from_sfu, store.clone(), metrics.clone());
+    let sessions = relay.clone();
+    let session_ended = Box::new(move |session| sessions.end_session(session));
+    let hub = HubHandle::start(
+        hub_config,
+        restored,
+        ask_sfu,
+        from_sfu,
+        store.clone(),
+        metrics.clone(),
+        session_ended,
+    );
     let addresses = Addresses::new(config.connections_per_address, config.websockets_per_address);
     let gate = Gate {
         hub: hub.clone(),
@@ -109,14 +123,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         allowed_origins: config.allowed_origins.clone(),
         addresses: addresses.clone(),
         stun_port: listen.port(),
-        relay: None,
+        relay: Some(issue_credentials(relay.clone())),
     };
 
     let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;
     let main_service = Service {
         router: http::router(gate),
         tls: tls.as_ref().map(|tls| tls.config.clone().into()),
-        media: Some(port::Media { sfu: media, addresses }),
+        media: Some(port::Media {
+            sfu: media,
+            relay: relay.clone(),
+            addresses,
+        }),
         metrics: metrics.clone(),
     };
     let ops_service = Service {
@@ -148,6 +166,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         () = hub.stop(config.stop_timeout) => {}
         () = stops.next() => tracing::info!("stopping at once"),
     }
+    relay.stop();
     stop_http.cancel();
     let _ = tokio::join!(serving, serving_ops);
     if tokio::task::spawn_blocking(move || workers.stop()).await.is_err() {
@@ -156,6 +175,40 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The relay reaches the addresses that we advertise, at each worker's port.
+fn start_relay(
+    sfu: &SfuHandle,
+    advertised: &[IpAddr],
+    mut datagrams: mpsc::Receiver<(Flow, Vec<u8>)>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<RelayHandle> {
+    let workers = sfu.addresses();
+    let peers = workers
+        .iter()
+        .flat_map(|worker| advertised.iter().map(|ip| SocketAddr::new(*ip, worker.port())));
+    let relay = RelayHandle::start(peers, sfu.clone(), metrics.clone()).context("the relay has no random numbers")?;
+    let handle = relay.clone();
+    tokio::spawn(async move {
+        while let Some((flow, datagram)) = datagrams.recv().await {
+            handle.handle_datagram(flow.remote, flow.local, datagram);
+        }
+    });
+    Ok(relay)
+}
+
+/// Credentials for the relay, which are good while their session lives.
+fn issue_credentials(relay: RelayHandle) -> IssueCredential {
+    Box::new(move |session| {
+        relay.begin_session(session);
+        let credential = relay.credentials(session);
+        RelayCredential {
+            username: credential.username,
+            credential: credential.password,
+            lasts: Duration::from_secs(credential.ttl_s),
+        }
+    })
 }
 
 /// The certificate of all transports. Browsers learn its fingerprint with each answer (RFC 8122), so it need not outlive the process.

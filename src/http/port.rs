@@ -33,6 +33,7 @@ use super::opening::{self, OPENING_BYTES, Opening};
 use super::prefixed::Prefixed;
 use super::tls::ACME_TLS;
 use crate::metrics::Metrics;
+use crate::relay::driver::{RelayHandle, Transport};
 use crate::sfu::handle::SfuHandle;
 use crate::sfu::ice_tcp;
 
@@ -100,6 +101,7 @@ pub struct Service {
 #[derive(Clone)]
 pub struct Media {
     pub sfu: SfuHandle,
+    pub relay: RelayHandle,
     /// How many connections one address may have.
     pub addresses: Addresses,
 }
@@ -156,6 +158,7 @@ enum Speaks {
     Http1,
     Http2,
     IceTcp,
+    Turn,
     /// The handshake was all that an ACME server wanted (RFC 8737 section 3).
     AcmeTls,
 }
@@ -168,6 +171,8 @@ impl Opened {
             (Speaks::Http1, true) => "https",
             (Speaks::Http2, _) => "https_2",
             (Speaks::IceTcp, _) => "ice_tcp",
+            (Speaks::Turn, false) => "turn",
+            (Speaks::Turn, true) => "turn_tls",
             (Speaks::AcmeTls, _) => "acme_tls",
         }
     }
@@ -246,7 +251,14 @@ impl Connection {
                     refuse(Refused::Unknown);
                 }
             }
-            (Speaks::IceTcp, None) => refuse(Refused::Unknown),
+            (Speaks::Turn, Some(media)) => {
+                let transport = if opened.tls { Transport::Tls } else { Transport::Tcp };
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = media.relay.serve_stream(opened.stream, endpoints.remote, transport) => {}
+                }
+            }
+            (Speaks::IceTcp | Speaks::Turn, None) => refuse(Refused::Unknown),
             (Speaks::AcmeTls, _) => {}
             (Speaks::Http1 | Speaks::Http2, _) => {
                 let Some(graceful) = graceful.upgrade() else { return };
@@ -256,7 +268,7 @@ impl Connection {
                     router: service.router,
                     endpoints,
                 };
-                carry(opened.stream, opened.speaks, respond, graceful).await;
+                carry(opened.stream, opened.speaks == Speaks::Http2, respond, graceful).await;
             }
         }
     }
@@ -297,7 +309,8 @@ fn told(opening: Opening) -> Result<Speaks, Refused> {
     match opening {
         Opening::Http => Ok(Speaks::Http1),
         Opening::IceTcp => Ok(Speaks::IceTcp),
-        Opening::Turn | Opening::Tls | Opening::Unknown => Err(Refused::Unknown),
+        Opening::Turn => Ok(Speaks::Turn),
+        Opening::Tls | Opening::Unknown => Err(Refused::Unknown),
     }
 }
 
@@ -320,7 +333,7 @@ async fn look<S: AsyncRead + Unpin>(mut stream: S) -> Result<(Opening, Prefixed<
     Ok((opening, Prefixed::new(stream, &first[..length])))
 }
 
-async fn carry(stream: Box<dyn Stream>, speaks: Speaks, respond: Respond, graceful: Arc<GracefulShutdown>) {
+async fn carry(stream: Box<dyn Stream>, http_2: bool, respond: Respond, graceful: Arc<GracefulShutdown>) {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| respond.clone().answer(request));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
@@ -330,10 +343,7 @@ async fn carry(stream: Box<dyn Stream>, speaks: Speaks, respond: Respond, gracef
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(HEADERS_TIMEOUT);
-    let builder = match speaks {
-        Speaks::Http2 => builder.http2_only(),
-        Speaks::Http1 | Speaks::IceTcp | Speaks::AcmeTls => builder.http1_only(),
-    };
+    let builder = if http_2 { builder.http2_only() } else { builder.http1_only() };
     let connection = graceful.watch(
         builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)

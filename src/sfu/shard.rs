@@ -16,9 +16,10 @@ use super::media::SlotPacket;
 use super::router::{Router, RouterOutput};
 use super::sdp;
 use super::slot::LayerCounts;
-use super::stun::{self, RateLimit};
+use super::stun;
 use super::transport::{Certificate, OfferError, Transport, TransportConfig, TransportOutput};
 use crate::id::{ParticipantId, RoomId};
+use crate::rate::RateLimit;
 
 /// Transports of one worker that may be waiting for their browser at a time (threats T8).
 pub const CONNECTING_MAX: usize = 2000;

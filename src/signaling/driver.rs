@@ -20,7 +20,7 @@ use super::limits::Limit;
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
 use super::protocol::{CommandFrame, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::session::Departure;
-use crate::id::{ConnectionId, UserId};
+use crate::id::{ConnectionId, SessionId, UserId};
 use crate::metrics::Metrics;
 use crate::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent};
 use crate::store::Store;
@@ -113,6 +113,9 @@ enum Input {
 /// How the driver asks the SFU; false: it is not there.
 pub type AskSfu = Box<dyn FnMut(SfuCommand) -> bool + Send>;
 
+/// Told of every session that is gone, for what others keep of it.
+pub type SessionEnded = Box<dyn Fn(SessionId) + Send>;
+
 impl HubHandle {
     /// Starts the hub's task on the running tokio runtime. It ends after [`HubHandle::stop`], or when every handle is dropped.
     pub fn start(
@@ -122,6 +125,7 @@ impl HubHandle {
         sfu_events: mpsc::Receiver<SfuEvent>,
         store: Store,
         metrics: Arc<Metrics>,
+        session_ended: SessionEnded,
     ) -> HubHandle {
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (names, names_to_save) = mpsc::channel(NAMES_MAX);
@@ -140,6 +144,7 @@ impl HubHandle {
             names,
             saver,
             metrics,
+            session_ended,
             outboxes: HashMap::new(),
             next_connection: 1,
             stopping: None,
@@ -218,6 +223,7 @@ struct Driver {
     keeps: mpsc::Sender<Keep>,
     keeper: JoinHandle<()>,
     metrics: Arc<Metrics>,
+    session_ended: SessionEnded,
     /// Where each websocket's frames go. Looked up, never listed in order.
     outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
     next_connection: u64,
@@ -401,6 +407,7 @@ impl Driver {
         match fact {
             Fact::SessionStarted { session } => tracing::info!(%session, "session started"),
             Fact::SessionEnded { session, lasted } => {
+                (self.session_ended)(session);
                 tracing::info!(%session, duration_s = lasted.as_secs_f64(), "session ended");
             }
             Fact::CallStarted { call } => tracing::info!(%call, "call started"),
@@ -620,6 +627,7 @@ mod tests {
             events,
             store.clone(),
             Arc::clone(&metrics),
+            Box::new(|_| {}),
         );
         Server {
             hub,
