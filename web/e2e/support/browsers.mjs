@@ -42,7 +42,16 @@ export function executable(kind) {
  * Chromium, `preferences` of Firefox; all else goes to puppeteer as it is.
  */
 export function launch(kind, options = {}) {
-  const { camera = "allow", devices = "fake", sound, width = 1280, height = 800, flags = [], preferences, ...rest } = options;
+  const {
+    camera = "allow",
+    devices = "fake",
+    sound,
+    width = 1280,
+    height = 800,
+    flags = [],
+    preferences,
+    ...rest
+  } = options;
   const defaultViewport = { width, height };
   if (kind === "firefox") {
     const extraPrefsFirefox = {
