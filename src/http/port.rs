@@ -291,8 +291,8 @@ async fn open(stream: TcpStream, service: &Service) -> Result<Opened, Refused> {
     let stream = accepted.map_err(|_| Refused::Tls)?;
     let (speaks, stream) = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => (Speaks::Http2, Prefixed::new(stream, &[])),
-        Some(b"http/1.1") => (Speaks::Http1, Prefixed::new(stream, &[])),
         Some(ACME_TLS) => (Speaks::AcmeTls, Prefixed::new(stream, &[])),
+        // Whatever else was agreed on: coturn's own client offers http/1.1 and then speaks TURN.
         _ => {
             let (inner, stream) = look(stream).await?;
             (told(inner)?, stream)
