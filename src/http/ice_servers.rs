@@ -61,9 +61,10 @@ impl Reached {
     }
 
     /// On the port of the page, which is open wherever the page is to be had (RFC 7065).
-    fn turn_url(&self) -> String {
-        let scheme = if self.secure { "turns" } else { "turn" };
-        format!("{scheme}:{}:{}?transport=tcp", self.name, self.port)
+    fn turn_urls(&self) -> Vec<String> {
+        let schemes: &[&str] = if self.secure { &["turns", "turn"] } else { &["turn"] };
+        let url = |scheme| format!("{scheme}:{}:{}?transport=tcp", self.name, self.port);
+        schemes.iter().map(url).collect()
     }
 }
 
@@ -106,7 +107,7 @@ impl IceServers {
                 lasts,
             } = issue(session);
             servers.push(IceServer {
-                urls: vec![self.reached.turn_url()],
+                urls: self.reached.turn_urls(),
                 username: Some(username),
                 credential: Some(credential),
             });
@@ -157,7 +158,7 @@ mod tests {
         ] {
             let reached = Reached::new(host, origin, local, 8443);
             assert_eq!(
-                (reached.stun_url().as_str(), reached.turn_url().as_str()),
+                (reached.stun_url().as_str(), reached.turn_urls()[0].as_str()),
                 (stun, turn),
                 "{host} {origin}"
             );

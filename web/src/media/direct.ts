@@ -5,6 +5,7 @@
 
 import type { DirectSignal, IceServer } from "../protocol";
 import type { Tracks } from "./forwarded";
+import { stunOf } from "./ice-servers";
 import { Sender } from "./sender";
 
 export interface DirectWorld {
@@ -121,10 +122,8 @@ export class Direct {
     this.adopt(connection, audio, video);
   }
 
-  /** Without the relay, which reaches nothing but the server. */
   private configuration(): RTCConfiguration {
-    const isStun = ({ urls }: IceServer) => urls.every((url) => url.startsWith("stun:"));
-    return { iceServers: this.iceServers.filter(isStun), bundlePolicy: "max-bundle" };
+    return { iceServers: stunOf(this.iceServers), bundlePolicy: "max-bundle" };
   }
 
   private async offer(connection: RTCPeerConnection): Promise<void> {

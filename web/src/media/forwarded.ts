@@ -5,6 +5,7 @@
 
 import type { Command, IceServer, SourceLine, WantedLayer } from "../protocol";
 import { type Candidates, offersTcp, withCandidates } from "./answer";
+import { relaysOf } from "./ice-servers";
 import { Sender } from "./sender";
 
 export interface Tracks {
@@ -100,7 +101,7 @@ export class Forwarded {
     // A negotiation that is under way has an answer to come: two that overlap get stuck.
     if (connection === null || connection.signalingState !== "stable") return;
     this.candidates = candidates;
-    connection.setConfiguration({ ...CONFIGURATION, iceServers: this.iceServers });
+    connection.setConfiguration({ ...CONFIGURATION, iceServers: relaysOf(this.iceServers) });
     connection.restartIce();
     void this.offer(connection, this.attempt);
   }
@@ -117,7 +118,7 @@ export class Forwarded {
 
   private make(): void {
     this.attempt += 1;
-    const connection = new RTCPeerConnection({ ...CONFIGURATION, iceServers: this.iceServers });
+    const connection = new RTCPeerConnection({ ...CONFIGURATION, iceServers: relaysOf(this.iceServers) });
     this.connection = connection;
     this.candidates = "all";
     this.world.made();

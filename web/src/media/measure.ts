@@ -2,6 +2,7 @@
 
 import type { Command, Event, IceServer, PathProtocol } from "../protocol";
 import type { Measured } from "./check";
+import { relaysOf } from "./ice-servers";
 import { type Entry, entriesOf, inboundOf } from "./stats";
 import { testCard } from "./test-card";
 
@@ -105,7 +106,10 @@ export class Measurement {
       this.world.send({ type: "start_check" });
     });
     this.roomId = roomId;
-    const connection = new RTCPeerConnection({ iceServers: this.world.iceServers, bundlePolicy: "max-bundle" });
+    const connection = new RTCPeerConnection({
+      iceServers: relaysOf(this.world.iceServers),
+      bundlePolicy: "max-bundle",
+    });
     this.connection = connection;
     const sender = connection.addTransceiver(track, {
       direction: "sendonly",
