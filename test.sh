@@ -42,8 +42,11 @@ if [ "$what" != quick ]; then
     stage "stories in Chromium and Firefox"
     binary=$(cd "$target" && pwd)/release/tandem
     (cd web && TANDEM_BINARY=$binary npm run --silent e2e)
-    stage "calls between simulated networks"
+    stage "an attack on a server that carries a call"
     as_root=$([ "$(id -u)" = 0 ] || echo sudo)
+    cargo build --release --quiet --package loadtest
+    $as_root env TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/attack.sh --number 200000 --joins 4 --forge
+    stage "calls between simulated networks"
     $as_root env TANDEM_BINARY="$binary" "$(command -v node)" tests/natlab/run.mjs short
 fi
 

@@ -18,8 +18,12 @@ const STRANGERS: usize = 64;
 /// Datagrams between two looks at the clock.
 const BURST: u32 = 50;
 
-/// Before the attack, so that what the server allots once is not taken for a leak.
-const WARM_UP: Duration = Duration::from_secs(3);
+/// Between the end of a first attack and the end of a second. A server that has just started takes 24 MiB, and what its allocator and
+/// the database's cache have not had yet is 1 to 2 MiB of that; a leak of 50 bytes a datagram would be 10 MiB of a short attack.
+const GROWTH_MAX_KIB: u64 = 4096;
+
+/// How much faster the attack is sent the first time.
+const REHEARSAL_HASTE: u32 = 10;
 
 /// After it, for the server to let go.
 const COOL_DOWN: Duration = Duration::from_secs(3);
@@ -53,38 +57,20 @@ pub struct Attack {
 }
 
 /// # Errors
-/// The call had a gap above 200 ms, a call during the attack took more than 5 s to connect, or memory grew by more than 5 %.
+/// The call had a gap above 200 ms, a call during the attack took too long to connect (5 s; where ClientHellos are forged, 15 s, since
+/// a stalled handshake is given up after 3 s), or memory grew by more than [`GROWTH_MAX_KIB`].
 pub async fn run(asked: Attack) -> anyhow::Result<()> {
     const GAP_MAX: Duration = Duration::from_millis(200);
-    const SETUP_MAX: Duration = Duration::from_secs(5);
-    const GROWTH_MAX: f64 = 1.05;
+    let setup_max = Duration::from_secs(if asked.forge { 15 } else { 5 });
 
     let control = Talk::start(&asked.url, Arc::new(|_| {})).await?;
-    // The same calls without an attack, so that what the server allots once for them is there.
-    for _ in 0..3 {
-        Talk::start(&asked.url, Arc::new(|_| {})).await?.stop().await?;
-    }
-    tokio::time::sleep(WARM_UP).await;
-    control.reset_gaps();
-    let before = resident_kib(&asked)?;
-
     let target = control.facts()[0].clone();
-    let (number, rate, seed, forge) = (asked.number, asked.rate, asked.seed, asked.forge);
-    let flood = tokio::task::spawn_blocking(move || flood(&target, number, rate, seed, forge));
-    let forge_hellos: OnAnswer = if forge {
-        Arc::new(move |facts| forge_hellos(facts, seed))
-    } else {
-        Arc::new(|_| {})
-    };
-    let mut setups = Vec::new();
-    let mut lost = 0;
-    for _ in 0..asked.joins {
-        let talk = Talk::start(&asked.url, forge_hellos.clone()).await?;
-        setups.push(talk.setup);
-        lost += talk.facts().iter().map(|facts| facts.lost).sum::<usize>();
-        talk.stop().await?;
-    }
-    let sent = flood.await??;
+    // The whole attack once before: what the server allots once for it (buffers, the database's cache) is no leak.
+    attack(&asked, &target, asked.rate.saturating_mul(REHEARSAL_HASTE), asked.seed).await?;
+    tokio::time::sleep(COOL_DOWN).await;
+    let before = resident_kib(&asked)?;
+    control.reset_gaps();
+    let outcome = attack(&asked, &target, asked.rate, asked.seed.wrapping_add(1)).await?;
     let [one, other] = control.facts();
     let gap = one.longest_gap.max(other.longest_gap);
     tokio::time::sleep(COOL_DOWN).await;
@@ -92,11 +78,11 @@ pub async fn run(asked: Attack) -> anyhow::Result<()> {
     ensure!(control.facts().iter().all(|facts| facts.lost == 0), "the call was lost");
     control.stop().await.context("the call during the attack")?;
 
-    setups.sort_unstable();
+    let Outcome { setups, lost, sent } = outcome;
     let report = json!({
-        "seed": seed,
+        "seed": asked.seed,
         "datagrams": sent,
-        "forged": forge,
+        "forged": asked.forge,
         "longest_gap_ms": gap.as_millis() as u64,
         "calls_made": setups.len(),
         "setup_ms_median": setups.get(setups.len() / 2).map(|setup| setup.as_millis() as u64),
@@ -107,14 +93,43 @@ pub async fn run(asked: Attack) -> anyhow::Result<()> {
     println!("{report}");
     ensure!(gap <= GAP_MAX, "a gap of {gap:?} in the call, more than {GAP_MAX:?}");
     ensure!(
-        setups.last().is_none_or(|worst| *worst <= SETUP_MAX),
-        "a call took more than {SETUP_MAX:?} to connect"
+        setups.last().is_none_or(|worst| *worst <= setup_max),
+        "a call took more than {setup_max:?} to connect"
     );
     ensure!(
-        after as f64 <= before as f64 * GROWTH_MAX,
+        after <= before + GROWTH_MAX_KIB,
         "resident memory grew from {before} to {after} KiB"
     );
     Ok(())
+}
+
+/// What an attack did to the calls that were made during it.
+struct Outcome {
+    /// From the answer to the first frames, shortest first.
+    setups: Vec<Duration>,
+    /// Connections that the server gave up.
+    lost: usize,
+    sent: u32,
+}
+
+async fn attack(asked: &Attack, target: &Facts, rate: u32, seed: u64) -> anyhow::Result<Outcome> {
+    let (target, number, forge) = (target.clone(), asked.number, asked.forge);
+    let flood = tokio::task::spawn_blocking(move || flood(&target, number, rate, seed, forge));
+    let on_answer: OnAnswer = if forge {
+        Arc::new(move |facts| forge_hellos(facts, seed))
+    } else {
+        Arc::new(|_| {})
+    };
+    let (mut setups, mut lost) = (Vec::new(), 0);
+    for _ in 0..asked.joins {
+        let talk = Talk::start(&asked.url, on_answer.clone()).await?;
+        setups.push(talk.setup);
+        lost += talk.facts().iter().map(|facts| facts.lost).sum::<usize>();
+        talk.stop().await?;
+    }
+    setups.sort_unstable();
+    let sent = flood.await??;
+    Ok(Outcome { setups, lost, sent })
 }
 
 fn resident_kib(asked: &Attack) -> anyhow::Result<u64> {

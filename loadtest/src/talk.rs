@@ -170,23 +170,19 @@ async fn hold(
         let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
         let reset = std::mem::take(&mut facts.reset);
         let now = Instant::now();
-        facts.decoded = participant
-            .received
-            .values()
-            .map(|receiver| receiver.decoded)
-            .min()
-            .unwrap_or(0);
-        facts.longest_gap = Duration::ZERO;
-        for receiver in participant.received.values_mut() {
-            if reset {
-                receiver.longest_gap = Duration::ZERO;
-            }
-            // The gap that is not over yet counts too.
-            let silent = receiver
-                .last_decoded
-                .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-            facts.longest_gap = facts.longest_gap.max(receiver.longest_gap).max(silent);
+        // Of the one slot, which shows the other's camera.
+        let Some(receiver) = participant.slots.first().and_then(|slot| participant.received.get_mut(slot)) else {
+            continue;
+        };
+        if reset {
+            receiver.longest_gap = Duration::ZERO;
         }
+        // The gap that is not over yet counts too.
+        let silent = receiver
+            .last_decoded
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        facts.decoded = receiver.decoded;
+        facts.longest_gap = receiver.longest_gap.max(silent);
     }
     Ok(())
 }
