@@ -181,7 +181,8 @@ describe("a lossy UDP", () => {
 
   it("is taken back when TCP cannot be reached", () => {
     const run = new Run().set({ loss: 0.12 }).pass(200).answer();
-    expect(run.pass(4200).done()).toEqual([TCP, ALL]);
+    expect(run.pass(8600).done()).toEqual([TCP]);
+    expect(run.pass(600).done()).toEqual([ALL]);
     expect(run.answer().pass(20_000).done()).toEqual([]);
   });
 });

@@ -24,6 +24,8 @@ export interface ForwardedView {
 /** A network that has just come has no addresses yet. */
 const SETTLE_MS = 300;
 const CONNECT_WITHIN_MS = 4000;
+/** Chromium leaves a working pair of higher priority only when its checks have gone unanswered for 5 s; media goes on there meanwhile. */
+const LEAVE_UDP_WITHIN_MS = 9000;
 /** Waits before restarts that follow each other. */
 const WAITS_MS = [0, 1000, 2000, 4000, 8000, 15_000];
 const HELD_MS = 10_000;
@@ -97,7 +99,7 @@ export class ForwardedRepair {
     const { state } = this;
     this.note(view, now);
     if (!view.reachable) {
-      if (state.kind === "restarting") state.until = now + CONNECT_WITHIN_MS;
+      if (state.kind === "restarting") state.until = now + withinMs(state.candidates);
       return null;
     }
     switch (state.kind) {
@@ -203,7 +205,7 @@ export class ForwardedRepair {
   }
 
   private restart(candidates: Candidates, now: number): ForwardedStep {
-    this.state = { kind: "restarting", candidates, until: now + CONNECT_WITHIN_MS, answered: false };
+    this.state = { kind: "restarting", candidates, until: now + withinMs(candidates), answered: false };
     this.candidates = candidates;
     return { kind: "restart_ice", candidates };
   }
@@ -218,4 +220,8 @@ export class ForwardedRepair {
   private waitMs(): number {
     return WAITS_MS[Math.min(this.repairs, WAITS_MS.length - 1)] ?? 0;
   }
+}
+
+function withinMs(candidates: Candidates): number {
+  return candidates === "tcp" ? LEAVE_UDP_WITHIN_MS : CONNECT_WITHIN_MS;
 }
