@@ -52,5 +52,5 @@ export function directIsPossible(a, b) {
   return true;
 }
 
-/** Whether a packet between the two is lost so often that the page may measure direct to be the worse path (10 % and more). */
-export const directMayBeLeft = (a, b) => (PROFILES[a].lossPercent ?? 0) + (PROFILES[b].lossPercent ?? 0) >= 10;
+/** Networks that lose packets, or fill up with what a call sends, lose enough in a bad second for the page to leave direct for a while. */
+export const directMayBeLeft = (a, b) => [a, b].some((name) => PROFILES[name].lossPercent || PROFILES[name].rateKbit);

@@ -125,7 +125,9 @@ async function runMoves(lab) {
     ),
     await repeat("UDP cut, forwarded", few, () => cutUdp(lab, kind, "symmetric")),
     // Chance decides when the page is sure enough to move, so this is not for every commit.
-    ...(size === "full" ? [await repeat("15 % of UDP lost, forwarded", few, () => loseUdp(lab, kind, "symmetric"))] : []),
+    ...(size === "full"
+      ? [await repeat("15 % of UDP lost, forwarded", few, () => loseUdp(lab, kind, "symmetric"))]
+      : []),
   ];
 }
 
