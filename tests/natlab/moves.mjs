@@ -81,28 +81,25 @@ export function changeNetwork(lab, kind, profile, path) {
   return disturb(lab, { kind, profile, path, disturbance });
 }
 
-/** A forwarded call whose UDP packets A's router drops from one moment on. */
-export function cutUdp(lab, kind, profile) {
+/** A forwarded call in which A's router drops packets by this rule from one moment on, until the call has left UDP. */
+function worsenUdp(lab, kind, profile, rule) {
   return disturb(lab, {
     kind,
     profile,
     path: "forwarded",
-    disturbance: (client) => client.uplink.break("meta l4proto udp drop"),
+    disturbance: (client) => client.uplink.break(rule),
     heal: (client) => client.uplink.heal(),
     settle: (measured, people, at) => leavesUdp(measured, people, at),
   });
 }
 
-/** A forwarded call that begins to lose 15 % of its UDP packets, while TCP would be clean. */
+export function cutUdp(lab, kind, profile) {
+  return worsenUdp(lab, kind, profile, "meta l4proto udp drop");
+}
+
+/** 15 % are lost, while TCP would be clean. */
 export function loseUdp(lab, kind, profile) {
-  return disturb(lab, {
-    kind,
-    profile,
-    path: "forwarded",
-    disturbance: (client) => client.uplink.break("meta l4proto udp numgen random mod 100 < 15 drop"),
-    heal: (client) => client.uplink.heal(),
-    settle: (measured, people, at) => leavesUdp(measured, people, at),
-  });
+  return worsenUdp(lab, kind, profile, "meta l4proto udp numgen random mod 100 < 15 drop");
 }
 
 async function leavesUdp(measured, [ada], at) {
