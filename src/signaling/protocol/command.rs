@@ -1,0 +1,169 @@
+//! What a browser sends.
+
+use serde::{Deserialize, Serialize};
+
+use super::path::{Path, PathProtocol, PathReason};
+use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
+
+/// What a browser sends.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// The first command on every websocket: who this is, or which session goes on. Answered by `welcome`.
+    Hello {
+        protocol: u32,
+        /// Left out on the first visit: the server then makes a user.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        user: Option<Credentials>,
+        /// Only for a user that is being made; later `set_name`.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        name: Option<String>,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        resume: Option<Resume>,
+    },
+    /// Asks for a `pong`.
+    Ping {},
+    /// Changes the display name that others see; empty removes it.
+    SetName { name: String },
+    /// Rings all other sessions of a user. Answered by `call_ringing`, by `call_ended` (`busy` or `unreachable`, with a `call_id` that
+    /// is not known from before), or by `call_answered` of the other's call, where the two call each other at the same time.
+    Call {
+        user_id: UserId,
+        #[serde(default)]
+        always_through_server: bool,
+    },
+    /// Answers an incoming call.
+    Accept {
+        call_id: CallId,
+        #[serde(default)]
+        always_through_server: bool,
+    },
+    /// Refuses an incoming call, on all the user's sessions.
+    Decline { call_id: CallId },
+    /// Takes back one's own call while it rings. If it crosses the answer on the wire, it hangs up: the call ends with `hung_up`.
+    Cancel { call_id: CallId },
+    /// Ends an answered call. Of one that is over already it is no error: it may be said again after a resume.
+    HangUp { call_id: CallId },
+    /// Connects (or renegotiates) `forwarded`: an SDP offer for the server's SFU. Allowed as soon as the call rings at this session.
+    /// Answered by `offer_answered`.
+    Offer {
+        room_id: RoomId,
+        /// Counts this session's forwarded connections in this room: a higher one replaces the one before.
+        attempt: u32,
+        sdp: String,
+        /// Which track is sent on which m-line. The m-lines that receive are the slots.
+        sources: Vec<SourceLine>,
+    },
+    /// Says which tracks this participant has on now (all that are not named are off). Allowed as soon as the call rings at this
+    /// session.
+    Publish { room_id: RoomId, sources: Vec<Source> },
+    /// Carries the negotiation of `direct` to the other participant.
+    Signal {
+        room_id: RoomId,
+        to: ParticipantId,
+        signal: DirectSignal,
+    },
+    /// Asks the other participant to send on this path from now on.
+    RequestPath {
+        room_id: RoomId,
+        path: Path,
+        reason: PathReason,
+    },
+    /// Says that this participant sees and hears the other on this path now.
+    ReportPath {
+        room_id: RoomId,
+        path: Path,
+        reason: PathReason,
+        /// What carries the path, where the browser can tell.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        protocol: Option<PathProtocol>,
+        /// From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        setup_ms: Option<u32>,
+    },
+    /// Asks for a room with nobody else in it, to measure the way to the SFU by `offer` and `publish`. Answered by `check_started`. It
+    /// ends after 15 s, with the session, or when another one begins.
+    StartCheck {},
+    /// Ends the check; where there is none, that is no error.
+    EndCheck {},
+}
+
+/// A user id and the secret that proves it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Credentials {
+    pub user_id: UserId,
+    pub secret: String,
+}
+
+/// Which session goes on, and the last event of it that was seen.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Resume {
+    pub session_id: SessionId,
+    pub secret: String,
+    /// `seq` of the last event received (0: none).
+    #[cfg_attr(test, ts(type = "number"))]
+    pub seq: u64,
+}
+
+/// A track that is sent on an m-line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SourceLine {
+    /// The m-line's `a=mid`.
+    pub mid: String,
+    pub source: Source,
+}
+
+/// One step of the negotiation of a direct connection (perfect negotiation, W3C WebRTC section 10.7).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DirectSignal {
+    Description {
+        /// Counts the direct connections of this pair: a higher one replaces the one before.
+        generation: u32,
+        sdp_type: SdpType,
+        sdp: String,
+    },
+    /// A trickled candidate; without `candidate`: there will be no more.
+    Candidate {
+        generation: u32,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        candidate: Option<IceCandidate>,
+    },
+    /// The polite side's network is another one: the impolite side, which makes the offers, is to restart ICE.
+    Restart { generation: u32 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum SdpType {
+    Offer,
+    Answer,
+}
+
+/// `RTCIceCandidateInit` in snake_case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct IceCandidate {
+    pub candidate: String,
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub sdp_mid: Option<String>,
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub sdp_m_line_index: Option<u16>,
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub username_fragment: Option<String>,
+}

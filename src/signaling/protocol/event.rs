@@ -1,0 +1,291 @@
+//! What the server sends.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::DirectSignal;
+use super::path::{Path, PathProtocol, PathReason};
+use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
+
+/// What the server sends.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The session is there. Answers `hello`.
+    Welcome {
+        protocol: u32,
+        session_id: SessionId,
+        /// Proves this session when it is resumed.
+        resume_secret: String,
+        /// Whether the session asked for goes on (missed events follow); else it is a new one.
+        resumed: bool,
+        /// The last `ref` that the server took from this session (0: none); send later commands again.
+        last_ref: u32,
+        user_id: UserId,
+        /// Only for a user that was just made: keep it, it is never shown again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        secret: Option<String>,
+        name: String,
+        /// Seconds for which a call rings.
+        ring_timeout_s: u32,
+        /// What `forwarded` may use; `direct` only those with STUN.
+        ice_servers: Vec<IceServer>,
+        /// Which run of the server this is. Another one than before: events on the way and forwarded connections are gone.
+        boot_id: String,
+        /// The call that the session has, for a page that does not know of it: after the events that follow, nothing is new in it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        call: Option<CallNow>,
+    },
+    Pong {
+        /// Instead of all that were told before: credentials are renewed before they run out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        ice_servers: Option<Vec<IceServer>>,
+    },
+    /// A command was not carried out, and changed nothing.
+    Error { code: ErrorCode, message: String },
+    /// The user's name was changed, here or in another session of the same user.
+    NameChanged { name: String },
+    /// Our call rings at the other.
+    CallRinging {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+    },
+    /// Someone calls.
+    IncomingCall {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+    },
+    /// The call was answered, and this session is in the room.
+    CallAnswered {
+        call_id: CallId,
+        room_id: RoomId,
+        /// This session's own.
+        participant_id: ParticipantId,
+        /// The others.
+        participants: Vec<Participant>,
+        /// Whether `direct` may be negotiated.
+        direct: bool,
+        /// This session's role in perfect negotiation.
+        polite: bool,
+    },
+    /// Another session of this user answered: stop ringing.
+    AnsweredElsewhere { call_id: CallId },
+    /// The call is over. Sent exactly once to each session that had part in it.
+    CallEnded {
+        call_id: CallId,
+        reason: EndReason,
+        /// Milliseconds since it was answered (0: it was not).
+        duration_ms: u32,
+    },
+    /// The SFU's SDP answer to `offer`.
+    OfferAnswered { room_id: RoomId, attempt: u32, sdp: String },
+    /// Which track the SFU sends in which slot. Always the whole list.
+    SlotsChanged {
+        room_id: RoomId,
+        attempt: u32,
+        slots: Vec<Slot>,
+    },
+    /// What the SFU wants of a published track: encodings that are not wanted need not be encoded.
+    LayersWanted {
+        room_id: RoomId,
+        source: Source,
+        layers: Vec<WantedLayer>,
+    },
+    /// The server gave up this session's forwarded connection: make a new one with a higher `attempt`.
+    TransportLost {
+        room_id: RoomId,
+        attempt: u32,
+        reason: TransportLostReason,
+    },
+    /// A participant's tracks or presence changed.
+    ParticipantChanged { room_id: RoomId, participant: Participant },
+    /// A step of the negotiation of `direct` from the other participant.
+    Signaled {
+        room_id: RoomId,
+        from: ParticipantId,
+        signal: DirectSignal,
+    },
+    /// The other participant asks us to send on this path.
+    PathRequested {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        path: Path,
+        reason: PathReason,
+    },
+    /// The other participant now sees and hears us on this path: the other path can fall silent.
+    PathChanged {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        path: Path,
+        reason: PathReason,
+        /// What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        protocol: Option<PathProtocol>,
+    },
+    /// The room for a check of the connection is there.
+    CheckStarted { room_id: RoomId },
+    /// The server is going down: direct calls go on; reconnect with back-off.
+    ServerStopping {},
+}
+
+/// Where a session's call stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CallNow {
+    /// This session calls, and it rings at the other.
+    RingingOut {
+        call_id: CallId,
+        room_id: RoomId,
+        /// The other.
+        user: UserInfo,
+        /// Milliseconds since it began to ring.
+        elapsed_ms: u32,
+        /// This session's latest forwarded connection in the room (0: none): go on above it.
+        attempt: u32,
+    },
+    /// It rings here.
+    Incoming {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+        elapsed_ms: u32,
+        attempt: u32,
+    },
+    Answered {
+        call_id: CallId,
+        room_id: RoomId,
+        user: UserInfo,
+        /// Milliseconds since the answer.
+        elapsed_ms: u32,
+        attempt: u32,
+        /// The latest direct connection of which a description went through the server (0: none since it started): go on above it.
+        generation: u32,
+        /// Whether this session made the call.
+        outgoing: bool,
+        participant_id: ParticipantId,
+        participants: Vec<Participant>,
+        direct: bool,
+        polite: bool,
+    },
+}
+
+/// `RTCIceServer`.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct IceServer {
+    pub urls: Vec<String>,
+    /// With TURN only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub credential: Option<String>,
+}
+
+/// Without the credential.
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
+/// A user as others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct UserInfo {
+    pub user_id: UserId,
+    /// Empty where none was given.
+    pub name: String,
+}
+
+/// A session in a room as the others see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Participant {
+    pub participant_id: ParticipantId,
+    pub user: UserInfo,
+    /// The tracks that are on.
+    pub sources: Vec<Source>,
+    /// Its websocket is gone, and the server waits for it to come back.
+    pub reconnecting: bool,
+}
+
+/// A slot and the track in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Slot {
+    /// The m-line's `a=mid`.
+    pub mid: String,
+    pub participant_id: ParticipantId,
+    pub source: Source,
+}
+
+/// One encoding of a published track, and whether anybody watches it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct WantedLayer {
+    /// The encoding's rid; none where the track is sent without simulcast.
+    pub rid: Option<String>,
+    pub active: bool,
+    /// At most this, in bits per second.
+    pub bitrate_bps: u32,
+}
+
+/// Why the server gave up a forwarded connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum TransportLostReason {
+    /// Nothing came through in time, or nothing comes through any more.
+    Timeout,
+    /// The handshake failed.
+    Handshake,
+    /// A fault inside the server; only this connection is affected.
+    Fault,
+    /// The browser closed it.
+    Closed,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    Declined,
+    Busy,
+    NoAnswer,
+    Cancelled,
+    HungUp,
+    ConnectionLost,
+    /// No such user, or no session of it is there: a stranger cannot tell which.
+    Unreachable,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// It is not a command, or its values make no sense.
+    BadCommand,
+    /// `hello` has to come first, or the secret is not the user's.
+    NotSignedIn,
+    /// Not to this session, or not in this state.
+    NotAllowed,
+    /// Too many commands, sessions or connections.
+    RateLimited,
+    /// A frame or a field beyond its limit.
+    TooLarge,
+    /// The server is going down.
+    ShuttingDown,
+}
