@@ -161,7 +161,13 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(UserId, SessionId, ConnectionId, CallId, RoomId, ParticipantId);
+random_id!(
+    /// What lets whoever has it into a room: `/r/<link id>`.
+    LinkId,
+    "link id"
+);
+
+as_text!(UserId, SessionId, ConnectionId, CallId, RoomId, ParticipantId, LinkId);
 
 /// What a track carries. A participant has at most one track of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

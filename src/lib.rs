@@ -31,3 +31,5 @@ pub mod signaling;
 pub mod store;
 /// Datagrams in and out of the kernel in batches (D).
 pub mod udp;
+/// What of its room a participant looks at; pure, said by a page and obeyed by the SFU.
+pub mod view;

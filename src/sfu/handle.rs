@@ -20,6 +20,7 @@ use super::worker::{Inbox, Message, Outlets, Worker};
 use crate::id::{ParticipantId, RoomId, Source};
 use crate::metrics::Metrics;
 use crate::udp::{Outgoing, UdpPort};
+use crate::view::View;
 
 /// Commands that may wait for a worker. It takes them within a millisecond; a full queue means that it stands still.
 const COMMANDS_MAX: usize = 4096;
@@ -39,6 +40,12 @@ pub enum SfuCommand {
         room: RoomId,
         participant: ParticipantId,
         sources: Vec<Source>,
+    },
+    /// What the participant looks at. Until it is said: everything.
+    View {
+        room: RoomId,
+        participant: ParticipantId,
+        view: View,
     },
     /// The participant is gone.
     Leave { room: RoomId, participant: ParticipantId },
@@ -70,6 +77,7 @@ impl SfuCommand {
             SfuCommand::Offer(offer) => offer.room,
             SfuCommand::Admit { room, .. }
             | SfuCommand::Publish { room, .. }
+            | SfuCommand::View { room, .. }
             | SfuCommand::Leave { room, .. }
             | SfuCommand::CloseRoom { room }
             | SfuCommand::InjectFault { room, .. } => *room,
@@ -94,13 +102,15 @@ pub enum SfuEvent {
         too_large: bool,
         message: String,
     },
-    /// The whole list of (mid, publisher, source) that are sent to this participant.
+    /// The whole list of what is sent to this participant.
     SlotsChanged {
         room: RoomId,
         participant: ParticipantId,
         attempt: u32,
-        slots: Vec<(String, ParticipantId, Source)>,
+        slots: Vec<FilledSlot>,
     },
+    /// Who speaks in the room, loudest first.
+    SpeakersChanged { room: RoomId, speakers: Vec<ParticipantId> },
     /// What is wanted of a published track: (rid, active, maximum bits per second).
     LayersWanted {
         room: RoomId,
@@ -115,6 +125,16 @@ pub enum SfuEvent {
         attempt: u32,
         reason: LostReason,
     },
+}
+
+/// A slot and the track that is sent in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilledSlot {
+    pub mid: String,
+    pub publisher: ParticipantId,
+    pub source: Source,
+    /// Bandwidth does not suffice for it now.
+    pub paused: bool,
 }
 
 /// Why a transport is gone.
@@ -320,7 +340,9 @@ impl SfuHandle {
                 Some(index) => *index,
                 None => return Ok(()),
             },
-            SfuCommand::Offer(_) | SfuCommand::Admit { .. } | SfuCommand::Publish { .. } => self.worker_of(room),
+            SfuCommand::Offer(_) | SfuCommand::Admit { .. } | SfuCommand::Publish { .. } | SfuCommand::View { .. } => {
+                self.worker_of(room)
+            }
         };
         self.shared.workers[index].send(Message::Command(command))
     }

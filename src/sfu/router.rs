@@ -7,7 +7,7 @@ use str0m::media::{Mid, Rid};
 use super::allocator::{self, Demand};
 use super::counters::{Counters, Drop};
 use super::demux::{Link, TransportKey};
-use super::handle::SfuEvent;
+use super::handle::{FilledSlot, SfuEvent};
 use super::media::{MediaPacket, SlotPacket};
 use super::slot::{Content, LayerCounts, Slot};
 use super::track::{Arrival, Track, Watcher, Wish};
@@ -64,7 +64,7 @@ struct Member {
     link: Option<Link>,
     tracks: Vec<Track>,
     slots: Vec<Slot>,
-    told_slots: Vec<(String, ParticipantId, Source)>,
+    told_slots: Vec<FilledSlot>,
     estimate_bps: u64,
     told_desired_bps: u64,
 }
@@ -397,7 +397,14 @@ impl Router {
             .slots
             .iter()
             .filter_map(|slot| Some((slot.mid, slot.content.as_ref()?)));
-        let slots: Vec<_> = full.map(|(mid, c)| (mid.to_string(), c.participant, c.source)).collect();
+        let slots: Vec<_> = full
+            .map(|(mid, c)| FilledSlot {
+                mid: mid.to_string(),
+                publisher: c.participant,
+                source: c.source,
+                paused: false,
+            })
+            .collect();
         if slots != member.told_slots {
             member.told_slots.clone_from(&slots);
             out.push(RouterOutput::Event(SfuEvent::SlotsChanged {

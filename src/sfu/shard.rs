@@ -117,6 +117,8 @@ impl Shard {
                 let place = router.member(participant);
                 router.publish(place, &sources, now, out);
             }),
+            // The router shows everything so far.
+            SfuCommand::View { .. } => {}
             SfuCommand::Leave { room, participant } => {
                 let Some((router, place)) = self.rooms.get_mut(&room).and_then(|r| r.find(participant).map(|p| (r, p))) else {
                     return;

@@ -388,6 +388,7 @@ impl Driver {
             } => Some((*room, *participant, *attempt)),
             MediaRequest::Admit { .. }
             | MediaRequest::Publish { .. }
+            | MediaRequest::View { .. }
             | MediaRequest::Leave { .. }
             | MediaRequest::CloseRoom { .. } => None,
         };
@@ -397,7 +398,7 @@ impl Driver {
                 attempt,
                 reason: TransportLostReason::Fault,
             };
-            let fact = MediaFact { room, participant, what };
+            let fact = MediaFact::Transport { room, participant, what };
             self.hub.handle_media(fact, Instant::now());
         }
     }
@@ -503,6 +504,7 @@ pub fn sfu_command(request: MediaRequest) -> SfuCommand {
             participant,
             sources,
         },
+        MediaRequest::View { room, participant, view } => SfuCommand::View { room, participant, view },
         MediaRequest::Leave { room, participant } => SfuCommand::Leave { room, participant },
         MediaRequest::CloseRoom { room } => SfuCommand::CloseRoom { room },
     }
@@ -537,10 +539,11 @@ pub fn media_fact(event: SfuEvent) -> MediaFact {
             attempt,
             slots,
         } => {
-            let slots = slots.into_iter().map(|(mid, participant_id, source)| Slot {
-                mid,
-                participant_id,
-                source,
+            let slots = slots.into_iter().map(|slot| Slot {
+                mid: slot.mid,
+                participant_id: slot.publisher,
+                source: slot.source,
+                paused: slot.paused,
             });
             let slots = slots.collect();
             (room, participant, MediaNews::SlotsChanged { attempt, slots })
@@ -559,6 +562,7 @@ pub fn media_fact(event: SfuEvent) -> MediaFact {
             let layers = layers.collect();
             (room, participant, MediaNews::LayersWanted { source, layers })
         }
+        SfuEvent::SpeakersChanged { room, speakers } => return MediaFact::Speakers { room, speakers },
         SfuEvent::TransportLost {
             room,
             participant,
@@ -574,7 +578,7 @@ pub fn media_fact(event: SfuEvent) -> MediaFact {
             (room, participant, MediaNews::TransportLost { attempt, reason })
         }
     };
-    MediaFact { room, participant, what }
+    MediaFact::Transport { room, participant, what }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::protocol::{Command, DirectSignal, ErrorCode};
+use crate::view::{TILES_MAX, View};
 
 /// A session description with every m-line that a room needs is about 20 KiB.
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
@@ -18,6 +19,9 @@ pub const TOKEN_BYTES_MAX: usize = 256;
 
 /// There are four kinds of source; the rest is for kinds to come.
 pub const SOURCES_MAX: usize = 16;
+
+/// A sentence, not a book.
+pub const PASSPHRASE_BYTES_MAX: usize = 256;
 
 /// A name before it is cleaned, in bytes.
 pub const NAME_BYTES_MAX: usize = 1024;
@@ -165,8 +169,32 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::HangUp { .. }
         | Command::RequestPath { .. }
         | Command::ReportPath { .. }
+        | Command::Invite { .. }
+        | Command::RevokeLink { .. }
+        | Command::ListLinks {}
+        | Command::LookAtLink { .. }
+        | Command::Leave { .. }
+        | Command::Lock { .. }
+        | Command::Admit { .. }
+        | Command::Mute { .. }
+        | Command::Remove { .. }
+        | Command::RaiseHand { .. }
+        | Command::React { .. }
         | Command::StartCheck {}
         | Command::EndCheck {} => Ok(()),
+        Command::CreateLink { wish, .. } => {
+            limit(wish.name.len(), NAME_BYTES_MAX, "the name is too long")?;
+            let passphrase = wish.passphrase.as_ref().map_or(0, String::len);
+            limit(passphrase, PASSPHRASE_BYTES_MAX, "the pass phrase is too long")
+        }
+        Command::Join { passphrase, .. } => {
+            let passphrase = passphrase.as_ref().map_or(0, String::len);
+            limit(passphrase, PASSPHRASE_BYTES_MAX, "the pass phrase is too long")
+        }
+        Command::View { view, .. } => match view {
+            View::Tiles { tiles } => limit(tiles.len(), TILES_MAX, "too many tiles"),
+            View::Everything | View::Speaker | View::Participant { .. } => Ok(()),
+        },
         Command::SetName { name } => limit(name.len(), NAME_BYTES_MAX, "the name is too long"),
         Command::Offer { sdp, sources, .. } => {
             limit(sdp.len(), SDP_BYTES_MAX, "the session description is too long")?;

@@ -6,6 +6,7 @@ use super::limits::Limit;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
 use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::view::View;
 
 /// Something for the driver to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +86,11 @@ pub enum MediaRequest {
         participant: ParticipantId,
         sources: Vec<Source>,
     },
+    View {
+        room: RoomId,
+        participant: ParticipantId,
+        view: View,
+    },
     Leave {
         room: RoomId,
         participant: ParticipantId,
@@ -94,12 +100,17 @@ pub enum MediaRequest {
     },
 }
 
-/// What the SFU says about a participant's transport.
+/// What the SFU says about a room.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MediaFact {
-    pub room: RoomId,
-    pub participant: ParticipantId,
-    pub what: MediaNews,
+pub enum MediaFact {
+    /// About one participant's transport.
+    Transport {
+        room: RoomId,
+        participant: ParticipantId,
+        what: MediaNews,
+    },
+    /// Who speaks, loudest first.
+    Speakers { room: RoomId, speakers: Vec<ParticipantId> },
 }
 
 /// See [`MediaFact`].

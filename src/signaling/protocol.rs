@@ -4,15 +4,15 @@
 mod command;
 mod event;
 mod path;
+mod rooms;
 mod wire_names;
 
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Credentials, DirectSignal, IceCandidate, Resume, SdpType, SourceLine};
-pub use event::{
-    CallNow, EndReason, ErrorCode, Event, IceServer, Participant, Slot, TransportLostReason, UserInfo, WantedLayer,
-};
+pub use event::{CallNow, EndReason, ErrorCode, Event, IceServer, Participant, Slot, TransportLostReason, UserInfo, WantedLayer};
 pub use path::{Path, PathProtocol, PathReason};
+pub use rooms::{LeaveReason, Link, LinkPreview, LinkWish, Reaction, RoomInfo, Waiting};
 
 /// The version of this protocol, sent in `hello` and answered in `welcome`.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -92,7 +92,7 @@ mod tests {
     use ts_rs::{Config, TS, TypeVisitor};
 
     use super::*;
-    use crate::id::{CallId, ParticipantId, RoomId, SessionId, UserId};
+    use crate::id::{CallId, LinkId, ParticipantId, RoomId, SessionId, UserId};
 
     macro_rules! ids_are_text {
         ($($id:ident),*) => {$(
@@ -121,7 +121,7 @@ mod tests {
         )*};
     }
 
-    ids_are_text!(UserId, SessionId, CallId, RoomId, ParticipantId);
+    ids_are_text!(UserId, SessionId, CallId, RoomId, ParticipantId, LinkId);
 
     /// Every type that a frame can reach, by name.
     struct Reachable {
@@ -155,6 +155,8 @@ mod tests {
         };
         reachable.visit::<CommandFrame>();
         reachable.visit::<Command>();
+        // Flattened into its command, and wanted by name as well.
+        reachable.visit::<LinkWish>();
         reachable.visit::<EventFrame>();
         reachable.visit::<Event>();
         let mut text = format!(

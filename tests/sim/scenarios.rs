@@ -62,7 +62,7 @@ fn two_see_and_hear_each_other() {
         );
         assert!(receiver.first_seq < Some(65_536));
         assert!(audio_packets(&world, me) > 230);
-        let sources: Vec<_> = world.members[&me].slots.iter().map(|s| (s.1, s.2)).collect();
+        let sources: Vec<_> = world.members[&me].slots.iter().map(|s| (s.publisher, s.source)).collect();
         assert_eq!(sources, [(other, Source::Microphone), (other, Source::Camera)]);
         assert!(world.members[&me].lost.is_empty());
     }
@@ -240,15 +240,18 @@ fn a_slot_more_is_one_offer_more_and_costs_no_frame() {
     let (a, b) = pair(&mut world, Link::GOOD);
     let c = world.join(Link::GOOD, 2);
     world.run(SECOND * 2);
-    assert_eq!(world.members[&a].slots.iter().filter(|s| s.2 == Source::Camera).count(), 1);
+    assert_eq!(
+        world.members[&a].slots.iter().filter(|s| s.source == Source::Camera).count(),
+        1
+    );
     let offer = world.member(a).browser.offer_slot();
     world.offer(a, offer);
     world.run(SECOND * 2);
     let cameras: Vec<_> = world.members[&a]
         .slots
         .iter()
-        .filter(|s| s.2 == Source::Camera)
-        .map(|s| s.1)
+        .filter(|s| s.source == Source::Camera)
+        .map(|s| s.publisher)
         .collect();
     assert_eq!(cameras, [b, c]);
     let browser = &world.members[&a].browser;
@@ -463,7 +466,10 @@ fn five_in_a_room_see_as_many_as_they_have_slots_for() {
             assert!(receiver.decoded > 90, "{}", receiver.decoded);
             assert_eq!(receiver.picture_id_jumps, 0);
         }
-        assert_eq!(world.members[&id].slots.iter().filter(|s| s.2 == Source::Camera).count(), 3);
+        assert_eq!(
+            world.members[&id].slots.iter().filter(|s| s.source == Source::Camera).count(),
+            3
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use tandem::id::{ParticipantId, RoomId, Source};
 use tandem::sfu::candidates::Candidates;
 use tandem::sfu::counters::Counters;
 use tandem::sfu::flow::Flow;
-use tandem::sfu::handle::{Certificate, LostReason, Offer, SfuCommand, SfuEvent};
+use tandem::sfu::handle::{Certificate, FilledSlot, LostReason, Offer, SfuCommand, SfuEvent};
 use tandem::sfu::shard::{CONNECTING_MAX, Shard, ShardConfig};
 
 use super::network::{Datagram, Dice, Direction, Link, Network};
@@ -51,7 +51,7 @@ pub struct Member {
     pub down: Direction,
     pub attempt: u32,
     pub answers: Vec<String>,
-    pub slots: Vec<(String, ParticipantId, Source)>,
+    pub slots: Vec<FilledSlot>,
     pub wanted: BTreeMap<Source, Vec<(Option<String>, bool, u32)>>,
     pub wanted_count: usize,
     pub lost: Vec<LostReason>,
@@ -285,6 +285,7 @@ impl World {
                 member.wanted.insert(source, layers);
                 member.wanted_count += 1;
             }
+            SfuEvent::SpeakersChanged { .. } => {}
             SfuEvent::TransportLost { participant, reason, .. } => self.member(participant).lost.push(reason),
         }
     }

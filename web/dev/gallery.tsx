@@ -7,9 +7,9 @@ import { check } from "../src/media/check-run";
 import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import { systemMuted } from "../src/media/takeover";
-import type { Participant } from "../src/protocol";
+import type { Participant, RoomInfo } from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
-import { type AppState, type InCall, initialState, unknownPath } from "../src/state";
+import { type AppState, freshRoom, type InCall, initialState, NO_DEVICES, unknownPath } from "../src/state";
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
@@ -27,20 +27,22 @@ const other = (sources: Participant["sources"], reconnecting = false): Participa
   user: berta,
   sources,
   reconnecting,
+  host: false,
 });
-const on = { microphone: "on", camera: "on", problems: [] } as const;
+const room: RoomInfo = { room_id: "r", name: "", locked: false, lobby: false };
+const on = { ...NO_DEVICES, microphone: "on", camera: "on" } as const;
 const REACHABLE = { outcome: "connected", here: "outside", there: "outside" } as const;
 const inCall = (more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppState => ({
   ...base,
-  devices: { ...on, problems: [] },
+  devices: on,
   ...state,
   phase: {
     kind: "in_call",
     callId: "c",
-    roomId: "r",
+    ...freshRoom(room, "me", true, []),
     user: berta,
     direction: "outgoing",
-    other: other(["microphone", "camera"]),
+    others: [other(["microphone", "camera"])],
     since: Date.now() - 754_000,
     ...unknownPath(true, false),
     path: "direct",
@@ -59,6 +61,7 @@ const ended = (phase: object): AppState => ({
     direction: "outgoing",
     byMe: false,
     user: berta,
+    linkId: null,
     durationMs: 754_000,
     ...phase,
   },
@@ -71,17 +74,17 @@ const STATES: Record<string, AppState> = {
   "home-down": { ...base, connection: "down", refused: "rate_limited", alwaysThroughServer: true },
   calling: {
     ...base,
-    devices: { ...on, problems: [] },
+    devices: on,
     phase: { kind: "calling", userId: berta.user_id, user: berta, callId: "c", roomId: "r" },
   },
   "calling-no-camera": {
     ...base,
-    devices: { microphone: "on", camera: "none", problems: ["camera_denied"] },
+    devices: { ...NO_DEVICES, microphone: "on", camera: "none", problems: ["camera_denied"] },
     phase: { kind: "calling", userId: nobody.user_id, user: null, callId: null, roomId: null },
   },
   incoming: { ...base, phase: { kind: "incoming", callId: "c", roomId: "r", user: berta, answeredAt: null } },
   "incoming-quiet": { ...base, phase: { kind: "incoming", callId: "c", roomId: "r", user: berta, answeredAt: null } },
-  "call-connecting": inCall({ path: null, other: other([]), since: Date.now() }),
+  "call-connecting": inCall({ path: null, others: [other([])], since: Date.now() }),
   call: inCall(),
   "call-forwarded": inCall({
     path: "forwarded",
@@ -89,12 +92,17 @@ const STATES: Record<string, AppState> = {
     otherProtocol: "tcp",
     direct: { ...REACHABLE, outcome: "never" },
   }),
-  "call-camera-off": inCall({ other: other([]) }, { devices: { microphone: "off", camera: "off", problems: [] } }),
+  "call-camera-off": inCall(
+    { others: [other([])] },
+    { devices: { ...NO_DEVICES, microphone: "off", camera: "off", problems: [] } },
+  ),
   "call-no-devices": inCall(
     { path: "forwarded", roundTripMs: null },
-    { devices: { microphone: "none", camera: "none", problems: ["microphone_missing", "camera_in_use"] } },
+    {
+      devices: { ...NO_DEVICES, microphone: "none", camera: "none", problems: ["microphone_missing", "camera_in_use"] },
+    },
   ),
-  "call-speaking-muted": inCall({}, { devices: { microphone: "off", camera: "on", problems: [] } }),
+  "call-speaking-muted": inCall({}, { devices: { ...NO_DEVICES, microphone: "off", camera: "on", problems: [] } }),
   "call-toast": inCall(),
   "call-fair": inCall({ path: "forwarded", roundTripMs: 450 }),
   "call-poor": inCall(),
@@ -106,7 +114,7 @@ const STATES: Record<string, AppState> = {
   "check-firefox": base,
   "home-check-notice": base,
   "devices-call": inCall(),
-  "call-reconnecting": inCall({ other: other(["microphone", "camera"], true) }, { connection: "down" }),
+  "call-reconnecting": inCall({ others: [other(["microphone", "camera"], true)] }, { connection: "down" }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
   "ended-unreachable": ended({ reason: "unreachable", user: nobody, durationMs: 0 }),

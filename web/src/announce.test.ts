@@ -1,16 +1,22 @@
 import { expect, it } from "vitest";
 import { announcement } from "./announce";
-import { type AppState, type InCall, initialState, type Phase, unknownPath } from "./state";
+import { type AppState, freshRoom, type InCall, initialState, type Phase, unknownPath } from "./state";
 
 const user = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
-const other = { participant_id: "p", user, sources: ["microphone" as const, "camera" as const], reconnecting: false };
+const other = {
+  participant_id: "p",
+  user,
+  sources: ["microphone" as const, "camera" as const],
+  reconnecting: false,
+  host: false,
+};
+const room = { room_id: "r", name: "", locked: false, lobby: false };
 const call: InCall = {
   kind: "in_call",
   callId: "c",
-  roomId: "r",
+  ...freshRoom(room, "me", true, [other]),
   user,
   direction: "outgoing",
-  other,
   since: 0,
   ...unknownPath(true, false),
   path: "direct",
@@ -26,6 +32,7 @@ const ended: Phase = {
   direction: "outgoing",
   byMe: false,
   user,
+  linkId: null,
   durationMs: 0,
 };
 const home: Phase = { kind: "home" };
@@ -46,13 +53,13 @@ it.each<[string, Phase, Phase, string | null]>([
     "Through your server: the direct connection broke, and is tried again",
   ],
   ["a round trip is no news", call, { ...call, roundTripMs: 30 }, null],
-  ["the other reconnects", call, { ...call, other: { ...other, reconnecting: true } }, "Berta is reconnecting…"],
-  ["and is back", { ...call, other: { ...other, reconnecting: true } }, call, "Berta is back"],
-  ["the other mutes", call, { ...call, other: { ...other, sources: ["camera"] } }, "Berta is muted"],
+  ["the other reconnects", call, { ...call, others: [{ ...other, reconnecting: true }] }, "Berta is reconnecting…"],
+  ["and is back", { ...call, others: [{ ...other, reconnecting: true }] }, call, "Berta is back"],
+  ["the other mutes", call, { ...call, others: [{ ...other, sources: ["camera"] }] }, "Berta is muted"],
   [
     "the camera goes off",
     call,
-    { ...call, other: { ...other, sources: ["microphone"] } },
+    { ...call, others: [{ ...other, sources: ["microphone"] }] },
     "Berta turned the camera off",
   ],
 ])("%s", (_, before, after, words) => expect(announcement(at(before), at(after))).toBe(words));

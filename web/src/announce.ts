@@ -28,6 +28,9 @@ function phase(is: Phase): string | null {
       return text("incoming", { name: nameOf(is.user) });
     case "in_call":
       return text("in_call", { name: nameOf(is.user) });
+    case "joining":
+    case "lobby":
+      return null;
     case "ended":
       return text(sentenceOf(is), { name: nameOf(is.user) });
   }
@@ -37,8 +40,8 @@ function phase(is: Phase): string | null {
 function inCall(was: InCall, is: InCall): string | null {
   const name = nameOf(is.user);
   if (is.serverLost && !was.serverLost) return text("server_lost");
-  const reconnecting = is.other?.reconnecting ?? false;
-  if (reconnecting !== (was.other?.reconnecting ?? false)) {
+  const reconnecting = is.others[0]?.reconnecting ?? false;
+  if (reconnecting !== (was.others[0]?.reconnecting ?? false)) {
     return text(reconnecting ? "reconnecting" : "reconnected", { name });
   }
   if (is.path !== was.path && is.path !== null) {
@@ -46,10 +49,10 @@ function inCall(was: InCall, is: InCall): string | null {
     return pathSentence(pathFacts({ ...is, path: is.path, roundTripMs: null }, "up"), is.user);
   }
   // Before the first media nobody can tell what is on.
-  if (was.path === null || was.other === null) return null;
+  if (was.path === null || was.others[0] === undefined) return null;
   for (const source of ["microphone", "camera"] as const) {
-    const on = is.other?.sources.includes(source) ?? false;
-    if (on !== was.other.sources.includes(source)) return text(`other_${source}_${on ? "on" : "off"}`, { name });
+    const on = is.others[0]?.sources.includes(source) ?? false;
+    if (on !== was.others[0].sources.includes(source)) return text(`other_${source}_${on ? "on" : "off"}`, { name });
   }
   return null;
 }

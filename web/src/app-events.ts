@@ -7,6 +7,7 @@ import {
   type AppState,
   type Devices,
   type Effect,
+  freshRoom,
   type InCall,
   type MediaEvent,
   NO_DEVICES,
@@ -46,8 +47,27 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
       return ended(state, event, now);
     case "participant_changed": {
       if (phase.kind !== "in_call" || phase.roomId !== event.room_id) return only(state);
-      return forMedia({ ...state, phase: { ...phase, other: event.participant, user: event.participant.user } }, event);
+      return forMedia(
+        { ...state, phase: { ...phase, others: [event.participant], user: event.participant.user } },
+        event,
+      );
     }
+    // Of rooms, which are being built.
+    case "participant_joined":
+    case "participant_left":
+    case "direct_changed":
+    case "room_changed":
+    case "room_joined":
+    case "lobby_entered":
+    case "room_left":
+    case "lobby_changed":
+    case "muted":
+    case "reacted":
+    case "speakers_changed":
+    case "link_created":
+    case "links":
+    case "link_seen":
+      return only(state);
     case "offer_answered":
     case "slots_changed":
     case "layers_wanted":
@@ -86,10 +106,12 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
 
 function afterRestart(state: AppState, call: CallNow | null, now: number): Step {
   const { phase } = state;
-  const isSame = call !== null && "callId" in phase && phase.callId === call.call_id;
+  const isSame = call !== null && "call_id" in call && "callId" in phase && phase.callId === call.call_id;
   switch (phase.kind) {
     case "home":
     case "ended":
+    case "joining":
+    case "lobby":
       return only(state);
     case "calling":
     case "incoming":
@@ -123,7 +145,7 @@ function comeBack(state: AppState, call: CallNow, now: number): Step {
       return {
         state: {
           ...state,
-          devices: { microphone: "opening", camera: "opening", problems: [] },
+          devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" },
           phase: {
             kind: "calling",
             userId: call.user.user_id,
@@ -140,6 +162,9 @@ function comeBack(state: AppState, call: CallNow, now: number): Step {
       };
     case "answered":
       return rejoin(state, call, now);
+    case "joined":
+    case "waiting":
+      return only(state);
     default:
       return assertNever(call);
   }
@@ -153,18 +178,17 @@ function rejoin(state: AppState, call: Extract<CallNow, { state: "answered" }>, 
   const phase: InCall = {
     kind: "in_call",
     callId: call.call_id,
-    roomId: call.room_id,
+    ...freshRoom(call.room, call.participant_id, call.host, call.participants),
     user: call.user,
     direction: call.outgoing ? "outgoing" : "incoming",
-    other,
     since: now - call.elapsed_ms,
     ...unknownPath(call.direct, state.alwaysThroughServer),
     serverLost: false,
   };
   const devices: Devices = {
+    ...NO_DEVICES,
     microphone: microphone ? "opening" : "none",
     camera: camera ? "opening" : (was?.camera ?? "none"),
-    problems: [],
   };
   return {
     state: { ...state, phase, devices, opensMuted: was?.microphone === "off" },
@@ -238,7 +262,7 @@ function incoming(state: AppState, callId: string, roomId: string, user: UserInf
     state: {
       ...state,
       refused: null,
-      devices: { microphone: "none", camera: "none", problems: [] },
+      devices: NO_DEVICES,
       phase: {
         kind: "incoming",
         callId,
@@ -270,10 +294,9 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
   const call: InCall = {
     kind: "in_call",
     callId: event.call_id,
-    roomId: event.room_id,
+    ...freshRoom(event.room, event.participant_id, event.host, event.participants),
     user,
     direction: phase.kind === "calling" ? "outgoing" : "incoming",
-    other,
     since: now,
     ...unknownPath(event.direct, state.alwaysThroughServer),
     serverLost: false,

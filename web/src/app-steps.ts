@@ -59,10 +59,21 @@ function endedPhase(phase: Phase, reason: EndedReason, byMe: boolean, now: numbe
   switch (phase.kind) {
     case "home":
     case "ended":
+    case "joining":
+    case "lobby":
       return null;
     case "calling": {
       const user = phase.user ?? { user_id: phase.userId, name: "" };
-      return { kind: "ended", callId: phase.callId, reason, byMe, direction: "outgoing", user, durationMs: 0 };
+      return {
+        kind: "ended",
+        callId: phase.callId,
+        reason,
+        byMe,
+        direction: "outgoing",
+        user,
+        linkId: null,
+        durationMs: 0,
+      };
     }
     case "incoming":
       return {
@@ -72,11 +83,12 @@ function endedPhase(phase: Phase, reason: EndedReason, byMe: boolean, now: numbe
         byMe,
         direction: "incoming",
         user: phase.user,
+        linkId: null,
         durationMs: 0,
       };
     case "in_call": {
       const { callId, direction, user, since } = phase;
-      return { kind: "ended", callId, reason, byMe, direction, user, durationMs: now - since };
+      return { kind: "ended", callId, reason, byMe, direction, user, linkId: null, durationMs: now - since };
     }
     default:
       return assertNever(phase);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
 import type { CallNow, EndReason, Event, Path, PathProtocol, PathReason } from "./protocol";
-import { type AppState, type Effect, type Input, initialState } from "./state";
+import { type AppState, type Effect, type Input, initialState, NO_DEVICES } from "./state";
 
 const ME = "h4ns-9kpt-2xwd";
 const BERTA = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
-const participant = { participant_id: "p", user: BERTA, sources: [], reconnecting: false };
+const participant = { participant_id: "p", user: BERTA, sources: [], reconnecting: false, host: false };
+const room = { room_id: "r", name: "", locked: false, lobby: false };
 
 const event = (of: Event, answers: Extract<Input, { kind: "event" }>["answers"] = null): Input => ({
   kind: "event",
@@ -36,6 +37,8 @@ const callAnswered = (call_id = "c", direct = true): Input =>
     participants: [participant],
     direct,
     polite: false,
+    room,
+    host: true,
   });
 const callEnded = (reason: EndReason, duration_ms = 0, call_id = "c"): Input =>
   event({ type: "call_ended", call_id, reason, duration_ms });
@@ -106,7 +109,7 @@ describe("every outcome of a call", () => {
     // The camera light goes out and the ringing stops, however it ended.
     expect(effects).toContainEqual({ kind: "stop_media", farewell: sent.includes("hang_up") });
     expect(effects.filter((effect) => effect.kind === "ring").at(-1)).toMatchObject({ tone: null });
-    expect(state.devices).toEqual({ microphone: "none", camera: "none", problems: [] });
+    expect(state.devices).toEqual(NO_DEVICES);
   });
 });
 
@@ -308,6 +311,8 @@ describe("a page that comes back", () => {
     participants: [participant],
     direct: true,
     polite: false,
+    room,
+    host: true,
   });
   const load = (call: CallNow | undefined, remembered: AppState["remembered"] = null) =>
     reduce({ ...initialState(null, false), remembered }, again({ call }), 100_000);
@@ -330,7 +335,7 @@ describe("a page that comes back", () => {
     ]);
     const opened: Input = { kind: "devices_opened", microphone: true, camera: null, problems: [] };
     const step = reduce(state, opened, 0);
-    expect(step.state.devices).toEqual({ microphone: "off", camera: "off", problems: [] });
+    expect(step.state.devices).toEqual({ ...NO_DEVICES, microphone: "off", camera: "off" });
     expect(step.effects).toContainEqual({ kind: "set_microphone", on: false });
     expect(step.effects).toContainEqual({ kind: "send", command: { type: "publish", room_id: "r", sources: [] } });
   });
@@ -432,6 +437,6 @@ describe("what the other page says directly", () => {
 
   it("shows what the other has on", () => {
     const told: Input = { kind: "told", message: { type: "sources", sources: ["camera"] } };
-    expect(reduce(talk, told, 0).state.phase).toMatchObject({ other: { sources: ["camera"] } });
+    expect(reduce(talk, told, 0).state.phase).toMatchObject({ others: [{ sources: ["camera"] }] });
   });
 });

@@ -3,11 +3,13 @@
 import { handleEvent } from "./app-events";
 import { end, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
+import type { Command } from "./protocol";
 import {
   type AppState,
   type Devices,
   type DirectMessage,
   type Effect,
+  type InCall,
   type Input,
   NO_DEVICES,
   type PathMeasures,
@@ -41,7 +43,7 @@ export function reduce(state: AppState, input: Input, now: number): Step {
       return end(state, "cancelled", true, now, [{ type: "cancel", call_id: phase.callId }]);
     case "hang_up":
       if (phase.kind !== "in_call") return only(state);
-      return end(state, "hung_up", true, now, phase.serverLost ? [] : [{ type: "hang_up", call_id: phase.callId }]);
+      return end(state, "hung_up", true, now, leaving(phase));
     case "home":
       if (phase.kind !== "ended" && phase.kind !== "home") return only(state);
       return {
@@ -55,6 +57,26 @@ export function reduce(state: AppState, input: Input, now: number): Step {
         state: { ...state, alwaysThroughServer: input.on },
         effects: [{ kind: "save_always_through_server", on: input.on }],
       };
+    // Of rooms, which are being built.
+    case "open_link":
+    case "join":
+    case "invite":
+    case "cancel_invite":
+    case "create_link":
+    case "forget_made_link":
+    case "revoke_link":
+    case "list_links":
+    case "lock":
+    case "admit":
+    case "mute_other":
+    case "remove_other":
+    case "raise_hand":
+    case "react":
+    case "reaction_faded":
+    case "toggle_screen":
+    case "screen_opened":
+    case "screen_ended":
+      return only(state);
     case "toggle_microphone":
       return toggleMicrophone(state);
     case "toggle_camera":
@@ -91,13 +113,20 @@ export function reduce(state: AppState, input: Input, now: number): Step {
   }
 }
 
+function leaving(phase: InCall): Command[] {
+  if (phase.serverLost) return [];
+  return [
+    phase.callId === null ? { type: "leave", room_id: phase.roomId } : { type: "hang_up", call_id: phase.callId },
+  ];
+}
+
 /** Devices are asked for at the click, while it rings already: a permission prompt must not delay the ringing. */
 function call(state: AppState, userId: string, user = knownUser(state, userId)): Step {
   return {
     state: {
       ...state,
       refused: null,
-      devices: { microphone: "opening", camera: "opening", problems: [] },
+      devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" },
       phase: { kind: "calling", userId, user, callId: null, roomId: null },
     },
     effects: [
@@ -117,7 +146,7 @@ function answer(state: AppState, now: number): Step {
   return {
     state: {
       ...state,
-      devices: { microphone: "opening", camera: "opening", problems: [] },
+      devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" },
       phase: { ...phase, answeredAt: now },
     },
     effects: [
@@ -137,6 +166,7 @@ function usesDevices(phase: Phase): boolean {
 function openDevices(state: AppState, microphone: boolean, camera: boolean): Step {
   if (!microphone && !camera) return only(state);
   const devices: Devices = {
+    ...state.devices,
     microphone: microphone ? "opening" : state.devices.microphone,
     camera: camera ? "opening" : state.devices.camera,
     problems: [],
@@ -184,6 +214,7 @@ function devicesOpened(state: AppState, input: Extract<Input, { kind: "devices_o
   const opened = (was: Devices["camera"], has: boolean | null) => (has === null ? was : has ? "on" : "none");
   const muted = state.opensMuted && input.microphone === true;
   const devices: Devices = {
+    ...state.devices,
     microphone: muted ? "off" : opened(state.devices.microphone, input.microphone),
     camera: opened(state.devices.camera, input.camera),
     problems: input.problems,
@@ -214,10 +245,12 @@ function told(state: AppState, message: DirectMessage, now: number): Step {
   if (phase.kind !== "in_call") return only(state);
   switch (message.type) {
     case "hang_up":
-      return end(state, "hung_up", false, now, phase.serverLost ? [] : [{ type: "hang_up", call_id: phase.callId }]);
+      return end(state, "hung_up", false, now, leaving(phase));
     case "sources":
-      if (phase.other === null) return only(state);
-      return only({ ...state, phase: { ...phase, other: { ...phase.other, sources: message.sources } } });
+      return only({
+        ...state,
+        phase: { ...phase, others: phase.others.map((one) => ({ ...one, sources: message.sources })) },
+      });
     default:
       return assertNever(message);
   }
@@ -231,7 +264,9 @@ function withDevices(state: AppState, devices: Devices, effects: Effect[] = [], 
   const all = [...effects];
   if (phase.kind === "in_call") {
     const { microphone, camera } = devices;
-    all.push({ kind: "remember_call", call: { callId: phase.callId, microphone, camera } });
+    if (phase.callId !== null) {
+      all.push({ kind: "remember_call", call: { callId: phase.callId, microphone, camera } });
+    }
     if (!phase.serverLost && (always || before.join() !== sources.join())) {
       all.push(send({ type: "publish", room_id: phase.roomId, sources }));
     }

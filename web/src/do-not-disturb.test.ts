@@ -18,6 +18,7 @@ const ended = (reason: EndedReason, direction: "incoming" | "outgoing", byMe = f
   direction,
   byMe,
   user,
+  linkId: null,
   durationMs,
 });
 

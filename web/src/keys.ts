@@ -50,6 +50,8 @@ export function keyAction(press: Press, phase: Phase["kind"], shownMs: number, s
     case "calling":
       return CALLING[key] ?? null;
     case "home":
+    case "joining":
+    case "lobby":
     case "ended":
       return null;
   }

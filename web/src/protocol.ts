@@ -31,7 +31,11 @@ generation: number,
 /**
  * Whether this session made the call.
  */
-outgoing: boolean, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, };
+outgoing: boolean, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, room: RoomInfo, host: boolean, } | { "state": "joined", room: RoomInfo, 
+/**
+ * Milliseconds since it came in.
+ */
+elapsed_ms: number, attempt: number, generation: number, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, host: boolean, } | { "state": "waiting", room: RoomInfo, participant_id: ParticipantId, };
 
 /**
  * What a browser sends.
@@ -60,7 +64,27 @@ protocol?: PathProtocol | null,
 /**
  * From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
  */
-setup_ms?: number | null, } | { "type": "start_check", } | { "type": "end_check", };
+setup_ms?: number | null, } | { "type": "invite", room_id: RoomId, user_id: UserId, } | { "type": "create_link", room_id?: RoomId | null, 
+/**
+ * Of the room; empty is allowed. Cleaned and cut like a user's name.
+ */
+name: string, 
+/**
+ * Whoever joins has to know it.
+ */
+passphrase?: string | null, 
+/**
+ * For how long it lets people in; none: until it is revoked.
+ */
+expires_in_s?: number | null, 
+/**
+ * It lets in one participant, who is not its maker, and then no one any more.
+ */
+single_use: boolean, 
+/**
+ * Whoever joins waits until a host admits them.
+ */
+lobby: boolean, } | { "type": "revoke_link", link_id: LinkId, } | { "type": "list_links", } | { "type": "look_at_link", link_id: LinkId, } | { "type": "join", link_id: LinkId, passphrase?: string | null, always_through_server: boolean, } | { "type": "leave", room_id: RoomId, } | { "type": "lock", room_id: RoomId, locked: boolean, } | { "type": "admit", room_id: RoomId, participant_id: ParticipantId, admitted: boolean, } | { "type": "mute", room_id: RoomId, participant_id: ParticipantId, source: Source, } | { "type": "remove", room_id: RoomId, participant_id: ParticipantId, } | { "type": "raise_hand", room_id: RoomId, raised: boolean, } | { "type": "react", room_id: RoomId, reaction: Reaction, } | { "type": "view", room_id: RoomId, view: View, } | { "type": "start_check", } | { "type": "end_check", };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -90,12 +114,12 @@ generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", g
 /**
  * Why a call ended.
  */
-export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_up" | "connection_lost" | "unreachable";
+export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_up" | "connection_lost" | "unreachable" | "removed";
 
 /**
  * Why a command was refused.
  */
-export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down";
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed";
 
 /**
  * What the server sends.
@@ -152,11 +176,27 @@ direct: boolean,
 /**
  * This session's role in perfect negotiation.
  */
-polite: boolean, } | { "type": "answered_elsewhere", call_id: CallId, } | { "type": "call_ended", call_id: CallId, reason: EndReason, 
+polite: boolean, room: RoomInfo, 
+/**
+ * Whether this session is a host.
+ */
+host: boolean, } | { "type": "answered_elsewhere", call_id: CallId, } | { "type": "call_ended", call_id: CallId, reason: EndReason, 
 /**
  * Milliseconds since it was answered (0: it was not).
  */
-duration_ms: number, } | { "type": "offer_answered", room_id: RoomId, attempt: number, sdp: string, } | { "type": "slots_changed", room_id: RoomId, attempt: number, slots: Array<Slot>, } | { "type": "layers_wanted", room_id: RoomId, source: Source, layers: Array<WantedLayer>, } | { "type": "transport_lost", room_id: RoomId, attempt: number, reason: TransportLostReason, } | { "type": "participant_changed", room_id: RoomId, participant: Participant, } | { "type": "signaled", room_id: RoomId, from: ParticipantId, signal: DirectSignal, } | { "type": "path_requested", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, } | { "type": "path_changed", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, 
+duration_ms: number, } | { "type": "offer_answered", room_id: RoomId, attempt: number, sdp: string, } | { "type": "slots_changed", room_id: RoomId, attempt: number, slots: Array<Slot>, } | { "type": "layers_wanted", room_id: RoomId, source: Source, layers: Array<WantedLayer>, } | { "type": "transport_lost", room_id: RoomId, attempt: number, reason: TransportLostReason, } | { "type": "participant_changed", room_id: RoomId, participant: Participant, } | { "type": "participant_joined", room_id: RoomId, participant: Participant, 
+/**
+ * The invitation that brought them.
+ */
+call_id?: CallId, } | { "type": "participant_left", room_id: RoomId, participant_id: ParticipantId, reason: LeaveReason, } | { "type": "direct_changed", room_id: RoomId, direct: boolean, polite: boolean, participant_id?: ParticipantId, } | { "type": "room_changed", room: RoomInfo, } | { "type": "room_joined", room: RoomInfo, 
+/**
+ * This session's own.
+ */
+participant_id: ParticipantId, 
+/**
+ * The others.
+ */
+participants: Array<Participant>, direct: boolean, polite: boolean, host: boolean, } | { "type": "lobby_entered", room: RoomInfo, participant_id: ParticipantId, } | { "type": "room_left", room_id: RoomId, reason: LeaveReason, } | { "type": "lobby_changed", room_id: RoomId, waiting: Array<Waiting>, } | { "type": "muted", room_id: RoomId, by: ParticipantId, source: Source, } | { "type": "reacted", room_id: RoomId, participant_id: ParticipantId, reaction: Reaction, } | { "type": "speakers_changed", room_id: RoomId, participant_ids: Array<ParticipantId>, } | { "type": "link_created", link: Link, } | { "type": "links", links: Array<Link>, } | { "type": "link_seen", link: LinkPreview, } | { "type": "signaled", room_id: RoomId, from: ParticipantId, signal: DirectSignal, } | { "type": "path_requested", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, } | { "type": "path_changed", room_id: RoomId, participant_id: ParticipantId, path: Path, reason: PathReason, 
 /**
  * What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
  */
@@ -190,6 +230,64 @@ export type IceServer = { urls: Array<string>,
 username?: string, credential?: string, };
 
 /**
+ * Why a session that came by a link is not in the room any more.
+ */
+export type LeaveReason = "left" | "removed" | "refused" | "connection_lost" | "closed";
+
+/**
+ * A link as its maker sees it.
+ */
+export type Link = { 
+/**
+ * The page is `/r/<link_id>`.
+ */
+link_id: LinkId, name: string, has_passphrase: boolean, 
+/**
+ * Seconds from now; none: it does not expire.
+ */
+expires_in_s?: number, single_use: boolean, lobby: boolean, 
+/**
+ * How many are in the room now.
+ */
+participants: number, };
+
+export type LinkId = string;
+
+/**
+ * A link as whoever has it sees it before joining.
+ */
+export type LinkPreview = { link_id: LinkId, name: string, has_passphrase: boolean, lobby: boolean, locked: boolean, participants: number, 
+/**
+ * Whether this user made it, and so is a host who needs neither pass phrase nor admission.
+ */
+mine: boolean, };
+
+/**
+ * What the maker of a link asks for.
+ */
+export type LinkWish = { 
+/**
+ * Of the room; empty is allowed. Cleaned and cut like a user's name.
+ */
+name: string, 
+/**
+ * Whoever joins has to know it.
+ */
+passphrase?: string | null, 
+/**
+ * For how long it lets people in; none: until it is revoked.
+ */
+expires_in_s?: number | null, 
+/**
+ * It lets in one participant, who is not its maker, and then no one any more.
+ */
+single_use: boolean, 
+/**
+ * Whoever joins waits until a host admits them.
+ */
+lobby: boolean, };
+
+/**
  * A session in a room as the others see it.
  */
 export type Participant = { participant_id: ParticipantId, user: UserInfo, 
@@ -200,7 +298,15 @@ sources: Array<Source>,
 /**
  * Its websocket is gone, and the server waits for it to come back.
  */
-reconnecting: boolean, };
+reconnecting: boolean, 
+/**
+ * May mute, remove, admit and lock.
+ */
+host: boolean, 
+/**
+ * Whether the hand is up: the place in the order of raising, from 1. None: it is down.
+ */
+hand?: number, };
 
 export type ParticipantId = string;
 
@@ -217,7 +323,12 @@ export type PathProtocol = "udp" | "tcp" | "tls";
 /**
  * Why a path is taken.
  */
-export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered" | "udp_loss" | "udp_dead" | "udp_recovered";
+export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered" | "udp_loss" | "udp_dead" | "udp_recovered" | "group";
+
+/**
+ * What a participant may show for a moment.
+ */
+export type Reaction = "thumbs_up" | "applause" | "heart" | "laughter" | "surprise" | "party";
 
 /**
  * Which session goes on, and the last event of it that was seen.
@@ -230,6 +341,27 @@ seq: number, };
 
 export type RoomId = string;
 
+/**
+ * What is true of a whole room.
+ */
+export type RoomInfo = { room_id: RoomId, 
+/**
+ * Empty where it has none.
+ */
+name: string, 
+/**
+ * By which more people may come; none: they can only be invited.
+ */
+link_id?: LinkId, 
+/**
+ * Nobody comes in by the link any more.
+ */
+locked: boolean, 
+/**
+ * Those who come by the link wait to be admitted.
+ */
+lobby: boolean, };
+
 export type SdpType = "offer" | "answer";
 
 export type SessionId = string;
@@ -241,7 +373,11 @@ export type Slot = {
 /**
  * The m-line's `a=mid`.
  */
-mid: string, participant_id: ParticipantId, source: Source, };
+mid: string, participant_id: ParticipantId, source: Source, 
+/**
+ * Bandwidth does not suffice for it now: no picture comes, and the last one is not to be taken for it.
+ */
+paused: boolean, };
 
 /**
  * What a track carries. A participant has at most one track of each.
@@ -256,6 +392,19 @@ export type SourceLine = {
  * The m-line's `a=mid`.
  */
 mid: string, source: Source, };
+
+/**
+ * One picture on a page.
+ */
+export type Tile = { participant_id: ParticipantId, 
+/**
+ * `camera` or `screen`.
+ */
+source: Source, 
+/**
+ * Its size on the page in device pixels. 0 for one that is not to be seen now: its slot is kept, and nothing is sent in it.
+ */
+width_px: number, height_px: number, weight: Weight, };
 
 /**
  * Why the server gave up a forwarded connection.
@@ -274,6 +423,20 @@ export type UserInfo = { user_id: UserId,
 name: string, };
 
 /**
+ * Which video the SFU sends to a participant. Audio is not chosen by it: the loudest voices are heard whoever is looked at.
+ */
+export type View = { "kind": "everything" } | { "kind": "tiles", tiles: Array<Tile>, } | { "kind": "speaker" } | { "kind": "participant", participant_id: ParticipantId, };
+
+/**
+ * Somebody in the lobby.
+ */
+export type Waiting = { 
+/**
+ * What they will be in the room.
+ */
+participant_id: ParticipantId, user: UserInfo, };
+
+/**
  * One encoding of a published track, and whether anybody watches it.
  */
 export type WantedLayer = { 
@@ -285,3 +448,8 @@ rid: string | null, active: boolean,
  * At most this, in bits per second.
  */
 bitrate_bps: number, };
+
+/**
+ * How much a picture matters to whoever looks at it, most first.
+ */
+export type Weight = "screen" | "pinned" | "speaker" | "rest";

@@ -7,12 +7,19 @@ import type {
   ErrorCode,
   Event,
   IceServer,
+  LeaveReason,
+  Link,
+  LinkPreview,
+  LinkWish,
   Participant,
   Path,
   PathProtocol,
   PathReason,
+  Reaction,
+  RoomInfo,
   Source,
   UserInfo,
+  Waiting,
 } from "./protocol";
 
 export type DeviceProblem =
@@ -30,7 +37,34 @@ export type DeviceState = "none" | "opening" | "on" | "off";
 export interface Devices {
   microphone: DeviceState;
   camera: DeviceState;
+  /** Never `off`: a screen that is not shown is not captured. */
+  screen: DeviceState;
+  /** Whether what is shown of the screen brings its sound. */
+  screenAudio: boolean;
   problems: DeviceProblem[];
+}
+
+/** What the page is to its room. */
+export interface Me {
+  participantId: string;
+  host: boolean;
+  /** The place among the raised hands; null: it is down. */
+  hand: number | null;
+}
+
+/** An invitation of ours into the room, while it rings. */
+export interface Invited {
+  /** null until the server says that it rings. */
+  callId: string | null;
+  userId: string;
+  user: UserInfo | null;
+}
+
+/** A reaction that is shown for some seconds. */
+export interface ShownReaction {
+  id: number;
+  participantId: string;
+  reaction: Reaction;
 }
 
 /** What is measured of the path on which the other is seen. */
@@ -44,12 +78,25 @@ export interface PathMeasures {
 /** Everything about an answered call that the views show and the reducer needs. */
 export interface InCall extends PathMeasures {
   kind: "in_call";
-  callId: string;
+  /** null where this page came by a link. */
+  callId: string | null;
   roomId: string;
+  room: RoomInfo;
+  me: Me;
+  /** The one who was called or calls; in a room that was entered by a link, the first of the others, or nobody. */
   user: UserInfo;
   /** Who rang whom, for "call again". */
   direction: Direction;
-  other: Participant | null;
+  /** Everybody else, in the order of coming. */
+  others: Participant[];
+  /** Who speaks now, loudest first. */
+  speakers: string[];
+  /** Who has the stage: who spoke last, as long as they are here. */
+  lastSpeaker: string | null;
+  invited: Invited[];
+  /** Who waits in the lobby; only a host is told. */
+  waiting: Waiting[];
+  reactions: ShownReaction[];
   since: number;
   /** How the other is seen and heard; null until the first media. */
   path: Path | null;
@@ -65,7 +112,16 @@ export interface InCall extends PathMeasures {
 
 export type Direction = "outgoing" | "incoming";
 
-export type EndedReason = EndReason | "answered_elsewhere";
+export type EndedReason = EndReason | LeaveReason | "answered_elsewhere";
+
+/** Why a link does not let in, as far as this page knows. */
+export type LinkProblem = Extract<
+  ErrorCode,
+  "no_such_link" | "passphrase_needed" | "room_locked" | "room_full" | "rate_limited" | "shutting_down"
+>;
+
+/** What rooms without a call need of a phase: the same shape, so that a view need not care. */
+export const NOBODY: UserInfo = { user_id: "", name: "" };
 
 export type Phase =
   | { kind: "home" }
@@ -73,6 +129,9 @@ export type Phase =
   | { kind: "calling"; userId: string; user: UserInfo | null; callId: string | null; roomId: string | null }
   | { kind: "incoming"; callId: string; roomId: string; user: UserInfo; answeredAt: number | null }
   | InCall
+  /** Before the door of a link's room. `link` is null until the server has said what is behind it; `entering`: it was asked to let us in. */
+  | { kind: "joining"; linkId: string; link: LinkPreview | null; problem: LinkProblem | null; entering: boolean }
+  | { kind: "lobby"; linkId: string; room: RoomInfo; participantId: string }
   | {
       kind: "ended";
       callId: string | null;
@@ -81,6 +140,8 @@ export type Phase =
       /** Whether it was this page that ended it. */
       byMe: boolean;
       user: UserInfo;
+      /** The link of the room, to come back by; null after a call. */
+      linkId: string | null;
       durationMs: number;
     };
 
@@ -119,6 +180,10 @@ export interface AppState {
   remembered: CallMemory | null;
   /** The microphone was muted before the reload: it opens muted. */
   opensMuted: boolean;
+  /** The links of this user; null: not asked for yet. */
+  links: Link[] | null;
+  /** The link that was just made, for the dialog that shows it. */
+  madeLink: Link | null;
   phase: Phase;
 }
 
@@ -154,6 +219,27 @@ export type Input =
   | { kind: "home" }
   | { kind: "set_name"; name: string }
   | { kind: "set_always_through_server"; on: boolean }
+  /** The page was opened by a link, or one was typed. */
+  | { kind: "open_link"; linkId: string }
+  | { kind: "join"; passphrase: string | null }
+  | { kind: "invite"; userId: string }
+  | { kind: "cancel_invite"; userId: string }
+  /** `here`: into the room that this page is in, else into one of its own. */
+  | { kind: "create_link"; wish: LinkWish; here: boolean }
+  | { kind: "forget_made_link" }
+  | { kind: "revoke_link"; linkId: string }
+  | { kind: "list_links" }
+  | { kind: "lock"; locked: boolean }
+  | { kind: "admit"; participantId: string; admitted: boolean }
+  | { kind: "mute_other"; participantId: string; source: Source }
+  | { kind: "remove_other"; participantId: string }
+  | { kind: "raise_hand"; raised: boolean }
+  | { kind: "react"; reaction: Reaction }
+  | { kind: "reaction_faded"; id: number }
+  | { kind: "toggle_screen" }
+  /** `video`: whether the user chose something to show. */
+  | { kind: "screen_opened"; video: boolean; audio: boolean }
+  | { kind: "screen_ended" }
   | { kind: "toggle_microphone" }
   | { kind: "toggle_camera" }
   | { kind: "retry_devices" }
@@ -203,7 +289,13 @@ export interface Step {
   effects: Effect[];
 }
 
-export const NO_DEVICES: Devices = { microphone: "none", camera: "none", problems: [] };
+export const NO_DEVICES: Devices = {
+  microphone: "none",
+  camera: "none",
+  screen: "none",
+  screenAudio: false,
+  problems: [],
+};
 
 /** What a call knows of its paths before its first media. `direct`: whether there may be a direct one. */
 export function unknownPath(direct: boolean, alwaysThroughServer: boolean) {
@@ -236,7 +328,24 @@ export function initialState(
     bootId: null,
     remembered,
     opensMuted: false,
+    links: null,
+    madeLink: null,
     phase: { kind: "home" },
+  };
+}
+
+/** What a room is before anything happened in it. */
+export function freshRoom(room: RoomInfo, participantId: string, host: boolean, others: Participant[]) {
+  return {
+    room,
+    roomId: room.room_id,
+    me: { participantId, host, hand: null },
+    others,
+    speakers: [],
+    lastSpeaker: null,
+    invited: [],
+    waiting: [],
+    reactions: [],
   };
 }
 
@@ -245,5 +354,7 @@ export function sourcesOn(devices: Devices): Source[] {
   const sources: Source[] = [];
   if (devices.microphone === "on") sources.push("microphone");
   if (devices.camera === "on") sources.push("camera");
+  if (devices.screen === "on") sources.push("screen");
+  if (devices.screen === "on" && devices.screenAudio) sources.push("screen_audio");
   return sources;
 }

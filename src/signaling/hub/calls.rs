@@ -235,6 +235,8 @@ impl Hub {
             participants: self.others_in(room_id, participant_id),
             direct,
             polite,
+            room: self.room_info(room_id),
+            host: self.is_host(to),
         };
         self.tell(to, reference, event);
     }

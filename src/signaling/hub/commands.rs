@@ -83,6 +83,20 @@ impl Hub {
                 let change = PathChange { path, protocol, reason };
                 self.report_path(session, room_id, change, setup_ms, now)
             }
+            Command::Invite { .. }
+            | Command::CreateLink { .. }
+            | Command::RevokeLink { .. }
+            | Command::ListLinks {}
+            | Command::LookAtLink { .. }
+            | Command::Join { .. }
+            | Command::Leave { .. }
+            | Command::Lock { .. }
+            | Command::Admit { .. }
+            | Command::Mute { .. }
+            | Command::Remove { .. }
+            | Command::RaiseHand { .. }
+            | Command::React { .. }
+            | Command::View { .. } => Err(Refusal::not_allowed("rooms are being built")),
             Command::StartCheck {} => self.start_check(session, reference, now),
             Command::EndCheck {} => {
                 self.end_check_of(session);

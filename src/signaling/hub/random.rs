@@ -296,7 +296,7 @@ fn sfu_says(world: &mut World, browser: usize, what: MediaNews) {
         .iter()
         .find_map(|(room, r)| Some((*room, r.participant(session)?)));
     if let Some((room, participant)) = found {
-        let fact = MediaFact { room, participant, what };
+        let fact = MediaFact::Transport { room, participant, what };
         world.hub.handle_media(fact, world.now);
         world.drain();
     }

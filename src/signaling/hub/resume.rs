@@ -133,6 +133,8 @@ impl Hub {
                 participants: self.others_in(room_id, participant_id),
                 direct: *direct,
                 polite: !outgoing,
+                room: self.room_info(room_id),
+                host: self.is_host(id),
             },
         })
     }

@@ -7,7 +7,7 @@ use crate::id::{ParticipantId, RoomId, SessionId, Source};
 use crate::signaling::call::Call;
 use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Fact, MediaFact, MediaNews, MediaRequest, Output};
-use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Participant, Path, PathReason, SourceLine};
+use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Participant, Path, PathReason, RoomInfo, SourceLine};
 use crate::signaling::record::{Entry, PathChange};
 use crate::signaling::room::Member;
 
@@ -153,14 +153,18 @@ impl Hub {
 
     /// The SFU said something about a participant's transport. About one that is gone, it comes too late.
     pub fn handle_media(&mut self, fact: MediaFact, now: Instant) {
-        let room_id = fact.room;
-        let member = self
-            .rooms
-            .get_mut(&room_id)
-            .and_then(|r| r.members.get_mut(&fact.participant));
+        let MediaFact::Transport {
+            room: room_id,
+            participant,
+            what,
+        } = fact
+        else {
+            return;
+        };
+        let member = self.rooms.get_mut(&room_id).and_then(|r| r.members.get_mut(&participant));
         if let Some(member) = member {
             let session = member.session;
-            match fact.what {
+            match what {
                 MediaNews::Answered { attempt, sdp } => {
                     if let Some(reference) = member.answered(attempt) {
                         let event = Event::OfferAnswered { room_id, attempt, sdp };
@@ -250,7 +254,26 @@ impl Hub {
             user: self.user_info(session.user),
             sources: member.sources.clone(),
             reconnecting: member.reconnecting,
+            host: self.is_host(member.session),
+            hand: None,
         })
+    }
+
+    /// What is true of a whole room.
+    pub(super) fn room_info(&self, room_id: RoomId) -> RoomInfo {
+        RoomInfo {
+            room_id,
+            name: String::new(),
+            link_id: None,
+            locked: false,
+            lobby: false,
+        }
+    }
+
+    /// Who made the call is the host of its room.
+    pub(super) fn is_host(&self, session: SessionId) -> bool {
+        let call = self.sessions.get(&session).and_then(|s| self.calls.get(&s.call?));
+        call.is_some_and(|call| call.caller == session)
     }
 
     fn room_of(&self, session: SessionId) -> Option<RoomId> {

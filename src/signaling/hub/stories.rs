@@ -651,7 +651,7 @@ fn forwarded_connections_warm_up_while_it_rings() {
     let participant = room_of_ada.participant(world.browsers[ada].session).expect("she is in it");
     let sdp = "v=0 answer".to_owned();
     let what = MediaNews::Answered { attempt: 1, sdp };
-    let fact = MediaFact { room, participant, what };
+    let fact = MediaFact::Transport { room, participant, what };
     world.hub.handle_media(fact.clone(), world.now);
     world.drain();
     let heard = world.take(ada);
@@ -693,7 +693,9 @@ fn a_check_is_a_room_for_oneself() {
         .expect("she is in it");
     let sdp = "v=0 answer".to_owned();
     let what = MediaNews::Answered { attempt: 1, sdp };
-    world.hub.handle_media(MediaFact { room, participant, what }, world.now);
+    world
+        .hub
+        .handle_media(MediaFact::Transport { room, participant, what }, world.now);
     world.drain();
     assert_eq!(world.told(ada), ["offer_answered"]);
     assert!(!world.hub.has_calls() && world.hub.counts().rooms == 0, "it is no call");
@@ -766,7 +768,7 @@ fn what_the_sfu_says_reaches_the_participant() {
     };
     world.send(ada, offer(room, 2));
     let say = |world: &mut World, participant: ParticipantId, what: MediaNews| {
-        let fact = MediaFact { room, participant, what };
+        let fact = MediaFact::Transport { room, participant, what };
         world.hub.handle_media(fact, world.now);
         world.drain();
         world.told(ada)

@@ -438,6 +438,8 @@ impl World {
                 b.checks.push(*room_id);
             }
             Event::Pong { .. } | Event::Error { .. } | Event::NameChanged { .. } | Event::ServerStopping {} => {}
+            // Of rooms.
+            event => panic!("nobody here takes more than two into a room: {event:?}"),
         }
         if frame.seq.is_some() {
             b.history.push(b.view);
@@ -450,6 +452,7 @@ impl World {
             MediaRequest::Offer { room, attempt, .. } => (format!("offer {attempt}"), room),
             MediaRequest::Admit { room, .. } => ("admit".to_owned(), room),
             MediaRequest::Publish { room, sources, .. } => (format!("publish {sources:?}"), room),
+            MediaRequest::View { room, .. } => ("view".to_owned(), room),
             MediaRequest::Leave { room, .. } => ("leave".to_owned(), room),
             MediaRequest::CloseRoom { room } => ("close_room".to_owned(), room),
         };
@@ -458,7 +461,8 @@ impl World {
         match request {
             MediaRequest::Offer { room, participant, .. }
             | MediaRequest::Admit { room, participant }
-            | MediaRequest::Publish { room, participant, .. } => {
+            | MediaRequest::Publish { room, participant, .. }
+            | MediaRequest::View { room, participant, .. } => {
                 self.sfu.entry(room).or_default().insert(participant);
             }
             MediaRequest::Leave { room, participant } => {
@@ -526,6 +530,7 @@ fn view_of(call: Option<&CallNow>) -> View {
             participants,
             ..
         }) => View::Talking(*call_id, *room_id, *participant_id, participants[0].participant_id),
+        Some(CallNow::Joined { .. } | CallNow::Waiting { .. }) => panic!("nobody joins by a link here"),
     }
 }
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::path::{Path, PathProtocol, PathReason};
-use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
+use super::rooms::{LinkWish, Reaction};
+use crate::id::{CallId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::view::View;
 
 /// What a browser sends.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -28,7 +30,9 @@ pub enum Command {
     /// Asks for a `pong`.
     Ping {},
     /// Changes the display name that others see; empty removes it.
-    SetName { name: String },
+    SetName {
+        name: String,
+    },
     /// Rings all other sessions of a user. Answered by `call_ringing`, by `call_ended` (`busy` or `unreachable`, with a `call_id` that
     /// is not known from before), or by `call_answered` of the other's call, where the two call each other at the same time.
     Call {
@@ -43,11 +47,17 @@ pub enum Command {
         always_through_server: bool,
     },
     /// Refuses an incoming call, on all the user's sessions.
-    Decline { call_id: CallId },
+    Decline {
+        call_id: CallId,
+    },
     /// Takes back one's own call while it rings. If it crosses the answer on the wire, it hangs up: the call ends with `hung_up`.
-    Cancel { call_id: CallId },
+    Cancel {
+        call_id: CallId,
+    },
     /// Ends an answered call. Of one that is over already it is no error: it may be said again after a resume.
-    HangUp { call_id: CallId },
+    HangUp {
+        call_id: CallId,
+    },
     /// Connects (or renegotiates) `forwarded`: an SDP offer for the server's SFU. Allowed as soon as the call rings at this session.
     /// Answered by `offer_answered`.
     Offer {
@@ -60,7 +70,10 @@ pub enum Command {
     },
     /// Says which tracks this participant has on now (all that are not named are off). Allowed as soon as the call rings at this
     /// session.
-    Publish { room_id: RoomId, sources: Vec<Source> },
+    Publish {
+        room_id: RoomId,
+        sources: Vec<Source>,
+    },
     /// Carries the negotiation of `direct` to the other participant.
     Signal {
         room_id: RoomId,
@@ -86,6 +99,81 @@ pub enum Command {
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]
         setup_ms: Option<u32>,
+    },
+    /// Rings a user into the room that this session is in. Answered like `call`; where it is answered there, the room gets
+    /// `participant_joined` with this `call_id`. `cancel` takes it back.
+    Invite {
+        room_id: RoomId,
+        user_id: UserId,
+    },
+    /// Makes a link by which people join: to a room of its own, or to the one that this session is in (then it ends with that room).
+    /// Answered by `link_created`.
+    CreateLink {
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        room_id: Option<RoomId>,
+        #[serde(flatten)]
+        wish: LinkWish,
+    },
+    /// Nobody joins by this link any more; whoever is in the room stays. Only its maker may, or a host of the room.
+    RevokeLink {
+        link_id: LinkId,
+    },
+    /// Asks for the links that this user made. Answered by `links`.
+    ListLinks {},
+    /// Asks what a link leads to. Answered by `link_seen`, or the error `no_such_link`.
+    LookAtLink {
+        link_id: LinkId,
+    },
+    /// Enters the room of a link. Answered by `room_joined` or `lobby_entered`, or the errors `no_such_link`, `passphrase_needed`,
+    /// `room_locked`, `room_full`.
+    Join {
+        link_id: LinkId,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        passphrase: Option<String>,
+        #[serde(default)]
+        always_through_server: bool,
+    },
+    /// Leaves a room or its lobby. Who came by a call may as well say `hang_up`.
+    Leave {
+        room_id: RoomId,
+    },
+    /// A host's: whether the link lets nobody in.
+    Lock {
+        room_id: RoomId,
+        locked: bool,
+    },
+    /// A host's: lets somebody in from the lobby, or sends them away.
+    Admit {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        admitted: bool,
+    },
+    /// A host's: switches a track of somebody off. They may switch it on again.
+    Mute {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        source: Source,
+    },
+    /// A host's: takes somebody out of the room. The link does not let that user in again while the room lives.
+    Remove {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+    },
+    RaiseHand {
+        room_id: RoomId,
+        raised: bool,
+    },
+    React {
+        room_id: RoomId,
+        reaction: Reaction,
+    },
+    /// Says what the page shows, so that the SFU sends that in the slots there are, and no more than can be seen. Again whenever the
+    /// layout changes.
+    View {
+        room_id: RoomId,
+        view: View,
     },
     /// Asks for a room with nobody else in it, to measure the way to the SFU by `offer` and `publish`. Answered by `check_started`. It
     /// ends after 15 s, with the session, or when another one begins.

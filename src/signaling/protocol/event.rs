@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::DirectSignal;
 use super::path::{Path, PathProtocol, PathReason};
+use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
 
 /// What the server sends.
@@ -47,9 +48,14 @@ pub enum Event {
         ice_servers: Option<Vec<IceServer>>,
     },
     /// A command was not carried out, and changed nothing.
-    Error { code: ErrorCode, message: String },
+    Error {
+        code: ErrorCode,
+        message: String,
+    },
     /// The user's name was changed, here or in another session of the same user.
-    NameChanged { name: String },
+    NameChanged {
+        name: String,
+    },
     /// Our call rings at the other.
     CallRinging {
         call_id: CallId,
@@ -74,10 +80,15 @@ pub enum Event {
         direct: bool,
         /// This session's role in perfect negotiation.
         polite: bool,
+        room: RoomInfo,
+        /// Whether this session is a host.
+        host: bool,
     },
     /// Another session of this user answered: stop ringing.
-    AnsweredElsewhere { call_id: CallId },
-    /// The call is over. Sent exactly once to each session that had part in it.
+    AnsweredElsewhere {
+        call_id: CallId,
+    },
+    /// The call is over for this session. Exactly once to each that had part in it; in a room of several the call may go on without it.
     CallEnded {
         call_id: CallId,
         reason: EndReason,
@@ -85,7 +96,11 @@ pub enum Event {
         duration_ms: u32,
     },
     /// The SFU's SDP answer to `offer`.
-    OfferAnswered { room_id: RoomId, attempt: u32, sdp: String },
+    OfferAnswered {
+        room_id: RoomId,
+        attempt: u32,
+        sdp: String,
+    },
     /// Which track the SFU sends in which slot. Always the whole list.
     SlotsChanged {
         room_id: RoomId,
@@ -104,8 +119,92 @@ pub enum Event {
         attempt: u32,
         reason: TransportLostReason,
     },
-    /// A participant's tracks or presence changed.
-    ParticipantChanged { room_id: RoomId, participant: Participant },
+    /// A participant's tracks, presence, hand or role changed. Also about this session's own participant, where the server changed it.
+    ParticipantChanged {
+        room_id: RoomId,
+        participant: Participant,
+    },
+    /// Somebody came into the room.
+    ParticipantJoined {
+        room_id: RoomId,
+        participant: Participant,
+        /// The invitation that brought them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        call_id: Option<CallId>,
+    },
+    /// Somebody is not in the room any more.
+    ParticipantLeft {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        reason: LeaveReason,
+    },
+    /// Whether the two in the room may be connected directly changed: they are two no more, or again. `participant_id` is the other.
+    /// On `false`, media goes on over `forwarded` before `direct` is closed.
+    DirectChanged {
+        room_id: RoomId,
+        direct: bool,
+        polite: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        participant_id: Option<ParticipantId>,
+    },
+    /// The room's name, link, lock or lobby changed.
+    RoomChanged {
+        room: RoomInfo,
+    },
+    /// This session came into a room by a link.
+    RoomJoined {
+        room: RoomInfo,
+        /// This session's own.
+        participant_id: ParticipantId,
+        /// The others.
+        participants: Vec<Participant>,
+        direct: bool,
+        polite: bool,
+        host: bool,
+    },
+    /// This session waits in the lobby: `room_joined` or `room_left` follows.
+    LobbyEntered {
+        room: RoomInfo,
+        participant_id: ParticipantId,
+    },
+    /// This session, which came by a link, is not in the room or its lobby any more. Exactly once.
+    RoomLeft {
+        room_id: RoomId,
+        reason: LeaveReason,
+    },
+    /// To hosts: who waits in the lobby now. Always the whole list, in the order of coming.
+    LobbyChanged {
+        room_id: RoomId,
+        waiting: Vec<Waiting>,
+    },
+    /// A host switched this session's track off.
+    Muted {
+        room_id: RoomId,
+        by: ParticipantId,
+        source: Source,
+    },
+    Reacted {
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        reaction: Reaction,
+    },
+    /// Who speaks now, loudest first; empty: nobody. The one who spoke last keeps the stage.
+    SpeakersChanged {
+        room_id: RoomId,
+        participant_ids: Vec<ParticipantId>,
+    },
+    LinkCreated {
+        link: Link,
+    },
+    /// All that this user made and that still work.
+    Links {
+        links: Vec<Link>,
+    },
+    LinkSeen {
+        link: LinkPreview,
+    },
     /// A step of the negotiation of `direct` from the other participant.
     Signaled {
         room_id: RoomId,
@@ -131,7 +230,9 @@ pub enum Event {
         protocol: Option<PathProtocol>,
     },
     /// The room for a check of the connection is there.
-    CheckStarted { room_id: RoomId },
+    CheckStarted {
+        room_id: RoomId,
+    },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},
 }
@@ -175,7 +276,24 @@ pub enum CallNow {
         participants: Vec<Participant>,
         direct: bool,
         polite: bool,
+        room: RoomInfo,
+        host: bool,
     },
+    /// It came into a room by a link.
+    Joined {
+        room: RoomInfo,
+        /// Milliseconds since it came in.
+        elapsed_ms: u32,
+        attempt: u32,
+        generation: u32,
+        participant_id: ParticipantId,
+        participants: Vec<Participant>,
+        direct: bool,
+        polite: bool,
+        host: bool,
+    },
+    /// It waits in a lobby.
+    Waiting { room: RoomInfo, participant_id: ParticipantId },
 }
 
 /// `RTCIceServer`.
@@ -218,6 +336,12 @@ pub struct Participant {
     pub sources: Vec<Source>,
     /// Its websocket is gone, and the server waits for it to come back.
     pub reconnecting: bool,
+    /// May mute, remove, admit and lock.
+    pub host: bool,
+    /// Whether the hand is up: the place in the order of raising, from 1. None: it is down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub hand: Option<u32>,
 }
 
 /// A slot and the track in it.
@@ -228,6 +352,8 @@ pub struct Slot {
     pub mid: String,
     pub participant_id: ParticipantId,
     pub source: Source,
+    /// Bandwidth does not suffice for it now: no picture comes, and the last one is not to be taken for it.
+    pub paused: bool,
 }
 
 /// One encoding of a published track, and whether anybody watches it.
@@ -269,6 +395,8 @@ pub enum EndReason {
     ConnectionLost,
     /// No such user, or no session of it is there: a stranger cannot tell which.
     Unreachable,
+    /// A host took this participant out of the room.
+    Removed,
 }
 
 /// Why a command was refused.
@@ -288,4 +416,12 @@ pub enum ErrorCode {
     TooLarge,
     /// The server is going down.
     ShuttingDown,
+    /// The room has as many participants as it may.
+    RoomFull,
+    /// The host locked the room.
+    RoomLocked,
+    /// There is no such link, or it is used up, expired or revoked: a stranger cannot tell which.
+    NoSuchLink,
+    /// The link has a pass phrase, and this was none or another.
+    PassphraseNeeded,
 }

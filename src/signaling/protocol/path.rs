@@ -50,4 +50,6 @@ pub enum PathReason {
     UdpDead,
     /// The forwarded path goes over UDP again.
     UdpRecovered,
+    /// More than two are in the room.
+    Group,
 }

@@ -29,6 +29,7 @@ wire_names!(PathReason:
     UdpLoss => "udp_loss",
     UdpDead => "udp_dead",
     UdpRecovered => "udp_recovered",
+    Group => "group",
 );
 wire_names!(EndReason:
     Declined => "declined",
@@ -38,6 +39,7 @@ wire_names!(EndReason:
     HungUp => "hung_up",
     ConnectionLost => "connection_lost",
     Unreachable => "unreachable",
+    Removed => "removed",
 );
 wire_names!(ErrorCode:
     BadCommand => "bad_command",
@@ -46,4 +48,8 @@ wire_names!(ErrorCode:
     RateLimited => "rate_limited",
     TooLarge => "too_large",
     ShuttingDown => "shutting_down",
+    RoomFull => "room_full",
+    RoomLocked => "room_locked",
+    NoSuchLink => "no_such_link",
+    PassphraseNeeded => "passphrase_needed",
 );

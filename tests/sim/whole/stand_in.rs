@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem::id::{ParticipantId, RoomId, Source};
-use tandem::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent};
+use tandem::sfu::handle::{FilledSlot, LostReason, Offer, SfuCommand, SfuEvent};
 
 #[derive(Default)]
 pub struct StandIn {
@@ -20,7 +20,7 @@ struct Member {
     is_admitted: bool,
     sources: Vec<Source>,
     /// As it was told.
-    slots: Vec<(String, ParticipantId, Source)>,
+    slots: Vec<FilledSlot>,
 }
 
 impl StandIn {
@@ -65,7 +65,7 @@ impl StandIn {
                 self.closed.insert(room_id);
             }
             // See `lose`.
-            SfuCommand::InjectFault { .. } => {}
+            SfuCommand::View { .. } | SfuCommand::InjectFault { .. } => {}
         }
         if self.rooms.get(&room_id).is_some_and(BTreeMap::is_empty) {
             self.rooms.remove(&room_id);
@@ -99,7 +99,12 @@ impl StandIn {
             let others = sent.iter().filter(|(from, _)| from != id && member.is_admitted);
             let slots: Vec<_> = others
                 .enumerate()
-                .map(|(n, (from, source))| (n.to_string(), *from, *source))
+                .map(|(n, (from, source))| FilledSlot {
+                    mid: n.to_string(),
+                    publisher: *from,
+                    source: *source,
+                    paused: false,
+                })
                 .collect();
             if slots != member.slots {
                 member.slots.clone_from(&slots);
@@ -120,7 +125,7 @@ impl StandIn {
     /// Whether a participant's tracks would reach another.
     pub fn hears(&self, to: ParticipantId, from: ParticipantId) -> bool {
         let members = self.rooms.values().find_map(|room| room.get(&to));
-        members.is_some_and(|m| m.attempt.is_some() && m.slots.iter().any(|(_, publisher, _)| *publisher == from))
+        members.is_some_and(|m| m.attempt.is_some() && m.slots.iter().any(|slot| slot.publisher == from))
     }
 
     pub fn count_transports(&self) -> usize {

@@ -52,7 +52,7 @@ function looker(state: ReadonlySignal<AppState>, shown: () => Shown | null): () 
     if (phase.kind !== "in_call" || connection !== shown()?.connection) return;
     const after = countersOf(entries, Date.now());
     if (before !== null && after.atMs - since >= SETTLE_MS) {
-      const camera = phase.other?.sources.includes("camera") ?? false;
+      const camera = phase.others[0]?.sources.includes("camera") ?? false;
       quality.value = steady.handle(verdictOf(now.path, numbersOf(before, after, camera)));
     }
     before = after;

@@ -85,6 +85,9 @@ function Page({ state, remoteStream, selfStream, send, quietly }: AppViewProps &
           send={send}
         />
       );
+    case "joining":
+    case "lobby":
+      return null;
     case "ended":
       return <Ended phase={phase} send={send} />;
     default:

@@ -19,6 +19,14 @@ export function sentenceOf({ reason, direction, byMe }: Extract<Phase, { kind: "
       return "ended_connection_lost";
     case "unreachable":
       return "ended_unreachable";
+    case "removed":
+      return "ended_removed";
+    case "left":
+      return "ended_left";
+    case "refused":
+      return "ended_refused";
+    case "closed":
+      return "ended_closed";
     case "answered_elsewhere":
       return "ended_answered_elsewhere";
     default:

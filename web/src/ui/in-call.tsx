@@ -21,9 +21,9 @@ interface Props {
 export function InCall({ state, phase, remoteStream, selfStream, send }: Props) {
   const heading = useFocus<HTMLHeadingElement>();
   const name = nameOf(phase.user);
-  const sources = phase.other?.sources ?? [];
+  const sources = phase.others[0]?.sources ?? [];
   const camera = sources.includes("camera");
-  const reconnecting = phase.other?.reconnecting ?? false;
+  const reconnecting = phase.others[0]?.reconnecting ?? false;
   const note = reconnecting
     ? text("reconnecting", { name })
     : phase.path === null

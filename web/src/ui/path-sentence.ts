@@ -44,6 +44,7 @@ function whyDirect({ server, reason }: PathFacts): TextKey | null {
 function whyForwarded(facts: PathFacts): TextKey {
   const { throughServer, reason, direct } = facts;
   if (throughServer !== null) return throughServer === "mine" ? "why_asked_mine" : "why_asked_theirs";
+  if (reason === "group") return "why_group";
   const wasDirect = direct.outcome === "connected" || direct.outcome === "broken";
   if (!wasDirect) return whyNeverDirect(facts);
   switch (reason) {
