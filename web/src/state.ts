@@ -221,7 +221,8 @@ export type Input =
   | { kind: "set_always_through_server"; on: boolean }
   /** The page was opened by a link, or one was typed. */
   | { kind: "open_link"; linkId: string }
-  | { kind: "join"; passphrase: string | null }
+  /** `microphone`, `camera`: which of them is to be on from the start. */
+  | { kind: "join"; passphrase: string | null; microphone: boolean; camera: boolean }
   | { kind: "invite"; userId: string }
   | { kind: "cancel_invite"; userId: string }
   /** `here`: into the room that this page is in, else into one of its own. */
