@@ -69,7 +69,7 @@ export class CallMedia {
       send: (command) => listener.send(command),
       state: (state) => this.stateChanged("forwarded", state),
       stream: (stream) => this.streamChanged("forwarded", stream),
-      made: () => this.run({ kind: "forwarded_made" }),
+      made: (candidates) => this.run({ kind: "forwarded_made", candidates }),
       answered: (offersTcp) => {
         this.offersTcp = offersTcp;
         this.run({ kind: "forwarded_answered", offersTcp });
@@ -143,7 +143,7 @@ export class CallMedia {
 
   networkChanged(): void {
     // While it rings nothing flows yet that would be worth keeping.
-    if (this.paths === null) this.forwarded.renew();
+    if (this.paths === null) this.forwarded.renew("all");
     else this.run({ kind: "network_changed" });
   }
 
@@ -283,8 +283,8 @@ export class CallMedia {
         else this.direct?.restartIce();
         break;
       case "repair_forwarded":
-        if (output.step.kind === "renew") this.forwarded.renew();
-        else this.forwarded.restartIce(output.step.candidates);
+        if (output.step.kind === "renew") this.forwarded.renew(output.step.candidates);
+        else this.forwarded.restartIce();
         break;
       case "lost":
         this.listener.lost(output.closed);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ForwardedRepair, type ForwardedStep, type ForwardedView } from "./forwarded-repair";
 
-const ALL: ForwardedStep = { kind: "restart_ice", candidates: "all" };
-const TCP: ForwardedStep = { kind: "restart_ice", candidates: "tcp" };
-const RENEW: ForwardedStep = { kind: "renew" };
+const ALL: ForwardedStep = { kind: "restart_ice" };
+const TCP: ForwardedStep = { kind: "renew", candidates: "tcp" };
+const RENEW: ForwardedStep = { kind: "renew", candidates: "all" };
 
 /** Samples every 200 ms. */
 class Run {
@@ -39,6 +39,7 @@ class Run {
       this.now += 200;
       const step = this.repair.handle(this.view, this.now);
       if (step !== null) this.steps.push({ at: this.now, step });
+      if (step?.kind === "renew") this.repair.renewed(step.candidates);
     }
     return this;
   }
@@ -63,14 +64,14 @@ describe("a connection that brings nothing", () => {
   });
 
   it("is restarted once, until that has brought something", () => {
-    const run = new Run().set({ starving: true }).pass(1000).answer().pass(2000);
+    const run = new Run().set({ starving: true }).pass(1000).answer().pass(1400);
     expect(run.done()).toEqual([ALL]);
     expect(run.set({ starving: false }).pass(20_000).done()).toEqual([]);
   });
 
   it("is made anew when a restart has not connected in 4 s, answered or not", () => {
     for (const answered of [true, false]) {
-      const run = new Run().set({ starving: true }).pass(200);
+      const run = new Run().set({ state: "disconnected" }).pass(200);
       if (answered) run.answer();
       run.pass(3800);
       expect(run.done()).toEqual([ALL]);
@@ -180,14 +181,23 @@ describe("a lossy UDP", () => {
   });
 
   it("is taken back when TCP cannot be reached", () => {
-    const run = new Run().set({ loss: 0.12 }).pass(200).answer();
-    expect(run.pass(8600).done()).toEqual([TCP]);
-    expect(run.pass(600).done()).toEqual([ALL]);
-    expect(run.answer().pass(20_000).done()).toEqual([]);
+    const run = new Run().set({ loss: 0.12 }).pass(200).answer().set({ state: "connecting", protocol: null });
+    expect(run.pass(3800).done()).toEqual([TCP]);
+    expect(run.pass(400).done()).toEqual([RENEW]);
+    expect(run.answer().set({ state: "connected", protocol: "udp" }).pass(20_000).done()).toEqual([]);
   });
 });
 
 describe("a dead UDP", () => {
+  it("is left for another connection as soon as TCP is known to live", () => {
+    const run = new Run().set({ starving: true }).pass(200).answer();
+    expect(run.pass(1600).done()).toEqual([ALL]);
+    expect(run.pass(200).done()).toEqual([RENEW]);
+    const noTcp = new Run(false).set({ starving: true }).pass(200);
+    noTcp.repair.answered(false);
+    expect(noTcp.pass(3600).done()).toEqual([ALL]);
+  });
+
   it("gives way to what ICE finds, and is looked for again after a minute", () => {
     const run = new Run().set({ starving: true }).pass(200).answer().set({ protocol: "tcp", starving: false });
     expect(run.pass(400).done()).toEqual([ALL]);

@@ -1,12 +1,13 @@
 /**
- * When the connection to the server gets new addresses (an ICE restart), when another protocol is tried, and when it is made anew.
- * Pure; `handle` is to be called with every sample, which is also the clock. One restart at a time: restarts that overlap get stuck.
+ * When the connection to the server gets new addresses (an ICE restart), and when it is made anew: where nothing else helps, and to
+ * leave UDP, because a browser stays on a pair that works somehow, whatever an ICE restart offers. Pure; `handle` is to be called with
+ * every sample, which is also the clock. One restart at a time: restarts that overlap get stuck.
  */
 
 import type { PathProtocol, PathReason } from "../protocol";
 import type { Candidates } from "./answer";
 
-export type ForwardedStep = { kind: "restart_ice"; candidates: Candidates } | { kind: "renew" };
+export type ForwardedStep = { kind: "restart_ice" } | { kind: "renew"; candidates: Candidates };
 
 /** What one sample tells. */
 export interface ForwardedView {
@@ -24,8 +25,11 @@ export interface ForwardedView {
 /** A network that has just come has no addresses yet. */
 const SETTLE_MS = 300;
 const CONNECT_WITHIN_MS = 4000;
-/** Chromium leaves a working pair of higher priority only when its checks have gone unanswered for 5 s; media goes on there meanwhile. */
-const LEAVE_UDP_WITHIN_MS = 9000;
+/**
+ * The server's answer to a restart came over the websocket, so TCP is alive: when nothing arrives for so long then, UDP is dead. Chromium
+ * would leave its pair only 5 s after the first check that was not answered.
+ */
+const ARRIVE_WITHIN_MS = 1500;
 /** Waits before restarts that follow each other. */
 const WAITS_MS = [0, 1000, 2000, 4000, 8000, 15_000];
 const HELD_MS = 10_000;
@@ -43,13 +47,15 @@ const HOLD_MAX_MS = 600_000;
 
 type State =
   | { kind: "steady" }
-  | { kind: "restarting"; candidates: Candidates; until: number; answered: boolean }
+  | { kind: "restarting"; since: number; answered: boolean; answeredAt: number | null; starving: boolean }
+  /** Another connection is made, on which only TCP is tried. */
+  | { kind: "leaving_udp"; until: number; answered: boolean }
   /** On TCP, to see whether that is better than what was measured on UDP. */
   | { kind: "trial"; until: number };
 
 export class ForwardedRepair {
   private state: State = { kind: "steady" };
-  /** What the last restart took. */
+  /** What the connection tries. */
   private candidates: Candidates = "all";
   private offersTcp = false;
   private changedAt: number | null = null;
@@ -79,13 +85,13 @@ export class ForwardedRepair {
   /** The server's answer to the latest offer was taken. */
   answered(offersTcp: boolean): void {
     this.offersTcp = offersTcp;
-    if (this.state.kind === "restarting") this.state.answered = true;
+    if (this.state.kind === "restarting" || this.state.kind === "leaving_udp") this.state.answered = true;
   }
 
   /** It was made anew, for whatever reason: nothing of the connection before is left. */
-  renewed(): void {
-    this.state = { kind: "steady" };
-    this.candidates = "all";
+  renewed(candidates: Candidates): void {
+    if (candidates === "all" || this.state.kind !== "leaving_udp") this.state = { kind: "steady" };
+    this.candidates = candidates;
     this.wellSince = null;
   }
 
@@ -99,7 +105,8 @@ export class ForwardedRepair {
     const { state } = this;
     this.note(view, now);
     if (!view.reachable) {
-      if (state.kind === "restarting") state.until = now + withinMs(state.candidates);
+      if (state.kind === "restarting") state.since = now;
+      if (state.kind === "leaving_udp") state.until = now + CONNECT_WITHIN_MS;
       return null;
     }
     switch (state.kind) {
@@ -107,6 +114,8 @@ export class ForwardedRepair {
         return this.handleSteady(view, now);
       case "restarting":
         return this.handleRestarting(state, view, now);
+      case "leaving_udp":
+        return this.handleLeavingUdp(state, view, now);
       case "trial":
         return this.handleTrial(state.until, view, now);
     }
@@ -114,7 +123,8 @@ export class ForwardedRepair {
 
   private note(view: ForwardedView, now: number): void {
     const { protocol, state, starving } = view;
-    const isWell = state === "connected" && !starving && this.state.kind !== "restarting";
+    const isSettled = this.state.kind === "steady" || this.state.kind === "trial";
+    const isWell = state === "connected" && !starving && isSettled;
     this.wellSince = isWell ? (this.wellSince ?? now) : null;
     if (this.wellSince !== null && now - this.wellSince > HELD_MS) this.repairs = 0;
     if (protocol === "udp") {
@@ -130,14 +140,14 @@ export class ForwardedRepair {
     const { state, starving } = view;
     if (this.isChanged(now)) {
       this.changedAt = null;
-      return state === "connected" || state === "disconnected" ? this.restart("all", now) : this.renew(now);
+      return state === "connected" || state === "disconnected" ? this.restart(false, now) : this.renew(now);
     }
     // Before it was ever up, browser and server both give up in time; what has failed is made anew at once.
     if (state !== "connected" && state !== "disconnected") return null;
     if (state === "disconnected" || starving) {
       if (now < this.nextAt) return null;
       this.repairs += 1;
-      return this.restart("all", now);
+      return this.restart(starving, now);
     }
     return this.otherProtocol(view, now);
   }
@@ -149,19 +159,33 @@ export class ForwardedRepair {
   ): ForwardedStep | null {
     if (state.answered && this.isChanged(now)) {
       this.changedAt = null;
-      return this.restart("all", now);
+      return this.restart(false, now);
     }
-    const took = state.candidates === "all" || view.protocol !== "udp";
-    if (state.answered && took && view.state === "connected" && !view.starving) {
-      this.state = state.candidates === "tcp" ? { kind: "trial", until: now + TRIAL_MS } : { kind: "steady" };
+    if (state.answered && view.state === "connected" && !view.starving) {
+      this.state = { kind: "steady" };
       this.nextAt = now + this.waitMs();
       return null;
     }
-    if (now < state.until) return null;
-    if (state.candidates === "all") return this.renew(now);
+    if (state.answered) state.answeredAt ??= now;
+    const answered = now - (state.answeredAt ?? now);
+    const udpIsDead = state.starving && view.protocol === "udp" && this.offersTcp && answered >= ARRIVE_WITHIN_MS;
+    return udpIsDead || now - state.since >= CONNECT_WITHIN_MS ? this.renew(now) : null;
+  }
+
+  private handleLeavingUdp(
+    state: Extract<State, { kind: "leaving_udp" }>,
+    view: ForwardedView,
+    now: number,
+  ): ForwardedStep | null {
+    if (state.answered && view.state === "connected" && view.protocol !== "udp" && !view.starving) {
+      this.state = { kind: "trial", until: now + TRIAL_MS };
+      this.nextAt = now + this.waitMs();
+      return null;
+    }
+    if (now < state.until && !this.isChanged(now)) return null;
+    this.changedAt = null;
     this.avoidTcp(now);
-    // Without an answer the offer is still open, and another one cannot be made.
-    return state.answered ? this.restart("all", now) : this.renew(now);
+    return this.renew(now);
   }
 
   private handleTrial(until: number, view: ForwardedView, now: number): ForwardedStep | null {
@@ -174,7 +198,7 @@ export class ForwardedRepair {
     if (isWorse || this.isChanged(now)) {
       if (isWorse) this.avoidTcp(now);
       this.changedAt = null;
-      return this.restart("all", now);
+      return this.restart(false, now);
     }
     if (now >= until) this.state = { kind: "steady" };
     return null;
@@ -185,12 +209,13 @@ export class ForwardedRepair {
     if (protocol === "udp" && this.offersTcp && (loss ?? 0) >= UDP_LOSS_MAX && now >= this.tcpFrom) {
       this.udpLoss = loss ?? 0;
       this.udpRoundTripMs = roundTripMs ?? 0;
-      return this.restart("tcp", now);
+      this.state = { kind: "leaving_udp", until: now + CONNECT_WITHIN_MS, answered: false };
+      return { kind: "renew", candidates: "tcp" };
     }
     if (protocol !== null && protocol !== "udp" && this.udpFrom !== null && now >= this.udpFrom) {
       this.udpHoldMs = Math.min(this.udpHoldMs * 2, HOLD_MAX_MS);
       this.udpFrom = null;
-      return this.restart("all", now);
+      return this.restart(false, now);
     }
     return null;
   }
@@ -204,24 +229,21 @@ export class ForwardedRepair {
     return this.changedAt !== null && now - this.changedAt >= SETTLE_MS;
   }
 
-  private restart(candidates: Candidates, now: number): ForwardedStep {
-    this.state = { kind: "restarting", candidates, until: now + withinMs(candidates), answered: false };
-    this.candidates = candidates;
-    return { kind: "restart_ice", candidates };
+  /** `starving`: it is restarted because nothing arrives. */
+  private restart(starving: boolean, now: number): ForwardedStep {
+    this.state = { kind: "restarting", since: now, answered: false, answeredAt: null, starving };
+    this.candidates = "all";
+    return { kind: "restart_ice" };
   }
 
   private renew(now: number): ForwardedStep {
-    this.renewed();
+    this.renewed("all");
     this.repairs += 1;
     this.nextAt = now + this.waitMs();
-    return { kind: "renew" };
+    return { kind: "renew", candidates: "all" };
   }
 
   private waitMs(): number {
     return WAITS_MS[Math.min(this.repairs, WAITS_MS.length - 1)] ?? 0;
   }
-}
-
-function withinMs(candidates: Candidates): number {
-  return candidates === "tcp" ? LEAVE_UDP_WITHIN_MS : CONNECT_WITHIN_MS;
 }

@@ -16,8 +16,8 @@ export interface Tracks {
 export interface ForwardedWorld {
   send(command: Command): void;
   state(state: RTCPeerConnectionState): void;
-  /** Another connection takes the place of the one before. */
-  made(): void;
+  /** Another connection takes the place of the one before, and tries these of the server's candidates. */
+  made(candidates: Candidates): void;
   /** The server's answer was taken, and whether it can be reached over TCP. */
   answered(offersTcp: boolean): void;
   /** The stream of the other, whenever there is another one. */
@@ -55,7 +55,7 @@ export class Forwarded {
     private iceServers: IceServer[],
     private readonly world: ForwardedWorld,
   ) {
-    this.make();
+    this.make("all");
   }
 
   setTracks(tracks: Tracks): void {
@@ -96,18 +96,18 @@ export class Forwarded {
   }
 
   /** New addresses for the same connection; what flows goes on over the old ones until they are found. */
-  restartIce(candidates: Candidates): void {
+  restartIce(): void {
     const { connection } = this;
     // A negotiation that is under way has an answer to come: two that overlap get stuck.
     if (connection === null || connection.signalingState !== "stable") return;
-    this.candidates = candidates;
+    this.candidates = "all";
     connection.setConfiguration({ ...CONFIGURATION, iceServers: relaysOf(this.iceServers) });
     connection.restartIce();
     void this.offer(connection, this.attempt);
   }
 
-  renew(): void {
-    this.remake();
+  renew(candidates: Candidates): void {
+    this.remake(candidates);
   }
 
   close(): void {
@@ -116,12 +116,12 @@ export class Forwarded {
     this.drop();
   }
 
-  private make(): void {
+  private make(candidates: Candidates): void {
     this.attempt += 1;
     const connection = new RTCPeerConnection({ ...CONFIGURATION, iceServers: relaysOf(this.iceServers) });
     this.connection = connection;
-    this.candidates = "all";
-    this.world.made();
+    this.candidates = candidates;
+    this.world.made(candidates);
     const audio = connection.addTransceiver("audio", { direction: "sendrecv" });
     const camera = connection.addTransceiver("video", {
       direction: "sendonly",
@@ -163,7 +163,7 @@ export class Forwarded {
     if (state === "failed" || state === "closed") this.remake();
   }
 
-  private remake(): void {
+  private remake(candidates: Candidates = "all"): void {
     if (this.closed) return;
     if (this.connectedAt !== null && performance.now() - this.connectedAt > HELD_MS) this.failures = 0;
     this.connectedAt = null;
@@ -172,7 +172,7 @@ export class Forwarded {
     const wait = REMAKE_AFTER_MS[Math.min(this.failures, REMAKE_AFTER_MS.length - 1)];
     this.failures += 1;
     clearTimeout(this.remakeTimer);
-    this.remakeTimer = setTimeout(() => this.make(), wait);
+    this.remakeTimer = setTimeout(() => this.make(candidates), wait);
   }
 
   private drop(): void {

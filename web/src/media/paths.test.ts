@@ -386,7 +386,7 @@ describe("forwarded", () => {
     const run = forwarded();
     run.reports = false;
     const [first] = run.flow("forwarded", false).pass(1200).of("repair_forwarded");
-    expect(first?.step).toEqual({ kind: "restart_ice", candidates: "all" });
+    expect(first?.step).toEqual({ kind: "restart_ice" });
     expect((first?.at ?? 0) - 3000).toBeLessThanOrEqual(1000);
   });
 
@@ -406,9 +406,10 @@ describe("forwarded", () => {
     const run = forwarded();
     run.forwardedLoss = 0.15;
     const [first] = run.pass(5000).of("repair_forwarded");
-    expect(first?.step).toEqual({ kind: "restart_ice", candidates: "tcp" });
+    expect(first?.step).toEqual({ kind: "renew", candidates: "tcp" });
     run.forwardedLoss = 0;
     run.protocol = "tcp";
+    run.input({ kind: "forwarded_made", candidates: "tcp" });
     run.input({ kind: "forwarded_answered", offersTcp: true }).pass(6000);
     expect(run.of("report").map((one) => [one.path, one.reason])).toEqual([["forwarded", "udp_loss"]]);
     expect(run.of("repair_forwarded")).toHaveLength(1);

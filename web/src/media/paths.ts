@@ -6,6 +6,7 @@
 
 import { assertNever } from "../assert";
 import type { Path, PathProtocol, PathReason, Source } from "../protocol";
+import type { Candidates } from "./answer";
 import { Arrivals, type Counters } from "./arrivals";
 import { ForwardedRepair, type ForwardedStep } from "./forwarded-repair";
 import { PathHealth } from "./path-health";
@@ -27,7 +28,7 @@ export type PathsInput =
   /** The other's is, and it does not offer. */
   | { kind: "restart_asked" }
   /** Forwarded is another connection. */
-  | { kind: "forwarded_made" }
+  | { kind: "forwarded_made"; candidates: Candidates }
   /** The server answered forwarded's offer. */
   | { kind: "forwarded_answered"; offersTcp: boolean }
   /** How long the other's way to the server and back is. */
@@ -211,7 +212,7 @@ export class Paths {
         this.repair?.asked(now);
         break;
       case "forwarded_made":
-        this.forwardedRepair.renewed();
+        this.forwardedRepair.renewed(input.candidates);
         break;
       case "forwarded_answered":
         this.forwardedRepair.answered(input.offersTcp);
