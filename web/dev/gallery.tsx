@@ -6,8 +6,9 @@ import { type Findings, NOTHING_FOUND } from "../src/media/check";
 import { check } from "../src/media/check-run";
 import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
+import type { RemoteTrack, RemoteTracks } from "../src/media/remote";
 import { systemMuted } from "../src/media/takeover";
-import type { Participant, RoomInfo } from "../src/protocol";
+import type { Participant, RoomInfo, Source } from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
 import { type AppState, freshRoom, type InCall, initialState, NO_DEVICES, unknownPath } from "../src/state";
 import { markLanguage, text } from "../src/texts";
@@ -216,6 +217,16 @@ function fakeVideo(hue: number): MediaStream {
   return canvas.captureStream(10);
 }
 
+function remoteOf({ phase }: AppState): RemoteTracks {
+  const remote = new Map<string, Partial<Record<Source, RemoteTrack>>>();
+  const others = phase.kind === "in_call" ? phase.others : [];
+  others.forEach(({ participant_id }, place) => {
+    const [track] = fakeVideo(200 + 40 * place).getVideoTracks();
+    if (track) remote.set(participant_id, { camera: { track, paused: false } });
+  });
+  return remote;
+}
+
 const root = document.getElementById("app");
 if (root === null) throw new Error("gallery.html has an element #app");
 const query = new URLSearchParams(location.search);
@@ -236,8 +247,10 @@ if (state === undefined) {
   render(
     <AppView
       state={signal(state)}
-      remoteStream={signal(state.phase.kind === "in_call" ? fakeVideo(200) : null)}
+      remote={signal(remoteOf(state))}
       selfStream={signal(devices.camera === "on" ? fakeVideo(20) : null)}
+      selfScreen={signal(null)}
+      setView={(tiles) => console.info("view", tiles)}
       send={(input) => console.info("input", input)}
       switchDevice={(device) => console.info("switch", device)}
       checkConnection={() => console.info("check")}

@@ -10,9 +10,10 @@ import { refreshDeviceList } from "./media/device-list";
 import { browserDevices, openDevices } from "./media/devices";
 import type { Tracks } from "./media/forwarded";
 import { LevelMeter } from "./media/levels";
+import { NO_REMOTE_TRACKS, type RemoteTracks } from "./media/remote";
 import { Takeover } from "./media/takeover";
 import { watchNetwork } from "./network-watch";
-import type { Event } from "./protocol";
+import type { Event, Tile } from "./protocol";
 import { Ringer } from "./ring";
 import { settings } from "./settings";
 import { Socket } from "./socket";
@@ -21,8 +22,10 @@ import { type AppState, type Effect, type Input, initialState } from "./state";
 export class App {
   readonly state;
   /** Streams are no data: they stay beside the state. */
-  readonly remoteStream = signal<MediaStream | null>(null);
+  readonly remote = signal<RemoteTracks>(NO_REMOTE_TRACKS);
   readonly selfStream = signal<MediaStream | null>(null);
+  /** What this page shows of its own screen. */
+  readonly selfScreen = signal<MediaStream | null>(null);
   private readonly socket: Socket;
   private readonly ringer = new Ringer();
   private media: CallMedia | null = null;
@@ -84,6 +87,11 @@ export class App {
     const { kind } = state.phase;
     this.socket.setInCall(kind === "calling" || kind === "incoming" || kind === "in_call");
     for (const effect of effects) this.carryOut(effect);
+  };
+
+  /** Says which pictures of the others the page has place for: the most important first. */
+  readonly setView = (tiles: Tile[]): void => {
+    this.media?.setView(tiles);
   };
 
   async stats(): Promise<Record<string, unknown>> {
@@ -180,8 +188,8 @@ export class App {
     this.media?.close(false);
     this.media = new CallMedia(roomId, attempt, this.state.value.iceServers, {
       send: (command) => this.socket.send(command),
-      stream: (stream) => {
-        this.remoteStream.value = stream;
+      remote: (tracks) => {
+        this.remote.value = tracks;
       },
       pathShown: (path, reason) => this.send({ kind: "path_shown", path, reason }),
       measured: (measures) => this.send({ kind: "path_measured", measures }),
@@ -204,7 +212,7 @@ export class App {
     this.tracks.microphone?.stop();
     this.tracks.camera?.stop();
     this.setTracks({ microphone: null, camera: null });
-    this.remoteStream.value = null;
+    this.remote.value = NO_REMOTE_TRACKS;
   }
 
   private async openDevices(microphone: boolean, camera: boolean): Promise<void> {

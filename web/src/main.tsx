@@ -44,9 +44,11 @@ watchQuality(app.state, () => app.shownConnection());
 render(
   <AppView
     state={app.state}
-    remoteStream={app.remoteStream}
+    remote={app.remote}
     selfStream={app.selfStream}
+    selfScreen={app.selfScreen}
     send={app.send}
+    setView={app.setView}
     switchDevice={(device) => void app.takeover.choose(device)}
     checkConnection={() => void app.checker.run(true)}
   />,

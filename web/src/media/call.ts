@@ -1,12 +1,13 @@
 /** The media of one call: drives the two connections by what paths.ts decides. Holds no rule of its own. */
 
 import { assertNever } from "../assert";
-import type { Command, IceServer, Participant, Path, PathReason, Source } from "../protocol";
+import type { Command, IceServer, Participant, Path, PathReason, Source, Tile } from "../protocol";
 import type { DirectMessage, MediaEvent, PathMeasures } from "../state";
 import { Direct, type DirectWorld } from "./direct";
 import { DirectWatch } from "./direct-facts";
 import { Forwarded, type Tracks } from "./forwarded";
 import { Paths, type PathsInput, type PathsOutput } from "./paths";
+import { NO_REMOTE_TRACKS, type RemoteTrack, type RemoteTracks } from "./remote";
 import { type Inbound, readInbound } from "./stats";
 
 const SAMPLE_EVERY_MS = 200;
@@ -17,8 +18,8 @@ const NO_TRACKS: Tracks = { microphone: null, camera: null };
 
 export interface CallMediaListener {
   send(command: Command): void;
-  /** What the video element of the other has to play. */
-  stream(stream: MediaStream | null): void;
+  /** What is received of the others, whenever that changes. */
+  remote(tracks: RemoteTracks): void;
   /** The path on which the other is seen, or why it is still this one. */
   pathShown(path: Path, reason: PathReason): void;
   measured(measures: PathMeasures): void;
@@ -136,6 +137,10 @@ export class CallMedia {
     this.direct?.setIceServers(iceServers);
   }
 
+  setView(tiles: Tile[]): void {
+    this.listener.send({ type: "view", room_id: this.roomId, view: { kind: "tiles", tiles } });
+  }
+
   /** Whether the websocket is up. */
   setServerIsThere(isThere: boolean): void {
     this.serverIsThere = isThere;
@@ -176,7 +181,7 @@ export class CallMedia {
       direct?.close(false);
     }
     this.forwarded.close();
-    this.listener.stream(null);
+    this.listener.remote(NO_REMOTE_TRACKS);
   }
 
   /** The connection that brings what is shown. */
@@ -319,7 +324,16 @@ export class CallMedia {
     const playing = this.playing?.getTracks() ?? [];
     if (tracks.length === playing.length && tracks.every((track) => playing.includes(track))) return;
     this.playing = heard === shown ? pictures : new MediaStream(tracks);
-    this.listener.stream(this.playing);
+    this.listener.remote(this.remoteTracks(sounds, pictures));
+  }
+
+  private remoteTracks(sounds: MediaStream, pictures: MediaStream): RemoteTracks {
+    if (this.otherId === null) return NO_REMOTE_TRACKS;
+    const [sound, picture] = [sounds.getAudioTracks()[0], pictures.getVideoTracks()[0]];
+    const tracks: Partial<Record<Source, RemoteTrack>> = {};
+    if (sound) tracks.microphone = { track: sound, paused: false };
+    if (picture) tracks.camera = { track: picture, paused: false };
+    return new Map([[this.otherId, tracks]]);
   }
 
   private async sample(): Promise<void> {

@@ -3,6 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { assertNever } from "../assert";
 import { ringsQuietly } from "../do-not-disturb";
 import type { Device } from "../media/devices";
+import type { RemoteTracks } from "../media/remote";
+import type { Tile } from "../protocol";
 import type { AppState, Input } from "../state";
 import { Announcer } from "./announcer";
 import { Banner } from "./banner";
@@ -20,9 +22,13 @@ import { useKeys } from "./use-keys";
 
 export interface AppViewProps {
   state: ReadonlySignal<AppState>;
-  remoteStream: ReadonlySignal<MediaStream | null>;
+  remote: ReadonlySignal<RemoteTracks>;
   selfStream: ReadonlySignal<MediaStream | null>;
+  /** What this page shows of its own screen. */
+  selfScreen: ReadonlySignal<MediaStream | null>;
   send: (input: Input) => void;
+  /** To be told, whenever the layout changes, which pictures of the others the page has place for. */
+  setView: (tiles: Tile[]) => void;
   /** Takes over the device that was just chosen, in the call in progress. */
   switchDevice: (device: Device) => void;
   checkConnection: () => void;
@@ -65,7 +71,7 @@ export function AppView(props: AppViewProps) {
   );
 }
 
-function Page({ state, remoteStream, selfStream, send, quietly }: AppViewProps & { quietly: boolean }) {
+function Page({ state, remote, selfStream, send, quietly }: AppViewProps & { quietly: boolean }) {
   const { phase } = state.value;
   if (quietly) return <Home state={state.value} send={send} />;
   switch (phase.kind) {
@@ -77,13 +83,7 @@ function Page({ state, remoteStream, selfStream, send, quietly }: AppViewProps &
       return <Incoming phase={phase} send={send} />;
     case "in_call":
       return (
-        <InCall
-          state={state.value}
-          phase={phase}
-          remoteStream={remoteStream.value}
-          selfStream={selfStream.value}
-          send={send}
-        />
+        <InCall state={state.value} phase={phase} remote={remote.value} selfStream={selfStream.value} send={send} />
       );
     case "joining":
     case "lobby":

@@ -1,3 +1,5 @@
+import { useMemo } from "preact/hooks";
+import type { RemoteTracks } from "../media/remote";
 import { systemMuted } from "../media/takeover";
 import type { AppState, InCall as InCallPhase, Input } from "../state";
 import { text } from "../texts";
@@ -13,16 +15,22 @@ import { Video } from "./video";
 interface Props {
   state: AppState;
   phase: InCallPhase;
-  remoteStream: MediaStream | null;
+  remote: RemoteTracks;
   selfStream: MediaStream | null;
   send: (input: Input) => void;
 }
 
-export function InCall({ state, phase, remoteStream, selfStream, send }: Props) {
+export function InCall({ state, phase, remote, selfStream, send }: Props) {
   const heading = useFocus<HTMLHeadingElement>();
   const name = nameOf(phase.user);
   const sources = phase.others[0]?.sources ?? [];
   const camera = sources.includes("camera");
+  const tracks = remote.get(phase.others[0]?.participant_id ?? "");
+  const [sound, picture] = [tracks?.microphone?.track, tracks?.camera?.track];
+  const stream = useMemo(() => {
+    const all = [sound, picture].filter((track) => track !== undefined);
+    return all.length > 0 ? new MediaStream(all) : null;
+  }, [sound, picture]);
   const reconnecting = phase.others[0]?.reconnecting ?? false;
   const note = reconnecting
     ? text("reconnecting", { name })
@@ -35,7 +43,7 @@ export function InCall({ state, phase, remoteStream, selfStream, send }: Props) 
     <main class="in-call">
       <div class="stage">
         <Video
-          stream={remoteStream}
+          stream={stream}
           testId="remote-video"
           class="remote"
           label={name}
