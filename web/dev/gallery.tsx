@@ -53,6 +53,56 @@ const inCall = (more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppS
     ...more,
   },
 });
+/** Everybody in the gallery's rooms. */
+const NAMES = [
+  "Berta Nowak",
+  "Cleo",
+  "Dr. Maximilian von Hohenstein-Wertheim",
+  "Emre Yılmaz",
+  "Fatima",
+  "Gustav",
+  "Hana Kim",
+];
+const MORE = [
+  "Ines",
+  "Jonas",
+  "Kofi",
+  "Lena",
+  "Milan",
+  "Nora",
+  "Olga",
+  "Paulo",
+  "Quentin",
+  "Rosa",
+  "Sven",
+  "Tariq",
+  "Uma",
+];
+const person = (name: string, place: number, more: Partial<Participant> = {}): Participant => ({
+  participant_id: `p${place}`,
+  user: { user_id: `${name.slice(0, 4).toLowerCase()}-a8xn-4m2q`, name },
+  sources: ["microphone", "camera"],
+  reconnecting: false,
+  host: false,
+  ...more,
+});
+const people = (count: number, more: Record<number, Partial<Participant>> = {}) =>
+  [...NAMES, ...MORE].slice(0, count).map((name, place) => person(name, place, more[place]));
+const SCREEN: Participant["sources"] = ["microphone", "camera", "screen"];
+const weekly: RoomInfo = { room_id: "r", name: "Weekly", link_id: "q3vk8m2xw7rtd", locked: false, lobby: true };
+const group = (others: Participant[], more: Partial<InCall> = {}, state: Partial<AppState> = {}): AppState =>
+  inCall(
+    { others, room: weekly, path: "forwarded", reason: "group", roundTripMs: 24, speakers: ["p1"], ...more },
+    state,
+  );
+const lively = people(7, {
+  0: { hand: 2 },
+  2: { sources: ["camera"], host: true },
+  3: { sources: [] },
+  4: { reconnecting: true },
+  5: { sources: ["microphone", "camera"], hand: 1 },
+});
+
 const ended = (phase: object): AppState => ({
   ...base,
   phase: {
@@ -116,6 +166,18 @@ const STATES: Record<string, AppState> = {
   "home-check-notice": base,
   "devices-call": inCall(),
   "call-reconnecting": inCall({ others: [other(["microphone", "camera"], true)] }, { connection: "down" }),
+  "room-grid": group(lively, {
+    reactions: [
+      { id: 1, participantId: "p1", reaction: "applause" },
+      { id: 2, participantId: "me", reaction: "party" },
+    ],
+  }),
+  "room-three": group(people(2), { room }),
+  "room-speaker": group(lively, { lastSpeaker: "p1" }),
+  "room-screen": group(people(4, { 1: { sources: SCREEN } })),
+  "room-two-screens": group(people(3, { 0: { sources: SCREEN }, 1: { sources: SCREEN } })),
+  "room-pages": group(people(20), {}, {}),
+  "room-alone": group([], { callId: null, speakers: [] }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
   "ended-unreachable": ended({ reason: "unreachable", user: nobody, durationMs: 0 }),
@@ -137,6 +199,7 @@ function showCheck(findings: Findings, done = true): void {
 
 /** What lies beside the state. */
 const BESIDE: Record<string, () => void> = {
+  "room-speaker": () => changeSettings({ layout: "speaker" }),
   "incoming-quiet": () => changeSettings({ doNotDisturb: true }),
   "call-speaking-muted": () => {
     speakingMuted.value = true;
@@ -217,12 +280,42 @@ function fakeVideo(hue: number): MediaStream {
   return canvas.captureStream(10);
 }
 
+/** Something like a document. */
+function fakeScreen(): MediaStream {
+  const canvas = document.createElement("canvas");
+  canvas.width = 1600;
+  canvas.height = 1000;
+  const context = canvas.getContext("2d");
+  const draw = () => {
+    if (context === null) return;
+    context.fillStyle = "#f4f5f7";
+    context.fillRect(0, 0, 1600, 1000);
+    context.fillStyle = "#2f3a4f";
+    context.fillRect(0, 0, 1600, 70);
+    context.fillStyle = "#fff";
+    context.fillRect(300, 130, 1000, 870);
+    context.fillStyle = "#3a4150";
+    context.fillRect(380, 210, 520, 34);
+    context.fillStyle = "#9aa3b2";
+    for (let line = 0; line < 20; line += 1) context.fillRect(380, 300 + line * 34, 640 + ((line * 97) % 200), 12);
+    context.fillStyle = "#2457d6";
+    context.fillRect(380 + ((Date.now() / 50) % 600), 300, 4, 22);
+  };
+  setInterval(draw, 100);
+  draw();
+  return canvas.captureStream(10);
+}
+
 function remoteOf({ phase }: AppState): RemoteTracks {
   const remote = new Map<string, Partial<Record<Source, RemoteTrack>>>();
   const others = phase.kind === "in_call" ? phase.others : [];
-  others.forEach(({ participant_id }, place) => {
+  others.forEach(({ participant_id, sources }, place) => {
     const [track] = fakeVideo(200 + 40 * place).getVideoTracks();
-    if (track) remote.set(participant_id, { camera: { track, paused: false } });
+    const [screen] = sources.includes("screen") ? fakeScreen().getVideoTracks() : [];
+    const tracks: Partial<Record<Source, RemoteTrack>> = {};
+    if (track) tracks.camera = { track, paused: place === 6 };
+    if (screen) tracks.screen = { track: screen, paused: false };
+    remote.set(participant_id, tracks);
   });
   return remote;
 }

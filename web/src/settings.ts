@@ -7,6 +7,7 @@ export const LANGUAGES = ["en", "de", "fr"] as const;
 export type Language = (typeof LANGUAGES)[number];
 export const CORNERS = ["top-left", "top-right", "bottom-left", "bottom-right"] as const;
 export type Corner = (typeof CORNERS)[number];
+export const LAYOUTS = ["grid", "speaker"] as const;
 
 export interface Settings {
   /** Device ids; empty: whatever the system prefers. */
@@ -17,6 +18,8 @@ export interface Settings {
   singleKeys: boolean;
   /** Where the own picture sits in a call. */
   corner: Corner;
+  /** How more than two are shown, where no screen and no pin asks for another way. */
+  layout: (typeof LAYOUTS)[number];
   /** null: the first language of the browser that there is. */
   language: Language | null;
   /** When the connection was last checked by itself; wall clock in ms, 0: never. */
@@ -30,6 +33,7 @@ export const DEFAULT_SETTINGS: Settings = {
   doNotDisturb: false,
   singleKeys: true,
   corner: "bottom-right",
+  layout: "grid",
   language: null,
   checkedAt: 0,
 };
@@ -52,6 +56,7 @@ export function parseSettings(stored: string | null): Settings {
     doNotDisturb: truth(values.doNotDisturb, of.doNotDisturb),
     singleKeys: truth(values.singleKeys, of.singleKeys),
     corner: CORNERS.find((one) => one === values.corner) ?? of.corner,
+    layout: LAYOUTS.find((one) => one === values.layout) ?? of.layout,
     language: LANGUAGES.find((one) => one === values.language) ?? of.language,
     checkedAt: typeof values.checkedAt === "number" ? values.checkedAt : of.checkedAt,
   };

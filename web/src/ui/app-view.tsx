@@ -71,7 +71,7 @@ export function AppView(props: AppViewProps) {
   );
 }
 
-function Page({ state, remote, selfStream, send, quietly }: AppViewProps & { quietly: boolean }) {
+function Page({ state, remote, selfStream, setView, send, quietly }: AppViewProps & { quietly: boolean }) {
   const { phase } = state.value;
   if (quietly) return <Home state={state.value} send={send} />;
   switch (phase.kind) {
@@ -83,7 +83,14 @@ function Page({ state, remote, selfStream, send, quietly }: AppViewProps & { qui
       return <Incoming phase={phase} send={send} />;
     case "in_call":
       return (
-        <InCall state={state.value} phase={phase} remote={remote.value} selfStream={selfStream.value} send={send} />
+        <InCall
+          state={state.value}
+          phase={phase}
+          remote={remote.value}
+          selfStream={selfStream.value}
+          setView={setView}
+          send={send}
+        />
       );
     case "joining":
     case "lobby":

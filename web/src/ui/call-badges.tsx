@@ -7,22 +7,24 @@ import type { IconName } from "./icon";
 import { Icon } from "./icon";
 import { type PathFacts, pathFacts, pathSentence, pathWords } from "./path-sentence";
 
-/** How media flows, and how well. */
-export function CallBadges({ phase, connection }: { phase: InCall; connection: Connection }) {
+/** How media flows, and how well. `short`: in a row above many tiles, where a sentence would take too much. */
+export function CallBadges({ phase, connection, short }: { phase: InCall; connection: Connection; short: boolean }) {
   if (phase.path === null) return <div class="badges" />;
   return (
     <div class="badges">
       <div class="badge-row">
-        <PathBadge facts={pathFacts({ ...phase, path: phase.path }, connection)} user={phase.user} />
+        <PathBadge facts={pathFacts({ ...phase, path: phase.path }, connection)} user={phase.user} short={short} />
         <QualityBadge phase={phase} />
       </div>
-      <QualitySentence phase={phase} />
+      {!short && <QualitySentence phase={phase} />}
     </div>
   );
 }
 
-function PathBadge({ facts, user }: { facts: PathFacts; user: InCall["user"] }) {
+function PathBadge({ facts, user, short }: { facts: PathFacts; user: InCall["user"]; short: boolean }) {
   const isDirect = facts.path === "direct";
+  const sentence = pathSentence(facts, user);
+  const hint = text(isDirect ? "path_direct_hint" : "path_forwarded_hint");
   return (
     <span
       class="badge path"
@@ -30,10 +32,10 @@ function PathBadge({ facts, user }: { facts: PathFacts; user: InCall["user"] }) 
       data-path={facts.path}
       data-reason={facts.reason ?? undefined}
       data-why={pathWords(facts).why ?? undefined}
-      title={text(isDirect ? "path_direct_hint" : "path_forwarded_hint")}
+      title={short ? `${sentence}. ${hint}` : hint}
     >
       <Icon name={isDirect ? "zap" : "server"} />
-      <span>{pathSentence(facts, user)}</span>
+      <span class={short ? "visually-hidden" : ""}>{sentence}</span>
     </span>
   );
 }

@@ -3,15 +3,16 @@ import { changeSettings, settings } from "../settings";
 import { text } from "../texts";
 import { cornerByKey, nearestCorner } from "./corners";
 import { Icon } from "./icon";
+import type { Person } from "./people";
 import { Video } from "./video";
 
 interface Props {
   stream: MediaStream | null;
-  microphoneOn: boolean;
+  person: Person;
 }
 
 /** The own picture. It can be dragged, or moved by the arrow keys, and snaps to the nearest corner. */
-export function SelfView({ stream, microphoneOn }: Props) {
+export function SelfView({ stream, person }: Props) {
   const ref = useRef<HTMLDivElement>(null);
   const from = useRef<{ x: number; y: number } | null>(null);
   const { corner } = settings.value;
@@ -66,7 +67,7 @@ export function SelfView({ stream, microphoneOn }: Props) {
       <Video stream={stream} testId="self-video" class="mirror" label={text("you")} muted hidden={!stream} />
       {!stream && <Icon name="videoOff" />}
       <span class="self-label">
-        {!microphoneOn && <Icon name="micOff" />}
+        {!person.microphone && <Icon name="micOff" />}
         {text("you")}
       </span>
     </div>

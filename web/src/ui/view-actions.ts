@@ -20,7 +20,10 @@ export function toggleFullscreen(): void {
 
 export function togglePictureInPicture(): void {
   if (!canPictureInPicture()) return;
-  const video = document.querySelector<HTMLVideoElement>("video.remote");
+  // What is large, else the first of what is seen.
+  const seen = "video.remote:not(.invisible)";
+  const video =
+    document.querySelector<HTMLVideoElement>(`.large ${seen}`) ?? document.querySelector<HTMLVideoElement>(seen);
   const done = document.pictureInPictureElement
     ? document.exitPictureInPicture()
     : // Without a picture yet it is refused, and there is nothing to see either.

@@ -1,0 +1,12 @@
+import type { Reaction } from "../protocol";
+
+/** In the order in which they are offered. */
+export const GLYPHS: Record<Reaction, string> = {
+  thumbs_up: "👍",
+  applause: "👏",
+  heart: "❤️",
+  laughter: "😂",
+  surprise: "😮",
+  party: "🎉",
+};
+export const REACTIONS = Object.keys(GLYPHS) as Reaction[];
