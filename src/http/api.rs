@@ -1,11 +1,12 @@
 //! `/api/v1`: what an application may ask. Errors are problem+json (RFC 9457).
 
-use axum::http::{StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 
+use super::problem::problem;
 use crate::signaling::protocol::PROTOCOL_VERSION;
 
 /// What this server is, for clients that want to know before they connect.
@@ -15,14 +16,6 @@ struct ServerInfo {
     version: &'static str,
     /// The version of the websocket protocol at `/ws`.
     protocol: u32,
-}
-
-/// An error of the API (RFC 9457 section 3).
-#[derive(Debug, Serialize)]
-struct Problem {
-    title: &'static str,
-    status: u16,
-    detail: String,
 }
 
 /// All routes below `/api/v1`.
@@ -42,26 +35,12 @@ async fn server() -> Json<ServerInfo> {
 }
 
 async fn not_found(uri: Uri) -> Response {
-    problem(
-        StatusCode::NOT_FOUND,
-        "Not found",
-        format!("there is nothing at {}", uri.path()),
-    )
+    problem(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
 
 async fn wrong_method(uri: Uri) -> Response {
     problem(
         StatusCode::METHOD_NOT_ALLOWED,
-        "Method not allowed",
         format!("{} does not take this method", uri.path()),
     )
-}
-
-fn problem(status: StatusCode, title: &'static str, detail: String) -> Response {
-    let body = Json(Problem {
-        title,
-        status: status.as_u16(),
-        detail,
-    });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
 }

@@ -9,6 +9,7 @@ pub mod opening;
 pub mod ops;
 pub mod port;
 pub mod prefixed;
+pub mod problem;
 pub mod tls;
 pub mod websocket;
 
