@@ -111,7 +111,8 @@ impl Authenticator {
     }
 }
 
-fn random_secret() -> Result<String, AuthError> {
+/// 160 random bits as text.
+pub fn random_secret() -> Result<String, AuthError> {
     let mut bytes = [0; SECRET_BYTES];
     rand::fill(&mut bytes).map_err(|_| AuthError::Random)?;
     Ok(base32(&bytes))

@@ -26,6 +26,8 @@ pub struct Metrics {
     pub rooms: IntGauge,
     /// Participants in rooms.
     pub participants: IntGauge,
+    /// WHIP and WHEP resources, by `kind` (`whip`, `whep`).
+    pub resources: IntGaugeVec,
     /// Commands refused, by error `code`.
     pub commands_refused: IntCounterVec,
     /// Times that a limit was reached, by `limit`.
@@ -118,6 +120,7 @@ impl Metrics {
             ),
             rooms: register(r, IntGauge::new("tandem_rooms", "Rooms with at least one participant.")),
             participants: register(r, IntGauge::new("tandem_participants", "Participants in rooms.")),
+            resources: gauges(r, "tandem_resources", "WHIP and WHEP resources.", &["kind"]),
             commands_refused: counters(r, "tandem_commands_refused_total", "Commands refused.", &["code"]),
             limit_reached: counters(r, "tandem_limit_reached_total", "Times that a limit was reached.", &["limit"]),
             queue_full: counters(
@@ -248,6 +251,9 @@ impl Metrics {
         }
         for state in ["ringing", "answered"] {
             self.calls.with_label_values(&[state]);
+        }
+        for kind in ["whip", "whep"] {
+            self.resources.with_label_values(&[kind]);
         }
         for state in ["connecting", "connected"] {
             self.transports.with_label_values(&[state]);

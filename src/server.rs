@@ -22,6 +22,7 @@ use crate::http::ice_servers::{IssueCredential, RelayCredential};
 use crate::http::port::Service;
 use crate::http::tls::Tls;
 use crate::http::websocket::Gate;
+use crate::http::whip::resources::Resources;
 use crate::http::{self, ops, port};
 use crate::log;
 use crate::metrics::Metrics;
@@ -122,6 +123,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         allowed_origins: config.allowed_origins.clone(),
         addresses: addresses.clone(),
+        resources: Resources::new(metrics.clone()),
         stun_port: listen.port(),
         relay: Some(issue_credentials(relay.clone())),
     };

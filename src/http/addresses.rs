@@ -1,4 +1,5 @@
-//! How much one remote address may have at once: connections, websockets, websockets without a `hello`, users made.
+//! How much one remote address may have at once: connections, websockets, websockets without a `hello`, users made, WHIP and WHEP
+//! resources.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,6 +16,15 @@ const USERS_BURST: f64 = 64.0;
 
 /// Users that one address may make per second in the long run.
 const USERS_PER_S: f64 = 0.2;
+
+/// WHIP and WHEP resources of one address: a studio with some encoders, or a wall of screens.
+const RESOURCES_MAX: usize = 64;
+
+/// WHIP and WHEP requests for a resource that one address may make at once: each costs the SFU a handshake, and may try a pass phrase.
+const REQUESTS_BURST: f64 = 64.0;
+
+/// The same per second in the long run.
+const REQUESTS_PER_S: f64 = 1.0;
 
 /// Entries above which those that say nothing any more are looked for.
 const SWEEP_ABOVE: usize = 4096;
@@ -33,6 +43,15 @@ struct Entry {
     websockets: usize,
     half_open: usize,
     users: TokenBucket,
+    resources: usize,
+    requests: TokenBucket,
+}
+
+impl Entry {
+    /// Whether it says nothing that a new one would not say.
+    fn is_idle(&mut self, now: Instant) -> bool {
+        self.connections + self.websockets + self.resources == 0 && self.users.is_full(now) && self.requests.is_full(now)
+    }
 }
 
 impl Addresses {
@@ -87,6 +106,28 @@ impl Addresses {
         })
     }
 
+    /// A place for one more WHIP or WHEP resource; or the limit that is reached.
+    ///
+    /// # Errors
+    /// The limit.
+    pub fn request_resource(&self, remote: IpAddr, now: Instant) -> Result<ResourcePlace, Limit> {
+        let key = key(remote);
+        self.enter_as(key, now, |entry| {
+            if !entry.requests.take(now) {
+                return Err(Limit::ResourceRequests);
+            }
+            if entry.resources >= RESOURCES_MAX {
+                return Err(Limit::ResourcesPerAddress);
+            }
+            entry.resources += 1;
+            Ok(())
+        })?;
+        Ok(ResourcePlace {
+            addresses: self.clone(),
+            key,
+        })
+    }
+
     fn enter_as(
         &self,
         key: Option<IpAddr>,
@@ -96,13 +137,15 @@ impl Addresses {
         let Some(key) = key else { return Ok(()) };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= SWEEP_ABOVE {
-            entries.retain(|_, entry| entry.connections > 0 || entry.websockets > 0 || !entry.users.is_full(now));
+            entries.retain(|_, entry| !entry.is_idle(now));
         }
         enter(entries.entry(key).or_insert_with(|| Entry {
             connections: 0,
             websockets: 0,
             half_open: 0,
             users: TokenBucket::new(USERS_BURST, USERS_PER_S, now),
+            resources: 0,
+            requests: TokenBucket::new(REQUESTS_BURST, REQUESTS_PER_S, now),
         }))
     }
 
@@ -155,6 +198,19 @@ pub struct ConnectionPlace {
 impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.addresses.with(self.key, |entry| entry.connections -= 1);
+    }
+}
+
+/// The place of one WHIP or WHEP resource. It is free again when this is dropped.
+#[derive(Debug)]
+pub struct ResourcePlace {
+    addresses: Addresses,
+    key: Option<IpAddr>,
+}
+
+impl Drop for ResourcePlace {
+    fn drop(&mut self) {
+        self.addresses.with(self.key, |entry| entry.resources -= 1);
     }
 }
 
@@ -241,5 +297,20 @@ mod tests {
             .expect("a websocket is counted for itself");
         drop(first);
         addresses.connect(ip("192.0.2.1"), now).expect("there is room again");
+    }
+
+    #[test]
+    fn resources_are_bounded_and_asked_for_at_a_rate() {
+        let (addresses, now) = (Addresses::new(9, 9), Instant::now());
+        let places: Vec<_> = (0..RESOURCES_MAX)
+            .map(|_| addresses.request_resource(ip("192.0.2.1"), now).expect("room"))
+            .collect();
+        let again = |at| addresses.request_resource(ip("192.0.2.1"), at).err();
+        assert_eq!(again(now), Some(Limit::ResourceRequests));
+        let later = now + Duration::from_secs(2);
+        assert_eq!(again(later), Some(Limit::ResourcesPerAddress));
+        drop(places);
+        assert_eq!(again(later), None);
+        assert_eq!(again(later), Some(Limit::ResourceRequests), "what was refused counts as well");
     }
 }

@@ -68,7 +68,7 @@ impl Reached {
     }
 }
 
-/// What one websocket was told.
+/// What one session was told.
 pub struct IceServers {
     reached: Reached,
     renewal: Option<(SessionId, Instant)>,
@@ -94,7 +94,8 @@ impl IceServers {
         }
     }
 
-    fn ice_servers(&mut self, session: SessionId, issue: Option<&IssueCredential>, now: Instant) -> Vec<IceServer> {
+    /// What a session is told now. With a relay, its credentials are noted for their renewal.
+    pub fn ice_servers(&mut self, session: SessionId, issue: Option<&IssueCredential>, now: Instant) -> Vec<IceServer> {
         let mut servers = vec![IceServer {
             urls: vec![self.reached.stun_url()],
             username: None,

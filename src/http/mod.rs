@@ -12,6 +12,7 @@ pub mod prefixed;
 pub mod problem;
 pub mod tls;
 pub mod websocket;
+pub mod whip;
 
 use std::sync::Arc;
 
@@ -20,12 +21,14 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// The main port: the page, `/ws` and `/api/v1`.
+/// The main port: the page, `/ws`, `/api/v1`, WHIP and WHEP.
 pub fn router(gate: websocket::Gate) -> Router {
     let metrics = gate.metrics.clone();
+    let gate = Arc::new(gate);
     Router::new()
         .route("/ws", get(websocket::upgrade))
-        .with_state(Arc::new(gate))
+        .with_state(gate.clone())
+        .merge(whip::router(gate))
         .nest("/api/v1", api::router())
         .fallback(assets::serve)
         .layer(CatchPanicLayer::new())

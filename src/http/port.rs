@@ -60,6 +60,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Endpoints {
     pub remote: SocketAddr,
     pub local: SocketAddr,
+    /// Whether TLS ends here.
+    pub tls: bool,
 }
 
 /// Binds a listener; `[::]` takes IPv4 too, and where the machine has no IPv6, `0.0.0.0` stands in for it.
@@ -224,6 +226,7 @@ impl Connection {
             endpoints: Endpoints {
                 remote: plain(remote),
                 local: plain(local),
+                tls: false,
             },
             _place: place,
         })
@@ -266,7 +269,10 @@ impl Connection {
                     // Browsers give the camera to HTTPS pages and to this machine's own.
                     only_redirect: service.tls.is_some() && !opened.tls && !endpoints.remote.ip().is_loopback(),
                     router: service.router,
-                    endpoints,
+                    endpoints: Endpoints {
+                        tls: opened.tls,
+                        ..endpoints
+                    },
                 };
                 carry(opened.stream, opened.speaks == Speaks::Http2, respond, graceful).await;
             }

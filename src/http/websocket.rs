@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::addresses::{Addresses, Place};
 use super::ice_servers::{IceServers, IssueCredential, Reached};
 use super::port::Endpoints;
+use super::whip::resources::Resources;
 use crate::auth::{AuthError, Authenticator};
 use crate::id::ConnectionId;
 use crate::metrics::Metrics;
@@ -37,13 +38,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 /// How long one frame may take to be taken by the other side.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every websocket needs.
+/// What every websocket needs, and every WHIP or WHEP resource.
 pub struct Gate {
     pub hub: HubHandle,
     pub authenticator: Authenticator,
     pub metrics: Arc<Metrics>,
     pub allowed_origins: Vec<String>,
     pub addresses: Addresses,
+    pub resources: Resources,
     /// The port on which we answer STUN.
     pub stun_port: u16,
     /// Without it, browsers are told of no relay.
@@ -102,7 +104,7 @@ fn origin_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
 }
 
 impl Gate {
-    fn limit_reached(&self, limit: Limit) {
+    pub fn limit_reached(&self, limit: Limit) {
         self.metrics.limit_reached.with_label_values(&[limit.as_str()]).inc();
     }
 }

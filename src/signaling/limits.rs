@@ -75,10 +75,16 @@ pub enum Limit {
     HelloTime,
     /// Users made from one address.
     UsersPerAddress,
+    /// WHIP and WHEP resources.
+    Resources,
+    /// WHIP and WHEP resources of an address.
+    ResourcesPerAddress,
+    /// WHIP and WHEP requests of an address for a resource.
+    ResourceRequests,
 }
 
 impl Limit {
-    pub const ALL: [Limit; 14] = [
+    pub const ALL: [Limit; 17] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -93,6 +99,9 @@ impl Limit {
         Limit::HalfOpenPerAddress,
         Limit::HelloTime,
         Limit::UsersPerAddress,
+        Limit::Resources,
+        Limit::ResourcesPerAddress,
+        Limit::ResourceRequests,
     ];
 
     /// The name in metrics.
@@ -112,6 +121,9 @@ impl Limit {
             Limit::HalfOpenPerAddress => "half_open_per_address",
             Limit::HelloTime => "hello_time",
             Limit::UsersPerAddress => "users_per_address",
+            Limit::Resources => "resources",
+            Limit::ResourcesPerAddress => "resources_per_address",
+            Limit::ResourceRequests => "resource_requests",
         }
     }
 }
