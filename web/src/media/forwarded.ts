@@ -80,7 +80,8 @@ export class Forwarded {
   }
 
   lost(attempt: number): void {
-    if (attempt === this.attempt) this.remake();
+    // What this page closed itself, the server loses too, and says so before the next attempt is made.
+    if (attempt === this.attempt && this.connection !== null) this.remake();
   }
 
   /** The server was started again and knows nothing of the connection: no need to wait until it is found dead. */
@@ -106,7 +107,9 @@ export class Forwarded {
     void this.offer(connection, this.attempt);
   }
 
+  /** Whoever asks for it has a back-off of its own. */
   renew(candidates: Candidates): void {
+    this.failures = 0;
     this.remake(candidates);
   }
 
