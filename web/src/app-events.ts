@@ -1,16 +1,32 @@
 /** The half of the state machine that answers the server's events. */
 
-import { end, goOnWithoutServer, only, send, sessionLost } from "./app-steps";
+import {
+  atTheDoor,
+  inviteEnded,
+  inviteRings,
+  joinMedia,
+  linkCreated,
+  linkSeen,
+  lobbyEntered,
+  roomEvent,
+  roomJoined,
+  roomLeft,
+  roomPhase,
+  waitAgain,
+} from "./app-room-events";
+import { backToTheDoor, end, goOnWithoutServer, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
-import type { CallNow, Command, Event, UserInfo } from "./protocol";
+import type { CallNow, Command, ErrorCode, Event, Participant, UserInfo } from "./protocol";
 import {
   type AppState,
   type Devices,
   type Effect,
   freshRoom,
   type InCall,
+  type LinkProblem,
   type MediaEvent,
   NO_DEVICES,
+  type Phase,
   type Step,
   sourcesOn,
   unknownPath,
@@ -35,7 +51,7 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "error":
       return refused(state, event, answers);
     case "call_ringing":
-      return ringing(state, event);
+      return inviteRings(state, event) ?? ringing(state, event);
     case "incoming_call":
       return incoming(state, event.call_id, event.room_id, event.user, 0);
     case "call_answered":
@@ -44,30 +60,29 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
       if (phase.kind !== "incoming" || phase.callId !== event.call_id) return only(state);
       return end(state, "answered_elsewhere", false, now);
     case "call_ended":
-      return ended(state, event, now);
-    case "participant_changed": {
-      if (phase.kind !== "in_call" || phase.roomId !== event.room_id) return only(state);
-      return forMedia(
-        { ...state, phase: { ...phase, others: [event.participant], user: event.participant.user } },
-        event,
-      );
-    }
-    // Of rooms, which are being built.
+      return inviteEnded(state, event.call_id, answers === "invite") ?? ended(state, event, now);
+    case "participant_changed":
     case "participant_joined":
     case "participant_left":
     case "direct_changed":
     case "room_changed":
-    case "room_joined":
-    case "lobby_entered":
-    case "room_left":
     case "lobby_changed":
     case "muted":
     case "reacted":
     case "speakers_changed":
+      return roomEvent(state, event, now);
+    case "room_joined":
+      return roomJoined(state, event, now);
+    case "lobby_entered":
+      return lobbyEntered(state, event);
+    case "room_left":
+      return roomLeft(state, event, now);
     case "link_created":
+      return linkCreated(state, event);
     case "links":
+      return only({ ...state, links: event.links });
     case "link_seen":
-      return only(state);
+      return linkSeen(state, event);
     case "offer_answered":
     case "slots_changed":
     case "layers_wanted":
@@ -77,6 +92,7 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
       return forMedia(state, event);
     case "path_changed": {
       if (phase.kind !== "in_call" || phase.roomId !== event.room_id) return only(state);
+      if (phase.others.length > 1) return forMedia(state, event);
       const otherProtocol = event.path === "forwarded" ? (event.protocol ?? null) : null;
       return forMedia({ ...state, phase: { ...phase, otherProtocol } }, event);
     }
@@ -100,19 +116,26 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
     bootId: event.boot_id,
   };
   const call = event.resumed ? (event.call ?? null) : null;
-  if (isFirst && call !== null && state.phase.kind === "home") return comeBack(state, call, now);
-  return restarted && event.resumed ? afterRestart(state, call, now) : only(state);
+  const { kind } = state.phase;
+  if (isFirst && call !== null && (kind === "home" || kind === "joining")) return comeBack(state, call, now);
+  if (restarted && event.resumed) return afterRestart(state, call, now);
+  return { state, effects: isFirst || !event.resumed ? atTheDoor(state) : [] };
 }
 
 function afterRestart(state: AppState, call: CallNow | null, now: number): Step {
   const { phase } = state;
-  const isSame = call !== null && "call_id" in call && "callId" in phase && phase.callId === call.call_id;
+  const isSame = call !== null && isOf(call, phase);
   switch (phase.kind) {
     case "home":
     case "ended":
-    case "joining":
-    case "lobby":
       return only(state);
+    case "joining":
+      return { state, effects: atTheDoor(state) };
+    case "lobby":
+      if (call?.state === "joined") return roomJoined(state, { ...call, type: "room_joined" }, now - call.elapsed_ms);
+      return call?.state === "waiting"
+        ? waitAgain(state, call.room, call.participant_id)
+        : end(state, "connection_lost", false, now);
     case "calling":
     case "incoming":
       // The answer may have been lost on the way.
@@ -123,17 +146,32 @@ function afterRestart(state: AppState, call: CallNow | null, now: number): Step 
       if (isSame || (phase.kind === "calling" && phase.callId === null)) return only(state);
       return end(state, "connection_lost", false, now);
     case "in_call":
-      if (!isSame) return sessionLost(state, now);
-      return {
-        state,
-        effects: [
-          { kind: "server_restarted" },
-          send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
-        ],
-      };
+      if (!isSame || (call?.state !== "answered" && call?.state !== "joined")) return sessionLost(state, now);
+      return stayIn(state, phase, call);
     default:
       return assertNever(phase);
   }
+}
+
+function isOf(call: CallNow, phase: Phase): boolean {
+  if (call.state === "joined") return phase.kind === "in_call" && phase.roomId === call.room.room_id;
+  return "call_id" in call && "callId" in phase && phase.callId === call.call_id;
+}
+
+/** The room outlived the server. Who came or went meanwhile is known from what the server has now. */
+function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { participants: Participant[] }>): Step {
+  const { room, participants: others, participant_id, host, direct, polite } = call;
+  const other = direct ? (others[0]?.participant_id ?? null) : null;
+  const me = { ...phase.me, participantId: participant_id, host };
+  return {
+    state: { ...state, phase: { ...phase, room, others, me, invited: [], waiting: [] } },
+    effects: [
+      { kind: "server_restarted" },
+      { kind: "others_changed", others },
+      { kind: "set_direct", direct, polite, other },
+      send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
+    ],
+  };
 }
 
 /** The page was loaded again in mid-call. */
@@ -163,28 +201,23 @@ function comeBack(state: AppState, call: CallNow, now: number): Step {
     case "answered":
       return rejoin(state, call, now);
     case "joined":
+      return rejoin(state, call, now);
     case "waiting":
-      return only(state);
+      return waitAgain(state, call.room, call.participant_id);
     default:
       return assertNever(call);
   }
 }
 
-function rejoin(state: AppState, call: Extract<CallNow, { state: "answered" }>, now: number): Step {
-  const was = state.remembered?.callId === call.call_id ? state.remembered : null;
+function rejoin(state: AppState, call: Extract<CallNow, { participants: Participant[] }>, now: number): Step {
+  const was = state.remembered?.roomId === call.room.room_id ? state.remembered : null;
   const microphone = was?.microphone !== "none";
   const camera = was === null || was.camera === "on" || was.camera === "opening";
-  const other = call.participants[0] ?? null;
-  const phase: InCall = {
-    kind: "in_call",
-    callId: call.call_id,
-    ...freshRoom(call.room, call.participant_id, call.host, call.participants),
-    user: call.user,
-    direction: call.outgoing ? "outgoing" : "incoming",
-    since: now - call.elapsed_ms,
-    ...unknownPath(call.direct, state.alwaysThroughServer),
-    serverLost: false,
-  };
+  const inRoom = roomPhase(state, call, now - call.elapsed_ms);
+  const phase: InCall =
+    call.state === "joined"
+      ? inRoom
+      : { ...inRoom, callId: call.call_id, user: call.user, direction: call.outgoing ? "outgoing" : "incoming" };
   const devices: Devices = {
     ...NO_DEVICES,
     microphone: microphone ? "opening" : "none",
@@ -193,16 +226,7 @@ function rejoin(state: AppState, call: Extract<CallNow, { state: "answered" }>, 
   return {
     state: { ...state, phase, devices, opensMuted: was?.microphone === "off" },
     effects: [
-      {
-        kind: "join_media",
-        roomId: call.room_id,
-        other,
-        direct: call.direct,
-        polite: call.polite,
-        answeredAt: now,
-        attempt: call.attempt,
-        generation: Math.max(call.generation, was?.generation ?? 0),
-      },
+      joinMedia(call, now, call.attempt, Math.max(call.generation, was?.generation ?? 0)),
       { kind: "open_devices", microphone, camera },
     ],
   };
@@ -231,8 +255,32 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
       ],
     };
   }
+  if (answers === "look_at_link" || answers === "join") return refusedAtTheDoor(state, event.code, answers);
+  if (answers === "invite") {
+    const step = inviteEnded(state, "", true) ?? only(state);
+    return only({ ...step.state, refused: event.code });
+  }
+  if (answers === "create_link") return only({ ...state, refused: event.code });
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
   return only(state);
+}
+
+const LINK_PROBLEMS: readonly string[] = [
+  "no_such_link",
+  "passphrase_needed",
+  "room_locked",
+  "room_full",
+  "rate_limited",
+  "shutting_down",
+] satisfies LinkProblem[];
+
+function refusedAtTheDoor(state: AppState, code: ErrorCode, answers: "look_at_link" | "join"): Step {
+  const { phase } = state;
+  const problem = LINK_PROBLEMS.includes(code) ? (code as LinkProblem) : null;
+  const said = problem === null ? { ...state, refused: code } : state;
+  if (phase.kind !== "joining") return only(state);
+  if (answers === "join") return phase.entering ? backToTheDoor(said, problem) : only(state);
+  return only({ ...said, phase: { ...phase, problem } });
 }
 
 function ringing(state: AppState, event: Of<"call_ringing">): Step {
@@ -298,25 +346,16 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
     user,
     direction: phase.kind === "calling" ? "outgoing" : "incoming",
     since: now,
-    ...unknownPath(event.direct, state.alwaysThroughServer),
+    ...unknownPath(event.direct || event.participants.length !== 1, state.alwaysThroughServer),
     serverLost: false,
   };
   const effects: Effect[] = [
     { kind: "ring", tone: null, name: "" },
-    {
-      kind: "join_media",
-      roomId: event.room_id,
-      other,
-      direct: event.direct,
-      polite: event.polite,
-      answeredAt: since,
-      attempt: 0,
-      generation: 0,
-    },
+    joinMedia(event, since, 0, 0),
     send({ type: "publish", room_id: event.room_id, sources: sourcesOn(state.devices) }),
     {
       kind: "remember_call",
-      call: { callId: event.call_id, microphone: state.devices.microphone, camera: state.devices.camera },
+      call: { roomId: event.room_id, microphone: state.devices.microphone, camera: state.devices.camera },
     },
   ];
   return { state: { ...state, phase: call }, effects };
@@ -343,7 +382,12 @@ function ended(state: AppState, event: Of<"call_ended">, now: number): Step {
   const first = phase.kind === "calling" && callId === null;
   if (first && state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
   if (callId !== event.call_id && !first) return only(state);
-  if (event.reason === "connection_lost" && phase.kind === "in_call" && phase.path === "direct") {
+  if (
+    event.reason === "connection_lost" &&
+    phase.kind === "in_call" &&
+    phase.path === "direct" &&
+    phase.others.length === 1
+  ) {
     // A session did not come back to the server, but the two of them may still see and hear each other.
     return goOnWithoutServer(state, phase, VANISHED_MS);
   }

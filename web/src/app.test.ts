@@ -327,7 +327,7 @@ describe("a page that comes back", () => {
   });
 
   it("keeps muted what was muted", () => {
-    const remembered = { callId: "c", microphone: "off", camera: "off", generation: 7 } as const;
+    const remembered = { roomId: "r", microphone: "off", camera: "off", generation: 7 } as const;
     const { state, effects } = load(talks, remembered);
     expect(effects).toMatchObject([
       { kind: "join_media", generation: 7 },
@@ -341,7 +341,7 @@ describe("a page that comes back", () => {
   });
 
   it("does not take another call's mute for its own", () => {
-    const remembered = { callId: "x", microphone: "off", camera: "off", generation: 7 } as const;
+    const remembered = { roomId: "x", microphone: "off", camera: "off", generation: 7 } as const;
     expect(load(talks, remembered).effects).toMatchObject([{ generation: 3 }, { microphone: true, camera: true }]);
   });
 

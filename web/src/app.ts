@@ -1,7 +1,8 @@
 /** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
 
 import { handleEvent } from "./app-events";
-import { end, only, send, sessionLost } from "./app-steps";
+import { joinRoom, openLink, roomInput } from "./app-rooms";
+import { backToTheDoor, end, goHome, isPhoneCall, only, send, sessionLost, withDevices } from "./app-steps";
 import { assertNever } from "./assert";
 import type { Command } from "./protocol";
 import {
@@ -15,7 +16,6 @@ import {
   type PathMeasures,
   type Phase,
   type Step,
-  sourcesOn,
 } from "./state";
 
 export function reduce(state: AppState, input: Input, now: number): Step {
@@ -42,14 +42,11 @@ export function reduce(state: AppState, input: Input, now: number): Step {
       if (phase.callId === null) return end({ ...state, abandoned: state.abandoned + 1 }, "cancelled", true, now);
       return end(state, "cancelled", true, now, [{ type: "cancel", call_id: phase.callId }]);
     case "hang_up":
+      if (phase.kind === "lobby") return home(state);
       if (phase.kind !== "in_call") return only(state);
-      return end(state, "hung_up", true, now, leaving(phase));
+      return end(state, phase.callId === null ? "left" : "hung_up", true, now, leaving(phase));
     case "home":
-      if (phase.kind !== "ended" && phase.kind !== "home") return only(state);
-      return {
-        state: { ...state, phase: { kind: "home" }, link: null, devices: NO_DEVICES, refused: null },
-        effects: [{ kind: "leave_link" }],
-      };
+      return home(state);
     case "set_name":
       return { state, effects: [send({ type: "set_name", name: input.name.trim() })] };
     case "set_always_through_server":
@@ -57,9 +54,10 @@ export function reduce(state: AppState, input: Input, now: number): Step {
         state: { ...state, alwaysThroughServer: input.on },
         effects: [{ kind: "save_always_through_server", on: input.on }],
       };
-    // Of rooms, which are being built.
     case "open_link":
+      return openLink(state, input.linkId);
     case "join":
+      return joinRoom(state, input);
     case "invite":
     case "cancel_invite":
     case "create_link":
@@ -73,10 +71,14 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "raise_hand":
     case "react":
     case "reaction_faded":
+      return roomInput(state, input);
     case "toggle_screen":
+      return toggleScreen(state);
     case "screen_opened":
+      return screenOpened(state, input.video, input.audio);
     case "screen_ended":
-      return only(state);
+      if (phase.kind !== "in_call") return only(state);
+      return withDevices(state, { ...state.devices, screen: "none", screenAudio: false }, [{ kind: "close_screen" }]);
     case "toggle_microphone":
       return toggleMicrophone(state);
     case "toggle_camera":
@@ -120,6 +122,31 @@ function leaving(phase: InCall): Command[] {
   ];
 }
 
+function home(state: AppState): Step {
+  const { phase } = state;
+  switch (phase.kind) {
+    case "home":
+    case "ended":
+      return goHome(state);
+    case "joining": {
+      const closed = backToTheDoor(state, null);
+      const step = goHome(closed.state);
+      return { ...step, effects: [...(phase.entering ? closed.effects : []), ...step.effects] };
+    }
+    case "lobby": {
+      const step = goHome(state);
+      const leave = send({ type: "leave", room_id: phase.room.room_id });
+      return { ...step, effects: [leave, { kind: "stop_media", farewell: false }, ...step.effects] };
+    }
+    case "calling":
+    case "incoming":
+    case "in_call":
+      return only(state);
+    default:
+      return assertNever(phase);
+  }
+}
+
 /** Devices are asked for at the click, while it rings already: a permission prompt must not delay the ringing. */
 function call(state: AppState, userId: string, user = knownUser(state, userId)): Step {
   return {
@@ -159,7 +186,11 @@ function answer(state: AppState, now: number): Step {
 
 function usesDevices(phase: Phase): boolean {
   return (
-    phase.kind === "calling" || phase.kind === "in_call" || (phase.kind === "incoming" && phase.answeredAt !== null)
+    phase.kind === "calling" ||
+    phase.kind === "in_call" ||
+    phase.kind === "lobby" ||
+    (phase.kind === "incoming" && phase.answeredAt !== null) ||
+    (phase.kind === "joining" && phase.entering)
   );
 }
 
@@ -209,6 +240,29 @@ function toggleCamera(state: AppState): Step {
   }
 }
 
+/** What is not shown is not captured, so there is no screen that is off. */
+function toggleScreen(state: AppState): Step {
+  const { devices, phase } = state;
+  if (phase.kind !== "in_call") return only(state);
+  switch (devices.screen) {
+    case "opening":
+      return only(state);
+    case "none":
+    case "off":
+      return { state: { ...state, devices: { ...devices, screen: "opening" } }, effects: [{ kind: "open_screen" }] };
+    case "on":
+      return withDevices(state, { ...devices, screen: "none", screenAudio: false }, [{ kind: "close_screen" }]);
+    default:
+      return assertNever(devices.screen);
+  }
+}
+
+function screenOpened(state: AppState, video: boolean, audio: boolean): Step {
+  const { devices, phase } = state;
+  if (phase.kind !== "in_call" || devices.screen !== "opening") return { state, effects: [{ kind: "close_screen" }] };
+  return withDevices(state, { ...devices, screen: video ? "on" : "none", screenAudio: video && audio });
+}
+
 function devicesOpened(state: AppState, input: Extract<Input, { kind: "devices_opened" }>): Step {
   if (!usesDevices(state.phase)) return only(state);
   const opened = (was: Devices["camera"], has: boolean | null) => (has === null ? was : has ? "on" : "none");
@@ -245,31 +299,13 @@ function told(state: AppState, message: DirectMessage, now: number): Step {
   if (phase.kind !== "in_call") return only(state);
   switch (message.type) {
     case "hang_up":
-      return end(state, "hung_up", false, now, leaving(phase));
-    case "sources":
-      return only({
-        ...state,
-        phase: { ...phase, others: phase.others.map((one) => ({ ...one, sources: message.sources })) },
-      });
+      return isPhoneCall(phase) ? end(state, "hung_up", false, now, leaving(phase)) : only(state);
+    case "sources": {
+      if (phase.others.length !== 1) return only(state);
+      const others = phase.others.map((one) => ({ ...one, sources: message.sources }));
+      return { state: { ...state, phase: { ...phase, others } }, effects: [{ kind: "others_changed", others }] };
+    }
     default:
       return assertNever(message);
   }
-}
-
-/** Takes new device states, and tells the room when what is on has changed. */
-function withDevices(state: AppState, devices: Devices, effects: Effect[] = [], always = false): Step {
-  const before = sourcesOn(state.devices);
-  const sources = sourcesOn(devices);
-  const { phase } = state;
-  const all = [...effects];
-  if (phase.kind === "in_call") {
-    const { microphone, camera } = devices;
-    if (phase.callId !== null) {
-      all.push({ kind: "remember_call", call: { callId: phase.callId, microphone, camera } });
-    }
-    if (!phase.serverLost && (always || before.join() !== sources.join())) {
-      all.push(send({ type: "publish", room_id: phase.roomId, sources }));
-    }
-  }
-  return { state: { ...state, devices }, effects: all };
 }

@@ -8,16 +8,18 @@ import { CallMedia } from "./media/call";
 import { Checker } from "./media/check-run";
 import { refreshDeviceList } from "./media/device-list";
 import { browserDevices, openDevices } from "./media/devices";
-import type { Tracks } from "./media/forwarded";
 import { LevelMeter } from "./media/levels";
 import { NO_REMOTE_TRACKS, type RemoteTracks } from "./media/remote";
+import { browserScreen, openScreen } from "./media/screen";
 import { Takeover } from "./media/takeover";
+import { NO_TRACKS, SOURCES, type Tracks } from "./media/tracks";
 import { watchNetwork } from "./network-watch";
 import type { Event, Tile } from "./protocol";
 import { Ringer } from "./ring";
 import { settings } from "./settings";
 import { Socket } from "./socket";
 import { type AppState, type Effect, type Input, initialState } from "./state";
+import { roomPath } from "./user-id";
 
 export class App {
   readonly state;
@@ -29,7 +31,7 @@ export class App {
   private readonly socket: Socket;
   private readonly ringer = new Ringer();
   private media: CallMedia | null = null;
-  private tracks: Tracks = { microphone: null, camera: null };
+  private tracks: Tracks = NO_TRACKS;
   /** Counts the calls, so that devices which open after the end are let go at once. */
   private call = 0;
   private failedStarts = 0;
@@ -85,7 +87,7 @@ export class App {
     this.state.value = state;
     this.media?.setIceServers(state.iceServers);
     const { kind } = state.phase;
-    this.socket.setInCall(kind === "calling" || kind === "incoming" || kind === "in_call");
+    this.socket.setInCall(kind === "calling" || kind === "incoming" || kind === "in_call" || kind === "lobby");
     for (const effect of effects) this.carryOut(effect);
   };
 
@@ -159,6 +161,21 @@ export class App {
       case "media_event":
         this.media?.handle(effect.event);
         break;
+      case "others_changed":
+        this.media?.setOthers(effect.others);
+        break;
+      case "set_direct":
+        this.media?.setDirect(effect);
+        break;
+      case "open_screen":
+        void this.openScreen();
+        break;
+      case "close_screen":
+        this.closeScreen();
+        break;
+      case "fade_reaction":
+        setTimeout(() => this.send({ kind: "reaction_faded", id: effect.id }), effect.afterMs);
+        break;
       case "forget_server":
         this.media?.forgetServer(effect.patienceMs);
         break;
@@ -174,6 +191,9 @@ export class App {
         break;
       case "save_always_through_server":
         this.identity.keepAlwaysThroughServer(effect.on);
+        break;
+      case "enter_link":
+        history.replaceState(null, "", `${roomPath(effect.linkId)}${location.search}`);
         break;
       case "leave_link":
         if (location.pathname !== "/") history.replaceState(null, "", `/${location.search}`);
@@ -209,9 +229,8 @@ export class App {
     this.call += 1;
     this.media?.close(farewell);
     this.media = null;
-    this.tracks.microphone?.stop();
-    this.tracks.camera?.stop();
-    this.setTracks({ microphone: null, camera: null });
+    for (const source of SOURCES) this.tracks[source]?.stop();
+    this.setTracks(NO_TRACKS);
     this.remote.value = NO_REMOTE_TRACKS;
   }
 
@@ -224,6 +243,7 @@ export class App {
       return;
     }
     this.setTracks({
+      ...this.tracks,
       microphone: microphone ? opened.microphone : this.tracks.microphone,
       camera: camera ? opened.camera : this.tracks.camera,
     });
@@ -238,11 +258,34 @@ export class App {
     });
   }
 
+  private async openScreen(): Promise<void> {
+    const { call } = this;
+    const { screen, screen_audio } = await openScreen(browserScreen());
+    if (call !== this.call) {
+      screen?.stop();
+      screen_audio?.stop();
+      return;
+    }
+    this.setTracks({ ...this.tracks, screen, screen_audio });
+    // By the browser's own button, or with the window that was shown. Our own `stop()` fires no such event.
+    screen?.addEventListener("ended", () => {
+      if (this.tracks.screen === screen) this.send({ kind: "screen_ended" });
+    });
+    this.send({ kind: "screen_opened", video: screen !== null, audio: screen_audio !== null });
+  }
+
+  private closeScreen(): void {
+    this.tracks.screen?.stop();
+    this.tracks.screen_audio?.stop();
+    this.setTracks({ ...this.tracks, screen: null, screen_audio: null });
+  }
+
   private setTracks(tracks: Tracks): void {
-    const { camera } = this.tracks;
+    const { camera, screen } = this.tracks;
     this.tracks = tracks;
     this.media?.setTracks(tracks);
     this.meter.watch(tracks.microphone);
     if (tracks.camera !== camera) this.selfStream.value = tracks.camera ? new MediaStream([tracks.camera]) : null;
+    if (tracks.screen !== screen) this.selfScreen.value = tracks.screen ? new MediaStream([tracks.screen]) : null;
   }
 }

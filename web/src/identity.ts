@@ -120,7 +120,7 @@ export class Identity {
 
   call(): CallMemory | null {
     const call = read<CallMemory>(this.session, this.key("call"));
-    return typeof call?.callId === "string" && typeof call.generation === "number" ? call : null;
+    return typeof call?.roomId === "string" && typeof call.generation === "number" ? call : null;
   }
 
   alwaysThroughServer(): boolean {

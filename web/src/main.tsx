@@ -8,7 +8,7 @@ import { watchQuality } from "./media/quality-watch";
 import { loadSettings } from "./settings";
 import { markLanguage } from "./texts";
 import { AppView } from "./ui/app-view";
-import { userIdInPath } from "./user-id";
+import { linkIdInPath, userIdInPath } from "./user-id";
 import { keepAwake } from "./wake-lock";
 
 declare global {
@@ -40,7 +40,7 @@ watchDevices(app.state, app.send);
 keepQuiet(app.state, app.send);
 keepAwake(app.state);
 watchConnection(app.state, app.checker);
-watchQuality(app.state, () => app.shownConnection());
+watchQuality(app.state, app.remote, () => app.shownConnection());
 render(
   <AppView
     state={app.state}
@@ -54,4 +54,6 @@ render(
   />,
   root,
 );
+const linkId = linkIdInPath(location.pathname);
+if (linkId !== null) app.send({ kind: "open_link", linkId });
 app.start();

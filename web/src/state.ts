@@ -145,10 +145,9 @@ export type Phase =
       durationMs: number;
     };
 
-/** `starting`: not yet connected since the page was opened, so nothing is wrong yet. */
 /** What a call needs to look the same after a reload. */
 export interface CallMemory {
-  callId: string;
+  roomId: string;
   microphone: DeviceState;
   camera: DeviceState;
   /** The latest direct connection: the next one counts on from it. */
@@ -158,6 +157,7 @@ export interface CallMemory {
 /** What one page tells the other on the data channel of `direct`, so that it works without the server. */
 export type DirectMessage = { type: "hang_up" } | { type: "sources"; sources: Source[] };
 
+/** `starting`: not yet connected since the page was opened, so nothing is wrong yet. */
 export type Connection = "starting" | "up" | "down" | "stopping";
 
 export interface AppState {
@@ -200,8 +200,7 @@ export type MediaEvent = Extract<
       | "transport_lost"
       | "signaled"
       | "path_requested"
-      | "path_changed"
-      | "participant_changed";
+      | "path_changed";
   }
 >;
 
@@ -266,14 +265,22 @@ export type Effect =
   | {
       kind: "join_media";
       roomId: string;
-      other: Participant | null;
+      others: Participant[];
       direct: boolean;
       polite: boolean;
+      /** Who is at the other end of a direct connection. */
+      other: string | null;
       answeredAt: number;
       attempt: number;
       generation: number;
     }
   | { kind: "media_event"; event: MediaEvent }
+  /** Who else is in the room, or what they have on. */
+  | { kind: "others_changed"; others: Participant[] }
+  | { kind: "set_direct"; direct: boolean; polite: boolean; other: string | null }
+  | { kind: "open_screen" }
+  | { kind: "close_screen" }
+  | { kind: "fade_reaction"; id: number; afterMs: number }
   /** The server forgot the room, so only the direct path is left. */
   | { kind: "forget_server"; patienceMs: number }
   /** The server was started again: forwarded has to be made anew. */
@@ -283,6 +290,8 @@ export type Effect =
   /** For the page after a reload; its generation is added outside. */
   | { kind: "remember_call"; call: Omit<CallMemory, "generation"> | null }
   | { kind: "save_always_through_server"; on: boolean }
+  /** The page's own address names the link, so that a reload comes back to it. */
+  | { kind: "enter_link"; linkId: string }
   | { kind: "leave_link" };
 
 export interface Step {

@@ -21,3 +21,27 @@ export function callLink(origin: string, userId: string): string {
 export function userIdInPath(pathname: string): string | null {
   return pathname.startsWith("/call/") ? parseUserId(pathname) : null;
 }
+
+const LINK_LENGTH = 13;
+
+/** The id of a room's link in `text`, which may be the id or the whole link; else null. */
+export function parseLinkId(text: string): string | null {
+  const inLink = /\/r\/([^/?#]+)/.exec(text);
+  const digits = (inLink?.[1] ?? text).trim().toLowerCase().replace(/o/g, "0").replace(/[il]/g, "1");
+  return digits.length === LINK_LENGTH && [...digits].every((digit) => DIGITS.includes(digit)) ? digits : null;
+}
+
+/** Where the page of a room's link is. */
+export function roomPath(linkId: string): string {
+  return `/r/${linkId}`;
+}
+
+/** The link that lets into a room. */
+export function roomLink(origin: string, linkId: string): string {
+  return `${origin}${roomPath(linkId)}`;
+}
+
+/** The link by which the page's own address asks to enter a room. */
+export function linkIdInPath(pathname: string): string | null {
+  return pathname.startsWith("/r/") ? parseLinkId(pathname) : null;
+}

@@ -16,6 +16,10 @@ export interface Counters {
   protocol?: PathProtocol | null;
 }
 
+/** No packet for so long on the path in use, while the other sends something, means that it is broken. */
+export const STALL_MS = 800;
+/** The page itself may have been held up: one late sample is no stall. */
+export const STALL_SAMPLES = 2;
 /** Something that arrived this long ago still counts as arriving. */
 const FRESH_MS = 600;
 

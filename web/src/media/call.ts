@@ -1,26 +1,39 @@
-/** The media of one call: drives the two connections by what paths.ts decides. Holds no rule of its own. */
+/**
+ * The media of one room: drives the connection to the server, and the one to the other browser while there are two, by what the core in
+ * charge decides: paths.ts for two who may connect directly, room-path.ts for all else. Holds no rule of its own.
+ */
 
 import { assertNever } from "../assert";
-import type { Command, IceServer, Participant, Path, PathReason, Source, Tile } from "../protocol";
+import type { Command, IceServer, Participant, Path, PathReason, Slot, Source, Tile } from "../protocol";
 import type { DirectMessage, MediaEvent, PathMeasures } from "../state";
-import { Direct, type DirectWorld } from "./direct";
+import { Direct, type DirectWorld, type ReceivedTracks } from "./direct";
 import { DirectWatch } from "./direct-facts";
-import { Forwarded, type Tracks } from "./forwarded";
-import { Paths, type PathsInput, type PathsOutput } from "./paths";
-import { NO_REMOTE_TRACKS, type RemoteTrack, type RemoteTracks } from "./remote";
-import { type Inbound, readInbound } from "./stats";
+import { readMessage } from "./direct-message";
+import { Forwarded } from "./forwarded";
+import { ForwardedCare } from "./forwarded-care";
+import { type Before, Paths, type PathsInput, type PathsOutput } from "./paths";
+import { isSameRemote, NO_REMOTE_TRACKS, type RemoteTracks } from "./remote";
+import { RoomPath, type RoomPathInput } from "./room-path";
+import { arrange, slotsFor } from "./slots";
+import { type Arrived, SourcePaths } from "./source-paths";
+import { arrivedIn, type Inbound, readInbound } from "./stats";
+import { NO_TRACKS, SOURCES, type Tracks } from "./tracks";
+import { Views } from "./views";
 
 const SAMPLE_EVERY_MS = 200;
+/** While tracks change over to another path. */
+const LOOK_EVERY_MS = 40;
 const TELL_LEG_EVERY_MS = 2000;
 /** How long the direct connection stays for the last word on it. */
 const FAREWELL_MS = 1000;
-const NO_TRACKS: Tracks = { microphone: null, camera: null };
+/** A direct connection that is not wanted any more is closed when both are seen on forwarded, and then in any case. */
+const RELEASE_WITHIN_MS = 6000;
 
 export interface CallMediaListener {
   send(command: Command): void;
   /** What is received of the others, whenever that changes. */
   remote(tracks: RemoteTracks): void;
-  /** The path on which the other is seen, or why it is still this one. */
+  /** The path on which the others are seen, or why it is still this one. */
   pathShown(path: Path, reason: PathReason): void;
   measured(measures: PathMeasures): void;
   told(message: DirectMessage): void;
@@ -30,34 +43,52 @@ export interface CallMediaListener {
   lost(closed: boolean): void;
 }
 
-export interface Joined {
-  roomId: string;
-  other: Participant | null;
+/** Whether, and how, the two in a room may connect directly. */
+export interface Directly {
   direct: boolean;
   polite: boolean;
+  /** The other of the two. */
+  other: string | null;
+}
+
+export interface Joined extends Directly {
+  roomId: string;
+  others: Participant[];
   /** Wall clock, as the reducer has it. */
   answeredAt: number;
-  /** The latest direct connection of this pair. */
+  /** The latest direct connection of this page or the one before. */
   generation: number;
 }
 
 export class CallMedia {
   private readonly forwarded: Forwarded;
   private direct: Direct | null = null;
-  private paths: Paths | null = null;
+  private core: Paths | RoomPath | null = null;
+  private readonly care = new ForwardedCare();
+  private sourcePaths = new SourcePaths();
+  private others: Participant[] = [];
+  /** Who is at the other end of direct. */
   private otherId: string | null = null;
+  private generation = 0;
+  private answeredAt = 0;
+  /** Since when direct is only kept until both have changed over. */
+  private leaving: { since: number; otherIsOver: boolean } | null = null;
   private tracks: Tracks = NO_TRACKS;
-  private readonly streams: Record<Path, MediaStream | null> = { direct: null, forwarded: null };
+  private slots: Slot[] = [];
+  private received: ReceivedTracks = {};
+  private remote: RemoteTracks = NO_REMOTE_TRACKS;
+  private readonly views = new Views();
+  private viewTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly states: Record<Path, RTCPeerConnectionState> = { direct: "new", forwarded: "new" };
   private inbound: Record<Path, Inbound | null> = { direct: null, forwarded: null };
-  private playing: MediaStream | null = null;
   private timer: ReturnType<typeof setInterval> | undefined;
   private sampling = false;
+  private following = false;
   private serverIsThere = true;
   private offersTcp = false;
   private legToldAt = 0;
   private closed = false;
-  private readonly watch: DirectWatch;
+  private watch: DirectWatch;
 
   constructor(
     readonly roomId: string,
@@ -69,32 +100,73 @@ export class CallMedia {
     this.forwarded = new Forwarded(roomId, attempt, iceServers, {
       send: (command) => listener.send(command),
       state: (state) => this.stateChanged("forwarded", state),
-      stream: (stream) => this.streamChanged("forwarded", stream),
-      made: (candidates) => this.run({ kind: "forwarded_made", candidates }),
+      made: (candidates) => {
+        this.slots = [];
+        this.showRemote();
+        this.run({ kind: "forwarded_made", candidates });
+        this.tellViewAgain();
+      },
       answered: (offersTcp) => {
         this.offersTcp = offersTcp;
+        this.showRemote();
         this.run({ kind: "forwarded_answered", offersTcp });
       },
     });
   }
 
   join(joined: Joined): void {
-    if (this.paths !== null) return;
-    const now = Date.now();
-    const { other, direct, polite } = joined;
-    this.otherId = other?.participant_id ?? null;
-    this.paths = new Paths(direct, polite, other?.sources ?? [], joined.answeredAt, now);
+    if (this.core !== null) return;
+    this.answeredAt = joined.answeredAt;
+    this.generation = joined.generation;
+    this.setOthers(joined.others);
+    this.takeCharge(joined, null);
     this.run({ kind: "connection", path: "forwarded", state: this.states.forwarded });
     this.run({ kind: "forwarded_answered", offersTcp: this.offersTcp });
-    if (direct && this.otherId !== null) this.makeDirect(polite, this.otherId, joined.generation);
     this.applyTracks();
-    this.play();
+    this.showRemote();
     this.timer = setInterval(() => void this.sample(), SAMPLE_EVERY_MS);
+  }
+
+  /** The two in the room may connect directly from here on, or not any more. */
+  setDirect(directly: Directly): void {
+    const { core } = this;
+    if (core === null) return;
+    const isSame = directly.direct
+      ? core instanceof Paths && this.otherId === directly.other
+      : core instanceof RoomPath;
+    if (isSame) return;
+    const before = { state: this.states.forwarded, shown: core.shownPath };
+    if (directly.direct) {
+      this.releaseDirect();
+      this.takeCharge(directly, { ...before, shown: before.shown && "forwarded" });
+    } else {
+      this.takeCharge(directly, before);
+      if (this.direct !== null) this.leaving = { since: Date.now(), otherIsOver: false };
+      // What is seen directly is seen so until it has come over the server.
+      this.sourcePaths.aim("forwarded", "forwarded", Date.now());
+      void this.follow();
+    }
+    this.applyTracks();
+    this.showRemote();
+  }
+
+  setOthers(others: Participant[]): void {
+    this.others = others;
+    this.forwarded.setSlots(slotsFor(others, this.views.tiles));
+    this.run({ kind: "others", count: others.length });
+    if (this.core instanceof Paths) this.run({ kind: "other_sources", sources: this.otherSources() });
+    this.showRemote();
   }
 
   setTracks(tracks: Tracks): void {
     this.tracks = tracks;
     this.applyTracks();
+  }
+
+  setView(tiles: Tile[]): void {
+    this.views.set(tiles, Date.now());
+    this.forwarded.setSlots(slotsFor(this.others, this.views.tiles));
+    this.tellViewWhenDue();
   }
 
   handle(event: MediaEvent): void {
@@ -104,26 +176,24 @@ export class CallMedia {
         void this.forwarded.answered(event.attempt, event.sdp);
         break;
       case "slots_changed":
-        // Two people need one slot of each kind, and forwarded.ts offers just these: whatever comes is the other's.
+        if (event.attempt === this.forwarded.attempt) this.slotsChanged(event.slots);
         break;
       case "layers_wanted":
-        if (event.source === "camera") this.forwarded.setLayers(event.layers);
+        this.forwarded.setLayers(event.source, event.layers);
         break;
       case "transport_lost":
         this.forwarded.lost(event.attempt);
         break;
       case "signaled":
+        if (event.from !== this.otherId || this.leaving !== null) break;
         this.watch.signal("there", event.signal);
         this.direct?.handleSignal(event.signal);
         break;
       case "path_requested":
-        this.run({ kind: "requested", path: event.path });
+        if (event.participant_id === this.otherId) this.run({ kind: "requested", path: event.path });
         break;
       case "path_changed":
-        this.run({ kind: "changed", path: event.path, reason: event.reason });
-        break;
-      case "participant_changed":
-        this.run({ kind: "other_sources", sources: event.participant.sources });
+        if (event.participant_id === this.otherId) this.otherChanged(event.path, event.reason);
         break;
       default:
         assertNever(event);
@@ -137,10 +207,6 @@ export class CallMedia {
     this.direct?.setIceServers(iceServers);
   }
 
-  setView(tiles: Tile[]): void {
-    this.listener.send({ type: "view", room_id: this.roomId, view: { kind: "tiles", tiles } });
-  }
-
   /** Whether the websocket is up. */
   setServerIsThere(isThere: boolean): void {
     this.serverIsThere = isThere;
@@ -148,7 +214,7 @@ export class CallMedia {
 
   networkChanged(): void {
     // While it rings nothing flows yet that would be worth keeping.
-    if (this.paths === null) this.forwarded.renew("all");
+    if (this.core === null) this.forwarded.renew("all");
     else this.run({ kind: "network_changed" });
   }
 
@@ -173,6 +239,7 @@ export class CallMedia {
     const told = farewell && this.tell({ type: "hang_up" });
     this.closed = true;
     clearInterval(this.timer);
+    clearTimeout(this.viewTimer);
     if (told) {
       // A connection that is closed in the same moment takes its last words along.
       direct?.setTracks(NO_TRACKS);
@@ -186,7 +253,7 @@ export class CallMedia {
 
   /** The connection that brings what is shown. */
   shown(): { path: Path; connection: RTCPeerConnection | null } | null {
-    const path = this.paths?.shownPath ?? null;
+    const path = this.core?.shownPath ?? null;
     if (path === null) return null;
     return { path, connection: (path === "direct" ? this.direct?.connection : this.forwarded.connection) ?? null };
   }
@@ -200,41 +267,103 @@ export class CallMedia {
     const side = async (path: Path, connection: RTCPeerConnection | null) => ({
       ...(await readInbound(connection)),
       connectionState: this.states[path],
-      sending: this.paths?.isSendingOn(path) ?? false,
+      sending: this.isSendingOn(path),
     });
     return {
       direct: await side("direct", this.direct?.connection ?? null),
       forwarded: await side("forwarded", this.forwarded.connection),
-      shown_path: this.paths?.shownPath ?? null,
+      shown_path: this.core?.shownPath ?? null,
     };
   }
 
-  private makeDirect(polite: boolean, to: string, generation: number): void {
+  /** Puts the core in charge that this room needs. `before`: what the one before has come to. */
+  private takeCharge({ direct, polite, other }: Directly, before: Before | null): void {
+    const now = Date.now();
+    if (direct && other !== null) {
+      this.otherId = other;
+      this.core = new Paths(polite, this.otherSources(), this.answeredAt, now, this.care, before);
+      this.makeDirect(polite, other);
+    } else {
+      this.core = new RoomPath(this.others.length, this.slotSources(), this.answeredAt, now, this.care, before);
+    }
+  }
+
+  private makeDirect(polite: boolean, to: string): void {
     const world: DirectWorld = {
       signal: (signal) => {
         this.watch.signal("here", signal);
-        if (!this.closed) this.listener.send({ type: "signal", room_id: this.roomId, to, signal });
+        if (!this.closed && this.leaving === null) {
+          this.listener.send({ type: "signal", room_id: this.roomId, to, signal });
+        }
       },
       state: (state) => this.stateChanged("direct", state),
-      stream: (stream) => this.streamChanged("direct", stream),
+      received: (tracks) => {
+        this.received = tracks;
+        this.showRemote();
+      },
       renewed: () => this.run({ kind: "renewed" }),
       message: (text) => this.heard(text),
-      generation: (number) => this.listener.generation(number),
+      generation: (generation) => {
+        this.generation = generation;
+        this.listener.generation(generation);
+      },
       restartAsked: () => this.run({ kind: "restart_asked" }),
     };
     this.watch.begin(Date.now());
-    this.direct = new Direct(this.iceServers, polite, world, generation);
+    this.direct = new Direct(this.iceServers, polite, world, this.generation);
+  }
+
+  private releaseDirect(): void {
+    this.direct?.close(false);
+    this.direct = null;
+    this.leaving = null;
+    this.otherId = null;
+    this.received = {};
+    this.states.direct = "closed";
+    this.sourcePaths = new SourcePaths();
+    this.watch = new DirectWatch(this.iceServers.length > 0);
+  }
+
+  /** Closes a direct connection that is only kept until both have changed over. */
+  private leaveDirect(): void {
+    if (this.leaving === null) return;
+    const { since, otherIsOver } = this.leaving;
+    const isOver = otherIsOver && this.sourcePaths.isSettled && this.core?.shownPath === "forwarded";
+    if (!isOver && Date.now() - since < RELEASE_WITHIN_MS) return;
+    this.releaseDirect();
+    this.run({ kind: "taken_over" });
+    this.showRemote();
+  }
+
+  private otherChanged(path: Path, reason: PathReason): void {
+    this.run({ kind: "changed", path, reason });
+    if (this.leaving !== null && path === "forwarded") {
+      this.leaving.otherIsOver = true;
+      this.leaveDirect();
+    }
+  }
+
+  private slotsChanged(slots: Slot[]): void {
+    this.slots = slots;
+    if (this.core instanceof RoomPath) this.run({ kind: "other_sources", sources: this.slotSources() });
+    this.showRemote();
+  }
+
+  /** What the server says that it sends. */
+  private slotSources(): Source[] {
+    const sent = this.slots.filter(({ paused }) => !paused);
+    return SOURCES.filter((source) => sent.some((slot) => slot.source === source));
+  }
+
+  private otherSources(): Source[] {
+    return this.others.find(({ participant_id }) => participant_id === this.otherId)?.sources ?? [];
   }
 
   private heard(text: string): void {
-    const message = this.closed ? null : readMessage(text);
+    const message = this.closed || this.leaving !== null ? null : readMessage(text);
     if (message === null) return;
-    if (message.type === "leg") {
-      this.run({ kind: "other_leg", roundTripMs: message.round_trip_ms });
-      return;
-    }
-    if (message.type === "sources") this.run({ kind: "other_sources", sources: message.sources });
-    this.listener.told(message);
+    if (message.type === "leg") this.run({ kind: "other_leg", roundTripMs: message.round_trip_ms });
+    else this.listener.told(message);
   }
 
   private stateChanged(path: Path, state: RTCPeerConnectionState): void {
@@ -243,14 +372,15 @@ export class CallMedia {
     this.run({ kind: "connection", path, state });
   }
 
-  private streamChanged(path: Path, stream: MediaStream): void {
-    this.streams[path] = stream;
-    this.play();
+  private run(input: RoomPathInput): void {
+    const { core } = this;
+    if (this.closed || core === null) return;
+    const outputs = core instanceof RoomPath ? core.handle(input, Date.now()) : this.runPaths(core, input);
+    for (const output of outputs) this.carryOut(output);
   }
 
-  private run(input: PathsInput): void {
-    if (this.closed) return;
-    for (const output of this.paths?.handle(input, Date.now()) ?? []) this.carryOut(output);
+  private runPaths(paths: Paths, input: RoomPathInput): PathsOutput[] {
+    return input.kind === "others" || input.kind === "taken_over" ? [] : paths.handle(input, Date.now());
   }
 
   private carryOut(output: PathsOutput): void {
@@ -260,10 +390,10 @@ export class CallMedia {
         this.applyTracks();
         break;
       case "hear":
-        this.play();
+        this.changeOver();
         break;
       case "show":
-        this.play();
+        this.changeOver();
         this.listener.pathShown(output.path, output.reason);
         break;
       case "request":
@@ -307,33 +437,95 @@ export class CallMedia {
     this.direct?.tell(JSON.stringify({ type: "leg", round_trip_ms: roundTripMs }));
   }
 
+  private isSendingOn(path: Path): boolean {
+    if (path === "direct" && this.direct === null) return false;
+    return this.core?.isSendingOn(path) ?? false;
+  }
+
   private applyTracks(): void {
-    const on = (path: Path) => (this.paths?.isSendingOn(path) ? this.tracks : NO_TRACKS);
+    const on = (path: Path) => (this.isSendingOn(path) ? this.tracks : NO_TRACKS);
     this.forwarded.setTracks(on("forwarded"));
     this.direct?.setTracks(on("direct"));
   }
 
-  /** Forwarded is played from the start, so that the first sound is heard; afterwards only what paths.ts shows. */
-  private play(): void {
-    if (this.paths === null || this.closed) return;
-    const shown = this.paths.shownPath ?? "forwarded";
-    const heard = this.paths.heardPath ?? shown;
-    const [pictures, sounds] = [this.streams[shown], this.streams[heard]];
-    if (pictures === null || sounds === null) return;
-    const tracks = [...sounds.getAudioTracks(), ...pictures.getVideoTracks()];
-    const playing = this.playing?.getTracks() ?? [];
-    if (tracks.length === playing.length && tracks.every((track) => playing.includes(track))) return;
-    this.playing = heard === shown ? pictures : new MediaStream(tracks);
-    this.listener.remote(this.remoteTracks(sounds, pictures));
+  /** Lets each track of the other follow to the path that is shown, sound to the one that is heard. */
+  private changeOver(): void {
+    const shown = this.core?.shownPath ?? "forwarded";
+    this.sourcePaths.aim(this.core?.heardPath ?? shown, shown, Date.now());
+    void this.follow();
   }
 
-  private remoteTracks(sounds: MediaStream, pictures: MediaStream): RemoteTracks {
-    if (this.otherId === null) return NO_REMOTE_TRACKS;
-    const [sound, picture] = [sounds.getAudioTracks()[0], pictures.getVideoTracks()[0]];
-    const tracks: Partial<Record<Source, RemoteTrack>> = {};
-    if (sound) tracks.microphone = { track: sound, paused: false };
-    if (picture) tracks.camera = { track: picture, paused: false };
-    return new Map([[this.otherId, tracks]]);
+  private async follow(): Promise<void> {
+    if (this.following) return;
+    this.following = true;
+    while (!this.closed && !this.sourcePaths.isSettled) {
+      const { sourcePaths } = this;
+      const [direct, forwarded] = await Promise.all([
+        arrivedIn(this.direct?.connection ?? null),
+        arrivedIn(this.forwarded.connection),
+      ]);
+      // Another pair has begun meanwhile.
+      if (sourcePaths !== this.sourcePaths) continue;
+      const count = (all: ReadonlyMap<string, number>, trackOf: (source: Source) => MediaStreamTrack | null) => {
+        const arrived: Arrived = {};
+        for (const source of SOURCES) arrived[source] = all.get(trackOf(source)?.id ?? "");
+        return arrived;
+      };
+      const slots = arrange(this.slots, (mid) => this.forwarded.trackAt(mid)).get(this.otherId ?? "") ?? {};
+      const changed = sourcePaths.take(
+        {
+          direct: count(direct, (source) => this.received[source] ?? null),
+          forwarded: count(forwarded, (source) => slots[source]?.track ?? null),
+        },
+        { direct: this.states.direct === "connected", forwarded: this.states.forwarded === "connected" },
+        this.otherSources(),
+        Date.now(),
+      );
+      if (changed) this.showRemote();
+      if (!sourcePaths.isSettled) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    this.following = false;
+    if (this.closed || !(this.core instanceof RoomPath)) return;
+    this.run({ kind: "taken_over" });
+    this.leaveDirect();
+  }
+
+  /** Forwarded is played from the start, so that the first sound is heard; direct only where its tracks are at. */
+  private showRemote(): void {
+    if (this.core === null || this.closed) return;
+    const remote = new Map(arrange(this.slots, (mid) => this.forwarded.trackAt(mid)));
+    if (this.otherId !== null) {
+      const on = this.otherSources();
+      const tracks = { ...remote.get(this.otherId) };
+      for (const source of SOURCES) {
+        const track = this.received[source];
+        if (this.sourcePaths.of(source) !== "direct" || track === undefined) continue;
+        // Direct has m-lines for a screen all the time.
+        const isThere = source === "microphone" || source === "camera" || on.includes(source);
+        if (isThere) tracks[source] = { track, paused: false };
+      }
+      remote.set(this.otherId, tracks);
+    }
+    if (isSameRemote(remote, this.remote)) return;
+    this.remote = remote;
+    this.listener.remote(remote);
+  }
+
+  private tellViewAgain(): void {
+    this.views.again(Date.now());
+    this.tellViewWhenDue();
+  }
+
+  private tellViewWhenDue(): void {
+    clearTimeout(this.viewTimer);
+    const { due } = this.views;
+    if (due === null || this.closed) return;
+    const tell = () => {
+      const tiles = this.views.take(Date.now());
+      if (tiles === null) this.tellViewWhenDue();
+      else this.listener.send({ type: "view", room_id: this.roomId, view: { kind: "tiles", tiles } });
+    };
+    this.viewTimer = setTimeout(tell, Math.max(0, due - Date.now()));
   }
 
   private async sample(): Promise<void> {
@@ -346,35 +538,16 @@ export class CallMedia {
     this.sampling = false;
     if (this.closed) return;
     this.inbound = { direct, forwarded };
-    this.run({ kind: "sample", direct, forwarded, reachable: this.serverIsThere && navigator.onLine });
+    const sample: PathsInput = { kind: "sample", direct, forwarded, reachable: this.serverIsThere && navigator.onLine };
+    this.run(sample);
+    this.leaveDirect();
     this.tellLeg(forwarded?.roundTripMs ?? null);
-    const shown = this.paths?.shownPath ?? null;
+    const shown = this.core?.shownPath ?? null;
     const inbound = shown && this.inbound[shown];
     this.listener.measured({
       roundTripMs: inbound?.roundTripMs ?? null,
       protocol: inbound?.protocol ?? null,
       direct: this.watch.facts(Date.now()),
     });
-  }
-}
-
-const SOURCES: readonly string[] = ["microphone", "camera", "screen", "screen_audio"] satisfies Source[];
-
-/** How long the other's way to the server and back takes. */
-interface Leg {
-  type: "leg";
-  round_trip_ms: number;
-}
-
-/** The other page may be of another version, or hostile. */
-function readMessage(text: string): DirectMessage | Leg | null {
-  try {
-    const { type, sources, round_trip_ms } = JSON.parse(text) as Record<string, unknown>;
-    if (type === "hang_up") return { type };
-    if (type === "leg" && typeof round_trip_ms === "number" && round_trip_ms >= 0) return { type, round_trip_ms };
-    if (type !== "sources" || !Array.isArray(sources)) return null;
-    return { type, sources: sources.filter((one): one is Source => SOURCES.includes(one)) };
-  } catch {
-    return null;
   }
 }

@@ -3,15 +3,18 @@
  * the m-lines and offers; the polite side answers, so the two cross only when both restart at once.
  */
 
-import type { DirectSignal, IceServer } from "../protocol";
-import type { Tracks } from "./forwarded";
+import type { DirectSignal, IceServer, Source } from "../protocol";
 import { stunOf } from "./ice-servers";
 import { Sender } from "./sender";
+import { isSound, NO_TRACKS, SOURCES, type Tracks } from "./tracks";
+
+export type ReceivedTracks = Partial<Record<Source, MediaStreamTrack>>;
 
 export interface DirectWorld {
   signal(signal: DirectSignal): void;
   state(state: RTCPeerConnectionState): void;
-  stream(stream: MediaStream): void;
+  /** What is received of the other from here on. */
+  received(tracks: ReceivedTracks): void;
   /** The other began another connection: it was loaded again, or repaired this one. */
   renewed(): void;
   /** A text of the other's page on the data channel. */
@@ -32,8 +35,8 @@ export class Direct {
   private early: RTCIceCandidateInit[] = [];
   /** Signals are handled one after the other: a candidate must not overtake its description. */
   private queue: Promise<void> = Promise.resolve();
-  private senders: { audio: Sender | null; video: Sender | null } = { audio: null, video: null };
-  private tracks: Tracks = { microphone: null, camera: null };
+  private senders: Partial<Record<Source, Sender>> = {};
+  private tracks: Tracks = NO_TRACKS;
 
   /** `generation`: the latest of this pair, maybe made by a page before: then the other still has its end of it. */
   constructor(
@@ -58,8 +61,7 @@ export class Direct {
 
   setTracks(tracks: Tracks): void {
     this.tracks = tracks;
-    this.senders.audio?.setTrack(tracks.microphone);
-    this.senders.video?.setTrack(tracks.camera);
+    for (const source of SOURCES) this.senders[source]?.setTrack(tracks[source]);
   }
 
   handleSignal(signal: DirectSignal): void {
@@ -116,10 +118,12 @@ export class Direct {
     };
     connection.onnegotiationneeded = () => void this.offer(connection);
     if (this.polite) return;
-    const audio = connection.addTransceiver("audio", { direction: "sendrecv" });
-    const video = connection.addTransceiver("video", { direction: "sendrecv" });
+    // All that may ever be sent, so that a screen comes and goes by replaceTrack.
+    for (const source of SOURCES) {
+      connection.addTransceiver(isSound(source) ? "audio" : "video", { direction: "sendrecv" });
+    }
     this.openChannel(connection);
-    this.adopt(connection, audio, video);
+    this.adopt(connection);
   }
 
   private configuration(): RTCConfiguration {
@@ -183,16 +187,10 @@ export class Direct {
     }
     if (description.type === "offer") {
       this.openChannel(connection);
-      const of = (kind: string) =>
-        connection
-          .getTransceivers()
-          .find((one) => one.receiver.track.kind === kind && one.currentDirection !== "stopped");
-      const [audio, video] = [of("audio"), of("video")];
-      if (audio && video && this.senders.audio === null) {
+      if (this.senders.microphone === undefined) {
         // Made by the offer, they would only receive.
-        audio.direction = "sendrecv";
-        video.direction = "sendrecv";
-        this.adopt(connection, audio, video);
+        for (const one of connection.getTransceivers()) one.direction = "sendrecv";
+        this.adopt(connection);
       }
       await connection.setLocalDescription();
       this.sendDescription(connection);
@@ -211,11 +209,21 @@ export class Direct {
     await connection.addIceCandidate(candidate).catch(() => {});
   }
 
-  private adopt(connection: RTCPeerConnection, audio: RTCRtpTransceiver, video: RTCRtpTransceiver): void {
+  /** The m-lines of each kind stand in the order of SOURCES; a page of an earlier version has none for a screen. */
+  private adopt(connection: RTCPeerConnection): void {
     if (connection !== this.connection) return;
-    this.senders = { audio: new Sender(audio.sender), video: new Sender(video.sender) };
+    const lines = connection.getTransceivers();
+    const received: ReceivedTracks = {};
+    for (const source of SOURCES) {
+      const kind = isSound(source) ? "audio" : "video";
+      const at = lines.findIndex((one) => one.receiver.track.kind === kind);
+      const [line] = at < 0 ? [] : lines.splice(at, 1);
+      if (line === undefined) continue;
+      this.senders[source] = new Sender(line.sender);
+      received[source] = line.receiver.track;
+    }
     this.setTracks(this.tracks);
-    this.world.stream(new MediaStream([audio.receiver.track, video.receiver.track]));
+    this.world.received(received);
   }
 
   /** Both ends open the same numbered channel; the polite one inside its answer, so that it needs no offer of its own. */
@@ -237,7 +245,7 @@ export class Direct {
     if (this.channel) this.channel.onclose = null;
     this.connection = null;
     this.channel = null;
-    this.senders = { audio: null, video: null };
+    this.senders = {};
     this.early = [];
     this.makingOffer = false;
     this.settingAnswer = false;

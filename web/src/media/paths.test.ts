@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Path, PathProtocol, Source } from "../protocol";
 import { Paths, type PathsOutput } from "./paths";
+import { RoomPath } from "./room-path";
 
 const BOTH: Source[] = ["microphone", "camera"];
 
@@ -12,7 +13,7 @@ class Run {
     direct: { video: false, audio: false },
     forwarded: { video: false, audio: false },
   };
-  readonly paths: Paths;
+  readonly paths: Paths | RoomPath;
   private readonly counters = {
     direct: { framesDecoded: 0, videoPackets: 0, audioPackets: 0, packetsLost: 0 },
     forwarded: { framesDecoded: 0, videoPackets: 0, audioPackets: 0, packetsLost: 0 },
@@ -28,7 +29,9 @@ class Run {
   readonly roundTripMs: Record<Path, number> = { direct: 20, forwarded: 30 };
 
   constructor({ allowed = true, polite = true, sources = BOTH } = {}) {
-    this.paths = new Paths(allowed, polite, sources, this.now, this.now);
+    this.paths = allowed
+      ? new Paths(polite, sources, this.now, this.now)
+      : new RoomPath(1, sources, this.now, this.now);
   }
 
   input(input: Parameters<Paths["handle"]>[0]): this {

@@ -7,8 +7,9 @@
 import { assertNever } from "../assert";
 import type { Path, PathProtocol, PathReason, Source } from "../protocol";
 import type { Candidates } from "./answer";
-import { Arrivals, type Counters } from "./arrivals";
-import { ForwardedRepair, type ForwardedStep } from "./forwarded-repair";
+import { Arrivals, type Counters, STALL_MS, STALL_SAMPLES } from "./arrivals";
+import { ForwardedCare, isStarving } from "./forwarded-care";
+import type { ForwardedStep } from "./forwarded-repair";
 import { PathHealth } from "./path-health";
 import { Repair, type RepairStep } from "./repair";
 
@@ -48,10 +49,6 @@ export type PathsOutput =
   /** No path is left and none will come. `closed`: the other has closed it, as at a hang-up. */
   | { kind: "lost"; closed: boolean };
 
-/** No packet for so long on the path in use, while the other sends something, means that it is broken. */
-const STALL_MS = 800;
-/** The page itself may have been held up: one late sample is no stall. */
-const STALL_SAMPLES = 2;
 /** How long the path that the other left is still fed, so that its last frames bridge the change. */
 const SILENCE_AFTER_MS = 500;
 /** How long direct may take to bring its first media after it was asked for. */
@@ -67,8 +64,6 @@ const SOUND_FIRST_MS = 1000;
 /** Direct is left at the first bad second; it is taken again for what two of them say. */
 const BAD_MS = 1000;
 const WELL_MS = 2000;
-/** For forwarded's protocol, whose change takes seconds itself. */
-const PROTOCOL_MS = 4000;
 /** On direct, this share of packets lost is too much; below the lower one, it is well again. */
 const LOSS_MAX = 0.1;
 const LOSS_WELL = 0.03;
@@ -91,6 +86,12 @@ interface Side {
   /** Of one second, and of two. */
   second: PathHealth;
   quality: PathHealth;
+}
+
+/** A connection to the server that is there, and what is shown. */
+export interface Before {
+  state: RTCPeerConnectionState;
+  shown: Path | null;
 }
 
 export class Paths {
@@ -122,17 +123,16 @@ export class Paths {
   /** What forwarded lost when direct was taken again for losing less. */
   private forwardedLost: { loss: number; at: number } | null = null;
   private otherLegMs: number | null = null;
-  private protocol: PathProtocol | null = null;
-  private readonly protocolHealth = new PathHealth(PROTOCOL_MS);
-  private readonly forwardedRepair = new ForwardedRepair();
-  private readonly repair: Repair | null;
+  private readonly repair: Repair;
 
+  /** `before`: what the core before found, where the two were in a larger room and are seen on forwarded. */
   constructor(
-    private readonly allowed: boolean,
     polite: boolean,
     sources: Source[],
     private readonly answeredAt: number,
     now: number,
+    private readonly care = new ForwardedCare(),
+    before: Before | null = null,
   ) {
     const side = (sending: boolean): Side => ({
       state: "new",
@@ -147,7 +147,13 @@ export class Paths {
     this.sides = { direct: side(false), forwarded: side(true) };
     this.sources = sources;
     this.sourcesAt = now;
-    this.repair = allowed ? new Repair(now, polite) : null;
+    this.repair = new Repair(now, polite);
+    if (before === null) return;
+    this.sides.forwarded.state = before.state;
+    this.sides.forwarded.connectedAt = now;
+    this.shown = before.shown;
+    this.shownAt = now;
+    this.reported = before.shown !== null;
   }
 
   /** Where sound is to be played from. */
@@ -197,7 +203,7 @@ export class Paths {
           this.sides[path].second.take(input[path], now);
           this.sides[path].quality.take(input[path], now);
         }
-        this.protocolHealth.take(input.forwarded, now);
+        this.care.take(input.forwarded, now);
         this.silenceDue(now, out);
         this.protocolSeen(input.forwarded?.protocol ?? null, out);
         this.decide(now, out);
@@ -205,17 +211,17 @@ export class Paths {
         this.repairForwarded(input.reachable, now, out);
         break;
       case "network_changed":
-        this.repair?.hurry(now);
-        this.forwardedRepair.networkChanged(now);
+        this.repair.hurry(now);
+        this.care.networkChanged(now);
         break;
       case "restart_asked":
-        this.repair?.asked(now);
+        this.repair.asked(now);
         break;
       case "forwarded_made":
-        this.forwardedRepair.renewed(input.candidates);
+        this.care.made(input.candidates);
         break;
       case "forwarded_answered":
-        this.forwardedRepair.answered(input.offersTcp);
+        this.care.answered(input.offersTcp);
         break;
       case "other_leg":
         this.otherLegMs = input.roundTripMs;
@@ -263,6 +269,8 @@ export class Paths {
     this.setSending(path, true, out);
     // The first media mostly comes on forwarded, while direct is still on its way: that is no verdict on direct.
     if (path === "forwarded" && reason === "first_media") return;
+    // Nor what was said while there were more than two.
+    if (reason === "group") return;
     // Nor is what carries forwarded.
     if (reason === "udp_loss" || reason === "udp_dead" || reason === "udp_recovered") return;
     this.sides[otherPath].silenceAt = now + SILENCE_AFTER_MS;
@@ -281,7 +289,7 @@ export class Paths {
   private setSending(path: Path, on: boolean, out: PathsOutput[]): void {
     const side = this.sides[path];
     side.silenceAt = null;
-    if (side.sending === on || (path === "direct" && !this.allowed)) return;
+    if (side.sending === on) return;
     side.sending = on;
     out.push({ kind: "send_on", path, on });
   }
@@ -295,11 +303,10 @@ export class Paths {
   private decideFirst(now: number, out: PathsOutput[]): void {
     const path = this.hasMedia("direct", now) ? "direct" : this.hasMedia("forwarded", now) ? "forwarded" : null;
     if (path === null) return;
-    this.show(path, this.allowed ? "first_media" : "always_through_server", now, out);
+    this.show(path, "first_media", now, out);
   }
 
   private decideFromForwarded(now: number, out: PathsOutput[]): void {
-    if (!this.allowed) return;
     const { direct, forwarded } = this.sides;
     const connected = direct.state === "connected";
     if (this.trialAt !== null) {
@@ -350,7 +357,7 @@ export class Paths {
     if (this.leaving === null) {
       this.leaving = { reason: bad ?? (down ? "direct_lost" : "direct_stalled"), since: now };
       this.leftFor = bad;
-      if (dead) this.repair?.hurry(now);
+      if (dead) this.repair.hurry(now);
       this.requestForwarded(now, out);
       forwarded.arrivals.restart(now);
       return;
@@ -451,7 +458,7 @@ export class Paths {
   }
 
   private isStalled(path: Path, now: number): boolean {
-    if (this.sources.length === 0) return false;
+    if (!isSteady(this.sources)) return false;
     const { arrivals } = this.sides[path];
     const since = Math.max(this.sourcesAt, this.shownAt);
     return arrivals.emptySamples >= STALL_SAMPLES && arrivals.silentFor(now, since) >= STALL_MS;
@@ -459,44 +466,36 @@ export class Paths {
 
   /** What carries forwarded is told when it leaves UDP and when it is back on it. */
   private protocolSeen(protocol: PathProtocol | null, out: PathsOutput[]): void {
-    const before = this.protocol;
-    if (protocol === null || protocol === before) return;
-    this.protocol = protocol;
-    if (before === null) return;
-    this.protocolHealth.restart();
-    this.sides.forwarded.quality.restart();
-    if (this.shown !== "forwarded" || (before === "udp") === (protocol === "udp")) return;
-    out.push({ kind: "report", path: "forwarded", reason: this.forwardedRepair.reasonFor(protocol), setupMs: null });
+    const { changed, reason } = this.care.protocolSeen(protocol);
+    if (changed) this.sides.forwarded.quality.restart();
+    if (this.shown !== "forwarded" || reason === null) return;
+    out.push({ kind: "report", path: "forwarded", reason, setupMs: null });
   }
 
   /** Whether forwarded, which is needed, brings nothing at all: what only the other does not send is no fault of the connection. */
   private isStarving(now: number): boolean {
     const from = this.shown === "forwarded" ? this.shownAt : (this.leaving?.since ?? null);
-    if (from === null || this.sources.length === 0) return false;
-    const { arrivals } = this.sides.forwarded;
-    const since = Math.max(this.sourcesAt, from);
-    const silent = Math.min(arrivals.silentFor(now, since), arrivals.deadFor(now, since));
-    return arrivals.emptySamples >= STALL_SAMPLES && silent >= STALL_MS;
+    if (from === null || !isSteady(this.sources)) return false;
+    return isStarving(this.sides.forwarded.arrivals, Math.max(this.sourcesAt, from), now);
   }
 
   private repairForwarded(reachable: boolean, now: number, out: PathsOutput[]): void {
     const { state, quality } = this.sides.forwarded;
-    const view = {
-      state,
-      reachable,
-      starving: this.isStarving(now),
-      protocol: this.protocol,
-      loss: this.protocolHealth.worstLoss(),
-      roundTripMs: quality.latestRoundTripMs(),
-    };
-    const step = this.serverGone ? null : this.forwardedRepair.handle(view, now);
+    if (this.serverGone) return;
+    const sample = { state, reachable, starving: this.isStarving(now), roundTripMs: quality.latestRoundTripMs() };
+    const step = this.care.handle(sample, now);
     if (step !== null) out.push({ kind: "repair_forwarded", step });
   }
 
   private repairDirect(now: number, out: PathsOutput[]): void {
-    const step = this.repair?.handle(this.sides.direct.state, now) ?? null;
+    const step = this.repair.handle(this.sides.direct.state, now);
     if (step !== null && !this.serverGone) out.push({ kind: "repair_direct", step });
   }
+}
+
+/** Whether packets come all the time. A screen on which nothing moves sends next to nothing. */
+function isSteady(sources: Source[]): boolean {
+  return sources.includes("microphone") || sources.includes("camera");
 }
 
 function isDown(state: RTCPeerConnectionState): boolean {

@@ -4,6 +4,7 @@ import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Path } from "../protocol";
 import type { AppState } from "../state";
 import { type Counters, countersOf, numbersOf, Steady, type Verdict, verdictOf } from "./quality";
+import type { RemoteTracks } from "./remote";
 import { entriesOf } from "./stats";
 
 const EVERY_MS = 2000;
@@ -18,7 +19,12 @@ export interface Shown {
 /** null: no call, or too early to say. */
 export const quality = signal<Verdict | null>(null);
 
-export function watchQuality(state: ReadonlySignal<AppState>, shown: () => Shown | null): void {
+/** `remote`: what is received of the others. */
+export function watchQuality(
+  state: ReadonlySignal<AppState>,
+  remote: ReadonlySignal<RemoteTracks>,
+  shown: () => Shown | null,
+): void {
   let timer: ReturnType<typeof setInterval> | undefined;
   effect(() => {
     const inCall = state.value.phase.kind === "in_call";
@@ -27,12 +33,16 @@ export function watchQuality(state: ReadonlySignal<AppState>, shown: () => Shown
     timer = undefined;
     quality.value = null;
     if (!inCall) return;
-    const look = looker(state, shown);
+    const look = looker(state, remote, shown);
     timer = setInterval(() => void look(), EVERY_MS);
   });
 }
 
-function looker(state: ReadonlySignal<AppState>, shown: () => Shown | null): () => Promise<void> {
+function looker(
+  state: ReadonlySignal<AppState>,
+  remote: ReadonlySignal<RemoteTracks>,
+  shown: () => Shown | null,
+): () => Promise<void> {
   let connection: RTCPeerConnection | null = null;
   let before: Counters | null = null;
   let since = 0;
@@ -52,7 +62,11 @@ function looker(state: ReadonlySignal<AppState>, shown: () => Shown | null): () 
     if (phase.kind !== "in_call" || connection !== shown()?.connection) return;
     const after = countersOf(entries, Date.now());
     if (before !== null && after.atMs - since >= SETTLE_MS) {
-      const camera = phase.others[0]?.sources.includes("camera") ?? false;
+      // One that the server holds back, or that has no place on the page, does not stand still: it is not there.
+      const camera = phase.others.some(({ participant_id, sources }) => {
+        const track = remote.value.get(participant_id)?.camera;
+        return sources.includes("camera") && track !== undefined && !track.paused;
+      });
       quality.value = steady.handle(verdictOf(now.path, numbersOf(before, after, camera)));
     }
     before = after;

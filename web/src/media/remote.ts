@@ -12,3 +12,18 @@ export interface RemoteTrack {
 export type RemoteTracks = ReadonlyMap<string, Partial<Record<Source, RemoteTrack>>>;
 
 export const NO_REMOTE_TRACKS: RemoteTracks = new Map();
+
+/** Views draw again for whatever is new: what is the same has to stay the same. */
+export function isSameRemote(a: RemoteTracks, b: RemoteTracks): boolean {
+  if (a.size !== b.size) return false;
+  for (const [participantId, tracks] of a) {
+    const others = b.get(participantId);
+    if (others === undefined) return false;
+    const sources = new Set([...Object.keys(tracks), ...Object.keys(others)] as Source[]);
+    for (const source of sources) {
+      const [one, two] = [tracks[source], others[source]];
+      if (one?.track !== two?.track || one?.paused !== two?.paused) return false;
+    }
+  }
+  return true;
+}

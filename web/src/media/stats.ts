@@ -76,6 +76,18 @@ export function inboundOf(entries: Entry[]): Inbound {
   };
 }
 
+/** By the id of the track that it is played as: frames decoded, or packets of sound. Empty where there is no connection. */
+export async function arrivedIn(connection: RTCPeerConnection | null): Promise<ReadonlyMap<string, number>> {
+  const arrived = new Map<string, number>();
+  if (connection === null || connection.connectionState === "closed") return arrived;
+  for (const entry of (await entriesOf(connection)) ?? []) {
+    if (entry.type !== "inbound-rtp") continue;
+    const count = number(entry.kind === "video" ? entry.framesDecoded : entry.packetsReceived);
+    arrived.set(String(entry.trackIdentifier), count);
+  }
+  return arrived;
+}
+
 /** Chromium names the pair in the transport; Firefox marks the pair itself. */
 function selectedPair(entries: Entry[], byId: Map<string, Entry>): Entry | undefined {
   const transport = entries.find((entry) => entry.type === "transport" && entry.selectedCandidatePairId);

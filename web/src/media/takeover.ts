@@ -6,7 +6,7 @@ import { text } from "../texts";
 import { toast } from "../toasts";
 import { deviceList, refreshDeviceList } from "./device-list";
 import { type Chosen, constraintsOf, type Device, failureOf, found } from "./devices";
-import type { Tracks } from "./forwarded";
+import type { Tracks } from "./tracks";
 
 export interface TakeoverWorld {
   tracks(): Tracks;

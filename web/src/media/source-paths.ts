@@ -1,0 +1,74 @@
+/**
+ * From which path each track of the other is played, where there are two: make before break. A track stays where it is until the path
+ * that it is to be taken from brings it. Pure.
+ */
+
+import type { Path, Source } from "../protocol";
+import { isSound, SOURCES } from "./tracks";
+
+/** Frames decoded, or packets of sound, of each track that a path can bring. They may fall: Firefox counts anew at times. */
+export type Arrived = Partial<Record<Source, number>>;
+
+/** Whether a path still brings anything. */
+export type Alive = Record<Path, boolean>;
+
+/** From so many packets on, sound is more than the one that was on its way. */
+const PACKETS_MIN = 3;
+/** A picture that has not come by then has no place on this page, or no bandwidth. */
+const PATIENCE_MS = 4000;
+
+interface Wait {
+  since: number;
+  /** What had arrived when it began to wait; null until the target has the track. */
+  from: number | null;
+}
+
+export class SourcePaths {
+  private readonly paths: Record<Source, Path> = {
+    microphone: "forwarded",
+    camera: "forwarded",
+    screen: "forwarded",
+    screen_audio: "forwarded",
+  };
+  private readonly aims: Record<Source, Path> = { ...this.paths };
+  private readonly waits = new Map<Source, Wait>();
+
+  of(source: Source): Path {
+    return this.paths[source];
+  }
+
+  /** Whether every track is played from where it is to be. */
+  get isSettled(): boolean {
+    return this.waits.size === 0;
+  }
+
+  aim(sounds: Path, pictures: Path, now: number): void {
+    for (const source of SOURCES) {
+      const path = isSound(source) ? sounds : pictures;
+      if (this.aims[source] === path) continue;
+      this.aims[source] = path;
+      if (this.paths[source] === path) this.waits.delete(source);
+      else this.waits.set(source, { since: now, from: null });
+    }
+  }
+
+  /** `sources`: what the other has on. Gives whether anything is to be played from elsewhere than before. */
+  take(arrived: Record<Path, Arrived>, alive: Alive, sources: readonly Source[], now: number): boolean {
+    let changed = false;
+    for (const [source, wait] of this.waits) {
+      const [was, aim] = [this.paths[source], this.aims[source]];
+      const nothingToLose = !sources.includes(source) || !alive[was] || (arrived[was][source] ?? 0) === 0;
+      if (!nothingToLose && !hasCome(source, wait, arrived[aim][source]) && now - wait.since < PATIENCE_MS) continue;
+      this.paths[source] = aim;
+      this.waits.delete(source);
+      changed = true;
+    }
+    return changed;
+  }
+}
+
+function hasCome(source: Source, wait: Wait, count: number | undefined): boolean {
+  if (count === undefined) return false;
+  if (wait.from === null || count < wait.from) wait.from = count;
+  return count - wait.from >= (isSound(source) ? PACKETS_MIN : 1);
+}
