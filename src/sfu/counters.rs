@@ -23,12 +23,20 @@ pub enum Drop {
     NoKeyFrameYet,
     /// It belongs before the key frame that the subscription switched at.
     BeforeSwitch,
+    /// It is of a higher temporal layer than the subscription carries: less of the frame rate.
+    TemporalLayer,
+    /// It is of a higher spatial layer inside of one encoding (SVC) than the subscription carries.
+    SpatialLayer,
+    /// It came so late that no number is kept for it, or among packets that were left out.
+    TooLate,
+    /// Redundant audio for a subscriber that did not negotiate it, with no primary block in it.
+    BadPayload,
     /// The subscriber's browser did not negotiate this codec.
     NoCodec,
 }
 
 impl Drop {
-    pub const ALL: [Drop; 11] = [
+    pub const ALL: [Drop; 15] = [
         Drop::UnknownAddress,
         Drop::UnknownStun,
         Drop::RateLimited,
@@ -39,6 +47,10 @@ impl Drop {
         Drop::LayerNotSelected,
         Drop::NoKeyFrameYet,
         Drop::BeforeSwitch,
+        Drop::TemporalLayer,
+        Drop::SpatialLayer,
+        Drop::TooLate,
+        Drop::BadPayload,
         Drop::NoCodec,
     ];
 
@@ -55,6 +67,10 @@ impl Drop {
             Drop::LayerNotSelected => "layer_not_selected",
             Drop::NoKeyFrameYet => "no_key_frame_yet",
             Drop::BeforeSwitch => "before_switch",
+            Drop::TemporalLayer => "temporal_layer",
+            Drop::SpatialLayer => "spatial_layer",
+            Drop::TooLate => "too_late",
+            Drop::BadPayload => "bad_payload",
             Drop::NoCodec => "no_codec",
         }
     }

@@ -7,9 +7,12 @@ use std::time::Instant;
 use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpWrite, Vp8Descriptor, Vp8Patch};
 
-use super::codec::Format;
+use super::codec::{Codec, Format};
+use super::counters::Drop;
 use super::flow::Flow;
+use super::picture::Part;
 use super::rewrite::Numbers;
+use super::{red, vp9};
 
 /// A media packet that came in.
 #[derive(Debug, Clone)]
@@ -19,6 +22,7 @@ pub struct MediaPacket {
     pub ssrc: u32,
     pub format: Format,
     pub numbers: Numbers,
+    pub part: Part,
     pub marker: bool,
     pub extensions: Extensions,
     pub payload: Arc<[u8]>,
@@ -45,7 +49,10 @@ pub struct SlotPacket {
     pub ssrc: u32,
     pub payload_type: Pt,
     pub is_video: bool,
+    pub codec: Codec,
     pub numbers: Numbers,
+    /// The numbers that are written in the payload.
+    pub was: Numbers,
     pub marker: bool,
     pub extensions: Extensions,
     pub payload: Arc<[u8]>,
@@ -70,9 +77,35 @@ pub struct ReceiveLine {
     pub rids: Vec<Rid>,
 }
 
+/// The subscriber's payload type for a packet, and what it can read of the payload.
+pub(super) fn payload_for(packet: &MediaPacket, negotiated: &[(Format, Pt)]) -> Result<(Pt, Arc<[u8]>), Drop> {
+    let exact = negotiated.iter().find(|(format, _)| *format == packet.format);
+    let found = exact.or_else(|| negotiated.iter().find(|(format, _)| format.receives(packet.format)));
+    if let Some((_, pt)) = found {
+        return Ok((*pt, packet.payload.clone()));
+    }
+    let plain = negotiated.iter().find(|(format, _)| format.codec == Codec::Opus);
+    let (_, pt) = plain.filter(|_| packet.format.codec == Codec::Red).ok_or(Drop::NoCodec)?;
+    let primary = red::primary(&packet.payload).ok_or(Drop::BadPayload)?;
+    Ok((*pt, Arc::from(primary)))
+}
+
 /// The packet as str0m takes it.
-pub(super) fn rtp_write(packet: SlotPacket, now: Instant) -> RtpWrite {
-    let patch = patch_of(&packet);
+pub(super) fn rtp_write(mut packet: SlotPacket, now: Instant) -> RtpWrite {
+    let mut patch = None;
+    let Numbers {
+        seq,
+        timestamp,
+        picture_id,
+        tl0_pic_idx,
+    } = packet.numbers;
+    if (picture_id, tl0_pic_idx) != (packet.was.picture_id, packet.was.tl0_pic_idx) {
+        match packet.codec {
+            Codec::Vp8 => patch = vp8_patch(&packet),
+            Codec::Vp9 => packet.payload = vp9::rewrite(&packet.payload, picture_id, tl0_pic_idx).unwrap_or(packet.payload),
+            Codec::Opus | Codec::Red | Codec::H264 | Codec::Av1 => {}
+        }
+    }
     let Extensions {
         audio_level,
         voice_activity,
@@ -84,7 +117,6 @@ pub(super) fn rtp_write(packet: SlotPacket, now: Instant) -> RtpWrite {
         video_orientation: orientation,
         ..ExtensionValues::default()
     };
-    let Numbers { seq, timestamp, .. } = packet.numbers;
     let write = RtpWrite::new(packet.payload_type, seq.into(), timestamp, now, packet.payload)
         .marker(packet.marker)
         .ext_vals(extensions)
@@ -95,17 +127,14 @@ pub(super) fn rtp_write(packet: SlotPacket, now: Instant) -> RtpWrite {
     }
 }
 
-/// How a VP8 payload descriptor has to be changed, if it has what is to be changed.
-fn patch_of(packet: &SlotPacket) -> Option<Vp8Patch> {
-    const SHORT_PICTURE_ID_MASK: u16 = 0x7f;
-    let picture_id = packet.numbers.picture_id?;
-    let descriptor = Vp8Descriptor::parse(&packet.payload).ok()?;
-    let build = |picture_id| {
-        let patch = descriptor.patch().picture_id(picture_id);
-        match packet.numbers.tl0_pic_idx {
-            Some(idx) => patch.tl0_pic_idx(idx).build(),
-            None => patch.build(),
-        }
-    };
-    build(picture_id).or_else(|_| build(picture_id & SHORT_PICTURE_ID_MASK)).ok()
+/// How a VP8 payload descriptor has to be changed.
+fn vp8_patch(packet: &SlotPacket) -> Option<Vp8Patch> {
+    let mut patch = Vp8Descriptor::parse(&packet.payload).ok()?.patch();
+    if let Some(id) = packet.numbers.picture_id {
+        patch = patch.picture_id(id.value);
+    }
+    if let Some(idx) = packet.numbers.tl0_pic_idx {
+        patch = patch.tl0_pic_idx(idx);
+    }
+    patch.build().ok()
 }

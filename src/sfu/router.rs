@@ -245,7 +245,7 @@ impl Router {
             return counters.drop(Drop::NotPublished);
         };
         let source = track.source;
-        let arrival = track.handle_packet(packet.rid, packet.payload.len(), now);
+        let arrival = track.handle_packet(packet.rid, &packet.part, packet.payload.len(), now);
         if !member.published.contains(&source) {
             return counters.drop(Drop::NotPublished);
         }
@@ -255,7 +255,6 @@ impl Router {
         if track.watchers.is_empty() {
             return counters.drop(Drop::NoWatcher);
         }
-        let starts_key_frame = packet.format.codec.starts_key_frame(&packet.payload);
         if is_first {
             // A layer begins with a key frame: whoever has use for it should not have to ask for another.
             for watcher in track.watchers.clone() {
@@ -271,7 +270,7 @@ impl Router {
             let (Some(link), Some(slot)) = (subscriber.link, subscriber.slots.get_mut(watcher.slot)) else {
                 continue;
             };
-            match slot.forward(packet, layer, starts_key_frame, now) {
+            match slot.forward(packet, layer, now) {
                 Ok(packet) => out.push(RouterOutput::Forward { to: link.key, packet }),
                 Err(reason) => counters.drop(reason),
             }
@@ -480,6 +479,14 @@ impl Router {
             };
             let desired = grant.layer.and_then(|layer| layers.get(layer)).map(|l| l.0);
             let target = desired.and_then(|desired| Some(self.track(content)?.best_arriving(desired, now)));
+            content.subscription.limit = desired
+                .and_then(|layer| {
+                    Some(
+                        self.track(content)?
+                            .limit(layer, grant.bitrate_bps, content.subscription.limit),
+                    )
+                })
+                .unwrap_or_default();
             content.grant = grant;
             content.subscription.desired = desired;
             content.subscription.target = target;

@@ -7,7 +7,7 @@ use str0m::media::{Mid, Pt};
 use super::allocator::Grant;
 use super::codec::Format;
 use super::counters::Drop;
-use super::media::{MediaPacket, SlotLine, SlotPacket};
+use super::media::{self, MediaPacket, SlotLine, SlotPacket};
 use super::rewrite::Rewriter;
 use super::subscription::{Decision, Subscription};
 use super::track::Wish;
@@ -47,33 +47,39 @@ impl Slot {
     }
 
     /// The packet as it goes out in this slot, or why it does not.
-    pub(super) fn forward(
-        &mut self,
-        packet: &MediaPacket,
-        layer: usize,
-        starts_key_frame: bool,
-        now: Instant,
-    ) -> Result<SlotPacket, Drop> {
+    pub(super) fn forward(&mut self, packet: &MediaPacket, layer: usize, now: Instant) -> Result<SlotPacket, Drop> {
         let content = self.content.as_mut().ok_or(Drop::NoWatcher)?;
-        let payload_type = self
-            .payload_types
-            .iter()
-            .find(|p| p.0 == packet.format)
-            .ok_or(Drop::NoCodec)?
-            .1;
-        match content.subscription.handle_packet(layer, packet.ssrc, starts_key_frame) {
+        let found = media::payload_for(packet, &self.payload_types);
+        if found == Err(Drop::NoCodec) {
+            content.subscription.set_undecodable();
+        }
+        let (payload_type, payload) = found?;
+        let subscription = &mut content.subscription;
+        let decision = subscription.handle_packet(layer, packet.ssrc, &packet.numbers, &packet.part);
+        let base_only = subscription.is_base_only();
+        match decision {
             Decision::Forward => {}
-            Decision::Switch => self.rewriter.switch(packet.numbers, now, packet.format.codec.clock_rate()),
+            Decision::Switch => {
+                let codec = packet.format.codec;
+                self.rewriter
+                    .switch(packet.numbers, now, codec.clock_rate(), codec.picture_ids());
+            }
+            Decision::LeaveOut(reason) => {
+                self.rewriter.leave_out(packet.numbers, &packet.part, base_only);
+                return Err(reason);
+            }
             Decision::Drop(reason) => return Err(reason),
         }
         Ok(SlotPacket {
             ssrc: self.ssrc,
             payload_type,
             is_video: self.is_video,
-            numbers: self.rewriter.rewrite(packet.numbers, now)?,
-            marker: packet.marker,
+            codec: packet.format.codec,
+            numbers: self.rewriter.rewrite(packet.numbers, &packet.part, base_only, now)?,
+            was: packet.numbers,
+            marker: packet.marker || subscription.ends_picture(&packet.part),
             extensions: packet.extensions,
-            payload: packet.payload.clone(),
+            payload,
         })
     }
 }

@@ -1,8 +1,12 @@
 //! One participant receiving one track: which layer it should carry, which one it does, and at which packet it changes over.
 //!
-//! A switch, up or down, happens only at a key frame of the target; until then the layer before goes on.
+//! A switch, up or down, happens only at a key frame of the target; until then the layer before goes on. Down at once is possible
+//! inside of an encoding only: so while a lower layer is waited for, the one before goes on with the lowest of its temporal layers.
 
 use super::counters::Drop;
+use super::picture::{Limit, Part};
+use super::rewrite::Numbers;
+use super::sieve::Sieve;
 
 /// What to do with a packet of the track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +14,8 @@ pub enum Decision {
     Forward,
     /// Forward, and this packet is where its stream begins in the slot.
     Switch,
+    /// It is of the layer that is carried, and left out of it: what follows closes up.
+    LeaveOut(Drop),
     Drop(Drop),
 }
 
@@ -20,33 +26,76 @@ pub struct Subscription {
     pub desired: Option<usize>,
     /// What it shall carry: the best layer that arrives and is not above `desired`, as far as there is one.
     pub target: Option<usize>,
+    /// What of the target it shall carry.
+    pub limit: Limit,
     /// What it carries: the layer and its SSRC.
     current: Option<(usize, u32)>,
+    sieve: Sieve,
+    /// The subscriber cannot decode the track, so there is nothing to wait for.
+    is_undecodable: bool,
 }
 
 impl Subscription {
     /// Decides about one packet.
-    pub fn handle_packet(&mut self, layer: usize, ssrc: u32, starts_key_frame: bool) -> Decision {
+    pub fn handle_packet(&mut self, layer: usize, ssrc: u32, packet: &Numbers, part: &Part) -> Decision {
+        self.is_undecodable = false;
         let Some(target) = self.target else {
             self.current = None;
             return Decision::Drop(Drop::LayerNotSelected);
         };
         if self.current == Some((layer, ssrc)) {
-            return Decision::Forward;
+            let wanted = self.wanted();
+            return match self.sieve.check(packet, part, wanted) {
+                Ok(()) => Decision::Forward,
+                Err(reason) => Decision::LeaveOut(reason),
+            };
         }
         if layer != target {
             return Decision::Drop(Drop::LayerNotSelected);
         }
-        if !starts_key_frame {
+        if !part.starts_key_frame {
             return Decision::Drop(Drop::NoKeyFrameYet);
         }
         self.current = Some((layer, ssrc));
-        Decision::Switch
+        self.sieve = Sieve::new(self.limit, packet);
+        match self.sieve.check(packet, part, self.limit) {
+            Ok(()) => Decision::Switch,
+            Err(reason) => Decision::LeaveOut(reason),
+        }
+    }
+
+    /// What of the layer that it carries is wanted.
+    fn wanted(&self) -> Limit {
+        let goes_down = self
+            .current_layer()
+            .zip(self.target)
+            .is_some_and(|(current, target)| target < current);
+        Limit {
+            temporal: if goes_down { 0 } else { self.limit.temporal },
+            ..self.limit
+        }
+    }
+
+    /// Whether this packet is the last of its picture that is carried, though more of it came in.
+    pub fn ends_picture(&self, part: &Part) -> bool {
+        self.sieve.ends_picture(part)
+    }
+
+    /// Whether no temporal layer above the lowest passes, here and right before.
+    pub fn is_base_only(&self) -> bool {
+        self.sieve.is_base_only()
+    }
+
+    /// The subscriber's browser did not negotiate the track's codec.
+    pub fn set_undecodable(&mut self) {
+        self.current = None;
+        self.is_undecodable = true;
     }
 
     /// Whether it waits for a key frame of its target.
     pub fn is_waiting(&self) -> bool {
-        self.target.is_some() && self.current.map(|(layer, _)| layer) != self.target
+        let waits = self.current_layer() != self.target || self.sieve.needs_key_frame(self.wanted());
+        self.target.is_some() && !self.is_undecodable && waits
     }
 
     /// The layer that it carries.
@@ -71,51 +120,99 @@ mod tests {
         }
     }
 
+    /// A packet of one picture after the other.
+    fn arrive(subscription: &mut Subscription, layer: usize, ssrc: u32, starts_key_frame: bool) -> Decision {
+        let part = Part {
+            starts_key_frame,
+            ..Part::default()
+        };
+        subscription.handle_packet(layer, ssrc, &Numbers::default(), &part)
+    }
+
     #[test]
     fn it_changes_over_at_a_key_frame_of_the_target_only() {
         let mut subscription = to(0);
         assert!(subscription.is_waiting());
-        assert_eq!(subscription.handle_packet(0, 10, false), Decision::Drop(Drop::NoKeyFrameYet));
-        assert_eq!(
-            subscription.handle_packet(1, 11, true),
-            Decision::Drop(Drop::LayerNotSelected)
-        );
-        assert_eq!(subscription.handle_packet(0, 10, true), Decision::Switch);
-        assert_eq!(subscription.handle_packet(0, 10, false), Decision::Forward);
+        assert_eq!(arrive(&mut subscription, 0, 10, false), Decision::Drop(Drop::NoKeyFrameYet));
+        assert_eq!(arrive(&mut subscription, 1, 11, true), Decision::Drop(Drop::LayerNotSelected));
+        assert_eq!(arrive(&mut subscription, 0, 10, true), Decision::Switch);
+        assert_eq!(arrive(&mut subscription, 0, 10, false), Decision::Forward);
         assert!(!subscription.is_waiting());
 
         subscription.target = Some(1);
-        assert_eq!(subscription.handle_packet(1, 11, false), Decision::Drop(Drop::NoKeyFrameYet));
+        assert_eq!(arrive(&mut subscription, 1, 11, false), Decision::Drop(Drop::NoKeyFrameYet));
         assert_eq!(
-            subscription.handle_packet(0, 10, false),
+            arrive(&mut subscription, 0, 10, false),
             Decision::Forward,
             "the layer before goes on"
         );
-        assert_eq!(subscription.handle_packet(1, 11, true), Decision::Switch);
-        assert_eq!(
-            subscription.handle_packet(0, 10, true),
-            Decision::Drop(Drop::LayerNotSelected)
-        );
+        assert_eq!(arrive(&mut subscription, 1, 11, true), Decision::Switch);
+        assert_eq!(arrive(&mut subscription, 0, 10, true), Decision::Drop(Drop::LayerNotSelected));
     }
 
     #[test]
     fn a_layer_that_comes_back_under_another_ssrc_begins_anew() {
         let mut subscription = to(0);
-        assert_eq!(subscription.handle_packet(0, 10, true), Decision::Switch);
-        assert_eq!(subscription.handle_packet(0, 12, false), Decision::Drop(Drop::NoKeyFrameYet));
-        assert_eq!(subscription.handle_packet(0, 12, true), Decision::Switch);
+        assert_eq!(arrive(&mut subscription, 0, 10, true), Decision::Switch);
+        assert_eq!(arrive(&mut subscription, 0, 12, false), Decision::Drop(Drop::NoKeyFrameYet));
+        assert_eq!(arrive(&mut subscription, 0, 12, true), Decision::Switch);
     }
 
     #[test]
     fn without_a_target_nothing_goes_on() {
         let mut subscription = to(0);
-        assert_eq!(subscription.handle_packet(0, 10, true), Decision::Switch);
+        assert_eq!(arrive(&mut subscription, 0, 10, true), Decision::Switch);
         subscription.target = None;
         assert_eq!(
-            subscription.handle_packet(0, 10, false),
+            arrive(&mut subscription, 0, 10, false),
             Decision::Drop(Drop::LayerNotSelected)
         );
         subscription.target = Some(0);
-        assert_eq!(subscription.handle_packet(0, 10, false), Decision::Drop(Drop::NoKeyFrameYet));
+        assert_eq!(arrive(&mut subscription, 0, 10, false), Decision::Drop(Drop::NoKeyFrameYet));
+    }
+
+    #[test]
+    fn while_it_waits_for_a_lower_layer_the_one_before_goes_on_with_its_base() {
+        let mut subscription = to(1);
+        let mut picture = 0;
+        let mut arrive = |subscription: &mut Subscription, layer, temporal, starts_key_frame| {
+            picture += 1;
+            let packet = Numbers {
+                seq: picture,
+                timestamp: picture as u32 * 3000,
+                ..Numbers::default()
+            };
+            let part = Part {
+                temporal,
+                begins: true,
+                starts_key_frame,
+                ..Part::default()
+            };
+            subscription.handle_packet(layer, layer as u32, &packet, &part)
+        };
+        assert_eq!(arrive(&mut subscription, 1, 0, true), Decision::Switch);
+        assert_eq!(arrive(&mut subscription, 1, 1, false), Decision::Forward);
+        subscription.target = Some(0);
+        assert_eq!(arrive(&mut subscription, 1, 0, false), Decision::Forward);
+        assert_eq!(
+            arrive(&mut subscription, 1, 1, false),
+            Decision::LeaveOut(Drop::TemporalLayer)
+        );
+        assert_eq!(arrive(&mut subscription, 0, 0, true), Decision::Switch);
+        assert_eq!(
+            arrive(&mut subscription, 0, 1, false),
+            Decision::Forward,
+            "of the target all goes on"
+        );
+        subscription.target = Some(1);
+        assert_eq!(arrive(&mut subscription, 0, 1, false), Decision::Forward, "and on the way up");
+    }
+
+    #[test]
+    fn who_cannot_decode_the_track_waits_for_nothing() {
+        let mut subscription = to(0);
+        assert!(subscription.is_waiting());
+        subscription.set_undecodable();
+        assert!(!subscription.is_waiting());
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::media::{Mid, Rid};
 
 use super::media::ReceiveLine;
+use super::picture::{Limit, Part};
 use crate::id::Source;
 
 /// A layer that was silent for this long does not arrive. A screen that stands still is sent a few times a second at least.
@@ -34,6 +35,16 @@ const ENCODER_BPS_MIN: u32 = 80_000;
 /// A track has no more layers than this, whatever rids arrive.
 const LAYERS_MAX: usize = 4;
 
+/// And an encoding no more spatial and temporal layers inside.
+const INNER_LAYERS_MAX: usize = 4;
+
+/// Layers inside of an encoding that are carried stay while they need no more than this share of what there is: the encoder is told,
+/// and needs a moment.
+const CARRIED_OVER_MAX: f64 = 1.2;
+
+/// An encoder is now and then this much over what it was told.
+const ENCODER_OVER: f64 = 0.05;
+
 /// One encoding of a track.
 #[derive(Debug)]
 pub struct Layer {
@@ -43,6 +54,71 @@ pub struct Layer {
     bytes: u64,
     /// As measured while it last arrived.
     rate_bps: Option<u64>,
+    inner: InnerLayers,
+}
+
+/// The layers inside of one encoding: bytes by spatial and temporal index while they are measured, and then bits per second.
+#[derive(Debug, Clone, Copy, Default)]
+struct InnerLayers {
+    bytes: [[u64; INNER_LAYERS_MAX]; INNER_LAYERS_MAX],
+    rates_bps: [[u64; INNER_LAYERS_MAX]; INNER_LAYERS_MAX],
+}
+
+impl InnerLayers {
+    fn arrive(&mut self, part: &Part, bytes: usize) {
+        let index = |layer: u8| usize::from(layer).min(INNER_LAYERS_MAX - 1);
+        self.bytes[index(part.spatial)][index(part.temporal)] += bytes as u64;
+    }
+
+    fn measure(&mut self, elapsed: Duration) {
+        for (rates, bytes) in self.rates_bps.iter_mut().flatten().zip(self.bytes.iter().flatten()) {
+            let rate = (bytes * 8) as f64 / elapsed.as_secs_f64();
+            *rates = if *rates == 0 { rate } else { *rates as f64 * 0.5 + rate * 0.5 } as u64;
+        }
+        self.bytes = Default::default();
+    }
+
+    /// What it takes to carry these.
+    fn rate_bps(&self, limit: Limit) -> u64 {
+        let rows = self.rates_bps.iter().zip(0..=limit.spatial);
+        rows.flat_map(|(row, _)| row.iter().zip(0..=limit.temporal))
+            .map(|(rate, _)| rate)
+            .sum()
+    }
+
+    /// The highest layers that come.
+    fn highest(&self) -> Limit {
+        let mut highest = Limit { spatial: 0, temporal: 0 };
+        for (spatial, row) in (0..).zip(&self.rates_bps) {
+            for (temporal, _) in (0..).zip(row).filter(|(_, rate)| **rate > 0) {
+                highest.spatial = highest.spatial.max(spatial);
+                highest.temporal = highest.temporal.max(temporal);
+            }
+        }
+        highest
+    }
+
+    /// As much of it as this bitrate takes: first half the frame rate of all that comes, then lower spatial layers, and of the lowest
+    /// the lowest frame rate. What is carried (`before`) may be a little over it, what is not has to fit.
+    fn limit(&self, bitrate_bps: u64, before: Limit) -> Limit {
+        let highest = self.highest();
+        let fits = |limit: Limit| {
+            let carried = limit.spatial <= before.spatial && limit.temporal <= before.temporal;
+            let slack = if carried { CARRIED_OVER_MAX } else { 1.0 + ENCODER_OVER };
+            self.rate_bps(limit) as f64 <= bitrate_bps as f64 * slack
+        };
+        for spatial in (0..=highest.spatial).rev() {
+            let lowest = if spatial == 0 { 0 } else { highest.temporal.saturating_sub(1) };
+            for temporal in (lowest..=highest.temporal).rev() {
+                let limit = Limit { spatial, temporal };
+                if fits(limit) {
+                    // All that comes: what has not come yet is not to be left out.
+                    return if limit == highest { Limit::ALL } else { limit };
+                }
+            }
+        }
+        Limit { spatial: 0, temporal: 0 }
+    }
 }
 
 impl Layer {
@@ -53,6 +129,7 @@ impl Layer {
             measured_from: None,
             bytes: 0,
             rate_bps: None,
+            inner: InnerLayers::default(),
         }
     }
 
@@ -66,7 +143,7 @@ impl Layer {
         self.last_packet.is_some()
     }
 
-    fn arrive(&mut self, bytes: usize, now: Instant) {
+    fn arrive(&mut self, part: &Part, bytes: usize, now: Instant) {
         self.last_packet = Some(now);
         let from = *self.measured_from.get_or_insert(now);
         let elapsed = now.saturating_duration_since(from);
@@ -74,14 +151,17 @@ impl Layer {
             // It was silent: what came before and what comes now are not one measurement.
             self.measured_from = Some(now);
             self.bytes = 0;
+            self.inner.bytes = Default::default();
         } else if elapsed >= MEASURE_EVERY {
             let rate = (self.bytes * 8) as f64 / elapsed.as_secs_f64();
             let before = self.rate_bps.map_or(rate, |bps| bps as f64);
             self.rate_bps = Some((before * 0.5 + rate * 0.5) as u64);
+            self.inner.measure(elapsed);
             self.measured_from = Some(now);
             self.bytes = 0;
         }
         self.bytes += bytes as u64;
+        self.inner.arrive(part, bytes);
     }
 }
 
@@ -160,11 +240,11 @@ impl Track {
     }
 
     /// Counts a packet, and says of which layer it is (none: of a rid that was not offered).
-    pub fn handle_packet(&mut self, rid: Option<Rid>, bytes: usize, now: Instant) -> Option<Arrival> {
+    pub fn handle_packet(&mut self, rid: Option<Rid>, part: &Part, bytes: usize, now: Instant) -> Option<Arrival> {
         self.started.get_or_insert(now);
         let layer = self.layers.iter().position(|layer| layer.rid == rid)?;
         let is_first = !self.layers[layer].is_arriving(now);
-        self.layers[layer].arrive(bytes, now);
+        self.layers[layer].arrive(part, bytes, now);
         Some(Arrival { layer, is_first })
     }
 
@@ -183,6 +263,13 @@ impl Track {
     pub fn known_layers(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         let known = self.layers.iter().enumerate().filter(|(_, layer)| layer.has_arrived());
         known.map(|(index, layer)| (index, layer.rate_bps.unwrap_or(u64::from(self.nominal_bps(index)))))
+    }
+
+    /// What of a layer fits into a bitrate, for a watcher that carries `before` of it.
+    pub fn limit(&self, layer: usize, bitrate_bps: u64, before: Limit) -> Limit {
+        self.layers
+            .get(layer)
+            .map_or(Limit::ALL, |layer| layer.inner.limit(bitrate_bps, before))
     }
 
     /// What can be carried for a watcher that would like `desired`: that, or the next below that arrives, or the next above.
@@ -295,17 +382,17 @@ mod tests {
         let mut track = camera();
         let now = Instant::now();
         assert_eq!(track.best_arriving(2, now), 2, "nothing arrives: wait for what is desired");
-        track.handle_packet(rid("h"), 1000, now);
+        track.handle_packet(rid("h"), &Part::default(), 1000, now);
         assert_eq!(track.best_arriving(2, now), 1);
         assert_eq!(track.best_arriving(0, now), 1);
-        track.handle_packet(rid("q"), 1000, now);
+        track.handle_packet(rid("q"), &Part::default(), 1000, now);
         assert_eq!(track.best_arriving(0, now), 0);
-        assert_eq!(track.handle_packet(rid("x"), 1000, now), None);
+        assert_eq!(track.handle_packet(rid("x"), &Part::default(), 1000, now), None);
         let again = Arrival {
             layer: 0,
             is_first: false,
         };
-        assert_eq!(track.handle_packet(rid("q"), 1000, now), Some(again));
+        assert_eq!(track.handle_packet(rid("q"), &Part::default(), 1000, now), Some(again));
         assert_eq!(track.best_arriving(2, now + ARRIVES_WITHIN), 2);
     }
 
@@ -314,12 +401,12 @@ mod tests {
         let mut track = camera();
         let start = Instant::now();
         for n in 0..200 {
-            track.handle_packet(rid("q"), 1250, start + Duration::from_millis(n * 10));
+            track.handle_packet(rid("q"), &Part::default(), 1250, start + Duration::from_millis(n * 10));
         }
         let (layer, bps) = track.known_layers().next().expect("q arrives");
         assert_eq!(layer, 0);
         assert!((950_000..1_050_000).contains(&bps), "{bps}");
-        track.handle_packet(rid("q"), 1250, start + Duration::from_secs(60));
+        track.handle_packet(rid("q"), &Part::default(), 1250, start + Duration::from_secs(60));
         assert_eq!(track.known_layers().next(), Some((0, bps)), "a pause is no slow second");
     }
 
@@ -341,7 +428,7 @@ mod tests {
         let mut track = camera();
         let start = Instant::now();
         for name in ["q", "h", "f"] {
-            track.handle_packet(rid(name), 1000, start);
+            track.handle_packet(rid(name), &Part::default(), 1000, start);
         }
         let two = [wish(2, 9_000_000), wish(2, 9_000_000)];
         assert_eq!(track.poll_wanted(&two, start), None, "everything is on anyway");
@@ -357,8 +444,8 @@ mod tests {
     fn a_layer_that_never_came_stays_wanted() {
         let mut track = camera();
         let start = Instant::now();
-        track.handle_packet(rid("q"), 1000, start);
-        track.handle_packet(rid("h"), 1000, start);
+        track.handle_packet(rid("q"), &Part::default(), 1000, start);
+        track.handle_packet(rid("h"), &Part::default(), 1000, start);
         let later = start + LEARN_FOR;
         let wanted = track.poll_wanted(&[wish(1, 900_000), wish(1, 900_000)], later);
         assert_eq!(active(wanted), Some(vec![false, true, true]));
@@ -369,7 +456,7 @@ mod tests {
         let mut track = camera();
         let start = Instant::now();
         for name in ["q", "h", "f"] {
-            track.handle_packet(rid(name), 1000, start);
+            track.handle_packet(rid(name), &Part::default(), 1000, start);
         }
         let mut limit = |bps, ms| {
             let now = start + LEARN_FOR + Duration::from_millis(ms);

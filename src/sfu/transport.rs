@@ -11,11 +11,11 @@ use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Receive, TcpType};
-use str0m::rtp::{RtpPacket, Ssrc, Vp8Descriptor};
+use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
 use super::candidates::Candidates;
-use super::codec::{self, Codec, Format};
+use super::codec::{self, Format};
 use super::flow::Flow;
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
@@ -154,10 +154,12 @@ impl Transport {
                 .set_rtp_mode(true)
                 .set_dtls_cert(config.certificate.cert.clone())
                 .clear_codecs()
-                .enable_opus(true, false)
+                // In the order in which browsers are to prefer them.
+                .enable_opus(true, true)
                 .enable_vp8(true)
                 .enable_vp9(true)
                 .enable_h264(true)
+                .enable_av1(true)
                 .enable_bwe(Some(INITIAL_ESTIMATE))
                 .set_send_buffer_video(RESEND_PACKETS)
                 .build(now);
@@ -243,16 +245,18 @@ impl Transport {
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
         let result = catch_unwind(AssertUnwindSafe(|| {
-            *formats = self.rtc.codec_config().params().iter().filter_map(codec::format_of).collect();
+            let negotiated = self.rtc.codec_config().params().to_vec();
+            *formats = negotiated.iter().flat_map(codec::formats_of).collect();
             *ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
             for mid in mids {
                 let Some(media) = self.rtc.media(mid) else { continue };
                 let is_video = media.kind() == MediaKind::Video;
                 let (sends, receives) = (media.direction().is_sending(), media.direction().is_receiving());
-                let payload_types: Vec<(Format, Pt)> = formats
+                let payload_types: Vec<(Format, Pt)> = negotiated
                     .iter()
-                    .filter(|(pt, _)| media.remote_pts().contains(pt))
-                    .map(|(pt, format)| (*format, *pt))
+                    .filter(|params| media.remote_pts().contains(&params.pt()))
+                    .flat_map(codec::formats_of)
+                    .map(|(pt, format)| (format, pt))
                     .collect();
                 if receives {
                     lines.push(ReceiveLine {
@@ -527,9 +531,7 @@ impl Transport {
             }
         };
         let format = self.formats.iter().find(|f| f.0 == packet.header.payload_type)?.1;
-        let vp8 = (format.codec == Codec::Vp8)
-            .then(|| Vp8Descriptor::parse(&packet.payload).ok())
-            .flatten();
+        let (part, picture_id, tl0_pic_idx) = format.codec.read(&packet.payload, packet.header.marker);
         Some(MediaPacket {
             mid,
             rid,
@@ -538,9 +540,10 @@ impl Transport {
             numbers: Numbers {
                 seq: *packet.seq_no,
                 timestamp: packet.header.timestamp,
-                picture_id: vp8.and_then(|d| d.picture_id()),
-                tl0_pic_idx: vp8.and_then(|d| d.tl0_pic_idx()),
+                picture_id,
+                tl0_pic_idx,
             },
+            part,
             marker: packet.header.marker,
             extensions: Extensions {
                 audio_level: packet.header.ext_vals.audio_level,
