@@ -50,7 +50,7 @@ export async function openState(page, name, viewport, scheme, language = "en") {
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.goto(`${gallery}?show=${name}&language=${language}`);
   await page.waitForSelector("main");
-  if (name.startsWith("devices") || name.startsWith("check") || name === "help")
+  if (name.startsWith("devices") || name.startsWith("check") || name.startsWith("room-add") || name === "help")
     await page.waitForSelector("dialog[open]");
   const moving = () =>
     [...document.querySelectorAll("video")].every(

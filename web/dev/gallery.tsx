@@ -15,6 +15,7 @@ import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
 import { openDialog } from "../src/ui/open-dialog";
+import { panelOpen } from "../src/ui/open-panel";
 
 const berta = { user_id: "b3rt-a8xn-4m2q", name: "Berta Nowak" };
 const nobody = { user_id: "k7mq-2xwd-9hpt", name: "" };
@@ -177,6 +178,22 @@ const STATES: Record<string, AppState> = {
   "room-screen": group(people(4, { 1: { sources: SCREEN } })),
   "room-two-screens": group(people(3, { 0: { sources: SCREEN }, 1: { sources: SCREEN } })),
   "room-pages": group(people(20), {}, {}),
+  "room-panel": group(lively, {
+    waiting: [{ participant_id: "w1", user: { user_id: "wand-a8xn-4m2q", name: "Wanda" } }],
+    invited: [{ callId: "i", userId: nobody.user_id, user: nobody }],
+    me: { participantId: "me", host: true, hand: 3 },
+  }),
+  "room-guest": group(people(3, { 0: { host: true } }), { me: { participantId: "me", host: false, hand: null } }),
+  "room-waiting": group(people(3), {
+    waiting: [
+      { participant_id: "w1", user: { user_id: "wand-a8xn-4m2q", name: "Wanda" } },
+      { participant_id: "w2", user: nobody },
+    ],
+  }),
+  "room-sharing": group(people(3), {}, { devices: { ...on, screen: "on", screenAudio: true } }),
+  "room-add": group(people(2), { room, invited: [{ callId: "i", userId: nobody.user_id, user: nobody }] }),
+  "room-add-link": group(people(2)),
+  "call-sharing": inCall({}, { devices: { ...on, screen: "on" } }),
   "room-alone": group([], { callId: null, speakers: [] }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
@@ -200,6 +217,15 @@ function showCheck(findings: Findings, done = true): void {
 /** What lies beside the state. */
 const BESIDE: Record<string, () => void> = {
   "room-speaker": () => changeSettings({ layout: "speaker" }),
+  "room-panel": () => {
+    panelOpen.value = true;
+  },
+  "room-add": () => {
+    openDialog.value = "add";
+  },
+  "room-add-link": () => {
+    openDialog.value = "add";
+  },
   "incoming-quiet": () => changeSettings({ doNotDisturb: true }),
   "call-speaking-muted": () => {
     speakingMuted.value = true;
@@ -342,7 +368,7 @@ if (state === undefined) {
       state={signal(state)}
       remote={signal(remoteOf(state))}
       selfStream={signal(devices.camera === "on" ? fakeVideo(20) : null)}
-      selfScreen={signal(null)}
+      selfScreen={signal(devices.screen === "on" ? fakeScreen() : null)}
       setView={(tiles) => console.info("view", tiles)}
       send={(input) => console.info("input", input)}
       switchDevice={(device) => console.info("switch", device)}

@@ -11,6 +11,13 @@ export type KeyAction =
   | "picture_in_picture"
   | "answer"
   | "decline"
+  | "screen"
+  | "hand"
+  | "layout"
+  | "participants"
+  | "add_person"
+  | "previous_page"
+  | "next_page"
   | "help";
 
 export interface Press {
@@ -33,6 +40,15 @@ const IN_CALL: Record<string, KeyAction> = {
   f: "fullscreen",
   p: "picture_in_picture",
   H: "hang_up",
+  s: "screen",
+  r: "hand",
+  v: "layout",
+  l: "participants",
+  i: "add_person",
+  PageUp: "previous_page",
+  PageDown: "next_page",
+  ArrowLeft: "previous_page",
+  ArrowRight: "next_page",
 };
 const INCOMING: Record<string, KeyAction> = { a: "answer", d: "decline" };
 const CALLING: Record<string, KeyAction> = { H: "cancel" };

@@ -6,6 +6,7 @@ import type { Device } from "../media/devices";
 import type { RemoteTracks } from "../media/remote";
 import type { Tile } from "../protocol";
 import type { AppState, Input } from "../state";
+import { AddDialog } from "./add-dialog";
 import { Announcer } from "./announcer";
 import { Banner } from "./banner";
 import { CheckDialog } from "./check-dialog";
@@ -40,7 +41,7 @@ export function AppView(props: AppViewProps) {
   const quietly = ringsQuietly(phase);
   const inCall = state.phase.kind === "in_call";
   const shown = quietly ? "home" : phase.kind;
-  useKeys(shown, props.send);
+  useKeys(shown, state, props.send);
   // A page that comes up by itself, such as an incoming call, must not lie under a dialog of the last one.
   const last = useRef(shown);
   useEffect(() => {
@@ -64,6 +65,9 @@ export function AppView(props: AppViewProps) {
         <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={switchDevice} />
       )}
       {openDialog.value === "help" && <HelpDialog />}
+      {openDialog.value === "add" && phase.kind === "in_call" && (
+        <AddDialog state={state} phase={phase} send={props.send} />
+      )}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}
@@ -71,7 +75,7 @@ export function AppView(props: AppViewProps) {
   );
 }
 
-function Page({ state, remote, selfStream, setView, send, quietly }: AppViewProps & { quietly: boolean }) {
+function Page({ state, remote, selfStream, selfScreen, setView, send, quietly }: AppViewProps & { quietly: boolean }) {
   const { phase } = state.value;
   if (quietly) return <Home state={state.value} send={send} />;
   switch (phase.kind) {
@@ -88,6 +92,7 @@ function Page({ state, remote, selfStream, setView, send, quietly }: AppViewProp
           phase={phase}
           remote={remote.value}
           selfStream={selfStream.value}
+          selfScreen={selfScreen.value}
           setView={setView}
           send={send}
         />

@@ -1,57 +1,77 @@
 import { assertNever } from "../assert";
 import { speakingMuted } from "../media/levels";
-import { settings } from "../settings";
 import type { AppState, DeviceState, InCall, Input } from "../state";
 import { type TextKey, text } from "../texts";
 import { Duration } from "./duration";
 import { Icon, type IconName } from "./icon";
+import { MoreMenu } from "./more-menu";
+import { isNarrow } from "./narrow";
 import { openDialog } from "./open-dialog";
-import { ViewButtons } from "./view-buttons";
+import { HandButton, isGroup, ReactMenu, ScreenButton } from "./room-buttons";
+import { RoundButton } from "./round-button";
+import { ParticipantsButton, ViewButtons } from "./view-buttons";
 
-interface Props {
+export interface ControlsProps {
   state: AppState;
   phase: InCall;
   send: (input: Input) => void;
 }
 
-export function CallControls({ state, phase, send }: Props) {
+export function CallControls({ state, phase, send }: ControlsProps) {
+  const microphone = <DeviceButton device="microphone" state={state.devices.microphone} send={send} />;
+  const camera = <DeviceButton device="camera" state={state.devices.camera} send={send} />;
+  if (isNarrow.value) {
+    return (
+      <div class="controls narrow">
+        <div class="buttons">
+          {microphone}
+          {camera}
+          <ParticipantsButton phase={phase} class="round" />
+          <MoreMenu state={state} phase={phase} send={send} />
+          <HangUp phase={phase} send={send} />
+        </div>
+      </div>
+    );
+  }
   return (
     <div class="controls">
       <Duration since={phase.since} />
       <div class="buttons">
-        <DeviceButton device="microphone" state={state.devices.microphone} send={send} />
-        <DeviceButton device="camera" state={state.devices.camera} send={send} />
-        <button
-          type="button"
-          class="round"
-          data-testid="devices"
-          aria-label={text("devices")}
-          title={text("devices")}
+        {microphone}
+        {camera}
+        <ScreenButton state={state.devices.screen} send={send} />
+        {isGroup(phase) && <HandButton phase={phase} send={send} />}
+        {isGroup(phase) && <ReactMenu send={send} />}
+        <RoundButton
+          testId="devices"
+          icon="settings"
+          label={text("devices")}
           onClick={() => {
             openDialog.value = "devices";
           }}
-        >
-          <Icon name="settings" />
-        </button>
-        <button
-          type="button"
-          class="round stop wide"
-          data-testid="hang-up"
-          aria-label={text("hang_up")}
-          title={withKey(text("hang_up"), "Shift+H")}
-          aria-keyshortcuts={settings.value.singleKeys ? "Shift+H" : undefined}
-          onClick={() => send({ kind: "hang_up" })}
-        >
-          <Icon name="phoneOff" />
-        </button>
+        />
+        <HangUp phase={phase} send={send} />
       </div>
-      <ViewButtons />
+      <ViewButtons phase={phase} />
     </div>
   );
 }
 
+function HangUp({ phase, send }: Pick<ControlsProps, "phase" | "send">) {
+  return (
+    <RoundButton
+      testId="hang-up"
+      icon="phoneOff"
+      label={text(isGroup(phase) ? "leave" : "hang_up")}
+      class="round stop wide"
+      hotkey="Shift+H"
+      onClick={() => send({ kind: "hang_up" })}
+    />
+  );
+}
+
 /** A component of its own, because its signal changes many times a second. */
-export function SpeakingMutedHint({ send }: Pick<Props, "send">) {
+export function SpeakingMutedHint({ send }: Pick<ControlsProps, "send">) {
   return (
     <div class="speaking-muted-region" role="status">
       {speakingMuted.value && (
@@ -70,7 +90,7 @@ export function SpeakingMutedHint({ send }: Pick<Props, "send">) {
 interface DeviceButtonProps {
   device: "microphone" | "camera";
   state: DeviceState;
-  send: Props["send"];
+  send: ControlsProps["send"];
 }
 
 const WORDS: Record<DeviceButtonProps["device"], { on: TextKey; off: TextKey; none: TextKey }> = {
@@ -79,31 +99,20 @@ const WORDS: Record<DeviceButtonProps["device"], { on: TextKey; off: TextKey; no
 };
 
 function DeviceButton({ device, state, send }: DeviceButtonProps) {
-  const words = WORDS[device];
-  const label = text(labelOf(state, words));
-  const key = device === "microphone" ? "M" : "C";
   const icon: IconName =
     device === "microphone" ? (state === "on" ? "mic" : "micOff") : state === "on" ? "video" : "videoOff";
   return (
-    <button
-      type="button"
+    <RoundButton
+      testId={device === "microphone" ? "mute" : "camera"}
+      icon={icon}
+      label={text(labelOf(state, WORDS[device]))}
       class={`round ${state === "off" ? "is-off" : ""} ${state === "none" ? "is-missing" : ""}`}
-      data-testid={device === "microphone" ? "mute" : "camera"}
-      data-state={state}
-      aria-label={label}
-      title={withKey(label, key)}
-      aria-keyshortcuts={settings.value.singleKeys ? key : undefined}
+      hotkey={device === "microphone" ? "M" : "C"}
+      state={state}
       disabled={state === "opening"}
       onClick={() => send({ kind: device === "microphone" ? "toggle_microphone" : "toggle_camera" })}
-    >
-      <Icon name={icon} />
-    </button>
+    />
   );
-}
-
-/** What a pointer that rests on a button is told. */
-function withKey(label: string, key: string): string {
-  return settings.value.singleKeys ? `${label} (${key})` : label;
 }
 
 function labelOf(state: DeviceState, words: { on: TextKey; off: TextKey; none: TextKey }): TextKey {

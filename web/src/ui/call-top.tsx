@@ -3,7 +3,9 @@ import type { AppState, InCall } from "../state";
 import { text } from "../texts";
 import { nameOf } from "./avatar";
 import { CallBadges } from "./call-badges";
+import { Duration } from "./duration";
 import { Icon } from "./icon";
+import { isNarrow } from "./narrow";
 import { useFocus } from "./use-focus";
 
 /** Whom one is in a call with or which room it is, and how media flows. */
@@ -31,6 +33,7 @@ export function CallTop({ state, phase, children }: { state: AppState; phase: In
             <span class="visually-hidden">{text("room_is_locked")}</span>
           </span>
         )}
+        {isNarrow.value && <Duration since={phase.since} />}
       </h1>
       {children}
       <CallBadges phase={phase} connection={state.connection} short={!isPair} />

@@ -4,7 +4,7 @@ import { Icon } from "./icon";
 
 const CONFIRM_MS = 1800;
 
-export function CopyButton({ label, value }: { label: string; value: string }) {
+export function CopyButton({ label, value, testId }: { label: string; value: string; testId?: string }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     try {
@@ -16,7 +16,7 @@ export function CopyButton({ label, value }: { label: string; value: string }) {
     setTimeout(() => setCopied(false), CONFIRM_MS);
   };
   return (
-    <button type="button" class="quiet" onClick={copy}>
+    <button type="button" class="quiet" data-testid={testId} onClick={copy}>
       <Icon name={copied ? "check" : "copy"} />
       <span aria-live="polite">{copied ? text("copied") : label}</span>
     </button>

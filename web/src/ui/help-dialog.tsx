@@ -10,6 +10,12 @@ const KEYS: [keys: string[], meaning: TextKey][] = [
   [["C"], "key_camera"],
   [["F"], "fullscreen"],
   [["P"], "picture_in_picture"],
+  [["S"], "key_screen"],
+  [["R"], "key_hand"],
+  [["V"], "key_layout"],
+  [["L"], "key_participants"],
+  [["I"], "add_person"],
+  [["←", "→"], "key_pages"],
   [["Shift", "H"], "hang_up"],
   [["?"], "key_help"],
 ];
@@ -24,7 +30,7 @@ export function HelpDialog() {
               <th scope="row">
                 {keys.map((key, index) => (
                   <span key={key}>
-                    {index > 0 && " + "}
+                    {index > 0 && (key === "→" ? " " : " + ")}
                     <kbd>{key}</kbd>
                   </span>
                 ))}

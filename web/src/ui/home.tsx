@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { AppState, Input } from "../state";
 import { text } from "../texts";
-import { callLink, parseUserId } from "../user-id";
+import { callLink } from "../user-id";
 import { CheckNotice } from "./check-notice";
 import { CopyButton } from "./copy-button";
 import { HomeSettings } from "./home-settings";
@@ -9,6 +9,7 @@ import { Icon } from "./icon";
 import { LanguagePicker } from "./language-picker";
 import { Qr } from "./qr";
 import { useFocus } from "./use-focus";
+import { UserIdForm } from "./user-id-form";
 import { HelpButton } from "./view-buttons";
 
 interface Props {
@@ -64,48 +65,18 @@ function LinkCard({ state, send, link }: Props & { link: string }) {
 }
 
 function CallCard({ state, send }: Props) {
-  const [typed, setTyped] = useState(state.link ?? "");
-  const [wrong, setWrong] = useState(false);
-  const call = (event: Event) => {
-    event.preventDefault();
-    const userId = parseUserId(typed);
-    setWrong(userId === null);
-    if (userId !== null) send({ kind: "call", userId });
-  };
   return (
     <section class="card">
       <h2>{text("call_heading")}</h2>
-      <form class="stack" onSubmit={call} noValidate>
-        <label for="call-input">{text("call_input")}</label>
-        <div class="field-row">
-          <input
-            id="call-input"
-            data-testid="call-input"
-            class="mono"
-            value={typed}
-            placeholder={text("call_input_placeholder")}
-            autocomplete="off"
-            autocapitalize="off"
-            spellcheck={false}
-            enterkeyhint="go"
-            aria-invalid={wrong}
-            aria-describedby={wrong ? "call-input-wrong" : undefined}
-            onInput={(event) => {
-              setTyped(event.currentTarget.value);
-              setWrong(false);
-            }}
-          />
-          <button type="submit" class="go" data-testid="call">
-            <Icon name="phone" />
-            {text("call")}
-          </button>
-        </div>
-        {wrong && (
-          <p id="call-input-wrong" class="wrong" role="alert">
-            {text("call_input_wrong")}
-          </p>
-        )}
-      </form>
+      <UserIdForm
+        inputId="call-input"
+        buttonId="call"
+        label={text("call_input")}
+        action={text("call")}
+        typed={state.link ?? ""}
+        onUserId={(userId) => send({ kind: "call", userId })}
+        keeps
+      />
       <HomeSettings state={state} send={send} />
     </section>
   );

@@ -4,18 +4,36 @@ import { text } from "../texts";
 import { CallControls } from "./call-controls";
 import { Icon } from "./icon";
 import { forgetChosen } from "./layout/chosen";
+import { panelOpen } from "./open-panel";
+import { ParticipantsPanel } from "./participants-panel";
 import { Problems } from "./problems";
+import { ShareBar } from "./share-bar";
 import { Stage, type StageProps } from "./stage";
+import { leaveViews } from "./view-actions";
+import { WaitingNotice } from "./waiting-list";
 
-export function InCall(props: StageProps) {
+export function InCall({ selfScreen, ...props }: StageProps & { selfScreen: MediaStream | null }) {
   const { state, phase, send } = props;
-  useEffect(() => forgetChosen, []);
+  useEffect(
+    () => () => {
+      forgetChosen();
+      leaveViews();
+      panelOpen.value = false;
+    },
+    [],
+  );
+  const waits = phase.me.host && phase.waiting.length > 0 && !panelOpen.value;
   return (
     <main class="in-call">
       <div class="call-body">
         <Stage {...props} />
+        {panelOpen.value && <ParticipantsPanel state={state} phase={phase} send={send} />}
       </div>
       <div class="under">
+        {waits && <WaitingNotice waiting={phase.waiting} send={send} />}
+        {state.devices.screen === "on" && (
+          <ShareBar screen={selfScreen} sound={state.devices.screenAudio} send={send} />
+        )}
         <Problems state={state} send={send} />
         {phase.serverLost && (
           <p class="problems" role="status">

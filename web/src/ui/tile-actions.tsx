@@ -1,9 +1,9 @@
 import type { Input } from "../state";
 import { text } from "../texts";
+import { HostMenu } from "./host-menu";
 import { Icon } from "./icon";
 import { isSameTile, type TileId } from "./layout/arrange";
 import { pinned, togglePin } from "./layout/chosen";
-import { Menu, MenuItem } from "./menu";
 import type { Person } from "./people";
 
 interface Props {
@@ -16,7 +16,7 @@ interface Props {
 /** What can be done with a tile: there when the pointer or the focus is on it. */
 export function TileActions({ tile, person, iAmHost, send }: Props) {
   const isPinned = isSameTile(pinned.value, tile);
-  const { name, participantId } = person;
+  const { name } = person;
   const pin = text(isPinned ? "unpin" : "pin", { name });
   return (
     <div class={`tile-actions ${isPinned ? "pinned" : ""}`}>
@@ -31,34 +31,7 @@ export function TileActions({ tile, person, iAmHost, send }: Props) {
       >
         <Icon name={isPinned ? "pinOff" : "pin"} />
       </button>
-      {iAmHost && !person.isMe && (
-        <Menu icon="dots" label={text("more_of", { name })} class="tile-button tile-more">
-          {tile.source === "screen" ? (
-            <MenuItem
-              testId="mute-other"
-              icon="screenShareOff"
-              label={text("stop_screen_of", { name })}
-              onClick={() => send({ kind: "mute_other", participantId, source: "screen" })}
-            />
-          ) : (
-            person.microphone && (
-              <MenuItem
-                testId="mute-other"
-                icon="micOff"
-                label={text("mute_other", { name })}
-                onClick={() => send({ kind: "mute_other", participantId, source: "microphone" })}
-              />
-            )
-          )}
-          <MenuItem
-            testId="remove-other"
-            icon="userMinus"
-            grave
-            label={text("remove_other", { name })}
-            onClick={() => send({ kind: "remove_other", participantId })}
-          />
-        </Menu>
-      )}
+      {iAmHost && !person.isMe && <HostMenu person={person} source={tile.source} class="tile-button" send={send} />}
     </div>
   );
 }

@@ -2,12 +2,18 @@ import { useEffect, useRef } from "preact/hooks";
 import { assertNever } from "../assert";
 import { type KeyAction, keyAction } from "../keys";
 import { settings } from "../settings";
-import type { Input, Phase } from "../state";
+import type { AppState, Input, Phase } from "../state";
+import { page, toggleMode } from "./layout/chosen";
+import { canChooseLayout, hasFocus } from "./layout/use-arrangement";
 import { openDialog } from "./open-dialog";
+import { panelOpen } from "./open-panel";
+import { canShareScreen, isGroup } from "./room-buttons";
 import { toggleFullscreen, togglePictureInPicture } from "./view-actions";
 
 /** Listens to the keys of the whole page. `phase` is what the user sees, which a quiet call does not change. */
-export function useKeys(phase: Phase["kind"], send: (input: Input) => void): void {
+export function useKeys(phase: Phase["kind"], state: AppState, send: (input: Input) => void): void {
+  const latest = useRef(state);
+  latest.current = state;
   const shown = useRef({ phase, at: 0 });
   if (shown.current.phase !== phase) shown.current = { phase, at: performance.now() };
   useEffect(() => {
@@ -24,7 +30,7 @@ export function useKeys(phase: Phase["kind"], send: (input: Input) => void): voi
       );
       if (action === null) return;
       event.preventDefault();
-      run(action, send);
+      run(action, latest.current, send);
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
@@ -35,7 +41,7 @@ function isField(target: EventTarget | null): boolean {
   return target instanceof Element && target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
 }
 
-function run(action: KeyAction, send: (input: Input) => void): void {
+function run(action: KeyAction, { phase }: AppState, send: (input: Input) => void): void {
   switch (action) {
     case "microphone":
     case "camera":
@@ -52,6 +58,28 @@ function run(action: KeyAction, send: (input: Input) => void): void {
       break;
     case "picture_in_picture":
       togglePictureInPicture();
+      break;
+    case "screen":
+      if (canShareScreen()) send({ kind: "toggle_screen" });
+      break;
+    case "hand":
+      if (phase.kind === "in_call" && isGroup(phase)) send({ kind: "raise_hand", raised: phase.me.hand === null });
+      break;
+    case "layout":
+      if (phase.kind === "in_call" && canChooseLayout(phase)) toggleMode(hasFocus(phase));
+      break;
+    case "participants":
+      panelOpen.value = !panelOpen.value;
+      break;
+    case "add_person":
+      openDialog.value = "add";
+      break;
+    // Past the last one nothing happens: the stage brings the number back.
+    case "previous_page":
+      page.value = Math.max(0, page.value - 1);
+      break;
+    case "next_page":
+      page.value += 1;
       break;
     case "help":
       openDialog.value = "help";

@@ -1,34 +1,61 @@
-import { useEffect } from "preact/hooks";
-import { type TextKey, text } from "../texts";
-import { Icon, type IconName } from "./icon";
+import type { InCall } from "../state";
+import { text } from "../texts";
+import { toggleMode } from "./layout/chosen";
+import { canChooseLayout, hasFocus, modeNow } from "./layout/use-arrangement";
 import { openDialog } from "./open-dialog";
+import { panelOpen } from "./open-panel";
+import { RoundButton } from "./round-button";
 import {
   canFullscreen,
   canPictureInPicture,
   isFullscreen,
-  leaveViews,
   toggleFullscreen,
   togglePictureInPicture,
 } from "./view-actions";
 
-export function ViewButtons() {
-  useEffect(() => leaveViews, []);
+export function ViewButtons({ phase }: { phase: InCall }) {
   const full = isFullscreen.value;
+  const grid = modeNow(phase) === "grid";
   return (
     <div class="controls-end">
+      {canChooseLayout(phase) && (
+        <RoundButton
+          testId="switch-layout"
+          icon={grid ? "speakerView" : "grid"}
+          label={text(grid ? "layout_speaker" : "layout_grid")}
+          class="plain icon-only"
+          hotkey="V"
+          onClick={() => toggleMode(hasFocus(phase))}
+        />
+      )}
+      <RoundButton
+        testId="add-person"
+        icon="userPlus"
+        label={text("add_person")}
+        class="plain icon-only"
+        hotkey="I"
+        onClick={() => {
+          openDialog.value = "add";
+        }}
+      />
+      <ParticipantsButton phase={phase} class="plain icon-only" />
       {canPictureInPicture() && (
-        <Button
+        <RoundButton
           testId="picture-in-picture"
           icon="pictureInPicture"
-          label="picture_in_picture"
+          label={text("picture_in_picture")}
+          class="plain icon-only picture-in-picture"
+          hotkey="P"
           onClick={togglePictureInPicture}
         />
       )}
       {canFullscreen() && (
-        <Button
+        <RoundButton
           testId="fullscreen"
           icon={full ? "fullscreenOff" : "fullscreen"}
-          label={full ? "fullscreen_off" : "fullscreen"}
+          label={text(full ? "fullscreen_off" : "fullscreen")}
+          class="plain icon-only"
+          hotkey="F"
           onClick={toggleFullscreen}
         />
       )}
@@ -37,37 +64,40 @@ export function ViewButtons() {
   );
 }
 
+/** How many are here, and whether somebody waits for the host. */
+export function ParticipantsButton({ phase, class: className }: { phase: InCall; class: string }) {
+  const waiting = phase.waiting.length;
+  const label = text("participants_count", { count: phase.others.length + 1 });
+  return (
+    <RoundButton
+      testId="participants"
+      icon="users"
+      label={waiting > 0 ? `${label}. ${text("waiting_count", { count: waiting })}` : label}
+      class={`${className} counted ${panelOpen.value ? "is-open" : ""}`}
+      hotkey="L"
+      expanded={panelOpen.value}
+      onClick={() => {
+        panelOpen.value = !panelOpen.value;
+      }}
+    >
+      <span class={`count ${waiting > 0 ? "calls" : ""}`} aria-hidden="true">
+        {waiting > 0 ? `+${waiting}` : phase.others.length + 1}
+      </span>
+    </RoundButton>
+  );
+}
+
 export function HelpButton() {
   return (
-    <Button
+    <RoundButton
       testId="shortcuts"
       icon="help"
-      label="shortcuts"
+      label={text("shortcuts")}
+      class="plain icon-only shortcuts"
+      hotkey="?"
       onClick={() => {
         openDialog.value = "help";
       }}
     />
-  );
-}
-
-interface ButtonProps {
-  testId: string;
-  icon: IconName;
-  label: TextKey;
-  onClick: () => void;
-}
-
-function Button({ testId, icon, label, onClick }: ButtonProps) {
-  return (
-    <button
-      type="button"
-      class={`plain icon-only ${testId}`}
-      data-testid={testId}
-      aria-label={text(label)}
-      title={text(label)}
-      onClick={onClick}
-    >
-      <Icon name={icon} />
-    </button>
   );
 }

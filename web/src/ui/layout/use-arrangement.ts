@@ -19,6 +19,11 @@ export function modeNow(phase: InCall): Scene["mode"] {
   return modeOf(settings.value.layout, hasFocus(phase), override.value);
 }
 
+/** Of one picture there is only one layout. */
+export function canChooseLayout(phase: InCall): boolean {
+  return phase.others.length > 1 || hasFocus(phase);
+}
+
 /** Where everything stands on a stage, kept up to date; and the server is told. */
 export function useArrangement(
   stage: RefObject<HTMLElement | null>,
