@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{RtpPacket, RtpWrite, Vp8Descriptor};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Vp8Descriptor};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 /// (rid, packets in a frame of 1/30 s): about 0.25, 0.5 and 1.5 Mbit/s.
 const LAYERS: [(&str, usize); 3] = [("q", 1), ("h", 2), ("f", 6)];
 
 const PACKET_BYTES: usize = 1000;
+const AUDIO_BYTES: usize = 80;
 const FRAME_EVERY: Duration = Duration::from_millis(33);
 const AUDIO_EVERY: Duration = Duration::from_millis(20);
 
@@ -33,11 +34,17 @@ pub struct Participant {
     microphone: Mid,
     camera: Mid,
     pub slots: Vec<Mid>,
+    /// The m-lines that sound is received on; the microphone's is the first.
+    pub audio_slots: Vec<Mid>,
     layers: Vec<Encoder>,
     publishing: bool,
     next_frame: Instant,
     next_audio: Instant,
     audio_seq: u64,
+    /// How loud its microphone is, in dBov: what the packets say of themselves (RFC 6464). -127 is silence.
+    pub audio_level: i8,
+    /// In everything that it sends, so that a receiver knows whose it is.
+    pub mark: u16,
     pub key_frames_sent: usize,
 
     /// What came in, by m-line.
@@ -50,6 +57,8 @@ struct Encoder {
     seq: u64,
     timestamp: u32,
     picture_id: u16,
+    /// Counts its frames. Unlike picture ids nobody rewrites it.
+    frame: u32,
     tl0_pic_idx: u8,
     key_frame_due: bool,
     /// As the SFU wants it.
@@ -73,11 +82,15 @@ pub struct Receiver {
     pub layers_seen: Vec<u8>,
     /// Jumps of the picture id between frames that came in a row.
     pub picture_id_jumps: usize,
+    /// Frames that came without a gap before them, and that a decoder could still do nothing with: they build on another frame
+    /// than the one before. None may ever come.
+    pub broken: usize,
+    /// Whose the last packet was.
+    pub mark: Option<u16>,
     pub first_seq: Option<u64>,
     pub highest_seq: u64,
     frames: BTreeMap<u32, Frame>,
-    /// Picture id and sequence number of the end of the last decoded frame.
-    last: Option<(u16, u64)>,
+    last: Option<Decoded>,
     asked: Option<Instant>,
     pub key_frames_asked: usize,
 }
@@ -89,7 +102,26 @@ struct Frame {
     end: Option<u64>,
     picture_id: u16,
     key: bool,
-    layer: u8,
+    encoder: (u16, u8),
+    number: u32,
+}
+
+/// The last frame that was decoded.
+struct Decoded {
+    picture_id: u16,
+    end: u64,
+    /// Whose it is, and of which layer.
+    encoder: (u16, u8),
+    number: u32,
+}
+
+/// Where in a payload of ours what is.
+mod payload {
+    pub const LAYER: usize = 7;
+    pub const MARK: usize = 8;
+    pub const FRAME: usize = 10;
+    pub const VIDEO_BYTES: usize = 14;
+    pub const AUDIO_MARK: usize = 1;
 }
 
 impl Participant {
@@ -100,7 +132,17 @@ impl Participant {
 
     /// `SendRecv`: the camera's m-line is a slot as well, the first.
     pub fn with_camera(address: SocketAddr, camera: Direction, video_slots: usize, now: Instant) -> (Participant, String) {
-        let camera_direction = camera;
+        Participant::with_slots(address, camera, video_slots, 1, now)
+    }
+
+    /// With so many slots for sound, of which the microphone's m-line is the first.
+    pub fn with_slots(
+        address: SocketAddr,
+        camera_direction: Direction,
+        video_slots: usize,
+        audio_slots: usize,
+        now: Instant,
+    ) -> (Participant, String) {
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
@@ -118,6 +160,8 @@ impl Participant {
         let shared = (camera_direction == Direction::SendRecv).then_some(camera);
         let added = (0..video_slots).map(|_| api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None));
         let slots = shared.into_iter().chain(added).collect();
+        let further = (1..audio_slots).map(|_| api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
+        let audio_slots = [microphone].into_iter().chain(further).collect();
         let (offer, pending) = api.apply().expect("there is something to negotiate");
         let mut participant = Participant {
             address,
@@ -130,6 +174,7 @@ impl Participant {
             microphone,
             camera,
             slots,
+            audio_slots,
             layers: LAYERS
                 .iter()
                 .enumerate()
@@ -139,6 +184,7 @@ impl Participant {
                     seq: 100,
                     timestamp: 7_000_000 * n as u32,
                     picture_id: 32_700 - 100 * n as u16,
+                    frame: 0,
                     tl0_pic_idx: 250 - n as u8,
                     key_frame_due: true,
                     active: true,
@@ -149,6 +195,8 @@ impl Participant {
             next_frame: now,
             next_audio: now,
             audio_seq: 100,
+            audio_level: -30,
+            mark: address.port(),
             key_frames_sent: 0,
             received: BTreeMap::new(),
         };
@@ -285,6 +333,7 @@ impl Participant {
             let key = std::mem::take(&mut encoder.key_frame_due);
             self.key_frames_sent += usize::from(key);
             encoder.picture_id = (encoder.picture_id + 1) & 0x7fff;
+            encoder.frame += 1;
             encoder.tl0_pic_idx = encoder.tl0_pic_idx.wrapping_add(1);
             let packets = if key { encoder.packets * 3 } else { encoder.packets };
             for n in 0..packets {
@@ -292,6 +341,8 @@ impl Participant {
                 let start = if n == 0 { 0x90 } else { 0x80 };
                 let mut payload = vec![start, 0xe0, 0x80 | high, low, encoder.tl0_pic_idx, 0x00];
                 payload.extend([u8::from(!key), index as u8]);
+                payload.extend(self.mark.to_be_bytes());
+                payload.extend(encoder.frame.to_be_bytes());
                 payload.resize(PACKET_BYTES, 0);
                 let mut api = self.rtc.direct_api();
                 let Some(stream) = api.stream_tx_by_mid(self.camera, Some(encoder.rid)) else {
@@ -313,7 +364,14 @@ impl Participant {
             return;
         };
         let timestamp = self.audio_seq as u32 * 960;
-        stream.write_rtp(RtpWrite::new(pt, self.audio_seq.into(), timestamp, now, vec![0x78; 80]).marker(false));
+        let mut payload = vec![0x78; AUDIO_BYTES];
+        payload[payload::AUDIO_MARK..][..2].copy_from_slice(&self.mark.to_be_bytes());
+        let level = ExtensionValues {
+            audio_level: Some(self.audio_level),
+            voice_activity: Some(self.audio_level > -60),
+            ..ExtensionValues::default()
+        };
+        stream.write_rtp(RtpWrite::new(pt, self.audio_seq.into(), timestamp, now, payload).ext_vals(level));
         self.audio_seq += 1;
     }
 
@@ -362,13 +420,15 @@ impl Participant {
                 let Some(mid) = self.rtc.direct_api().stream_rx(&ssrc).map(|s| s.mid()) else {
                     return;
                 };
-                let audio = mid == self.microphone;
+                let audio = self.audio_slots.contains(&mid);
                 let receiver = self.received.entry(mid).or_default();
                 receiver.packets += 1;
                 receiver.bytes += packet.payload.len();
                 receiver.first_seq.get_or_insert(*packet.seq_no);
                 receiver.highest_seq = receiver.highest_seq.max(*packet.seq_no);
-                if !audio {
+                if audio {
+                    receiver.handle_sound(&packet, now);
+                } else {
                     receiver.handle_packet(&packet, now);
                 }
             }
@@ -378,13 +438,25 @@ impl Participant {
 }
 
 impl Receiver {
+    fn handle_sound(&mut self, packet: &RtpPacket, now: Instant) {
+        self.mark = mark_at(&packet.payload, payload::AUDIO_MARK);
+        if let Some(last) = self.last_decoded {
+            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
+        }
+        self.last_decoded = Some(now);
+    }
+
     fn handle_packet(&mut self, packet: &RtpPacket, now: Instant) {
         let descriptor = Vp8Descriptor::parse(&packet.payload).expect("the payload is VP8 still");
         let frame = self.frames.entry(packet.header.timestamp).or_default();
         assert!(!frame.seqs.contains(&packet.seq_no), "a sequence number came twice");
         frame.seqs.push(*packet.seq_no);
         frame.picture_id = descriptor.picture_id().expect("it was sent with one");
-        frame.layer = packet.payload[7];
+        assert!(packet.payload.len() >= payload::VIDEO_BYTES, "the payload is whole");
+        self.mark = mark_at(&packet.payload, payload::MARK);
+        frame.encoder = (self.mark.unwrap_or_default(), packet.payload[payload::LAYER]);
+        let number = packet.payload[payload::FRAME..].first_chunk().expect("it is long enough");
+        frame.number = u32::from_be_bytes(*number);
         if packet.payload[0] & 0x10 != 0 {
             frame.first = Some(*packet.seq_no);
             frame.key = descriptor.starts_keyframe(&packet.payload);
@@ -395,7 +467,8 @@ impl Receiver {
         self.decode(now);
     }
 
-    /// Decodes what can be decoded: complete frames that follow the last one without a gap, and complete key frames.
+    /// Decodes what can be decoded: complete frames whose dependency, the frame before of the same encoder, is the last one that
+    /// was decoded; and complete key frames.
     fn decode(&mut self, now: Instant) {
         loop {
             let next = self.frames.iter().find(|(_, frame)| {
@@ -403,8 +476,8 @@ impl Receiver {
                     return false;
                 };
                 let complete = frame.seqs.len() as u64 == end - first + 1;
-                let follows = self.last.is_some_and(|(_, last)| first == last + 1);
-                let later = self.last.is_none_or(|(_, last)| first > last);
+                let follows = self.last.as_ref().is_some_and(|last| first == last.end + 1);
+                let later = self.last.as_ref().is_none_or(|last| first > last.end);
                 complete && later && (follows || frame.key)
             });
             let Some(timestamp) = next.map(|(timestamp, _)| *timestamp) else {
@@ -412,19 +485,26 @@ impl Receiver {
             };
             let frame = self.frames.remove(&timestamp).expect("it was just found");
             let (first, end) = (frame.first.expect("complete"), frame.end.expect("complete"));
-            if let Some((picture_id, last)) = self.last
-                && first == last + 1
-                && frame.picture_id != (picture_id + 1) & 0x7fff
+            if let Some(last) = &self.last
+                && first == last.end + 1
             {
-                self.picture_id_jumps += 1;
+                self.picture_id_jumps += usize::from(frame.picture_id != (last.picture_id + 1) & 0x7fff);
+                let builds_on_last = (frame.encoder, frame.number) == (last.encoder, last.number + 1);
+                self.broken += usize::from(!frame.key && !builds_on_last);
             }
             self.frames.retain(|_, f| f.first.is_none_or(|f| f > end));
-            self.last = Some((frame.picture_id, end));
+            self.last = Some(Decoded {
+                picture_id: frame.picture_id,
+                end,
+                encoder: frame.encoder,
+                number: frame.number,
+            });
             self.decoded += 1;
             self.key_frames += usize::from(frame.key);
-            self.layer = Some(frame.layer);
-            if self.layers_seen.last() != Some(&frame.layer) {
-                self.layers_seen.push(frame.layer);
+            let layer = frame.encoder.1;
+            self.layer = Some(layer);
+            if self.layers_seen.last() != Some(&layer) {
+                self.layers_seen.push(layer);
             }
             if let Some(last) = self.last_decoded {
                 self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
@@ -444,4 +524,10 @@ impl Receiver {
         let stuck = self.last_decoded.is_none_or(|at| now >= at + REPAIR_WITHIN);
         waits && stuck && self.asked.is_none_or(|at| now >= at + REPAIR_WITHIN)
     }
+}
+
+/// Whose a payload is.
+fn mark_at(payload: &[u8], at: usize) -> Option<u16> {
+    let mark = payload.get(at..)?.first_chunk()?;
+    Some(u16::from_be_bytes(*mark))
 }
