@@ -3,6 +3,7 @@
 
 pub mod allocator;
 pub mod candidates;
+pub mod choice;
 pub mod codec;
 pub mod counters;
 pub mod demux;
@@ -19,6 +20,7 @@ pub mod sdp;
 pub mod shard;
 pub mod sieve;
 pub mod slot;
+pub mod speaker;
 pub mod stun;
 pub mod subscription;
 pub mod track;

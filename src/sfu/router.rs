@@ -1,20 +1,24 @@
 //! The media side of one room: who publishes what, who receives which track in which slot, and the fan-out of every packet.
 
+mod layers;
+mod slots;
+
 use std::time::{Duration, Instant};
 
 use str0m::media::{Mid, Rid};
 
-use super::allocator::{self, Demand};
 use super::counters::{Counters, Drop};
 use super::demux::{Link, TransportKey};
 use super::handle::{FilledSlot, SfuEvent};
 use super::media::{MediaPacket, SlotPacket};
 use super::slot::{Content, LayerCounts, Slot};
-use super::track::{Arrival, Track, Watcher, Wish};
+use super::speaker::{Level, Speakers, Voice};
+use super::track::{Arrival, Track};
 use super::transport::Answer;
 use crate::id::{ParticipantId, RoomId, Source};
+use crate::view::View;
 
-/// How often layers are chosen anew and key frames asked for again.
+/// How often voices are compared, layers chosen anew, and key frames asked for again.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What a subscriber's link needs for a slot with audio in it, headers included.
@@ -50,6 +54,9 @@ pub struct Router {
     room: RoomId,
     /// A member's place is kept while it is in the room: tracks and subscriptions refer to it.
     members: Vec<Option<Member>>,
+    speakers: Speakers,
+    /// Counts the times that a track was switched on.
+    starts: u64,
     tick: Instant,
 }
 
@@ -58,7 +65,10 @@ struct Member {
     /// Counts arrivals: tracks get slots in this order.
     joined: u64,
     admitted: bool,
-    published: Vec<Source>,
+    /// The tracks that are on, and which of all starts in the room it was.
+    published: Vec<(Source, u64)>,
+    view: View,
+    voice: Voice,
     /// A transport of this participant stalled in its handshake, so the next one starts it itself.
     stalled: bool,
     link: Option<Link>,
@@ -74,6 +84,8 @@ impl Router {
         Router {
             room,
             members: Vec::new(),
+            speakers: Speakers::default(),
+            starts: 0,
             tick: now,
         }
     }
@@ -89,6 +101,8 @@ impl Router {
             joined,
             admitted: false,
             published: Vec::new(),
+            view: View::default(),
+            voice: Voice::default(),
             stalled: false,
             link: None,
             tracks: Vec::new(),
@@ -155,7 +169,7 @@ impl Router {
             member.estimate_bps = 0;
             member.link = Some(link);
             for content in self.contents_of(place) {
-                content.subscription.restart();
+                content.restart();
             }
         }
         let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) else {
@@ -195,7 +209,7 @@ impl Router {
             member.stalled |= stalled;
         }
         for content in self.contents_of(place) {
-            content.subscription.restart();
+            content.restart();
         }
         self.assign(now, out);
     }
@@ -209,14 +223,33 @@ impl Router {
 
     pub fn publish(&mut self, place: usize, sources: &[Source], now: Instant, out: &mut Vec<RouterOutput>) {
         if let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) {
-            for track in &mut member.tracks {
-                if sources.contains(&track.source) && !member.published.contains(&track.source) {
-                    track.restart();
+            let before = std::mem::take(&mut member.published);
+            for source in sources {
+                if member.has_on(*source) {
+                    continue;
                 }
+                let known = before.iter().find(|(on, _)| on == source).copied();
+                if known.is_none() {
+                    self.starts += 1;
+                    for track in member.tracks.iter_mut().filter(|track| track.source == *source) {
+                        track.restart();
+                    }
+                }
+                member.published.push(known.unwrap_or((*source, self.starts)));
             }
-            member.published = sources.to_vec();
         }
         self.assign(now, out);
+    }
+
+    /// What the participant looks at from now on.
+    pub fn look(&mut self, place: usize, view: View, now: Instant, out: &mut Vec<RouterOutput>) {
+        if let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) {
+            member.view = view;
+            self.refill_slots_of(place);
+            self.choose_layers(place, now, out);
+            self.tell_slots(place, out);
+            self.tick = now;
+        }
     }
 
     pub fn leave(&mut self, place: usize, now: Instant, out: &mut Vec<RouterOutput>) {
@@ -246,8 +279,16 @@ impl Router {
         };
         let source = track.source;
         let arrival = track.handle_packet(packet.rid, &packet.part, packet.payload.len(), now);
-        if !member.published.contains(&source) {
+        if !member.published.iter().any(|(on, _)| *on == source) {
             return counters.drop(Drop::NotPublished);
+        }
+        if source == Source::Microphone {
+            let level = Level {
+                audio_level: packet.extensions.audio_level,
+                voice_activity: packet.extensions.voice_activity,
+                bytes: packet.payload.len(),
+            };
+            member.voice.handle_packet(level, now);
         }
         let Some(Arrival { layer, is_first }) = arrival else {
             return counters.drop(Drop::LayerNotSelected);
@@ -307,8 +348,12 @@ impl Router {
     /// Call when `poll_timeout` has passed.
     pub fn handle_timeout(&mut self, now: Instant, counters: &mut Counters, out: &mut Vec<RouterOutput>) {
         self.tick = now + TICK;
+        if self.listen(now, out) {
+            self.fill_slots();
+        }
         for place in 0..self.members.len() {
             self.choose_layers(place, now, out);
+            self.tell_slots(place, out);
         }
         for place in 0..self.members.len() {
             let count = self.members[place].as_ref().map_or(0, |m| m.tracks.len());
@@ -336,254 +381,28 @@ impl Router {
         }
     }
 
-    /// Gives every published track of everybody else a slot of its kind, as long as there are slots: microphones and cameras
-    /// first, in the order of joining. What has a slot keeps it.
+    /// Gives everybody's slots and layers another thought, after something happened that they depend on.
     fn assign(&mut self, now: Instant, out: &mut Vec<RouterOutput>) {
-        let mut offered: Vec<(u8, u64, usize, ParticipantId, Source)> = Vec::new();
-        for (place, member) in self.members.iter().enumerate() {
-            let Some(member) = member.as_ref().filter(|m| m.admitted) else {
-                continue;
-            };
-            for source in &member.published {
-                let rank = match source {
-                    Source::Microphone | Source::Camera => 0,
-                    Source::Screen | Source::ScreenAudio => 1,
-                };
-                offered.push((rank, member.joined, place, member.participant, *source));
-            }
-        }
-        offered.sort_unstable();
-        for place in 0..self.members.len() {
-            let Some(member) = self.members[place].as_mut().filter(|m| m.admitted && m.link.is_some()) else {
-                continue;
-            };
-            for is_video in [false, true] {
-                let slots = member.slots.iter().filter(|slot| slot.is_video == is_video).count();
-                let chosen: Vec<(usize, ParticipantId, Source)> = offered
-                    .iter()
-                    .filter(|o| o.2 != place && o.4.is_video() == is_video)
-                    .take(slots)
-                    .map(|o| (o.2, o.3, o.4))
-                    .collect();
-                let mut slots: Vec<&mut Slot> = member.slots.iter_mut().filter(|s| s.is_video == is_video).collect();
-                for slot in &mut slots {
-                    if slot.content.as_ref().is_some_and(|c| !chosen.contains(&c.what())) {
-                        slot.content = None;
-                    }
-                }
-                for what in chosen {
-                    if slots.iter().any(|s| s.content.as_ref().is_some_and(|c| c.what() == what)) {
-                        continue;
-                    }
-                    if let Some(slot) = slots.iter_mut().find(|slot| slot.content.is_none()) {
-                        slot.content = Some(Content::new(what));
-                    }
-                }
-            }
-            self.tell_slots(place, out);
-        }
-        self.index_watchers();
+        self.fill_slots();
         for place in 0..self.members.len() {
             self.choose_layers(place, now, out);
+            self.tell_slots(place, out);
         }
         self.tick = now;
     }
 
-    fn tell_slots(&mut self, place: usize, out: &mut Vec<RouterOutput>) {
-        let Some(member) = self.members[place].as_mut() else { return };
-        let Some(link) = member.link else { return };
-        let full = member
-            .slots
-            .iter()
-            .filter_map(|slot| Some((slot.mid, slot.content.as_ref()?)));
-        let slots: Vec<_> = full
-            .map(|(mid, c)| FilledSlot {
-                mid: mid.to_string(),
-                publisher: c.participant,
-                source: c.source,
-                paused: false,
-            })
-            .collect();
-        if slots != member.told_slots {
-            member.told_slots.clone_from(&slots);
-            out.push(RouterOutput::Event(SfuEvent::SlotsChanged {
+    /// Compares the voices, and tells who speaks. True: somebody else goes first.
+    fn listen(&mut self, now: Instant, out: &mut Vec<RouterOutput>) -> bool {
+        let members = self.members.iter_mut().flatten();
+        let heard = members.filter(|m| m.admitted && m.has_on(Source::Microphone));
+        let moved = self.speakers.update(heard.map(|m| (m.participant, &mut m.voice)), now);
+        if let Some(speakers) = self.speakers.poll_told(now) {
+            out.push(RouterOutput::Event(SfuEvent::SpeakersChanged {
                 room: self.room,
-                participant: member.participant,
-                attempt: link.attempt,
-                slots,
+                speakers: speakers.to_vec(),
             }));
         }
-    }
-
-    fn index_watchers(&mut self) {
-        let mut found: Vec<(usize, Source, Watcher)> = Vec::new();
-        for (member, of) in self.members.iter().enumerate() {
-            for (slot, of) in of.iter().flat_map(|m| m.slots.iter().enumerate()) {
-                if let Some(content) = &of.content {
-                    found.push((content.publisher, content.source, Watcher { member, slot }));
-                }
-            }
-        }
-        for (place, member) in self.members.iter_mut().enumerate() {
-            for track in member.iter_mut().flat_map(|m| &mut m.tracks) {
-                track.watchers = found
-                    .iter()
-                    .filter(|(publisher, source, _)| *publisher == place && *source == track.source)
-                    .map(|f| f.2)
-                    .collect();
-            }
-        }
-    }
-
-    /// Deals a subscriber's bandwidth out to its slots, and sets the targets.
-    fn choose_layers(&mut self, place: usize, now: Instant, out: &mut Vec<RouterOutput>) {
-        let Some(member) = self.members.get_mut(place).and_then(Option::take) else {
-            return;
-        };
-        let mut member = member;
-        let mut demands = Vec::new();
-        let mut known = Vec::new();
-        let mut audio_bps = 0;
-        let mut desired_bps = 0;
-        for (index, slot) in member.slots.iter().enumerate() {
-            let Some(content) = &slot.content else { continue };
-            if !slot.is_video {
-                audio_bps += AUDIO_BPS;
-                continue;
-            }
-            let Some(track) = self.track(content) else { continue };
-            let carried = content.subscription.desired;
-            let mut layers: Vec<(usize, u64)> = track.known_layers().collect();
-            for (_, rate) in layers
-                .iter_mut()
-                .filter(|(l, _)| track.watchers.len() == 1 && Some(*l) == carried)
-            {
-                *rate = (*rate as f64 * LONE_WATCHER_SHARE) as u64;
-            }
-            demands.push(Demand {
-                layers_bps: layers.iter().map(|l| l.1).collect(),
-                current: carried.and_then(|carried| layers.iter().position(|l| l.0 == carried)),
-            });
-            desired_bps += u64::from(track.nominal_bps(track.layers.len().saturating_sub(1)));
-            known.push((index, layers));
-        }
-        let estimate_bps = if member.estimate_bps == 0 {
-            u64::MAX / 4
-        } else {
-            member.estimate_bps
-        };
-        let grants = allocator::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
-        for (grant, (index, layers)) in grants.into_iter().zip(known) {
-            let Some(content) = &mut member.slots[index].content else {
-                continue;
-            };
-            let desired = grant.layer.and_then(|layer| layers.get(layer)).map(|l| l.0);
-            let target = desired.and_then(|desired| Some(self.track(content)?.best_arriving(desired, now)));
-            content.subscription.limit = desired
-                .and_then(|layer| {
-                    Some(
-                        self.track(content)?
-                            .limit(layer, grant.bitrate_bps, content.subscription.limit),
-                    )
-                })
-                .unwrap_or_default();
-            content.grant = grant;
-            content.subscription.desired = desired;
-            content.subscription.target = target;
-        }
-        for slot in member.slots.iter_mut().filter(|slot| !slot.is_video) {
-            if let Some(content) = &mut slot.content {
-                content.subscription.target = Some(0);
-            }
-        }
-        let desired_bps = ((desired_bps + audio_bps) as f64 * DESIRED_MARGIN) as u64;
-        if let Some(link) = member.link.filter(|_| desired_bps != member.told_desired_bps) {
-            member.told_desired_bps = desired_bps;
-            out.push(RouterOutput::DesiredBitrate {
-                to: link.key,
-                bitrate_bps: desired_bps,
-            });
-        }
-        self.members[place] = Some(member);
-    }
-
-    /// Asks again for key frames that are waited for, and says what is wanted of the track's encodings.
-    fn tend_track(&mut self, place: usize, index: usize, now: Instant, counters: &mut Counters, out: &mut Vec<RouterOutput>) {
-        let Some(member) = self.members[place].as_ref() else { return };
-        let track = &member.tracks[index];
-        let (source, participant) = (track.source, member.participant);
-        if !source.is_video() || !member.published.contains(&source) || !member.admitted {
-            return;
-        }
-        let contents: Vec<&Content> = track
-            .watchers
-            .iter()
-            .filter_map(|w| self.members.get(w.member)?.as_ref()?.slots.get(w.slot)?.content.as_ref())
-            .collect();
-        let arrives = |c: &&&Content| {
-            let layer = c.subscription.target.and_then(|target| track.layers.get(target));
-            c.subscription.is_waiting() && layer.is_some_and(|layer| layer.is_arriving(now))
-        };
-        let waiting = contents.iter().filter(arrives).count() > 0;
-        let due = track.key_frame_is_due(now);
-        let wishes: Vec<Wish> = contents.iter().map(|c| c.wish()).collect();
-        if waiting || due {
-            self.ask_key_frame(place, source, now, counters, out);
-        }
-        let Some(track) = self.members[place].as_mut().and_then(|m| m.tracks.get_mut(index)) else {
-            return;
-        };
-        if let Some(wanted) = track.poll_wanted(&wishes, now) {
-            let layers = wanted
-                .iter()
-                .map(|(rid, active, bps)| (rid.map(|r| r.to_string()), *active, *bps));
-            out.push(RouterOutput::Event(SfuEvent::LayersWanted {
-                room: self.room,
-                participant,
-                source,
-                layers: layers.collect(),
-            }));
-        }
-    }
-
-    fn ask_key_frame(
-        &mut self,
-        publisher: usize,
-        source: Source,
-        now: Instant,
-        counters: &mut Counters,
-        out: &mut Vec<RouterOutput>,
-    ) {
-        let Some(member) = self.members.get_mut(publisher).and_then(Option::as_mut) else {
-            return;
-        };
-        let (Some(link), Some(track)) = (member.link, member.tracks.iter_mut().find(|t| t.source == source)) else {
-            return;
-        };
-        if !track.ask_key_frame(now) {
-            counters.key_frames_throttled += 1;
-            return;
-        }
-        counters.key_frames_requested += 1;
-        let (mid, watchers) = (track.mid, track.watchers.clone());
-        let mut layers: Vec<usize> = watchers
-            .iter()
-            .filter_map(|w| self.members.get(w.member)?.as_ref()?.slots.get(w.slot)?.content.as_ref())
-            .filter_map(|content| content.subscription.target)
-            .collect();
-        layers.sort_unstable();
-        layers.dedup();
-        let track = self.members[publisher]
-            .as_ref()
-            .and_then(|m| m.tracks.iter().find(|t| t.source == source));
-        let rids: Vec<Option<Rid>> = layers.iter().filter_map(|l| Some(track?.layers.get(*l)?.rid)).collect();
-        if !rids.is_empty() {
-            out.push(RouterOutput::RequestKeyFrames {
-                from: link.key,
-                mid,
-                rids,
-            });
-        }
+        moved
     }
 
     fn track_of(&mut self, place: usize, source: Source) -> Option<&mut Track> {
@@ -602,5 +421,11 @@ impl Router {
         slots
             .filter_map(|slot| slot.content.as_mut())
             .filter(move |content| content.publisher == publisher)
+    }
+}
+
+impl Member {
+    fn has_on(&self, source: Source) -> bool {
+        self.published.iter().any(|(on, _)| *on == source)
     }
 }

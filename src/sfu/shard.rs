@@ -117,8 +117,10 @@ impl Shard {
                 let place = router.member(participant);
                 router.publish(place, &sources, now, out);
             }),
-            // The router shows everything so far.
-            SfuCommand::View { .. } => {}
+            SfuCommand::View { room, participant, view } => self.with_router(room, now, |router, out| {
+                let place = router.member(participant);
+                router.look(place, view, now, out);
+            }),
             SfuCommand::Leave { room, participant } => {
                 let Some((router, place)) = self.rooms.get_mut(&room).and_then(|r| r.find(participant).map(|p| (r, p))) else {
                     return;

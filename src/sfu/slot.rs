@@ -5,6 +5,7 @@ use std::time::Instant;
 use str0m::media::{Mid, Pt};
 
 use super::allocator::Grant;
+use super::choice::{Offered, Sight};
 use super::codec::Format;
 use super::counters::Drop;
 use super::media::{self, MediaPacket, SlotLine, SlotPacket};
@@ -30,8 +31,11 @@ pub(super) struct Content {
     /// To notice that another participant has the place.
     pub(super) participant: ParticipantId,
     pub(super) source: Source,
+    pub(super) sight: Sight,
     pub(super) subscription: Subscription,
     pub(super) grant: Grant,
+    /// Bandwidth does not suffice for it now.
+    pub(super) paused: bool,
 }
 
 impl Slot {
@@ -85,13 +89,36 @@ impl Slot {
 }
 
 impl Content {
-    pub(super) fn new((publisher, participant, source): (usize, ParticipantId, Source)) -> Content {
-        Content {
-            publisher,
-            participant,
-            source,
+    pub(super) fn new(offered: &Offered) -> Content {
+        let mut content = Content {
+            publisher: offered.place,
+            participant: offered.participant,
+            source: offered.source,
+            sight: Sight::full(offered.source),
             subscription: Subscription::default(),
             grant: Grant::default(),
+            paused: false,
+        };
+        content.restart();
+        content
+    }
+
+    /// The publisher's streams begin anew.
+    pub(super) fn restart(&mut self) {
+        self.subscription.restart();
+        if !self.source.is_video() {
+            // Audio is never dropped.
+            self.subscription.target = Some(0);
+        }
+    }
+
+    /// It is looked at in this way from now on.
+    pub(super) fn look(&mut self, sight: Sight) {
+        self.sight = sight;
+        if sight.hidden {
+            self.subscription.restart();
+            self.grant = Grant::default();
+            self.paused = false;
         }
     }
 
@@ -105,8 +132,8 @@ impl Content {
         }
     }
 
-    pub(super) fn what(&self) -> (usize, ParticipantId, Source) {
-        (self.publisher, self.participant, self.source)
+    pub(super) fn is_of(&self, offered: &Offered) -> bool {
+        (self.publisher, self.participant, self.source) == (offered.place, offered.participant, offered.source)
     }
 }
 

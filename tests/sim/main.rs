@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary: nothing of it is reachable from anywhere")]
 
 mod network;
+mod rooms;
 mod scenarios;
 #[expect(clippy::disallowed_methods, reason = "real sockets have the real clock")]
 mod sockets;

@@ -10,6 +10,7 @@ use tandem::sfu::counters::Counters;
 use tandem::sfu::flow::Flow;
 use tandem::sfu::handle::{Certificate, FilledSlot, LostReason, Offer, SfuCommand, SfuEvent};
 use tandem::sfu::shard::{CONNECTING_MAX, Shard, ShardConfig};
+use tandem::view::View;
 
 use super::network::{Datagram, Dice, Direction, Link, Network};
 use crate::sources;
@@ -42,7 +43,11 @@ pub struct World {
     pub network: Network,
     pub members: BTreeMap<ParticipantId, Member>,
     pub counters: Vec<Counters>,
+    /// As the SFU last said.
+    pub speakers: Vec<ParticipantId>,
+    pub speakers_told: usize,
     dice: Dice,
+    opened: u16,
 }
 
 pub struct Member {
@@ -83,7 +88,10 @@ impl World {
             network: Network::new(dice.next()),
             members: BTreeMap::new(),
             counters: Vec::new(),
+            speakers: Vec::new(),
+            speakers_told: 0,
             dice,
+            opened: 0,
         }
     }
 
@@ -93,9 +101,22 @@ impl World {
     }
 
     pub fn open_with_camera(&mut self, link: Link, camera: str0m::media::Direction, video_slots: usize) -> ParticipantId {
+        self.open_with_slots(link, camera, video_slots, 1)
+    }
+
+    pub fn open_with_slots(
+        &mut self,
+        link: Link,
+        camera: str0m::media::Direction,
+        video_slots: usize,
+        audio_slots: usize,
+    ) -> ParticipantId {
         let id = ParticipantId::from_random(self.dice.next());
-        let address = SocketAddr::from(([10, 0, 1, self.members.len() as u8 + 1], 5000));
-        let (browser, offer) = Participant::with_camera(address, camera, video_slots, self.now);
+        self.opened += 1;
+        let [high, low] = self.opened.to_be_bytes();
+        let address = SocketAddr::from(([10, 0, 1 + high, low], 5000));
+        let (mut browser, offer) = Participant::with_slots(address, camera, video_slots, audio_slots, self.now);
+        browser.mark = self.opened;
         let member = Member {
             browser,
             up: Direction::new(link),
@@ -121,6 +142,31 @@ impl World {
         id
     }
 
+    /// The same with so many slots for sound, and nobody looked at before it says at whom.
+    pub fn join_room(&mut self, link: Link, video_slots: usize, audio_slots: usize, view: View) -> ParticipantId {
+        let id = self.open_with_slots(link, str0m::media::Direction::SendOnly, video_slots, audio_slots);
+        self.look(id, view);
+        self.admit(id);
+        self.publish(id, &[Source::Microphone, Source::Camera]);
+        id
+    }
+
+    pub fn look(&mut self, participant: ParticipantId, view: View) {
+        self.command(SfuCommand::View {
+            room: self.room,
+            participant,
+            view,
+        });
+    }
+
+    pub fn leave(&mut self, participant: ParticipantId) {
+        self.command(SfuCommand::Leave {
+            room: self.room,
+            participant,
+        });
+        self.members.remove(&participant);
+    }
+
     /// A participant offers again with a new connection.
     pub fn reopen(&mut self, id: ParticipantId) {
         let now = self.now;
@@ -128,7 +174,10 @@ impl World {
         let mut address = member.browser.address;
         address.set_port(address.port() + 1);
         let slots = member.browser.slots.len();
-        let (mut browser, offer) = Participant::new(address, slots, now);
+        let audio_slots = member.browser.audio_slots.len();
+        let camera = str0m::media::Direction::SendOnly;
+        let (mut browser, offer) = Participant::with_slots(address, camera, slots, audio_slots, now);
+        browser.mark = member.browser.mark;
         browser.publish(now);
         member.browser = browser;
         member.attempt += 1;
@@ -285,7 +334,10 @@ impl World {
                 member.wanted.insert(source, layers);
                 member.wanted_count += 1;
             }
-            SfuEvent::SpeakersChanged { .. } => {}
+            SfuEvent::SpeakersChanged { speakers, .. } => {
+                self.speakers = speakers;
+                self.speakers_told += 1;
+            }
             SfuEvent::TransportLost { participant, reason, .. } => self.member(participant).lost.push(reason),
         }
     }
