@@ -92,6 +92,7 @@ struct CallsFile {
 struct LimitsFile {
     sessions_per_user: usize,
     sessions: usize,
+    participants_per_room: usize,
     connections_per_address: usize,
     websockets_per_address: usize,
 }
@@ -165,6 +166,8 @@ pub struct Config {
     pub resume_timeout: Duration,
     pub sessions_per_user: usize,
     pub sessions: usize,
+    /// 2 to 500.
+    pub participants_per_room: usize,
     /// An IPv4 address, or an IPv6 network of 64 bits.
     pub connections_per_address: usize,
     pub websockets_per_address: usize,
@@ -340,6 +343,14 @@ impl File {
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
             sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,
+            participants_per_room: match self.limits.participants_per_room {
+                1 => Err(ConfigError::Value {
+                    key: "limits.participants_per_room",
+                    value: "1".to_owned(),
+                    expected: "2 to 500",
+                }),
+                number => count("limits.participants_per_room", number, 500, "2 to 500"),
+            }?,
             connections_per_address: count(
                 "limits.connections_per_address",
                 self.limits.connections_per_address,

@@ -28,6 +28,12 @@ pub struct Metrics {
     pub participants: IntGauge,
     /// WHIP and WHEP resources, by `kind` (`whip`, `whep`).
     pub resources: IntGaugeVec,
+    /// What came of each `join` by a link, by `outcome`.
+    pub joins: IntCounterVec,
+    /// Calls that rang somebody into a room that was there.
+    pub invitations: IntCounter,
+    /// Who waits in lobbies.
+    pub lobby: IntGauge,
     /// Commands refused, by error `code`.
     pub commands_refused: IntCounterVec,
     /// Times that a limit was reached, by `limit`.
@@ -121,6 +127,15 @@ impl Metrics {
             rooms: register(r, IntGauge::new("tandem_rooms", "Rooms with at least one participant.")),
             participants: register(r, IntGauge::new("tandem_participants", "Participants in rooms.")),
             resources: gauges(r, "tandem_resources", "WHIP and WHEP resources.", &["kind"]),
+            joins: counters(r, "tandem_joins_total", "What came of each join by a link.", &["outcome"]),
+            invitations: register(
+                r,
+                IntCounter::new(
+                    "tandem_invitations_total",
+                    "Calls that rang somebody into a room that was there.",
+                ),
+            ),
+            lobby: register(r, IntGauge::new("tandem_lobby", "People who wait in lobbies.")),
             commands_refused: counters(r, "tandem_commands_refused_total", "Commands refused.", &["code"]),
             limit_reached: counters(r, "tandem_limit_reached_total", "Times that a limit was reached.", &["limit"]),
             queue_full: counters(
@@ -246,8 +261,21 @@ impl Metrics {
             "hung_up",
             "connection_lost",
             "unreachable",
+            "removed",
         ] {
             self.call_ended.with_label_values(&[reason]);
+        }
+        for outcome in [
+            "entered",
+            "lobby",
+            "no_such_link",
+            "passphrase_needed",
+            "room_locked",
+            "room_full",
+            "not_allowed",
+            "rate_limited",
+        ] {
+            self.joins.with_label_values(&[outcome]);
         }
         for state in ["ringing", "answered"] {
             self.calls.with_label_values(&[state]);

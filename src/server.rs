@@ -98,6 +98,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         resume_grace: config.resume_timeout,
         sessions_max: config.sessions,
         sessions_per_user_max: config.sessions_per_user,
+        participants_per_room_max: config.participants_per_room,
         ..HubConfig::default()
     };
     let restored = keeper::restore(&store, &metrics).await;

@@ -16,12 +16,20 @@ pub struct Call {
     pub caller: SessionId,
     pub caller_user: UserId,
     pub callee_user: UserId,
-    /// Whether the caller wants no direct path.
-    pub caller_through_server: bool,
+    pub kind: Kind,
     pub started: Instant,
     /// Since the answer, or since the server's start.
     pub record: Record,
     pub state: State,
+}
+
+/// Where a call leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Into a room of its own, which both enter at the answer.
+    Pair,
+    /// Into the room that the caller is in by other means.
+    Invitation,
 }
 
 /// Where a call is, with what ends that by itself.
@@ -34,8 +42,8 @@ pub enum State {
     },
     Answered {
         since: Instant,
-        callee: SessionId,
-        direct: bool,
+        /// Who came into the room by it and is there still; never empty.
+        inside: BTreeSet<SessionId>,
     },
 }
 
@@ -54,16 +62,17 @@ const NO_SUCH_CALL: Refusal = Refusal {
 
 impl Call {
     /// The first to accept has the call. Returns the sessions that rang in vain.
-    pub fn accept(&mut self, session: SessionId, through_server: bool, now: Instant) -> Result<BTreeSet<SessionId>, Refusal> {
+    pub fn accept(&mut self, session: SessionId, now: Instant) -> Result<BTreeSet<SessionId>, Refusal> {
         match &mut self.state {
             State::Ringing { at, .. } if at.contains(&session) => {
                 let mut others = std::mem::take(at);
                 others.remove(&session);
-                self.state = State::Answered {
-                    since: now,
-                    callee: session,
-                    direct: !(self.caller_through_server || through_server),
+                let mut inside = BTreeSet::from([session]);
+                match self.kind {
+                    Kind::Pair => inside.insert(self.caller),
+                    Kind::Invitation => false,
                 };
+                self.state = State::Answered { since: now, inside };
                 Ok(others)
             }
             State::Ringing { .. } | State::Answered { .. } => Err(NO_SUCH_CALL),
@@ -75,11 +84,12 @@ impl Call {
         match (&self.state, wish) {
             (State::Ringing { at, .. }, Farewell::Decline) if at.contains(&session) => Ok(EndReason::Declined),
             (State::Ringing { .. }, Farewell::Cancel) if session == self.caller => Ok(EndReason::Cancelled),
-            (State::Answered { callee, .. }, Farewell::HangUp) if session == self.caller || session == *callee => {
+            (State::Answered { inside, .. }, Farewell::HangUp) if inside.contains(&session) => Ok(EndReason::HungUp),
+            // The answer crossed the caller's wish on the wire: a microphone must not stay open for it. Whoever was invited is in a room
+            // of several, and is not theirs to send away.
+            (State::Answered { inside, .. }, Farewell::Cancel) if session == self.caller && inside.contains(&session) => {
                 Ok(EndReason::HungUp)
             }
-            // The answer crossed the caller's wish on the wire: a microphone must not stay open for it.
-            (State::Answered { .. }, Farewell::Cancel) if session == self.caller => Ok(EndReason::HungUp),
             (State::Ringing { .. }, Farewell::Decline | Farewell::Cancel | Farewell::HangUp)
             | (State::Answered { .. }, Farewell::Decline | Farewell::Cancel | Farewell::HangUp) => Err(NO_SUCH_CALL),
         }
@@ -93,7 +103,7 @@ impl Call {
                 at.remove(&session);
                 at.is_empty().then_some(EndReason::Unreachable)
             }
-            State::Answered { callee, .. } if session == self.caller || session == *callee => Some(EndReason::ConnectionLost),
+            State::Answered { inside, .. } if inside.contains(&session) => Some(EndReason::ConnectionLost),
             State::Answered { .. } => None,
         }
     }
@@ -107,21 +117,21 @@ impl Call {
 
     /// Whether a session has part in the call.
     pub fn involves(&self, session: SessionId) -> bool {
-        session == self.caller
-            || match &self.state {
-                State::Ringing { at, .. } => at.contains(&session),
-                State::Answered { callee, .. } => *callee == session,
-            }
+        match &self.state {
+            State::Ringing { at, .. } => session == self.caller || at.contains(&session),
+            State::Answered { inside, .. } => inside.contains(&session),
+        }
     }
 
     /// Every session that has part in the call, the caller's first.
     pub fn involved(&self) -> Vec<SessionId> {
-        let mut involved = vec![self.caller];
-        match &self.state {
-            State::Ringing { at, .. } => involved.extend(at),
-            State::Answered { callee, .. } => involved.push(*callee),
-        }
-        involved
+        let sessions = match &self.state {
+            State::Ringing { at, .. } => at,
+            State::Answered { inside, .. } => inside,
+        };
+        let caller = Some(self.caller).filter(|caller| self.involves(*caller));
+        let others = sessions.iter().copied().filter(|session| *session != self.caller);
+        caller.into_iter().chain(others).collect()
     }
 
     /// Whether nobody answered in time.
@@ -144,14 +154,6 @@ impl Call {
         match &self.state {
             State::Ringing { .. } => Duration::ZERO,
             State::Answered { since, .. } => now.saturating_duration_since(*since),
-        }
-    }
-
-    /// Whether the two may connect directly.
-    pub fn is_direct(&self) -> bool {
-        match &self.state {
-            State::Ringing { .. } => false,
-            State::Answered { direct, .. } => *direct,
         }
     }
 }
@@ -183,7 +185,7 @@ mod tests {
             caller: id(CALLER),
             caller_user: UserId::from_random(1),
             callee_user: UserId::from_random(2),
-            caller_through_server: false,
+            kind: Kind::Pair,
             started: now,
             record: Record::default(),
             state: State::Ringing {
@@ -195,7 +197,7 @@ mod tests {
 
     fn answered() -> Call {
         let mut call = ringing();
-        let others = call.accept(id(PHONE), false, call.started).expect("it rings there");
+        let others = call.accept(id(PHONE), call.started).expect("it rings there");
         assert_eq!(others, BTreeSet::from([id(LAPTOP)]));
         call
     }
@@ -230,26 +232,24 @@ mod tests {
     #[test]
     fn only_a_session_where_it_rings_accepts_and_only_once() {
         for who in [CALLER, STRANGER] {
-            assert!(ringing().accept(id(who), false, Instant::now()).is_err());
+            assert!(ringing().accept(id(who), Instant::now()).is_err());
         }
         for who in [CALLER, PHONE, LAPTOP, STRANGER] {
-            assert!(answered().accept(id(who), false, Instant::now()).is_err());
+            assert!(answered().accept(id(who), Instant::now()).is_err());
         }
     }
 
     #[test]
-    fn direct_needs_both() {
-        for (caller, callee, direct) in [
-            (false, false, true),
-            (true, false, false),
-            (false, true, false),
-            (true, true, false),
-        ] {
-            let mut call = ringing();
-            call.caller_through_server = caller;
-            call.accept(id(PHONE), callee, call.started).expect("it rings there");
-            assert_eq!(call.is_direct(), direct);
+    fn an_invitation_that_was_answered_is_the_callee_s_alone() {
+        let mut call = ringing();
+        call.kind = Kind::Invitation;
+        assert_eq!(call.farewell(id(CALLER), Farewell::Cancel).ok(), Some(EndReason::Cancelled));
+        call.accept(id(PHONE), call.started).expect("it rings there");
+        assert_eq!(call.involved(), [id(PHONE)]);
+        for wish in [Farewell::Cancel, Farewell::HangUp] {
+            assert!(call.farewell(id(CALLER), wish).is_err());
         }
+        assert_eq!(call.farewell(id(PHONE), Farewell::HangUp).ok(), Some(EndReason::HungUp));
     }
 
     #[test]

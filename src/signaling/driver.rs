@@ -13,14 +13,16 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::hub::resume::Restored;
+use super::call::Kind;
+use super::hub::restore::Restored;
 use super::hub::{Attach, AttachRefused, Hub, HubConfig};
 use super::keeper;
 use super::limits::Limit;
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
+use super::passphrase::slow_hash;
 use super::protocol::{CommandFrame, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::session::Departure;
-use crate::id::{ConnectionId, SessionId, UserId};
+use crate::id::{ConnectionId, LinkId, SessionId, UserId};
 use crate::metrics::Metrics;
 use crate::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent};
 use crate::store::Store;
@@ -37,6 +39,9 @@ const NAMES_MAX: usize = 1024;
 /// Changes that wait to be noted for a restart. When it is full, one is lost: a session or call is forgotten at the next restart, or
 /// waits in vain to be resumed.
 const KEEP_MAX: usize = 4096;
+
+/// Pass phrases that wait to be hashed: about as many as one processor does while people have patience. When it is full, one is refused.
+const PASSPHRASES_MAX: usize = 64;
 
 /// For how long the hub's end waits for what is to be kept.
 const SAVE_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -132,6 +137,9 @@ impl HubHandle {
         let (keeps, to_keep) = mpsc::channel(KEEP_MAX);
         let saver = tokio::spawn(save_names(names_to_save, store.clone(), Arc::clone(&metrics)));
         let keeper = tokio::spawn(keeper::run(to_keep, store, Arc::clone(&metrics)));
+        let (passphrases, to_hash) = mpsc::channel(PASSPHRASES_MAX);
+        let (hashed, hashes) = mpsc::channel(PASSPHRASES_MAX);
+        tokio::spawn(hash_passphrases(to_hash, hashed));
         let mut hub = Hub::new(config, StdRng::from_rng(&mut rand::rng()));
         hub.restore(restored, Instant::now());
         let driver = Driver {
@@ -143,6 +151,8 @@ impl HubHandle {
             ask_sfu,
             names,
             saver,
+            passphrases,
+            hashes,
             metrics,
             session_ended,
             outboxes: HashMap::new(),
@@ -222,6 +232,9 @@ struct Driver {
     saver: JoinHandle<()>,
     keeps: mpsc::Sender<Keep>,
     keeper: JoinHandle<()>,
+    /// Pass phrases to hash, and what came of them.
+    passphrases: mpsc::Sender<(SessionId, LinkId, String)>,
+    hashes: mpsc::Receiver<Hashed>,
     metrics: Arc<Metrics>,
     session_ended: SessionEnded,
     /// Where each websocket's frames go. Looked up, never listed in order.
@@ -251,6 +264,7 @@ impl Driver {
                     Some(event) => self.hub.handle_media(media_fact(event), Instant::now()),
                     None => self.sfu_events = None,
                 },
+                Some((session, hash)) = self.hashes.recv() => self.hub.handle_hashed(session, hash, Instant::now()),
                 () = until(due) => self.hub.handle_timeout(Instant::now()),
             }
             self.carry_out();
@@ -345,6 +359,11 @@ impl Driver {
                         self.metrics.queue_full.with_label_values(&["names"]).inc();
                     }
                 }
+                Output::Hash {
+                    session,
+                    link,
+                    passphrase,
+                } => self.hash(session, link, passphrase),
                 Output::Keep(keep) => {
                     if self.keeps.try_send(keep).is_err() {
                         self.metrics.queue_full.with_label_values(&["keep"]).inc();
@@ -375,6 +394,14 @@ impl Driver {
         if is_last_place || matches!(sent, Err(TrySendError::Closed(_) | TrySendError::Full(_))) {
             self.outboxes.remove(&connection);
             self.hub.handle_detach(connection, Departure::Dropped, Instant::now());
+        }
+    }
+
+    /// Has a slow hash computed beside the hub; what cannot wait is told so.
+    fn hash(&mut self, session: SessionId, link: LinkId, passphrase: String) {
+        if self.passphrases.try_send((session, link, passphrase)).is_err() {
+            self.metrics.queue_full.with_label_values(&["passphrases"]).inc();
+            self.hub.handle_hashed(session, None, Instant::now());
         }
     }
 
@@ -411,7 +438,13 @@ impl Driver {
                 (self.session_ended)(session);
                 tracing::info!(%session, duration_s = lasted.as_secs_f64(), "session ended");
             }
-            Fact::CallStarted { call } => tracing::info!(%call, "call started"),
+            Fact::CallStarted { call, kind } => {
+                if kind == Kind::Invitation {
+                    metrics.invitations.inc();
+                }
+                tracing::info!(%call, "call started");
+            }
+            Fact::Join { outcome } => metrics.joins.with_label_values(&[outcome.as_str()]).inc(),
             Fact::CallAnswered { call, rang } => {
                 tracing::debug!(%call, rang_s = rang.as_secs_f64(), "call answered");
             }
@@ -430,7 +463,12 @@ impl Driver {
                 metrics.call_path.with_label_values(&labels).inc();
             }
             Fact::LimitReached { limit } => metrics.limit_reached.with_label_values(&[limit.as_str()]).inc(),
-            Fact::Restored { sessions, calls } if sessions > 0 => tracing::info!(sessions, calls, "restored"),
+            Fact::Restored {
+                sessions,
+                calls,
+                rooms,
+                links,
+            } if sessions + links > 0 => tracing::info!(sessions, calls, rooms, links, "restored"),
             Fact::Restored { .. } => {}
             Fact::Refused { code } => metrics.commands_refused.with_label_values(&[code.as_str()]).inc(),
         }
@@ -447,6 +485,7 @@ impl Driver {
             .set(gauge(counts.answered));
         self.metrics.rooms.set(gauge(counts.rooms));
         self.metrics.participants.set(gauge(counts.participants));
+        self.metrics.lobby.set(gauge(counts.waiting));
     }
 }
 
@@ -456,6 +495,19 @@ async fn save_names(mut names: mpsc::Receiver<(UserId, String)>, store: Store, m
         if let Err(error) = store.set_name(user, &name).await {
             metrics.store_failures.with_label_values(&["set_name"]).inc();
             tracing::warn!(error = &error as &dyn Error, "name not kept");
+        }
+    }
+}
+
+/// Whose pass phrase, and its slow hash.
+type Hashed = (SessionId, Option<[u8; 32]>);
+
+/// One after the other, so that whoever guesses costs no more than one processor.
+async fn hash_passphrases(mut passphrases: mpsc::Receiver<(SessionId, LinkId, String)>, hashed: mpsc::Sender<Hashed>) {
+    while let Some((session, link, passphrase)) = passphrases.recv().await {
+        let hash = tokio::task::spawn_blocking(move || slow_hash(link, &passphrase)).await.ok();
+        if hashed.send((session, hash)).await.is_err() {
+            return;
         }
     }
 }

@@ -4,7 +4,15 @@
 mod calls;
 mod checks;
 mod commands;
-pub mod resume;
+mod hosting;
+mod invites;
+mod joining;
+mod keeping;
+mod links;
+mod lobby;
+mod media;
+pub mod restore;
+mod resume;
 mod rooms;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,12 +23,13 @@ use rand::rngs::StdRng;
 
 use super::call::Call;
 use super::limits::{self, Limit};
+use super::link::Link;
 use super::names::clean_name;
 use super::output::{CloseReason, Counts, Fact, Keep, KeptSession, MediaRequest, Output};
 use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, Resume, UserInfo};
 use super::room::Room;
 use super::session::{Departure, Session};
-use crate::id::{CallId, ConnectionId, RoomId, SessionId, UserId};
+use crate::id::{CallId, ConnectionId, LinkId, RoomId, SessionId, UserId};
 
 /// Times and limits of signaling.
 #[derive(Debug, Clone)]
@@ -37,6 +46,10 @@ pub struct HubConfig {
     pub leave_grace: Duration,
     /// For how long the browser of a session in a call may say nothing, before its websocket counts as gone.
     pub call_silence: Duration,
+    /// After which time a room that is one of two again may have a direct connection again.
+    pub direct_again_after: Duration,
+    /// In one room.
+    pub participants_per_room_max: usize,
     /// On this node.
     pub sessions_max: usize,
     /// A person with more open tabs than this is not a person.
@@ -52,6 +65,8 @@ impl Default for HubConfig {
             reconnecting_after: Duration::from_secs(2),
             leave_grace: Duration::from_secs(5),
             call_silence: Duration::from_secs(3),
+            direct_again_after: Duration::from_secs(3),
+            participants_per_room_max: 50,
             sessions_max: 20_000,
             sessions_per_user_max: 16,
         }
@@ -118,6 +133,8 @@ enum Timer {
     RingOut(CallId),
     RemoveSession(SessionId),
     EndCheck(RoomId),
+    DirectAgain(RoomId),
+    ExpireLink(LinkId),
 }
 
 /// See the module's documentation.
@@ -132,8 +149,17 @@ pub struct Hub {
     users: BTreeMap<UserId, User>,
     calls: BTreeMap<CallId, Call>,
     rooms: BTreeMap<RoomId, Room>,
+    links: BTreeMap<LinkId, Link>,
+    /// The same by their makers.
+    links_of: BTreeMap<UserId, BTreeSet<LinkId>>,
     /// Calls that are answered.
     answered: usize,
+    /// Participants.
+    present: usize,
+    /// Rooms with a participant.
+    open_rooms: usize,
+    /// Who waits in lobbies.
+    waiting: usize,
     timers: BTreeSet<(Instant, Timer)>,
     /// Sessions that missed more than can be replayed.
     lost: Vec<SessionId>,
@@ -152,7 +178,12 @@ impl Hub {
             users: BTreeMap::new(),
             calls: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            links: BTreeMap::new(),
+            links_of: BTreeMap::new(),
             answered: 0,
+            present: 0,
+            open_rooms: 0,
+            waiting: 0,
             timers: BTreeSet::new(),
             lost: Vec::new(),
             outputs: VecDeque::new(),
@@ -244,6 +275,8 @@ impl Hub {
                 Timer::Silence(session) => self.check_silence(session, due, now),
                 Timer::RingOut(call) => self.ring_out(call, now),
                 Timer::EndCheck(room) => self.check_lasted(room),
+                Timer::DirectAgain(room) => self.direct_again(room, now),
+                Timer::ExpireLink(link) => self.expire_link(link, now),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -283,14 +316,15 @@ impl Hub {
             sessions: self.sessions.len(),
             ringing: self.calls.len() - self.answered,
             answered: self.answered,
-            rooms: self.answered,
-            participants: 2 * self.answered,
+            rooms: self.open_rooms,
+            participants: self.present,
+            waiting: self.waiting,
         }
     }
 
-    /// Whether any call rings or is answered.
+    /// Whether any call rings or is answered, or people are together in a room.
     pub fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || self.rooms.values().any(|room| room.present_count() > 1)
     }
 }
 
@@ -327,12 +361,12 @@ impl Hub {
         Ok(())
     }
 
-    /// The user's session that has been without a websocket and a call for longest.
+    /// The user's session that has been without a websocket, a call and a room for longest.
     fn longest_away(&self, user: UserId) -> Option<SessionId> {
         let sessions = self.users.get(&user)?.sessions.iter();
         let away = sessions.filter_map(|&id| {
             let session = &self.sessions[&id];
-            let since = session.detached_since().filter(|_| session.call.is_none())?;
+            let since = session.detached_since().filter(|_| session.room.is_none())?;
             Some((since, id))
         });
         away.min().map(|(_, id)| id)
@@ -375,6 +409,12 @@ impl Hub {
             self.outputs.push_back(Output::Send { connection, frame });
         }
         self.show_reconnecting(id, false);
+        if let Some(room) = self.room_of(id) {
+            self.tell_speakers(id, room);
+            if self.is_host_in(id, room) {
+                self.show_lobby_to(id, room);
+            }
+        }
     }
 
     /// A user who has a session, or is about to. The name of one who is here already may be changed and not yet saved.
@@ -417,14 +457,14 @@ impl Hub {
         let Some(id) = self.connections.remove(&connection) else {
             return;
         };
-        let in_answered = self.is_in_answered(id);
+        let is_in_room = self.is_in_room(id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let since = match how {
             Departure::Dropped | Departure::Left => now,
             Departure::Silent => session.heard.min(now),
         };
         let grace = match how {
-            Departure::Left if in_answered => self.config.leave_grace.min(self.config.resume_grace),
+            Departure::Left if is_in_room => self.config.leave_grace.min(self.config.resume_grace),
             Departure::Dropped | Departure::Left | Departure::Silent => self.config.resume_grace,
         };
         session.detach(since, grace);
@@ -450,7 +490,7 @@ impl Hub {
 
     /// Ends a session, and what cannot go on without it. Where it still has a websocket, another session takes its place.
     fn remove_session(&mut self, id: SessionId, now: Instant) {
-        self.forget_in_call(id, now);
+        self.forget_in_room(id, now);
         self.end_check_of(id);
         let Some(session) = self.sessions.remove(&id) else { return };
         if let Some(connection) = session.connection() {
@@ -503,6 +543,19 @@ impl Hub {
             None if session.is_lost() => self.lost.push(to),
             None => {}
         }
+    }
+
+    /// Tells a session what is true for a moment only: it has no `seq`, and whoever is away misses it.
+    fn tell_now(&mut self, to: SessionId, event: Event) {
+        let Some(connection) = self.sessions.get(&to).and_then(Session::connection) else {
+            return;
+        };
+        let frame = EventFrame {
+            seq: None,
+            reference: None,
+            event,
+        };
+        self.outputs.push_back(Output::Send { connection, frame });
     }
 
     /// Answers on a websocket what is not worth a replay.

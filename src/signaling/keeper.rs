@@ -1,4 +1,4 @@
-//! Notes in the store what a restart of the server has to find again (D): sessions and answered calls. The hub never waits for it.
+//! Notes in the store what a restart of the server has to find again (D): sessions, rooms with who is in them, and links. The hub never waits for it.
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock")]
 
@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
-use super::hub::resume::Restored;
-use super::output::{Keep, KeptCall, KeptSession};
+use super::hub::restore::Restored;
+use super::output::{Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession};
 use crate::metrics::Metrics;
-use crate::store::{CallRow, Change, SessionRow, Store, StoreError};
+use crate::store::{CallRow, Change, LinkRow, MemberRow, RoomRow, SessionRow, Store, StoreError};
 
 /// Changes written at once: one commit, one wait for the disk.
 const BATCH_MAX: usize = 256;
@@ -84,12 +84,50 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
         let kept = KeptCall {
             call: row.call,
             room: row.room,
+            invitation: row.invitation,
             caller: row.caller,
-            callee: row.callee,
-            direct: row.direct,
+            caller_user: row.caller_user,
+            callee_user: row.callee_user,
         };
-        let lasted = u64::try_from(now.saturating_sub(row.answered_at_ms)).unwrap_or(0);
-        restored.calls.push((kept, Duration::from_millis(lasted)));
+        restored.calls.push((kept, span(row.answered_at_ms, now)));
+    }
+    for row in store.rooms().await? {
+        restored.rooms.push(KeptRoom {
+            room: row.room,
+            by_call: row.by_call,
+            name: row.name,
+            link: row.link,
+            locked: row.locked,
+            lobby: row.lobby,
+            removed: row.removed,
+        });
+    }
+    for row in store.members().await? {
+        let kept = KeptMember {
+            room: row.room,
+            participant: row.participant,
+            session: row.session,
+            call: row.call,
+            place: row.place,
+            host: row.host,
+            through_server: row.through_server,
+        };
+        restored.members.push((kept, span(row.entered_at_ms, now)));
+    }
+    for row in store.links().await? {
+        restored.links.push(KeptLink {
+            link: row.link,
+            maker: row.maker,
+            name: row.name,
+            passphrase: row.passphrase,
+            // One that is over has no time left, and goes with the first look at the clock.
+            expires_in: row.expires_at_ms.map(|at| span(now, at)),
+            single_use: row.single_use,
+            used: row.used,
+            lobby: row.lobby,
+            makes_hosts: row.makes_hosts,
+            within: row.within,
+        });
     }
     Ok(restored)
 }
@@ -105,13 +143,56 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
         Keep::Call(kept) => Change::KeepCall(CallRow {
             call: kept.call,
             room: kept.room,
+            invitation: kept.invitation,
             caller: kept.caller,
-            callee: kept.callee,
-            direct: kept.direct,
+            caller_user: kept.caller_user,
+            callee_user: kept.callee_user,
             answered_at_ms: now_ms,
         }),
         Keep::ForgetCall(call) => Change::ForgetCall(*call),
+        Keep::Room(kept) => Change::KeepRoom(RoomRow {
+            room: kept.room,
+            by_call: kept.by_call,
+            name: kept.name.clone(),
+            link: kept.link,
+            locked: kept.locked,
+            lobby: kept.lobby,
+            removed: kept.removed.clone(),
+        }),
+        Keep::ForgetRoom(room) => Change::ForgetRoom(*room),
+        Keep::Member(kept) => Change::KeepMember(MemberRow {
+            room: kept.room,
+            participant: kept.participant,
+            session: kept.session,
+            call: kept.call,
+            place: kept.place,
+            host: kept.host,
+            through_server: kept.through_server,
+            entered_at_ms: now_ms,
+        }),
+        Keep::ForgetMember(session) => Change::ForgetMember(*session),
+        Keep::Link(kept) => Change::KeepLink(LinkRow {
+            link: kept.link,
+            maker: kept.maker,
+            name: kept.name.clone(),
+            passphrase: kept.passphrase,
+            expires_at_ms: kept.expires_in.map(|long| {
+                let ms = i64::try_from(long.as_millis()).unwrap_or(i64::MAX);
+                now_ms.saturating_add(ms)
+            }),
+            single_use: kept.single_use,
+            used: kept.used,
+            lobby: kept.lobby,
+            makes_hosts: kept.makes_hosts,
+            within: kept.within,
+        }),
+        Keep::ForgetLink(link) => Change::ForgetLink(*link),
     }
+}
+
+/// From one time in Unix milliseconds to a later one.
+fn span(from_ms: i64, to_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0))
 }
 
 fn unix_ms() -> i64 {

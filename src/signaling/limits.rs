@@ -41,6 +41,36 @@ pub const MISSES_MAX: f64 = 10.0;
 /// Checks of a connection by one session at once; a minute brings that many back. Each costs the SFU a handshake.
 pub const CHECKS_MAX: f64 = 6.0;
 
+/// Calls that ring at once into one room.
+pub const INVITATIONS_MAX: usize = 10;
+
+/// Links of one user that let people in.
+pub const LINKS_PER_USER_MAX: usize = 100;
+
+/// Links on this server.
+pub const LINKS_MAX: usize = 100_000;
+
+/// Joins, and links made, of one session at once; a minute brings that many back.
+pub const JOINS_MAX: f64 = 20.0;
+
+/// Wrong pass phrases of one session at once; a minute brings that many back.
+pub const SESSION_ATTEMPTS_MAX: f64 = 5.0;
+
+/// Wrong pass phrases for one link at once, whoever gives them; a minute brings that many back.
+pub const LINK_ATTEMPTS_MAX: f64 = 30.0;
+
+/// Who waits in one lobby.
+pub const LOBBY_MAX: usize = 50;
+
+/// Users who were taken out of one room. When there are more, it is locked.
+pub const REMOVED_MAX: usize = 256;
+
+/// Reactions of one session at once.
+pub const REACTIONS_BURST: f64 = 10.0;
+
+/// And in the long run. Everybody in the room is sent each.
+pub const REACTIONS_PER_S: f64 = 2.0;
+
 /// Forwarded offers of one participant that wait for the SFU's answer.
 pub const OFFERS_PENDING_MAX: usize = 4;
 
@@ -59,6 +89,24 @@ pub enum Limit {
     CallsToNobody,
     /// [`CHECKS_MAX`].
     Checks,
+    /// `limits.participants_per_room`.
+    ParticipantsPerRoom,
+    /// [`INVITATIONS_MAX`].
+    Invitations,
+    /// [`LINKS_PER_USER_MAX`].
+    LinksPerUser,
+    /// [`LINKS_MAX`].
+    Links,
+    /// [`JOINS_MAX`].
+    Joins,
+    /// [`SESSION_ATTEMPTS_MAX`] or [`LINK_ATTEMPTS_MAX`].
+    PassphraseAttempts,
+    /// [`LOBBY_MAX`].
+    Lobby,
+    /// [`REMOVED_MAX`].
+    Removed,
+    /// [`REACTIONS_PER_S`].
+    Reactions,
     /// `limits.sessions_per_user`.
     SessionsPerUser,
     /// `limits.sessions`.
@@ -84,13 +132,22 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Limit; 17] = [
+    pub const ALL: [Limit; 26] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
         Limit::CommandRate,
         Limit::CallsToNobody,
         Limit::Checks,
+        Limit::ParticipantsPerRoom,
+        Limit::Invitations,
+        Limit::LinksPerUser,
+        Limit::Links,
+        Limit::Joins,
+        Limit::PassphraseAttempts,
+        Limit::Lobby,
+        Limit::Removed,
+        Limit::Reactions,
         Limit::SessionsPerUser,
         Limit::Sessions,
         Limit::Outbox,
@@ -113,6 +170,15 @@ impl Limit {
             Limit::CommandRate => "command_rate",
             Limit::CallsToNobody => "calls_to_nobody",
             Limit::Checks => "checks",
+            Limit::ParticipantsPerRoom => "participants_per_room",
+            Limit::Invitations => "invitations",
+            Limit::LinksPerUser => "links_per_user",
+            Limit::Links => "links",
+            Limit::Joins => "joins",
+            Limit::PassphraseAttempts => "passphrase_attempts",
+            Limit::Lobby => "lobby",
+            Limit::Removed => "removed",
+            Limit::Reactions => "reactions",
             Limit::SessionsPerUser => "sessions_per_user",
             Limit::Sessions => "sessions",
             Limit::Outbox => "outbox",
@@ -148,6 +214,13 @@ impl Refusal {
         Refusal {
             code: ErrorCode::BadCommand,
             message,
+        }
+    }
+
+    pub(super) fn shutting_down() -> Refusal {
+        Refusal {
+            code: ErrorCode::ShuttingDown,
+            message: "the server is going down",
         }
     }
 
@@ -263,6 +336,11 @@ impl TokenBucket {
     /// Whether nothing was taken for so long that it is as a new one.
     pub fn is_full(&mut self, now: Instant) -> bool {
         self.has(now) && self.tokens >= self.burst
+    }
+
+    /// Puts back a token that was taken in vain.
+    pub fn give_back(&mut self) {
+        self.tokens = (self.tokens + 1.0).min(self.burst);
     }
 
     /// Takes a token, if there is one.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::call::Kind;
 use super::limits::Limit;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
-use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
 
 /// Something for the driver to do.
@@ -19,6 +20,12 @@ pub enum Output {
     Media(MediaRequest),
     /// Keep this name.
     SaveName { user: UserId, name: String },
+    /// Compute the slow hash of a pass phrase, beside the hub, and bring that to `Hub::handle_hashed`.
+    Hash {
+        session: SessionId,
+        link: LinkId,
+        passphrase: String,
+    },
     /// Note this for the time after a restart.
     Keep(Keep),
     /// Count it, and log it where it is the start or the end of something.
@@ -44,6 +51,16 @@ pub enum Keep {
     /// The call was answered just now.
     Call(KeptCall),
     ForgetCall(CallId),
+    /// It is there, or something of it changed.
+    Room(KeptRoom),
+    /// With everybody in it.
+    ForgetRoom(RoomId),
+    /// It came in just now, or became a host.
+    Member(KeptMember),
+    ForgetMember(SessionId),
+    /// It was made just now, or let its one guest in.
+    Link(KeptLink),
+    ForgetLink(LinkId),
 }
 
 /// What a session needs to go on after a restart.
@@ -55,14 +72,61 @@ pub struct KeptSession {
     pub secret_hash: [u8; 32],
 }
 
-/// What an answered call needs to go on after a restart: each session and its participant.
+/// What an answered call needs to go on after a restart. Who came by it is in their members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptCall {
     pub call: CallId,
     pub room: RoomId,
-    pub caller: (SessionId, ParticipantId),
-    pub callee: (SessionId, ParticipantId),
-    pub direct: bool,
+    /// Into a room that was there before.
+    pub invitation: bool,
+    pub caller: SessionId,
+    pub caller_user: UserId,
+    pub callee_user: UserId,
+}
+
+/// What a room needs to go on after a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptRoom {
+    pub room: RoomId,
+    /// Whether it was made by a call.
+    pub by_call: bool,
+    pub name: String,
+    pub link: Option<LinkId>,
+    pub locked: bool,
+    pub lobby: bool,
+    pub removed: Vec<UserId>,
+}
+
+/// What a participant needs to go on after a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptMember {
+    pub room: RoomId,
+    pub participant: ParticipantId,
+    pub session: SessionId,
+    pub call: Option<CallId>,
+    /// In the order of coming.
+    pub place: u64,
+    pub host: bool,
+    pub through_server: bool,
+}
+
+/// A link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLink {
+    pub link: LinkId,
+    pub maker: UserId,
+    pub name: String,
+    /// PBKDF2 of the pass phrase.
+    pub passphrase: Option<[u8; 32]>,
+    /// From now on; none: it does not expire.
+    pub expires_in: Option<Duration>,
+    pub single_use: bool,
+    pub used: bool,
+    pub lobby: bool,
+    /// Whether its maker is a host in its room.
+    pub makes_hosts: bool,
+    /// The running room that it was made in, and ends with.
+    pub within: Option<RoomId>,
 }
 
 /// What the hub asks of the SFU.
@@ -135,6 +199,7 @@ pub enum Fact {
     },
     CallStarted {
         call: CallId,
+        kind: Kind,
     },
     CallAnswered {
         call: CallId,
@@ -158,11 +223,37 @@ pub enum Fact {
     LimitReached {
         limit: Limit,
     },
+    /// Somebody said `join`.
+    Join {
+        outcome: JoinOutcome,
+    },
     /// At the start, from the store.
     Restored {
         sessions: usize,
         calls: usize,
+        rooms: usize,
+        links: usize,
     },
+}
+
+/// What came of a `join`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinOutcome {
+    /// At once, or from the lobby.
+    Entered,
+    Lobby,
+    Refused(ErrorCode),
+}
+
+impl JoinOutcome {
+    /// The name in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JoinOutcome::Entered => "entered",
+            JoinOutcome::Lobby => "lobby",
+            JoinOutcome::Refused(code) => code.as_str(),
+        }
+    }
 }
 
 /// How much there is of everything.
@@ -171,6 +262,8 @@ pub struct Counts {
     pub sessions: usize,
     pub ringing: usize,
     pub answered: usize,
+    /// With at least one participant.
     pub rooms: usize,
     pub participants: usize,
+    pub waiting: usize,
 }

@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::limits::{CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, MISSES_MAX, RATE_REFUSALS_MAX, TokenBucket};
-use super::protocol::{DirectSignal, Event, EventFrame};
-use crate::id::{CallId, ConnectionId, RoomId, UserId};
+use super::limits::{
+    CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S,
+    SESSION_ATTEMPTS_MAX, TokenBucket,
+};
+use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
+use crate::id::{CallId, ConnectionId, LinkId, RoomId, UserId};
 
 /// Events kept for a resume: a call's whole negotiation is about fifty.
 pub const REPLAY_EVENTS_MAX: usize = 256;
@@ -13,7 +16,7 @@ pub const REPLAY_EVENTS_MAX: usize = 256;
 /// The same in bytes, because a session description may be long and comes from another browser.
 pub const REPLAY_BYTES_MAX: usize = 1024 * 1024;
 
-/// What an event weighs besides its session description.
+/// What an event weighs besides what can be long in it; and each thing in a list.
 const EVENT_BYTES: usize = 256;
 
 /// A session, whether or not its websocket is there.
@@ -27,8 +30,10 @@ pub struct Session {
     pub last_ref: u32,
     /// Whether the browser runs on this machine.
     pub loopback: bool,
-    /// The one live call that this session made, that rings here, or that it answered.
+    /// The one live call that this session made, that rings here, or that brought it into its room.
     pub call: Option<CallId>,
+    /// The room that it is in, or may come into: it rings here, or the lobby has it.
+    pub room: Option<RoomId>,
     /// The room in which it checks its connection.
     pub check: Option<RoomId>,
     pub started: Instant,
@@ -44,6 +49,14 @@ pub struct Session {
     pub misses: TokenBucket,
     /// Every check of the connection takes one.
     pub checks: TokenBucket,
+    /// Every join and every link made takes one.
+    pub joins: TokenBucket,
+    /// Every wrong pass phrase takes one.
+    pub attempts: TokenBucket,
+    /// Every reaction takes one.
+    pub reactions: TokenBucket,
+    /// What goes on when the slow hash of a pass phrase is there.
+    pub hashing: Option<Hashing>,
     /// Whether it comes from the store, and the browser has not said yet how far it had counted.
     uncounted: bool,
     last_seq: u64,
@@ -52,6 +65,23 @@ pub struct Session {
     kept_bytes: usize,
     /// The highest `seq` that is not kept any more.
     dropped_seq: u64,
+}
+
+/// For what a pass phrase was given.
+#[derive(Debug)]
+pub enum Hashing {
+    Create {
+        reference: u32,
+        link: LinkId,
+        room: Option<RoomId>,
+        /// Without the pass phrase.
+        wish: LinkWish,
+    },
+    Join {
+        reference: u32,
+        link: LinkId,
+        through_server: bool,
+    },
 }
 
 /// Whether a session's websocket is there.
@@ -106,6 +136,7 @@ impl Session {
             last_ref: 0,
             loopback: false,
             call: None,
+            room: None,
             check: None,
             started: now,
             heard: now,
@@ -115,6 +146,10 @@ impl Session {
             patience: TokenBucket::new(RATE_REFUSALS_MAX, 1.0, now),
             misses: TokenBucket::new(MISSES_MAX, MISSES_MAX / 60.0, now),
             checks: TokenBucket::new(CHECKS_MAX, CHECKS_MAX / 60.0, now),
+            joins: TokenBucket::new(JOINS_MAX, JOINS_MAX / 60.0, now),
+            attempts: TokenBucket::new(SESSION_ATTEMPTS_MAX, SESSION_ATTEMPTS_MAX / 60.0, now),
+            reactions: TokenBucket::new(REACTIONS_BURST, REACTIONS_PER_S, now),
+            hashing: None,
             last_seq: 0,
             kept: VecDeque::new(),
             kept_bytes: 0,
@@ -125,7 +160,7 @@ impl Session {
     /// Gives an event its place, and keeps it for a resume.
     pub fn record(&mut self, reference: Option<u32>, event: Event) -> EventFrame {
         self.last_seq += 1;
-        let bytes = EVENT_BYTES + sdp_bytes(&event);
+        let bytes = EVENT_BYTES + long_bytes(&event);
         let frame = EventFrame {
             seq: Some(self.last_seq),
             reference,
@@ -210,7 +245,7 @@ impl Session {
 }
 
 /// The only parts of an event that can be long.
-fn sdp_bytes(event: &Event) -> usize {
+fn long_bytes(event: &Event) -> usize {
     match event {
         Event::OfferAnswered { sdp, .. } => sdp.len(),
         Event::Signaled { signal, .. } => match signal {
@@ -219,6 +254,10 @@ fn sdp_bytes(event: &Event) -> usize {
             DirectSignal::Restart { .. } => 0,
         },
         Event::Error { message, .. } => message.len(),
+        Event::CallAnswered { participants, .. } | Event::RoomJoined { participants, .. } => participants.len() * EVENT_BYTES,
+        Event::LobbyChanged { waiting, .. } => waiting.len() * EVENT_BYTES,
+        Event::SlotsChanged { slots, .. } => slots.len() * EVENT_BYTES,
+        Event::Links { links } => links.len() * EVENT_BYTES,
         _ => 0,
     }
 }

@@ -1,6 +1,7 @@
-//! What survives a restart, in one SQLite file: users, their sessions, and answered calls.
+//! What survives a restart, in one SQLite file: users, their sessions, links, and rooms with who is in them.
 
 mod restart;
+mod rooms;
 
 use std::fs::OpenOptions;
 use std::io;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 pub use self::restart::{CallRow, Change, SessionRow};
+pub use self::rooms::{LinkRow, MemberRow, RoomRow};
 use crate::id::UserId;
 
 /// In the data directory.

@@ -1,7 +1,8 @@
-//! What a restart of the server has to find again: sessions and answered calls.
+//! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
+use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::{Store, StoreError};
-use crate::id::{CallId, ParticipantId, RoomId, SessionId, UserId};
+use crate::id::{CallId, LinkId, RoomId, SessionId, UserId};
 
 /// A session that may be resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,24 +18,33 @@ pub struct SessionRow {
 pub struct CallRow {
     pub call: CallId,
     pub room: RoomId,
-    pub caller: (SessionId, ParticipantId),
-    pub callee: (SessionId, ParticipantId),
-    pub direct: bool,
+    /// Into a room that was there before.
+    pub invitation: bool,
+    pub caller: SessionId,
+    pub caller_user: UserId,
+    pub callee_user: UserId,
     /// Unix milliseconds.
     pub answered_at_ms: i64,
 }
 
 /// One change of what is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     KeepSession(SessionRow),
     ForgetSession(SessionId),
     KeepCall(CallRow),
     ForgetCall(CallId),
+    KeepRoom(RoomRow),
+    /// With its members.
+    ForgetRoom(RoomId),
+    KeepMember(MemberRow),
+    ForgetMember(SessionId),
+    KeepLink(LinkRow),
+    ForgetLink(LinkId),
 }
 
 /// The columns of a call as text.
-type CallColumns = (String, String, String, String, String, String, bool, i64);
+type CallColumns = (String, String, bool, String, String, String, i64);
 
 impl Store {
     /// Makes these changes in order, all or none, and notes that the server lives.
@@ -52,18 +62,26 @@ impl Store {
                     sqlx::query("DELETE FROM sessions WHERE session_id = ?").bind(session.to_string())
                 }
                 Change::KeepCall(row) => sqlx::query(
-                    "INSERT OR REPLACE INTO calls (call_id, room_id, caller_session, caller_participant, callee_session, \
-                     callee_participant, direct, answered_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO calls (call_id, room_id, invitation, caller_session, caller_user, callee_user, \
+                     answered_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 )
                 .bind(row.call.to_string())
                 .bind(row.room.to_string())
-                .bind(row.caller.0.to_string())
-                .bind(row.caller.1.to_string())
-                .bind(row.callee.0.to_string())
-                .bind(row.callee.1.to_string())
-                .bind(row.direct)
+                .bind(row.invitation)
+                .bind(row.caller.to_string())
+                .bind(row.caller_user.to_string())
+                .bind(row.callee_user.to_string())
                 .bind(row.answered_at_ms),
                 Change::ForgetCall(call) => sqlx::query("DELETE FROM calls WHERE call_id = ?").bind(call.to_string()),
+                Change::KeepRoom(row) => rooms::keep_room(row),
+                Change::ForgetRoom(room) => {
+                    rooms::forget_members_of(*room).execute(&mut *transaction).await?;
+                    rooms::forget_room(*room)
+                }
+                Change::KeepMember(row) => rooms::keep_member(row),
+                Change::ForgetMember(session) => rooms::forget_member(*session),
+                Change::KeepLink(row) => rooms::keep_link(row),
+                Change::ForgetLink(link) => rooms::forget_link(*link),
             };
             query.execute(&mut *transaction).await?;
         }
@@ -75,11 +93,13 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets all sessions and calls if the server has not lived since then (Unix milliseconds).
+    /// Forgets all sessions, calls and rooms if the server has not lived since then (Unix milliseconds).
     pub async fn purge(&self, since_ms: i64) -> Result<(), StoreError> {
         for table in [
             "DELETE FROM sessions WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
             "DELETE FROM calls WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
+            "DELETE FROM rooms WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
+            "DELETE FROM members WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
         ] {
             sqlx::query(table).bind(since_ms).execute(&self.pool).await?;
         }
@@ -107,20 +127,21 @@ impl Store {
     /// The kept calls.
     pub async fn calls(&self) -> Result<Vec<CallRow>, StoreError> {
         let rows: Vec<CallColumns> = sqlx::query_as(
-            "SELECT call_id, room_id, caller_session, caller_participant, callee_session, callee_participant, direct, \
-             answered_at_ms FROM calls ORDER BY call_id",
+            "SELECT call_id, room_id, invitation, caller_session, caller_user, callee_user, answered_at_ms FROM calls \
+             ORDER BY call_id",
         )
         .fetch_all(&self.pool)
         .await?;
         let read = rows
             .into_iter()
-            .map(|(call, room, caller, caller_at, callee, callee_at, direct, answered_at_ms)| {
+            .map(|(call, room, invitation, caller, caller_user, callee_user, answered_at_ms)| {
                 Ok(CallRow {
                     call: id(&call, "call_id")?,
                     room: id(&room, "room_id")?,
-                    caller: (id(&caller, "caller_session")?, id(&caller_at, "caller_participant")?),
-                    callee: (id(&callee, "callee_session")?, id(&callee_at, "callee_participant")?),
-                    direct,
+                    invitation,
+                    caller: id(&caller, "caller_session")?,
+                    caller_user: id(&caller_user, "caller_user")?,
+                    callee_user: id(&callee_user, "callee_user")?,
                     answered_at_ms,
                 })
             });
@@ -128,7 +149,7 @@ impl Store {
     }
 }
 
-fn id<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, StoreError> {
+pub(super) fn id<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt(column))
 }
 
@@ -152,9 +173,10 @@ mod tests {
         let call = |n| CallRow {
             call: CallId::from_random(n),
             room: RoomId::from_random(n),
-            caller: (sessions[0].session, ParticipantId::from_random(n)),
-            callee: (sessions[1].session, ParticipantId::from_random(n + 1)),
-            direct: n == 1,
+            invitation: n == 1,
+            caller: sessions[0].session,
+            caller_user: users[0],
+            callee_user: users[1],
             answered_at_ms: 99,
         };
         let changes: Vec<Change> = sessions.map(Change::KeepSession).into_iter().collect();

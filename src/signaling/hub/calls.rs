@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use rand::Rng;
 
+use super::rooms::Parting;
 use super::{Hub, Timer};
-use crate::id::{CallId, ParticipantId, RoomId, SessionId, UserId};
-use crate::signaling::call::{Call, Farewell, State, no_such_call};
+use crate::id::{CallId, RoomId, SessionId, UserId};
+use crate::signaling::call::{Call, Farewell, Kind, State, no_such_call};
 use crate::signaling::limits::{Limit, Refusal};
-use crate::signaling::output::{Fact, Keep, KeptCall, MediaRequest, Output};
+use crate::signaling::output::{Fact, Keep, MediaRequest, Output};
 use crate::signaling::protocol::{EndReason, ErrorCode, Event};
 use crate::signaling::record::Record;
-use crate::signaling::room::{Member, Room};
+use crate::signaling::room::{Origin, Room, Standing};
 
 impl Hub {
     pub(super) fn call(
@@ -23,24 +24,48 @@ impl Hub {
         through_server: bool,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get_mut(&caller) else {
+        let Some(session) = self.sessions.get(&caller) else {
             return Ok(());
         };
-        let caller_user = session.user;
         if let Some(call_id) = session.call {
             let call = &self.calls[&call_id];
             // Glare: they called each other, and the hub saw the other's call first. This one is its acceptance.
             if call.caller_user == callee_user && call.rings_at(caller) {
                 return self.accept(caller, reference, call_id, through_server, now);
             }
+        }
+        if session.room.is_some() {
             return Err(Refusal::not_allowed("this session has a call already"));
         }
-        if self.stopping {
-            return Err(Refusal {
-                code: ErrorCode::ShuttingDown,
-                message: "the server is going down",
-            });
+        let Some((id, at)) = self.find(caller, reference, callee_user, now)? else {
+            return Ok(());
+        };
+        let room = RoomId::from_random(self.rng.next_u64());
+        self.rooms.insert(room, Room::new(Origin::Call));
+        self.enter(caller, Standing::Ringing, Some(id), room, now);
+        if let Ok((_, member)) = self.member(caller, room) {
+            member.host = true;
+            member.through_server = through_server;
         }
+        self.begin_ringing(id, room, Kind::Pair, (caller, reference), (callee_user, at), now);
+        Ok(())
+    }
+
+    /// The sessions of a user that a call rings at. None: it cannot ring, and the caller was told its end. The call has an id all the
+    /// same, so that the browser needs no case of its own.
+    pub(super) fn find(
+        &mut self,
+        caller: SessionId,
+        reference: u32,
+        callee_user: UserId,
+        now: Instant,
+    ) -> Result<Option<(CallId, BTreeSet<SessionId>)>, Refusal> {
+        if self.stopping {
+            return Err(Refusal::shutting_down());
+        }
+        let Some(session) = self.sessions.get_mut(&caller) else {
+            return Ok(None);
+        };
         // Before any look at the user asked for, so that the answer does not depend on whether there is one.
         if !session.misses.has(now) {
             self.count_limit(Limit::CallsToNobody);
@@ -58,46 +83,16 @@ impl Hub {
                 session.misses.take(now);
             }
             self.end_at_once(id, caller, reference, EndReason::Unreachable);
-        } else if callee.is_some_and(|user| !user.calls.is_empty()) {
-            self.end_at_once(id, caller, reference, EndReason::Busy);
-        } else {
-            let room = RoomId::from_random(self.rng.next_u64());
-            let until = now + self.config.ring_timeout;
-            let call = Call {
-                id,
-                room,
-                caller,
-                caller_user,
-                callee_user,
-                caller_through_server: through_server,
-                started: now,
-                record: Record::default(),
-                state: State::Ringing { until, at: at.clone() },
-            };
-            self.calls.insert(id, call);
-            self.rooms.insert(room, Room::new(Some(id)));
-            self.timers.insert((until, Timer::RingOut(id)));
-            for user in [caller_user, callee_user] {
-                if let Some(user) = self.users.get_mut(&user) {
-                    user.calls.insert(id);
-                }
-            }
-            self.outputs.push_back(Output::Count(Fact::CallStarted { call: id }));
-            self.enter(caller, id, room, now);
-            let event = Event::CallRinging {
-                call_id: id,
-                room_id: room,
-                user: self.user_info(callee_user),
-            };
-            self.tell(caller, Some(reference), event);
-            for session in at {
-                self.ring(session, id, room, caller_user, now);
-            }
+            return Ok(None);
         }
-        Ok(())
+        let in_a_room = at.iter().any(|session| self.sessions[session].room.is_some());
+        if in_a_room || callee.is_some_and(|user| !user.calls.is_empty()) {
+            self.end_at_once(id, caller, reference, EndReason::Busy);
+            return Ok(None);
+        }
+        Ok(Some((id, at)))
     }
 
-    /// A call that never rang. It has an id all the same, so that the browser needs no case of its own.
     fn end_at_once(&mut self, call: CallId, caller: SessionId, reference: u32, reason: EndReason) {
         let event = Event::CallEnded {
             call_id: call,
@@ -114,20 +109,50 @@ impl Hub {
         }));
     }
 
-    /// Gives a session its place in a call's room.
-    fn enter(&mut self, session: SessionId, call: CallId, room: RoomId, now: Instant) {
-        let participant = ParticipantId::from_random(self.rng.next_u64());
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.call = Some(call);
+    /// Rings these sessions of a user into a room that is there.
+    pub(super) fn begin_ringing(
+        &mut self,
+        id: CallId,
+        room: RoomId,
+        kind: Kind,
+        (caller, reference): (SessionId, u32),
+        (callee_user, at): (UserId, BTreeSet<SessionId>),
+        now: Instant,
+    ) {
+        let caller_user = self.sessions[&caller].user;
+        let until = now + self.config.ring_timeout;
+        let call = Call {
+            id,
+            room,
+            caller,
+            caller_user,
+            callee_user,
+            kind,
+            started: now,
+            record: Record::default(),
+            state: State::Ringing { until, at: at.clone() },
+        };
+        self.calls.insert(id, call);
+        self.timers.insert((until, Timer::RingOut(id)));
+        for user in [caller_user, callee_user] {
+            if let Some(user) = self.users.get_mut(&user) {
+                user.calls.insert(id);
+            }
         }
-        if let Some(room) = self.rooms.get_mut(&room) {
-            room.members.insert(participant, Member::new(session));
+        self.outputs.push_back(Output::Count(Fact::CallStarted { call: id, kind }));
+        let event = Event::CallRinging {
+            call_id: id,
+            room_id: room,
+            user: self.user_info(callee_user),
+        };
+        self.tell(caller, Some(reference), event);
+        for session in at {
+            self.ring(session, id, room, caller_user, now);
         }
-        self.watch(session, now);
     }
 
     fn ring(&mut self, session: SessionId, call: CallId, room: RoomId, caller_user: UserId, now: Instant) {
-        self.enter(session, call, room, now);
+        self.enter(session, Standing::Ringing, Some(call), room, now);
         let event = Event::IncomingCall {
             call_id: call,
             room_id: room,
@@ -165,67 +190,48 @@ impl Hub {
         now: Instant,
     ) -> Result<(), Refusal> {
         let call = self.calls.get_mut(&id).ok_or_else(no_such_call)?;
+        let (room_id, caller, kind) = (call.room, call.caller, call.kind);
+        if kind == Kind::Invitation && call.rings_at(callee) {
+            self.check_space(room_id)?;
+        }
+        let call = self.calls.get_mut(&id).ok_or_else(no_such_call)?;
         let rang = now.saturating_duration_since(call.started);
-        let in_vain = call.accept(callee, through_server, now)?;
-        let (room_id, caller, direct) = (call.room, call.caller, call.is_direct());
+        let in_vain = call.accept(callee, now)?;
         self.answered += 1;
         self.outputs.push_back(Output::Count(Fact::CallAnswered { call: id, rang }));
         for session in in_vain {
-            self.leave(session, room_id);
+            self.take_out(session);
             self.tell(session, None, Event::AnsweredElsewhere { call_id: id });
         }
-        let Some(room) = self.rooms.get_mut(&room_id) else {
-            return Ok(());
-        };
-        let members: Vec<ParticipantId> = room.members.keys().copied().collect();
-        for member in room.members.values_mut() {
-            member.in_sfu = true;
+        if let Ok((_, member)) = self.member(callee, room_id) {
+            member.through_server = through_server;
         }
-        for participant in members {
-            let room = room_id;
-            self.ask_sfu(MediaRequest::Admit { room, participant });
-        }
-        self.keep_call(id);
-        self.tell_answered(caller, None, id, room_id, direct, false);
-        self.tell_answered(callee, Some(reference), id, room_id, direct, true);
-        for session in [caller, callee] {
-            // One whose websocket went while it rang: what nobody saw then is due to be shown.
-            if let Some(since) = self.sessions.get(&session).and_then(|s| s.detached_since()) {
-                let due = since + self.config.reconnecting_after;
-                self.timers.insert((due, Timer::ShowReconnecting(session)));
+        match kind {
+            Kind::Pair => {
+                self.let_in_both(caller, callee, room_id, now);
+                self.keep_room(room_id);
+                self.keep_call(id);
+                for participant in self.present_in(room_id) {
+                    self.keep_member(room_id, participant.0);
+                }
+                self.tell_answered(caller, None, id, room_id);
+                self.tell_answered(callee, Some(reference), id, room_id);
+            }
+            Kind::Invitation => {
+                if let Some(room) = self.rooms.get_mut(&room_id) {
+                    room.invitations.remove(&id);
+                }
+                self.release_user(id, caller);
+                self.keep_call(id);
+                self.let_in(callee, room_id, now);
+                self.tell_answered(callee, Some(reference), id, room_id);
+                self.tell_speakers(callee, room_id);
             }
         }
         Ok(())
     }
 
-    /// Notes an answered call for the time after a restart.
-    fn keep_call(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(&id) else { return };
-        let State::Answered { callee, direct, .. } = call.state else {
-            return;
-        };
-        let room = self.rooms.get(&call.room);
-        let place = |session| Some((session, room?.participant(session)?));
-        if let (Some(caller), Some(callee)) = (place(call.caller), place(callee)) {
-            self.outputs.push_back(Output::Keep(Keep::Call(KeptCall {
-                call: id,
-                room: call.room,
-                caller,
-                callee,
-                direct,
-            })));
-        }
-    }
-
-    fn tell_answered(
-        &mut self,
-        to: SessionId,
-        reference: Option<u32>,
-        call_id: CallId,
-        room_id: RoomId,
-        direct: bool,
-        polite: bool,
-    ) {
+    fn tell_answered(&mut self, to: SessionId, reference: Option<u32>, call_id: CallId, room_id: RoomId) {
         let Some(room) = self.rooms.get(&room_id) else { return };
         let Some(participant_id) = room.participant(to) else { return };
         let event = Event::CallAnswered {
@@ -233,30 +239,12 @@ impl Hub {
             room_id,
             participant_id,
             participants: self.others_in(room_id, participant_id),
-            direct,
-            polite,
+            direct: room.direct,
+            polite: room.is_polite(participant_id),
             room: self.room_info(room_id),
-            host: self.is_host(to),
+            host: room.is_host(participant_id),
         };
         self.tell(to, reference, event);
-    }
-
-    /// Takes a session out of a call and its room.
-    fn leave(&mut self, session: SessionId, room_id: RoomId) {
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.call = None;
-        }
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        let Some(participant) = room.participant(session) else {
-            return;
-        };
-        let member = room.members.remove(&participant);
-        if member.is_some_and(|member| member.in_sfu) {
-            self.ask_sfu(MediaRequest::Leave {
-                room: room_id,
-                participant,
-            });
-        }
     }
 
     pub(super) fn say_farewell(
@@ -277,13 +265,17 @@ impl Hub {
             };
         };
         let reason = call.farewell(session, wish)?;
-        self.end(id, reason, Some((session, reference)), now);
+        if call.is_answered() {
+            self.depart(session, Parting::Left, Some(reference), now);
+        } else {
+            self.end_ringing(id, reason, Some((session, reference)), now);
+        }
         Ok(())
     }
 
     pub(super) fn ring_out(&mut self, id: CallId, now: Instant) {
         if self.calls.get(&id).is_some_and(|call| call.has_rung_out(now)) {
-            self.end(id, EndReason::NoAnswer, None, now);
+            self.end_ringing(id, EndReason::NoAnswer, None, now);
         }
     }
 
@@ -294,28 +286,75 @@ impl Hub {
         };
         let call = &self.calls[&id];
         if call.caller == session && !call.is_answered() {
-            self.end(id, EndReason::Cancelled, None, now);
+            self.end_ringing(id, EndReason::Cancelled, None, now);
         }
     }
 
-    /// A session is about to be removed.
-    pub(super) fn forget_in_call(&mut self, session: SessionId, now: Instant) {
-        let Some(id) = self.sessions.get(&session).and_then(|s| s.call) else {
+    /// A session at which a call rings, or that makes one, is about to be removed.
+    pub(super) fn forget_in_ringing(&mut self, session: SessionId, now: Instant) {
+        let id = self.sessions.get(&session).and_then(|s| s.call);
+        let Some(call) = id.and_then(|id| self.calls.get_mut(&id)) else {
             return;
         };
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let room = call.room;
+        let id = call.id;
         match call.forget(session) {
-            Some(reason) => self.end(id, reason, None, now),
-            None => self.leave(session, room),
-        }
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.call = None;
+            Some(reason) => self.end_ringing(id, reason, None, now),
+            None => self.take_out(session),
         }
     }
 
-    /// The only way in which a call that rang ends: once, with one reason for everybody in it.
-    fn end(&mut self, id: CallId, reason: EndReason, asked: Option<(SessionId, u32)>, now: Instant) {
+    /// A call that was not answered is over for everybody, with one reason; and its room, if it has one of its own.
+    pub(super) fn end_ringing(&mut self, id: CallId, reason: EndReason, asked: Option<(SessionId, u32)>, now: Instant) {
+        let room = self.calls.get(&id).map(|call| call.room);
+        self.stop_ringing(id, reason, asked, now);
+        // Whoever waited alone for the one who was called waits no longer.
+        if let Some(room) = room {
+            self.look_after(room, now);
+        }
+    }
+
+    /// The same, where more is to happen to the room.
+    pub(super) fn stop_ringing(&mut self, id: CallId, reason: EndReason, asked: Option<(SessionId, u32)>, now: Instant) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (room_id, kind, involved) = (call.room, call.kind, call.involved());
+        match kind {
+            Kind::Pair => {
+                let room = self.rooms.remove(&room_id);
+                for member in room.iter().flat_map(|room| room.members.values()) {
+                    if let Some(session) = self.sessions.get_mut(&member.session) {
+                        (session.call, session.room) = (None, None);
+                    }
+                }
+                self.ask_sfu(MediaRequest::CloseRoom { room: room_id });
+            }
+            Kind::Invitation => {
+                let room = self.rooms.get_mut(&room_id);
+                let rang: Vec<SessionId> = room.map_or_else(Vec::new, |room| {
+                    room.invitations.remove(&id);
+                    let rang = room.members.values();
+                    rang.filter(|m| m.call == Some(id) && m.standing == Standing::Ringing)
+                        .map(|m| m.session)
+                        .collect()
+                });
+                for session in rang {
+                    self.take_out(session);
+                }
+            }
+        }
+        for to in involved {
+            let reference = asked.filter(|(session, _)| *session == to).map(|(_, reference)| reference);
+            let event = Event::CallEnded {
+                call_id: id,
+                reason,
+                duration_ms: 0,
+            };
+            self.tell(to, reference, event);
+        }
+        self.finish(id, reason, now);
+    }
+
+    /// The only way in which a call that rang is counted as ended: once.
+    pub(super) fn finish(&mut self, id: CallId, reason: EndReason, now: Instant) {
         let Some(call) = self.calls.remove(&id) else { return };
         if call.is_answered() {
             self.answered -= 1;
@@ -326,27 +365,39 @@ impl Hub {
                 user.calls.remove(&id);
             }
         }
-        self.rooms.remove(&call.room);
-        self.ask_sfu(MediaRequest::CloseRoom { room: call.room });
         let lasted = call.lasted(now);
-        let duration_ms = u32::try_from(lasted.as_millis()).unwrap_or(u32::MAX);
-        for to in call.involved() {
-            if let Some(session) = self.sessions.get_mut(&to) {
-                session.call = None;
-            }
-            let reference = asked.filter(|(session, _)| *session == to).map(|(_, reference)| reference);
-            let event = Event::CallEnded {
-                call_id: id,
-                reason,
-                duration_ms,
-            };
-            self.tell(to, reference, event);
-        }
         self.outputs.push_back(Output::Count(Fact::CallEnded {
             call: id,
             reason,
             lasted,
             record: call.record,
         }));
+    }
+
+    /// A session has no part in a call any more: its user neither, unless another session of theirs has.
+    pub(super) fn release_user(&mut self, id: CallId, session: SessionId) {
+        let Some(user_id) = self.sessions.get(&session).map(|session| session.user) else {
+            return;
+        };
+        let involved = self.calls.get(&id).map(Call::involved).unwrap_or_default();
+        let has_part = |session: &SessionId| self.sessions.get(session).is_some_and(|s| s.user == user_id);
+        if !involved.iter().any(has_part)
+            && let Some(user) = self.users.get_mut(&user_id)
+        {
+            user.calls.remove(&id);
+        }
+    }
+
+    /// Refuses where a room has as many participants as it may.
+    pub(super) fn check_space(&mut self, room: RoomId) -> Result<(), Refusal> {
+        let count = self.rooms.get(&room).map_or(0, Room::present_count);
+        if count < self.config.participants_per_room_max {
+            return Ok(());
+        }
+        self.count_limit(Limit::ParticipantsPerRoom);
+        Err(Refusal {
+            code: ErrorCode::RoomFull,
+            message: "the room has as many participants as it may",
+        })
     }
 }

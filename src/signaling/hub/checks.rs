@@ -8,8 +8,8 @@ use super::{Hub, Timer};
 use crate::id::{ParticipantId, RoomId, SessionId};
 use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::output::MediaRequest;
-use crate::signaling::protocol::{ErrorCode, Event};
-use crate::signaling::room::{Member, Room};
+use crate::signaling::protocol::Event;
+use crate::signaling::room::{Member, Origin, Room, Standing};
 
 /// A check takes about 3 s; what is forgotten ends by itself.
 pub(super) const CHECK_LASTS: Duration = Duration::from_secs(15);
@@ -18,10 +18,7 @@ impl Hub {
     /// One check per session: another one takes the place of the first.
     pub(super) fn start_check(&mut self, id: SessionId, reference: u32, now: Instant) -> Result<(), Refusal> {
         if self.stopping {
-            return Err(Refusal {
-                code: ErrorCode::ShuttingDown,
-                message: "the server is going down",
-            });
+            return Err(Refusal::shutting_down());
         }
         let Some(session) = self.sessions.get_mut(&id) else {
             return Ok(());
@@ -33,10 +30,10 @@ impl Hub {
         self.end_check_of(id);
         let room_id = RoomId::from_random(self.rng.next_u64());
         let participant = ParticipantId::from_random(self.rng.next_u64());
-        let mut member = Member::new(id);
+        let mut member = Member::new(id, Standing::Ringing, None);
         member.in_sfu = true;
-        let mut room = Room::new(None);
-        room.members.insert(participant, member);
+        let mut room = Room::new(Origin::Check);
+        room.add(participant, member);
         self.rooms.insert(room_id, room);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.check = Some(room_id);

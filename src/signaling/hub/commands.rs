@@ -83,20 +83,35 @@ impl Hub {
                 let change = PathChange { path, protocol, reason };
                 self.report_path(session, room_id, change, setup_ms, now)
             }
-            Command::Invite { .. }
-            | Command::CreateLink { .. }
-            | Command::RevokeLink { .. }
-            | Command::ListLinks {}
-            | Command::LookAtLink { .. }
-            | Command::Join { .. }
-            | Command::Leave { .. }
-            | Command::Lock { .. }
-            | Command::Admit { .. }
-            | Command::Mute { .. }
-            | Command::Remove { .. }
-            | Command::RaiseHand { .. }
-            | Command::React { .. }
-            | Command::View { .. } => Err(Refusal::not_allowed("rooms are being built")),
+            Command::Invite { room_id, user_id } => self.invite(session, reference, room_id, user_id, now),
+            Command::CreateLink { room_id, wish } => self.create_link(session, reference, room_id, wish, now),
+            Command::RevokeLink { link_id } => self.revoke_link(session, reference, link_id, now),
+            Command::ListLinks {} => {
+                self.list_links(session, reference, now);
+                Ok(())
+            }
+            Command::LookAtLink { link_id } => self.look_at_link(session, reference, link_id, now),
+            Command::Join {
+                link_id,
+                passphrase,
+                always_through_server,
+            } => self.join(session, reference, link_id, passphrase, always_through_server, now),
+            Command::Leave { room_id } => self.leave(session, reference, room_id, now),
+            Command::Lock { room_id, locked } => self.lock(session, reference, room_id, locked),
+            Command::Admit {
+                room_id,
+                participant_id,
+                admitted,
+            } => self.admit(session, room_id, participant_id, admitted, now),
+            Command::Mute {
+                room_id,
+                participant_id,
+                source,
+            } => self.mute(session, room_id, participant_id, source),
+            Command::Remove { room_id, participant_id } => self.remove(session, room_id, participant_id, now),
+            Command::RaiseHand { room_id, raised } => self.raise_hand(session, reference, room_id, raised),
+            Command::React { room_id, reaction } => self.react(session, room_id, reaction, now),
+            Command::View { room_id, view } => self.view(session, room_id, view),
             Command::StartCheck {} => self.start_check(session, reference, now),
             Command::EndCheck {} => {
                 self.end_check_of(session);
@@ -126,6 +141,7 @@ impl Hub {
             let reference = (to == session).then_some(reference);
             self.tell(to, reference, Event::NameChanged { name: name.clone() });
             self.show_participant_of(to);
+            self.show_in_lobby(to);
         }
     }
 

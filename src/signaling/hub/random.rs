@@ -10,6 +10,7 @@ use super::*;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::output::{MediaFact, MediaNews};
 use crate::signaling::protocol::{Command, DirectSignal, Path, PathReason};
+use crate::signaling::room::Origin;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -321,7 +322,9 @@ fn check(world: &World) {
         let room = &hub.rooms[&call.room];
         assert_eq!(room.members.len(), involved.len());
         assert!(involved.iter().all(|session| room.participant(*session).is_some()));
-        assert!(hub.users[&call.caller_user].calls.contains(id) && hub.users[&call.callee_user].calls.contains(id));
+        for session in &involved {
+            assert!(hub.users[&hub.sessions[session].user].calls.contains(id));
+        }
     }
     for (id, session) in &hub.sessions {
         assert!(hub.users[&session.user].sessions.contains(id));
@@ -339,7 +342,7 @@ fn check(world: &World) {
         let Some(room) = session.check else { continue };
         checks += 1;
         let room = &hub.rooms[&room];
-        assert!(room.call.is_none() && room.members.len() == 1 && room.participant(*id).is_some());
+        assert!(room.origin == Origin::Check && room.members.len() == 1 && room.participant(*id).is_some());
     }
     assert_eq!(hub.rooms.len(), hub.calls.len() + checks);
     assert_eq!(hub.answered, hub.calls.values().filter(|call| call.is_answered()).count());
@@ -374,7 +377,7 @@ fn run(steps: Vec<Step>) {
         }
     }
     for fact in &world.facts {
-        if let Fact::CallStarted { call } = fact {
+        if let Fact::CallStarted { call, .. } = fact {
             assert!(
                 ended.contains_key(call) || world.forgotten.contains(call),
                 "a call never ended"

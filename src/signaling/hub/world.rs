@@ -10,9 +10,11 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
-use crate::id::{CallId, ConnectionId, ParticipantId, RoomId, SessionId, UserId};
-use crate::signaling::hub::resume::Restored;
-use crate::signaling::output::{CloseReason, Fact, Keep, KeptCall, KeptSession, MediaRequest, Output};
+use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, UserId};
+use crate::signaling::hub::restore::Restored;
+use crate::signaling::output::{
+    CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
+};
 use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Resume};
 use crate::signaling::session::Departure;
 
@@ -33,8 +35,13 @@ pub(super) struct World {
     /// The store.
     sessions: BTreeMap<SessionId, KeptSession>,
     calls: BTreeMap<CallId, (KeptCall, Instant)>,
+    rooms: BTreeMap<RoomId, KeptRoom>,
+    members: BTreeMap<SessionId, (KeptMember, Instant)>,
+    links: BTreeMap<LinkId, (KeptLink, Instant)>,
     starts: u64,
     next_beat: Instant,
+    /// Pass phrases on their way to be hashed.
+    to_hash: Vec<(SessionId, LinkId, String)>,
     /// Calls that rang when the server was killed.
     pub(super) forgotten: BTreeSet<CallId>,
 }
@@ -96,7 +103,11 @@ impl World {
             connections: 0,
             sessions: BTreeMap::new(),
             calls: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            members: BTreeMap::new(),
+            links: BTreeMap::new(),
             starts: 0,
+            to_hash: Vec::new(),
             forgotten: BTreeSet::new(),
         }
     }
@@ -183,7 +194,19 @@ impl World {
         for browser in &mut self.browsers {
             browser.connection = None;
         }
-        self.hub.restore(Restored { sessions, calls }, self.now);
+        let members = self.members.values().map(|(kept, since)| (*kept, now - *since)).collect();
+        let links = self.links.values().map(|(kept, since)| KeptLink {
+            expires_in: kept.expires_in.map(|long| (*since + long).saturating_duration_since(now)),
+            ..kept.clone()
+        });
+        let restored = Restored {
+            sessions,
+            links: links.collect(),
+            rooms: self.rooms.values().cloned().collect(),
+            members,
+            calls,
+        };
+        self.hub.restore(restored, self.now);
         self.drain();
     }
 
@@ -209,6 +232,26 @@ impl World {
             }
             Keep::ForgetCall(call) => {
                 assert!(self.calls.remove(&call).is_some());
+            }
+            Keep::Room(kept) => {
+                self.rooms.insert(kept.room, kept);
+            }
+            Keep::ForgetRoom(room) => {
+                assert!(self.rooms.remove(&room).is_some());
+                self.members.retain(|_, (member, _)| member.room != room);
+            }
+            Keep::Member(kept) => {
+                let since = self.members.get(&kept.session).map_or(self.now, |(_, since)| *since);
+                self.members.insert(kept.session, (kept, since));
+            }
+            Keep::ForgetMember(session) => {
+                assert!(self.members.remove(&session).is_some());
+            }
+            Keep::Link(kept) => {
+                self.links.insert(kept.link, (kept, self.now));
+            }
+            Keep::ForgetLink(link) => {
+                assert!(self.links.remove(&link).is_some());
             }
         }
     }
@@ -309,6 +352,11 @@ impl World {
                     }
                 }
                 Output::Media(request) => self.ask_sfu(request),
+                Output::Hash {
+                    session,
+                    link,
+                    passphrase,
+                } => self.to_hash.push((session, link, passphrase)),
                 Output::Keep(keep) => self.keep(keep),
                 Output::SaveName { user, name } => self.saved.push((user, name)),
                 Output::Count(fact) => self.facts.push(fact),
@@ -319,7 +367,9 @@ impl World {
     fn hear(&mut self, browser: usize, frame: EventFrame) {
         let b = &mut self.browsers[browser];
         match (&frame.event, frame.seq) {
-            (Event::Welcome { .. } | Event::Pong { .. }, seq) => assert_eq!(seq, None),
+            (Event::Welcome { .. } | Event::Pong { .. } | Event::Reacted { .. } | Event::SpeakersChanged { .. }, seq) => {
+                assert_eq!(seq, None)
+            }
             (event, seq) => {
                 b.seq += 1;
                 assert_eq!(seq, Some(b.seq), "a gap before {event:?}");
@@ -494,6 +544,9 @@ impl World {
         assert_eq!(hub.counts(), Default::default());
         assert!(hub.calls.is_empty() && hub.rooms.is_empty() && hub.users.is_empty());
         assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty());
+        assert!(self.rooms.is_empty() && self.members.is_empty() && self.calls.is_empty() && self.sessions.is_empty());
+        let same = self.links.keys().eq(hub.links.keys()) && hub.links.values().all(|link| link.room.is_none());
+        assert!(same, "links stay, and lead to no room");
         assert!(
             self.sfu.is_empty(),
             "the SFU has participants that nobody took out: {:?}",

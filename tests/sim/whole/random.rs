@@ -169,7 +169,7 @@ fn check_quiet(world: &mut World, tally: &mut Tally) {
     let mut live = BTreeSet::new();
     for fact in &world.server.facts {
         match fact {
-            Fact::CallStarted { call } => live.insert(call.to_string()),
+            Fact::CallStarted { call, .. } => live.insert(call.to_string()),
             Fact::CallEnded { call, .. } => live.remove(&call.to_string()),
             _ => false,
         };

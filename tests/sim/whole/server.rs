@@ -119,6 +119,8 @@ impl Server {
                     *kept = name;
                 }
             }
+            // Nobody here has a link.
+            Output::Hash { .. } => {}
             // This world's server is not started again.
             Output::Keep(_) => {}
             Output::Count(fact) => self.facts.push(fact),

@@ -303,7 +303,7 @@ impl World {
         }
         let ends = self.ends();
         for fact in &self.server.facts {
-            if let Fact::CallStarted { call } = fact {
+            if let Fact::CallStarted { call, .. } = fact {
                 assert!(ends.contains_key(&call.to_string()), "{call} never ended");
             }
         }

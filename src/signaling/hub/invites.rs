@@ -1,0 +1,50 @@
+//! Invitations in the hub: calls that ring somebody into a room that is there.
+
+use std::time::Instant;
+
+use super::Hub;
+use crate::id::{RoomId, SessionId, UserId};
+use crate::signaling::call::Kind;
+use crate::signaling::limits::{INVITATIONS_MAX, Limit, Refusal};
+use crate::signaling::protocol::EndReason;
+
+impl Hub {
+    pub(super) fn invite(
+        &mut self,
+        inviter: SessionId,
+        reference: u32,
+        room_id: RoomId,
+        user: UserId,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        self.in_room(inviter, room_id)?;
+        let Some(room) = self.rooms.get(&room_id) else { return Ok(()) };
+        let is_in = |session: &SessionId| self.sessions.get(session).is_some_and(|s| s.user == user);
+        if room.members.values().any(|m| m.standing.is_present() && is_in(&m.session)) {
+            return Err(Refusal::not_allowed("they are in this room already"));
+        }
+        if room.invitations.len() >= INVITATIONS_MAX {
+            self.count_limit(Limit::Invitations);
+            return Err(Refusal::rate_limited("too many are being called into this room"));
+        }
+        self.check_space(room_id)?;
+        let Some((id, at)) = self.find(inviter, reference, user, now)? else {
+            return Ok(());
+        };
+        if let Some(room) = self.rooms.get_mut(&room_id) {
+            room.invitations.insert(id);
+        }
+        self.begin_ringing(id, room_id, Kind::Invitation, (inviter, reference), (user, at), now);
+        Ok(())
+    }
+
+    /// Whoever leaves a room does not call others into it any more.
+    pub(super) fn cancel_invitations_of(&mut self, session: SessionId, room: RoomId, now: Instant) {
+        let invitations = self.rooms.get(&room).map(|room| room.invitations.clone()).unwrap_or_default();
+        for id in invitations {
+            if self.calls.get(&id).is_some_and(|call| call.caller == session) {
+                self.stop_ringing(id, EndReason::Cancelled, None, now);
+            }
+        }
+    }
+}

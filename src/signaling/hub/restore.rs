@@ -1,0 +1,202 @@
+//! What outlives the hub: sessions, links, and rooms with who is in them, from the store.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::Hub;
+use crate::id::{RoomId, SessionId};
+use crate::signaling::call::{Call, Kind, State};
+use crate::signaling::link::Link;
+use crate::signaling::output::{Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output};
+use crate::signaling::record::Record;
+use crate::signaling::room::{Member, Origin, Room, Standing};
+use crate::signaling::session::Session;
+
+/// What the store has of the time before a restart.
+#[derive(Debug, Clone, Default)]
+pub struct Restored {
+    /// Each with its user's name.
+    pub sessions: Vec<(KeptSession, String)>,
+    pub links: Vec<KeptLink>,
+    pub rooms: Vec<KeptRoom>,
+    /// Each with how long ago it came in.
+    pub members: Vec<(KeptMember, Duration)>,
+    /// Each with how long ago it was answered.
+    pub calls: Vec<(KeptCall, Duration)>,
+}
+
+impl Hub {
+    /// Takes up what there was before the server was started again. To be called first.
+    pub fn restore(&mut self, restored: Restored, now: Instant) {
+        let grace = self.config.resume_grace;
+        for (kept, name) in restored.sessions {
+            let session = Session::restored(kept.user, kept.secret_hash, grace, now);
+            if self.sessions.insert(kept.session, session).is_none() {
+                self.user(kept.user, &name).sessions.insert(kept.session);
+                self.wait_for(kept.session, now, grace);
+            }
+        }
+        for kept in restored.links {
+            self.add_link(kept.link, Link::restored(kept, now));
+        }
+        for kept in restored.rooms {
+            self.restore_room(kept);
+        }
+        for (kept, lasted) in restored.members {
+            if !self.restore_member(&kept, lasted, now) {
+                self.forget_member(kept.session);
+            }
+        }
+        for (kept, lasted) in restored.calls {
+            if !self.restore_call(&kept, lasted, now) {
+                self.outputs.push_back(Output::Keep(Keep::ForgetCall(kept.call)));
+            }
+        }
+        self.drop_remains();
+        self.outputs.push_back(Output::Count(Fact::Restored {
+            sessions: self.sessions.len(),
+            calls: self.calls.len(),
+            rooms: self.rooms.len(),
+            links: self.links.len(),
+        }));
+    }
+
+    fn restore_room(&mut self, kept: KeptRoom) {
+        let origin = if kept.by_call { Origin::Call } else { Origin::Link };
+        let mut room = Room::new(origin);
+        room.name = kept.name;
+        room.locked = kept.locked;
+        room.lobby = kept.lobby;
+        room.removed = kept.removed.into_iter().collect();
+        if let Some(id) = kept.link
+            && let Some(link) = self.links.get_mut(&id)
+            && link.room.is_none()
+        {
+            link.room = Some(kept.room);
+            room.link = Some(id);
+        }
+        self.rooms.insert(kept.room, room);
+    }
+
+    /// Whether there is a session to come back to, and no other room of it.
+    fn restore_member(&mut self, kept: &KeptMember, lasted: Duration, now: Instant) -> bool {
+        let Some(session) = self.sessions.get_mut(&kept.session).filter(|s| s.room.is_none()) else {
+            return false;
+        };
+        let Some(room) = self.rooms.get_mut(&kept.room) else {
+            return false;
+        };
+        if room.members.contains_key(&kept.participant) {
+            return false;
+        }
+        (session.room, session.call) = (Some(kept.room), kept.call);
+        let since = now.checked_sub(lasted).unwrap_or(now);
+        let mut member = Member::new(kept.session, Standing::Present { since }, kept.call);
+        member.place = kept.place;
+        member.host = kept.host;
+        member.through_server = kept.through_server;
+        member.in_sfu = true;
+        member.has_reported = true;
+        room.add(kept.participant, member);
+        self.present += 1;
+        self.open_rooms += usize::from(room.present_count() == 1);
+        self.ask_sfu(MediaRequest::Admit {
+            room: kept.room,
+            participant: kept.participant,
+        });
+        true
+    }
+
+    /// Whether anybody came by it who is in its room.
+    fn restore_call(&mut self, kept: &KeptCall, lasted: Duration, now: Instant) -> bool {
+        let Some(room) = self.rooms.get(&kept.room).filter(|_| !self.calls.contains_key(&kept.call)) else {
+            return false;
+        };
+        let members = room.members.values();
+        let inside: BTreeSet<SessionId> = members.filter(|m| m.call == Some(kept.call)).map(|m| m.session).collect();
+        if inside.is_empty() {
+            return false;
+        }
+        for session in &inside {
+            let user = self.sessions.get(session).map(|session| session.user);
+            if let Some(user) = user.and_then(|user| self.users.get_mut(&user)) {
+                user.calls.insert(kept.call);
+            }
+        }
+        let since = now.checked_sub(lasted).unwrap_or(now);
+        let call = Call {
+            id: kept.call,
+            room: kept.room,
+            caller: kept.caller,
+            caller_user: kept.caller_user,
+            callee_user: kept.callee_user,
+            kind: if kept.invitation { Kind::Invitation } else { Kind::Pair },
+            started: since,
+            record: Record::default(),
+            state: State::Answered { since, inside },
+        };
+        self.calls.insert(kept.call, call);
+        self.answered += 1;
+        true
+    }
+
+    /// Rooms that nobody comes back to, members whose call is lost, and links that lead nowhere.
+    fn drop_remains(&mut self) {
+        let lost = self
+            .sessions
+            .iter()
+            .filter(|(_, s)| s.call.is_some_and(|call| !self.calls.contains_key(&call)));
+        let lost: Vec<SessionId> = lost.map(|(id, _)| *id).collect();
+        for id in lost {
+            self.take_out(id);
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.call = None;
+            }
+        }
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for id in rooms {
+            self.drop_or_open(id);
+        }
+        let nowhere = self
+            .links
+            .iter()
+            .filter(|(_, link)| (link.is_within || link.used) && link.room.is_none());
+        let nowhere: Vec<_> = nowhere.map(|(id, _)| *id).collect();
+        for id in nowhere {
+            self.remove_link(id);
+        }
+    }
+
+    fn drop_or_open(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        if room.outlasts(None) {
+            room.direct = room.may_be_direct();
+            self.appoint_host(id);
+            return;
+        }
+        // Nobody is there to be told: events would only wait for sessions that know of no call.
+        let members = std::mem::take(&mut room.members);
+        let link = room.link;
+        self.rooms.remove(&id);
+        for (_, member) in members {
+            self.present -= 1;
+            self.open_rooms -= 1;
+            let call = self.sessions.get_mut(&member.session).and_then(|session| {
+                session.room = None;
+                session.call.take()
+            });
+            if let Some(call) = call.and_then(|call| self.calls.remove(&call)) {
+                self.answered -= 1;
+                self.outputs.push_back(Output::Keep(Keep::ForgetCall(call.id)));
+                for user in [call.caller_user, call.callee_user] {
+                    if let Some(user) = self.users.get_mut(&user) {
+                        user.calls.remove(&call.id);
+                    }
+                }
+            }
+        }
+        self.ask_sfu(MediaRequest::CloseRoom { room: id });
+        self.leave_link(id, link);
+        self.forget_room(id);
+    }
+}

@@ -1,0 +1,268 @@
+//! Rooms with who is in them, and links.
+
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Row, Sqlite};
+
+use super::restart::id;
+use super::{Store, StoreError};
+use crate::id::{CallId, LinkId, ParticipantId, RoomId, SessionId, UserId};
+
+/// What lets people into a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    pub link: LinkId,
+    pub maker: UserId,
+    pub name: String,
+    /// A slow hash.
+    pub passphrase: Option<[u8; 32]>,
+    /// Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    pub single_use: bool,
+    pub used: bool,
+    pub lobby: bool,
+    pub makes_hosts: bool,
+    pub within: Option<RoomId>,
+}
+
+/// A room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomRow {
+    pub room: RoomId,
+    pub by_call: bool,
+    pub name: String,
+    pub link: Option<LinkId>,
+    pub locked: bool,
+    pub lobby: bool,
+    pub removed: Vec<UserId>,
+}
+
+/// A session in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberRow {
+    pub room: RoomId,
+    pub participant: ParticipantId,
+    pub session: SessionId,
+    pub call: Option<CallId>,
+    pub place: u64,
+    pub host: bool,
+    pub through_server: bool,
+    /// Unix milliseconds.
+    pub entered_at_ms: i64,
+}
+
+type Change<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+pub(super) fn keep_link(row: &LinkRow) -> Change<'static> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO links (link_id, maker, name, passphrase, expires_at_ms, single_use, used, lobby, makes_hosts, \
+         within_room) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.link.to_string())
+    .bind(row.maker.to_string())
+    .bind(row.name.clone())
+    .bind(row.passphrase.map(|hash| hash.to_vec()))
+    .bind(row.expires_at_ms)
+    .bind(row.single_use)
+    .bind(row.used)
+    .bind(row.lobby)
+    .bind(row.makes_hosts)
+    .bind(row.within.map(|room| room.to_string()))
+}
+
+pub(super) fn forget_link(link: LinkId) -> Change<'static> {
+    sqlx::query("DELETE FROM links WHERE link_id = ?").bind(link.to_string())
+}
+
+pub(super) fn keep_room(row: &RoomRow) -> Change<'static> {
+    let removed: Vec<String> = row.removed.iter().map(UserId::to_string).collect();
+    sqlx::query(
+        "INSERT OR REPLACE INTO rooms (room_id, by_call, name, link_id, locked, lobby, removed) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.room.to_string())
+    .bind(row.by_call)
+    .bind(row.name.clone())
+    .bind(row.link.map(|link| link.to_string()))
+    .bind(row.locked)
+    .bind(row.lobby)
+    .bind(removed.join(" "))
+}
+
+pub(super) fn forget_members_of(room: RoomId) -> Change<'static> {
+    sqlx::query("DELETE FROM members WHERE room_id = ?").bind(room.to_string())
+}
+
+pub(super) fn forget_room(room: RoomId) -> Change<'static> {
+    sqlx::query("DELETE FROM rooms WHERE room_id = ?").bind(room.to_string())
+}
+
+/// Of one that is there already, it changes what may change.
+pub(super) fn keep_member(row: &MemberRow) -> Change<'static> {
+    sqlx::query(
+        "INSERT INTO members (session_id, room_id, participant_id, call_id, place, host, through_server, entered_at_ms) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET host = excluded.host",
+    )
+    .bind(row.session.to_string())
+    .bind(row.room.to_string())
+    .bind(row.participant.to_string())
+    .bind(row.call.map(|call| call.to_string()))
+    .bind(i64::try_from(row.place).unwrap_or(i64::MAX))
+    .bind(row.host)
+    .bind(row.through_server)
+    .bind(row.entered_at_ms)
+}
+
+pub(super) fn forget_member(session: SessionId) -> Change<'static> {
+    sqlx::query("DELETE FROM members WHERE session_id = ?").bind(session.to_string())
+}
+
+impl Store {
+    /// The kept links.
+    pub async fn links(&self) -> Result<Vec<LinkRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM links ORDER BY link_id")
+            .fetch_all(&self.pool)
+            .await?;
+        let read = rows.iter().map(|row| {
+            let passphrase: Option<Vec<u8>> = row.try_get("passphrase")?;
+            let within: Option<String> = row.try_get("within_room")?;
+            Ok(LinkRow {
+                link: id(row.try_get("link_id")?, "link_id")?,
+                maker: id(row.try_get("maker")?, "maker")?,
+                name: row.try_get("name")?,
+                passphrase: passphrase
+                    .map(|hash| hash.try_into().map_err(|_| StoreError::Corrupt("passphrase")))
+                    .transpose()?,
+                expires_at_ms: row.try_get("expires_at_ms")?,
+                single_use: row.try_get("single_use")?,
+                used: row.try_get("used")?,
+                lobby: row.try_get("lobby")?,
+                makes_hosts: row.try_get("makes_hosts")?,
+                within: within.map(|room| id(&room, "within_room")).transpose()?,
+            })
+        });
+        read.collect()
+    }
+
+    /// The kept rooms.
+    pub async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM rooms ORDER BY room_id")
+            .fetch_all(&self.pool)
+            .await?;
+        let read = rows.iter().map(|row| {
+            let link: Option<String> = row.try_get("link_id")?;
+            let removed: String = row.try_get("removed")?;
+            Ok(RoomRow {
+                room: id(row.try_get("room_id")?, "room_id")?,
+                by_call: row.try_get("by_call")?,
+                name: row.try_get("name")?,
+                link: link.map(|link| id(&link, "link_id")).transpose()?,
+                locked: row.try_get("locked")?,
+                lobby: row.try_get("lobby")?,
+                removed: removed
+                    .split_whitespace()
+                    .map(|user| id(user, "removed"))
+                    .collect::<Result<_, _>>()?,
+            })
+        });
+        read.collect()
+    }
+
+    /// The kept members, in the order of coming.
+    pub async fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM members ORDER BY room_id, place")
+            .fetch_all(&self.pool)
+            .await?;
+        let read = rows.iter().map(|row| {
+            let call: Option<String> = row.try_get("call_id")?;
+            let place: i64 = row.try_get("place")?;
+            Ok(MemberRow {
+                room: id(row.try_get("room_id")?, "room_id")?,
+                participant: id(row.try_get("participant_id")?, "participant_id")?,
+                session: id(row.try_get("session_id")?, "session_id")?,
+                call: call.map(|call| id(&call, "call_id")).transpose()?,
+                place: u64::try_from(place).map_err(|_| StoreError::Corrupt("place"))?,
+                host: row.try_get("host")?,
+                through_server: row.try_get("through_server")?,
+                entered_at_ms: row.try_get("entered_at_ms")?,
+            })
+        });
+        read.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Change;
+    use super::*;
+
+    #[tokio::test]
+    async fn rooms_and_links_survive_a_restart_until_they_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        let link = |n: u64| LinkRow {
+            link: LinkId::from_random(n),
+            maker: UserId::from_random(n),
+            name: "Stand-up".to_owned(),
+            passphrase: (n == 1).then_some([7; 32]),
+            expires_at_ms: (n == 1).then_some(5_000),
+            single_use: n == 1,
+            used: n == 2,
+            lobby: n == 1,
+            makes_hosts: n == 2,
+            within: (n == 2).then_some(RoomId::from_random(n)),
+        };
+        let room = |n: u64| RoomRow {
+            room: RoomId::from_random(n),
+            by_call: n == 1,
+            name: "Stand-up".to_owned(),
+            link: (n == 2).then_some(LinkId::from_random(n)),
+            locked: n == 1,
+            lobby: n == 2,
+            removed: (0..n).map(UserId::from_random).collect(),
+        };
+        let member = |n: u64, host: bool| MemberRow {
+            room: RoomId::from_random(n),
+            participant: ParticipantId::from_random(n),
+            session: SessionId::from_random(n),
+            call: (n == 1).then_some(CallId::from_random(n)),
+            place: n,
+            host,
+            through_server: n == 2,
+            entered_at_ms: 99,
+        };
+        let changes = [
+            Change::KeepLink(link(1)),
+            Change::KeepLink(link(2)),
+            Change::KeepRoom(room(1)),
+            Change::KeepRoom(room(2)),
+            Change::KeepMember(member(1, false)),
+            Change::KeepMember(member(2, false)),
+            Change::KeepMember(MemberRow {
+                entered_at_ms: 500,
+                ..member(2, true)
+            }),
+        ];
+        store.keep(&changes, 1000).await.expect("kept");
+        store.close().await;
+
+        let store = Store::open(directory.path()).await.expect("it opens again");
+        assert_eq!(store.links().await.expect("read"), [link(1), link(2)]);
+        assert_eq!(store.rooms().await.expect("read"), [room(1), room(2)]);
+        assert_eq!(store.members().await.expect("read"), [member(1, false), member(2, true)]);
+        let changes = [
+            Change::ForgetLink(link(1).link),
+            Change::ForgetRoom(room(1).room),
+            Change::ForgetMember(member(2, true).session),
+        ];
+        store.keep(&changes, 2000).await.expect("forgotten");
+        assert_eq!(store.links().await.expect("read"), [link(2)]);
+        assert_eq!(store.rooms().await.expect("read"), [room(2)]);
+        assert!(
+            store.members().await.expect("read").is_empty(),
+            "one by itself, one with its room"
+        );
+        store.purge(2001).await.expect("all is old");
+        assert!(store.rooms().await.expect("read").is_empty());
+        assert_eq!(store.links().await.expect("read").len(), 1, "links do not wait for anybody");
+    }
+}
