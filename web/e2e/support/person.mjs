@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { launch } from "./browsers.mjs";
+import { fakeScreen } from "./screen.mjs";
 
 /** How long a story waits for something that should happen. */
 export const PATIENCE_MS = 20_000;
@@ -29,12 +30,17 @@ export async function until(what, probe, patience = PATIENCE_MS) {
  */
 function watchConnections() {
   let welcomed = null;
+  let [slots, direct, mine] = [[], null, null];
   const NativeSocket = window.WebSocket;
   window.WebSocket = class extends NativeSocket {
     constructor(...args) {
       super(...args);
       this.addEventListener("message", (message) => {
-        if (message.data.includes('"type":"welcome"')) welcomed = this;
+        const event = JSON.parse(message.data);
+        if (event.type === "welcome") welcomed = this;
+        if (event.type === "slots_changed") slots = event.slots;
+        if (event.type === "signaled") direct = event.from;
+        if (event.participant_id && /^(call_answered|room_joined)$/.test(event.type)) mine = event.participant_id;
       });
     }
   };
@@ -115,6 +121,34 @@ function watchConnections() {
     }
     return found;
   };
+  /** Whose track an entry of the statistics is of, and which: what the server says of its slots; all else is the other's at direct. */
+  const whose = (pc, entry) => {
+    const line = pc.getTransceivers().find((one) => one.receiver.track.id === entry.trackIdentifier);
+    if (!(pc.remoteDescription?.sdp ?? "").includes("a=ice-lite")) {
+      const at = pc
+        .getTransceivers()
+        .filter((one) => one.receiver.track.kind === entry.kind)
+        .indexOf(line);
+      const sources = entry.kind === "audio" ? ["microphone", "screen_audio"] : ["camera", "screen"];
+      return `${direct}/${sources[at]}`;
+    }
+    const slot = slots.find((one) => one.mid === line?.mid);
+    return slot === undefined ? null : `${slot.participant_id}/${slot.source}`;
+  };
+  /** Frames decoded, and energy of sound, of each track of each participant; a slot counts for who has it now. */
+  const tracks = async () => {
+    const found = {};
+    for (const pc of kept) {
+      if (pc.connectionState === "closed") continue;
+      for (const s of (await statisticsOf(pc)).values()) {
+        const key = s.type === "inbound-rtp" ? whose(pc, s) : null;
+        if (key === null) continue;
+        found[key] = (found[key] ?? 0) + (s.kind === "video" ? (s.framesDecoded ?? 0) : (s.totalAudioEnergy ?? 0));
+      }
+    }
+    return found;
+  };
+  const me = () => mine;
   const liveTracks = () => kept.flatMap((pc) => pc.getSenders()).filter((s) => s.track?.readyState === "live").length;
   /** Notes the moments of the first decoded frame and the first audio sample after this call. */
   const watchFirst = () => {
@@ -129,7 +163,7 @@ function watchConnections() {
     look();
     window.__first = first;
   };
-  window.__oracle = { received, routes, liveTracks, watchFirst, kept, online, sent, unplug };
+  window.__oracle = { tracks, whose, me, received, routes, liveTracks, watchFirst, kept, online, sent, unplug };
 }
 
 export class Person {
@@ -161,6 +195,7 @@ export class Person {
       if (message.type() === "error") this.errors.push(message.text());
     });
     await this.page.evaluateOnNewDocument(watchConnections);
+    await this.page.evaluateOnNewDocument(fakeScreen);
     // The check that the page makes by itself has a story of its own; in others it would be one connection too many.
     if (!this.quietCheck) {
       await this.page.evaluateOnNewDocument(() => {
@@ -248,13 +283,18 @@ export class Person {
   }
 
   /** Types an id, without calling yet. */
-  async dial(id) {
-    await this.sees("call-input");
-    await this.page.$eval(this.at("call-input"), (e) => {
+  dial(id) {
+    return this.type("call-input", id);
+  }
+
+  /** Fills a field anew. */
+  async type(testId, value) {
+    await this.sees(testId);
+    await this.page.$eval(this.at(testId), (e) => {
       e.value = "";
       e.focus();
     });
-    await this.page.type(this.at("call-input"), id);
+    await this.page.type(this.at(testId), value);
   }
 
   async setAlwaysThroughServer(on) {

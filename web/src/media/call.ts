@@ -56,7 +56,7 @@ export interface Joined extends Directly {
   others: Participant[];
   /** Wall clock, as the reducer has it. */
   answeredAt: number;
-  /** The latest direct connection of this page or the one before. */
+  /** The latest direct connection of this pair. */
   generation: number;
 }
 
@@ -138,6 +138,8 @@ export class CallMedia {
     const before = { state: this.states.forwarded, shown: core.shownPath };
     if (directly.direct) {
       this.releaseDirect();
+      // Another pair, or one that begins anew: both count from 1.
+      this.generation = 0;
       this.takeCharge(directly, { ...before, shown: before.shown && "forwarded" });
     } else {
       this.takeCharge(directly, before);
