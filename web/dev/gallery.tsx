@@ -8,9 +8,9 @@ import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import type { RemoteTrack, RemoteTracks } from "../src/media/remote";
 import { systemMuted } from "../src/media/takeover";
-import type { Participant, RoomInfo, Source } from "../src/protocol";
+import type { Link, LinkPreview, Participant, RoomInfo, Source } from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
-import { type AppState, freshRoom, type InCall, initialState, NO_DEVICES, unknownPath } from "../src/state";
+import { type AppState, freshRoom, type InCall, initialState, NO_DEVICES, NOBODY, unknownPath } from "../src/state";
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
@@ -104,6 +104,42 @@ const lively = people(7, {
   5: { sources: ["microphone", "camera"], hand: 1 },
 });
 
+const link = (link_id: string, name: string, more: Partial<Link> = {}): Link => ({
+  link_id,
+  name,
+  has_passphrase: false,
+  single_use: false,
+  lobby: false,
+  participants: 0,
+  ...more,
+});
+const LINKS = [
+  link("q3vk8m2xw7rtd", "Weekly", { participants: 3, lobby: true, expires_in_s: 500_000 }),
+  link("8m2xw7rtdq3vk", "", { single_use: true, has_passphrase: true, expires_in_s: 3000 }),
+  link("w7rtdq3vk8m2x", "Interview mit Frau Dr. von Hohenstein-Wertheim"),
+];
+type Door = Extract<AppState["phase"], { kind: "joining" }>;
+const door = (more: Partial<Door> = {}, preview: Partial<LinkPreview> = {}): AppState => ({
+  ...base,
+  phase: {
+    kind: "joining",
+    linkId: "q3vk8m2xw7rtd",
+    link: {
+      link_id: "q3vk8m2xw7rtd",
+      name: "Weekly",
+      has_passphrase: false,
+      lobby: false,
+      locked: false,
+      participants: 3,
+      mine: false,
+      ...preview,
+    },
+    problem: null,
+    entering: false,
+    ...more,
+  },
+});
+
 const ended = (phase: object): AppState => ({
   ...base,
   phase: {
@@ -124,6 +160,18 @@ const STATES: Record<string, AppState> = {
   home: base,
   "home-link": { ...base, link: nobody.user_id },
   "home-down": { ...base, connection: "down", refused: "rate_limited", alwaysThroughServer: true },
+  "home-rooms": { ...base, links: LINKS },
+  "home-made-link": { ...base, links: LINKS.slice(1), madeLink: link("q3vk8m2xw7rtd", "Weekly") },
+  door: door(),
+  "door-looking": door({ link: null }),
+  "door-passphrase": door({ problem: "passphrase_needed" }, { has_passphrase: true, lobby: true, participants: 1 }),
+  "door-full": door({ problem: "room_full" }),
+  "door-closed": door({ link: null, problem: "no_such_link" }),
+  lobby: {
+    ...base,
+    devices: on,
+    phase: { kind: "lobby", linkId: "q3vk8m2xw7rtd", room: weekly, participantId: "me" },
+  },
   calling: {
     ...base,
     devices: on,
@@ -197,6 +245,14 @@ const STATES: Record<string, AppState> = {
   "room-alone": group([], { callId: null, speakers: [] }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
+  "ended-left": ended({ callId: null, reason: "left", byMe: true, linkId: "q3vk8m2xw7rtd" }),
+  "ended-refused": ended({
+    callId: null,
+    reason: "refused",
+    user: NOBODY,
+    linkId: "q3vk8m2xw7rtd",
+    durationMs: 0,
+  }),
   "ended-unreachable": ended({ reason: "unreachable", user: nobody, durationMs: 0 }),
 };
 

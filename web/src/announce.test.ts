@@ -23,6 +23,9 @@ const call: InCall = {
   direct: { outcome: "broken", here: "outside", there: "outside" },
   serverLost: false,
 };
+const cleo = { ...other, participant_id: "c", user: { user_id: "c1e0-a8xn-4m2q", name: "Cleo" } };
+const SCREEN = ["microphone" as const, "camera" as const, "screen" as const];
+const withHand = (hand: number): InCall => ({ ...call, others: [{ ...other, hand }] });
 const calling: Phase = { kind: "calling", userId: user.user_id, user, callId: null, roomId: null };
 const incoming: Phase = { kind: "incoming", callId: "c", roomId: "r", user, answeredAt: null };
 const ended: Phase = {
@@ -61,5 +64,19 @@ it.each<[string, Phase, Phase, string | null]>([
     call,
     { ...call, others: [{ ...other, sources: ["microphone"] }] },
     "Berta turned the camera off",
+  ],
+  ["somebody comes in", call, { ...call, others: [other, cleo] }, "Cleo joined"],
+  ["and goes", { ...call, others: [other, cleo] }, call, "Cleo left"],
+  ["a hand goes up", call, { ...call, others: [{ ...other, hand: 1 }] }, "Berta raised a hand"],
+  ["but the next one's place is no news", withHand(2), withHand(1), null],
+  ["somebody waits", call, { ...call, waiting: [{ participant_id: "w", user: cleo.user }] }, "Cleo waits to be let in"],
+  ["a screen comes up", call, { ...call, others: [{ ...other, sources: SCREEN }] }, "Berta shows a screen"],
+  ["the door is locked", call, { ...call, room: { ...room, locked: true } }, "The room is locked"],
+  ["I become a host", { ...call, me: { ...call.me, host: false } }, call, "You are a host now"],
+  [
+    "among many a muted one is no news",
+    { ...call, others: [other, cleo] },
+    { ...call, others: [{ ...other, sources: [] }, cleo] },
+    null,
   ],
 ])("%s", (_, before, after, words) => expect(announcement(at(before), at(after))).toBe(words));

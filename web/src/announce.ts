@@ -38,8 +38,35 @@ function phase(is: Phase): string | null {
 
 /** One thing at a time, the gravest first: two would cut each other short. */
 function inCall(was: InCall, is: InCall): string | null {
-  const name = nameOf(is.user);
   if (is.serverLost && !was.serverLost) return text("server_lost");
+  return room(was, is) ?? (is.others.length === 1 && was.others.length === 1 ? pair(was, is) : null);
+}
+
+/** Who comes and goes, and who asks for something. */
+function room(was: InCall, is: InCall): string | null {
+  const isNew = <T extends { participant_id: string }>(one: T, before: T[]) =>
+    !before.some((other) => other.participant_id === one.participant_id);
+  const waits = is.waiting.find((one) => isNew(one, was.waiting));
+  if (waits) return text("said_waits", { name: nameOf(waits.user) });
+  const came = is.others.find((one) => isNew(one, was.others));
+  if (came) return text("said_joined", { name: nameOf(came.user) });
+  const gone = was.others.find((one) => isNew(one, is.others));
+  if (gone) return text("said_left", { name: nameOf(gone.user) });
+  if (is.me.host && !was.me.host) return text("said_host");
+  if (is.room.locked !== was.room.locked) return text(is.room.locked ? "said_locked" : "said_unlocked");
+  for (const one of is.others) {
+    const before = was.others.find((other) => other.participant_id === one.participant_id);
+    if (before === undefined) continue;
+    const name = nameOf(one.user);
+    if (one.hand !== undefined && before.hand === undefined) return text("said_hand", { name });
+    if (one.sources.includes("screen") && !before.sources.includes("screen")) return text("said_screen", { name });
+  }
+  return null;
+}
+
+/** The one other, of whom more is worth saying than of one among many. */
+function pair(was: InCall, is: InCall): string | null {
+  const name = nameOf(is.user);
   const reconnecting = is.others[0]?.reconnecting ?? false;
   if (reconnecting !== (was.others[0]?.reconnecting ?? false)) {
     return text(reconnecting ? "reconnecting" : "reconnected", { name });

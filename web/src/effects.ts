@@ -14,11 +14,13 @@ import { browserScreen, openScreen } from "./media/screen";
 import { Takeover } from "./media/takeover";
 import { NO_TRACKS, SOURCES, type Tracks } from "./media/tracks";
 import { watchNetwork } from "./network-watch";
+import { noticeOf } from "./notices";
 import type { Event, Tile } from "./protocol";
 import { Ringer } from "./ring";
 import { settings } from "./settings";
 import { Socket } from "./socket";
 import { type AppState, type Effect, type Input, initialState } from "./state";
+import { toast } from "./toasts";
 import { roomPath } from "./user-id";
 
 export class App {
@@ -115,6 +117,8 @@ export class App {
       this.identity.keepCall(null);
     }
     if (this.checker.handle(event, answers)) return;
+    const notice = noticeOf(this.state.value, event, answers);
+    if (notice !== null) toast(notice);
     this.send({ kind: "event", event, answers });
   }
 

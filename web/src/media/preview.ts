@@ -22,11 +22,11 @@ let tracks: MediaStreamTrack[] = [];
 let turn = 0;
 
 /** Opens what is chosen; again, if it is open already. */
-export async function startPreview(): Promise<void> {
+export async function startPreview(microphone = true, camera = true): Promise<void> {
   stopPreview();
   const mine = turn;
   preview.value = { ...OFF, status: "opening" };
-  const opened = await openDevices(browserDevices(settings.value), true, true);
+  const opened = await openDevices(browserDevices(settings.value), microphone, camera);
   const got = [opened.microphone, opened.camera].filter((track) => track !== null);
   if (mine !== turn) {
     for (const track of got) track.stop();

@@ -15,6 +15,8 @@ import { Ended } from "./ended";
 import { HelpDialog } from "./help-dialog";
 import { Home } from "./home";
 import { InCall } from "./in-call";
+import { Joining } from "./joining";
+import { Lobby } from "./lobby";
 import { openDialog } from "./open-dialog";
 import { Problems } from "./problems";
 import { Calling, Incoming, QuietIncoming } from "./ringing";
@@ -53,7 +55,7 @@ export function AppView(props: AppViewProps) {
     if (state.devices[device] === "none") props.send({ kind: `toggle_${device}` });
     else props.switchDevice(device);
   };
-  const showsOwnProblems = state.phase.kind === "calling" || state.phase.kind === "in_call";
+  const showsOwnProblems = ["calling", "in_call", "joining", "lobby"].includes(phase.kind);
   return (
     <>
       <Announcer state={state} />
@@ -98,8 +100,9 @@ function Page({ state, remote, selfStream, selfScreen, setView, send, quietly }:
         />
       );
     case "joining":
+      return <Joining state={state.value} phase={phase} selfStream={selfStream.value} send={send} />;
     case "lobby":
-      return null;
+      return <Lobby state={state.value} phase={phase} selfStream={selfStream.value} send={send} />;
     case "ended":
       return <Ended phase={phase} send={send} />;
     default:

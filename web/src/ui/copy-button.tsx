@@ -4,7 +4,14 @@ import { Icon } from "./icon";
 
 const CONFIRM_MS = 1800;
 
-export function CopyButton({ label, value, testId }: { label: string; value: string; testId?: string }) {
+interface Props {
+  label: string;
+  value: string;
+  testId?: string;
+  iconOnly?: boolean;
+}
+
+export function CopyButton({ label, value, testId, iconOnly = false }: Props) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     try {
@@ -16,9 +23,17 @@ export function CopyButton({ label, value, testId }: { label: string; value: str
     setTimeout(() => setCopied(false), CONFIRM_MS);
   };
   return (
-    <button type="button" class="quiet" data-testid={testId} onClick={copy}>
+    <button
+      type="button"
+      class={`quiet ${iconOnly ? "icon-only" : ""}`}
+      data-testid={testId}
+      title={iconOnly ? label : undefined}
+      onClick={copy}
+    >
       <Icon name={copied ? "check" : "copy"} />
-      <span aria-live="polite">{copied ? text("copied") : label}</span>
+      <span class={iconOnly ? "visually-hidden" : ""} aria-live="polite">
+        {copied ? text("copied") : label}
+      </span>
     </button>
   );
 }

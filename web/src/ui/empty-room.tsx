@@ -1,6 +1,6 @@
-import { roomLink } from "../room-link";
 import type { InCall } from "../state";
 import { text } from "../texts";
+import { roomLink } from "../user-id";
 import { CopyButton } from "./copy-button";
 
 /** Nobody else is here yet. */

@@ -3,7 +3,11 @@ import type { Phase } from "../state";
 import type { TextKey } from "../texts";
 
 /** Seen from this side: the same reason reads differently to who rang and to who was rung. */
-export function sentenceOf({ reason, direction, byMe }: Extract<Phase, { kind: "ended" }>): TextKey {
+export function sentenceOf({
+  reason,
+  direction,
+  byMe,
+}: Pick<Extract<Phase, { kind: "ended" }>, "reason" | "direction" | "byMe">): TextKey {
   switch (reason) {
     case "declined":
       return direction === "incoming" ? "ended_declined_by_me" : "ended_declined";

@@ -14,13 +14,24 @@ interface Props {
 export function Ended({ phase, send }: Props) {
   const heading = useFocus<HTMLHeadingElement>();
   const name = nameOf(phase.user);
+  const { linkId } = phase;
+  const isRoom = phase.callId === null && phase.reason !== "unreachable";
   return (
     <main class="center-page" data-testid="ended" data-reason={phase.reason}>
-      <Avatar user={phase.user} />
+      {isRoom && phase.user.user_id === "" ? (
+        <div class="avatar hue-7" aria-hidden="true">
+          <Icon name="door" />
+        </div>
+      ) : (
+        <Avatar user={phase.user} />
+      )}
       <h1 ref={heading} tabIndex={-1}>
         {text(sentenceOf(phase), { name })}
       </h1>
       {phase.reason === "unreachable" && <p class="faint">{text("ended_unreachable_hint")}</p>}
+      {(phase.reason === "removed" || phase.reason === "refused") && (
+        <p class="faint">{text(`ended_${phase.reason}_hint`)}</p>
+      )}
       {phase.durationMs > 0 && (
         <p class="faint">
           {text("duration")} {formatDuration(phase.durationMs)}
@@ -31,7 +42,13 @@ export function Ended({ phase, send }: Props) {
           <Icon name="arrowLeft" />
           {text("back_home")}
         </button>
-        {phase.reason !== "answered_elsewhere" && (
+        {linkId !== null && phase.reason !== "closed" && (
+          <button type="button" class="go big" data-testid="rejoin" onClick={() => send({ kind: "open_link", linkId })}>
+            <Icon name="logIn" />
+            {text("rejoin")}
+          </button>
+        )}
+        {linkId === null && phase.user.user_id !== "" && phase.reason !== "answered_elsewhere" && (
           <button type="button" class="go big" data-testid="call-again" onClick={() => send({ kind: "call_again" })}>
             <Icon name="phone" />
             {text(phase.direction === "outgoing" ? "call_again" : "call_back")}

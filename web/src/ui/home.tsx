@@ -1,4 +1,3 @@
-import { useEffect, useRef, useState } from "preact/hooks";
 import type { AppState, Input } from "../state";
 import { text } from "../texts";
 import { callLink } from "../user-id";
@@ -7,7 +6,9 @@ import { CopyButton } from "./copy-button";
 import { HomeSettings } from "./home-settings";
 import { Icon } from "./icon";
 import { LanguagePicker } from "./language-picker";
+import { NameField } from "./name-field";
 import { Qr } from "./qr";
+import { RoomsCard } from "./rooms-card";
 import { useFocus } from "./use-focus";
 import { UserIdForm } from "./user-id-form";
 import { HelpButton } from "./view-buttons";
@@ -39,6 +40,7 @@ export function Home({ state, send }: Props) {
       <div class="cards">
         <CallCard state={state} send={send} />
         <MeCard state={state} send={send} />
+        <RoomsCard state={state} send={send} />
       </div>
     </main>
   );
@@ -75,6 +77,7 @@ function CallCard({ state, send }: Props) {
         action={text("call")}
         typed={state.link ?? ""}
         onUserId={(userId) => send({ kind: "call", userId })}
+        onLinkId={(linkId) => send({ kind: "open_link", linkId })}
         keeps
       />
       <HomeSettings state={state} send={send} />
@@ -118,37 +121,5 @@ function MeCard({ state, send }: Props) {
       <hr />
       <NameField name={me?.name ?? ""} disabled={me === null} send={send} />
     </section>
-  );
-}
-
-/** Sent when it is left or Enter is pressed, not with each letter: other tabs and calls show it. */
-function NameField({ name, disabled, send }: { name: string; disabled: boolean; send: Props["send"] }) {
-  const [typed, setTyped] = useState(name);
-  const sent = useRef(name);
-  useEffect(() => {
-    sent.current = name;
-    setTyped(name);
-  }, [name]);
-  const save = () => {
-    if (typed.trim() === sent.current.trim()) return;
-    sent.current = typed;
-    send({ kind: "set_name", name: typed });
-  };
-  return (
-    <div class="stack">
-      <label for="name">{text("name")}</label>
-      <input
-        id="name"
-        data-testid="name"
-        value={typed}
-        maxLength={64}
-        disabled={disabled}
-        placeholder={text("name_placeholder")}
-        autocomplete="nickname"
-        onInput={(event) => setTyped(event.currentTarget.value)}
-        onBlur={save}
-        onKeyDown={(event) => event.key === "Enter" && save()}
-      />
-    </div>
   );
 }

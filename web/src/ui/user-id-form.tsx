@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { text } from "../texts";
-import { parseUserId } from "../user-id";
+import { parseLinkId, parseUserId } from "../user-id";
 import { Icon } from "./icon";
 
 interface Props {
@@ -11,16 +11,32 @@ interface Props {
   action: string;
   typed?: string;
   onUserId: (userId: string) => void;
+  /** Where a link into a room may be typed as well. */
+  onLinkId?: (linkId: string) => void;
   /** Whether the field stays as it is. */
   keeps?: boolean;
 }
 
 /** An id or a call link, as people type and paste them. */
-export function UserIdForm({ inputId, buttonId, label, action, typed: first = "", onUserId, keeps = false }: Props) {
+export function UserIdForm({
+  inputId,
+  buttonId,
+  label,
+  action,
+  typed: first = "",
+  onUserId,
+  onLinkId,
+  keeps = false,
+}: Props) {
   const [typed, setTyped] = useState(first);
   const [wrong, setWrong] = useState(false);
   const submit = (event: Event) => {
     event.preventDefault();
+    const linkId = typed.includes("/r/") ? parseLinkId(typed) : null;
+    if (linkId !== null && onLinkId) {
+      onLinkId(linkId);
+      return;
+    }
     const userId = parseUserId(typed);
     setWrong(userId === null);
     if (userId === null) return;

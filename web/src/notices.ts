@@ -1,0 +1,33 @@
+/** What the server says that changes nothing to be seen for itself, and yet has to be told. Pure; effects.ts shows the words. */
+
+import type { Command, Event } from "./protocol";
+import type { AppState } from "./state";
+import { text } from "./texts";
+import { nameOf } from "./ui/avatar";
+import { sentenceOf } from "./ui/ended-sentence";
+
+/** `before`: the state before the event. `answers`: the type of the command that the event answers. */
+export function noticeOf(before: AppState, event: Event, answers: Command["type"] | null): string | null {
+  const { phase } = before;
+  if (phase.kind !== "in_call") return null;
+  switch (event.type) {
+    case "muted": {
+      if (event.room_id !== phase.roomId) return null;
+      const host = phase.others.find((one) => one.participant_id === event.by);
+      const name = nameOf(host?.user);
+      if (event.source === "camera") return text("camera_off_by", { name });
+      return text(event.source === "microphone" ? "muted_by" : "screen_stopped_by", { name });
+    }
+    case "call_ended": {
+      if (event.call_id === phase.callId) return null;
+      // Of somebody who cannot be reached the call ends before its id was heard.
+      const first = answers === "invite";
+      const invited = phase.invited.find((one) => one.callId === event.call_id || (first && one.callId === null));
+      if (invited === undefined || event.reason === "cancelled") return null;
+      const name = nameOf(invited.user ?? { user_id: invited.userId, name: "" });
+      return text(sentenceOf({ reason: event.reason, direction: "outgoing", byMe: false }), { name });
+    }
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,41 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Input } from "../state";
+import { text } from "../texts";
+
+interface Props {
+  name: string;
+  disabled: boolean;
+  send: (input: Input) => void;
+}
+
+/** Sent when it is left or Enter is pressed, not with each letter: other tabs and calls show it. */
+export function NameField({ name, disabled, send }: Props) {
+  const [typed, setTyped] = useState(name);
+  const sent = useRef(name);
+  useEffect(() => {
+    sent.current = name;
+    setTyped(name);
+  }, [name]);
+  const save = () => {
+    if (typed.trim() === sent.current.trim()) return;
+    sent.current = typed;
+    send({ kind: "set_name", name: typed });
+  };
+  return (
+    <div class="stack">
+      <label for="name">{text("name")}</label>
+      <input
+        id="name"
+        data-testid="name"
+        value={typed}
+        maxLength={64}
+        disabled={disabled}
+        placeholder={text("name_placeholder")}
+        autocomplete="nickname"
+        onInput={(event) => setTyped(event.currentTarget.value)}
+        onBlur={save}
+        onKeyDown={(event) => event.key === "Enter" && save()}
+      />
+    </div>
+  );
+}
