@@ -2,6 +2,9 @@
 import puppeteer from "puppeteer-core";
 import { createServer } from "vite";
 
+/** For a busy machine: Vite looks through everything at the first page. */
+const PATIENCE_MS = 120_000;
+
 let gallery = "";
 
 /** Serves the page and its gallery on a free port; close() ends it. */
@@ -38,6 +41,7 @@ export function launch() {
 
 /** The names of all states, or those of `only` that there are. */
 export async function stateNames(page, only) {
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(gallery);
   await page.waitForSelector("#states a");
   const all = await page.$$eval("#states a", (links) => links.map((link) => link.textContent));

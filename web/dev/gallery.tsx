@@ -242,6 +242,13 @@ const STATES: Record<string, AppState> = {
   "room-add": group(people(2), { room, invited: [{ callId: "i", userId: nobody.user_id, user: nobody }] }),
   "room-add-link": group(people(2)),
   "call-sharing": inCall({}, { devices: { ...on, screen: "on" } }),
+  "room-pair": group(people(1, { 0: { hand: 1 } }), {
+    callId: null,
+    path: "direct",
+    reason: "direct_ready",
+    me: { participantId: "me", host: true, hand: 2 },
+    reactions: [{ id: 1, participantId: "me", reaction: "party" }],
+  }),
   "room-alone": group([], { callId: null, speakers: [] }),
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),

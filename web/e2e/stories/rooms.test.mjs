@@ -221,10 +221,7 @@ describe("a room by its link", { timeout: 600_000 }, () => {
     await ada.sees("hang-up");
     const bob = await open("chromium", link);
     await joinBy(bob, link, "tunafish");
-    await until(
-      "the pass phrase is wrong",
-      async () => (await bob.data("problem", "code")) === "passphrase_needed",
-    );
+    await until("the pass phrase is wrong", async () => (await bob.data("problem", "code")) === "passphrase_needed");
     assert.equal(await bob.liveTracks(), 0);
     await joinBy(bob, link, "swordfish");
     await bob.sees("lobby");

@@ -27,6 +27,12 @@ export function CallTop({ state, phase, children }: { state: AppState; phase: In
             <span class="visually-hidden">{text("other_microphone_off", { name })}</span>
           </span>
         )}
+        {isPair && other.hand !== undefined && (
+          <span class="muted-mark" title={text("hand_raised")}>
+            <Icon name="hand" />
+            <span class="visually-hidden">{text("hand_raised")}</span>
+          </span>
+        )}
         {phase.room.locked && (
           <span class="muted-mark" title={text("room_is_locked")}>
             <Icon name="lock" />

@@ -1,6 +1,7 @@
 import { useRef } from "preact/hooks";
 import { changeSettings, settings } from "../settings";
 import { text } from "../texts";
+import { Bubbles } from "./bubbles";
 import { cornerByKey, nearestCorner } from "./corners";
 import { Icon } from "./icon";
 import type { Person } from "./people";
@@ -68,8 +69,10 @@ export function SelfView({ stream, person }: Props) {
       {!stream && <Icon name="videoOff" />}
       <span class="self-label">
         {!person.microphone && <Icon name="micOff" />}
+        {person.hand !== null && <Icon name="hand" />}
         {text("you")}
       </span>
+      <Bubbles person={person} />
     </div>
   );
 }

@@ -2,10 +2,10 @@ import type { RemoteTrack } from "../media/remote";
 import type { Input } from "../state";
 import { text } from "../texts";
 import { Avatar } from "./avatar";
+import { Bubbles } from "./bubbles";
 import { Icon } from "./icon";
 import type { LayoutKind, PlacedTile } from "./layout/arrange";
 import type { Person } from "./people";
-import { GLYPHS } from "./reactions";
 import { streamOf } from "./streams";
 import { TileActions } from "./tile-actions";
 import { Video } from "./video";
@@ -70,7 +70,7 @@ export function Tile({ tile, layout, page, person, picture, selfStream, iAmHost,
       )}
       {layout !== "single" && <Foot person={person} label={label} isScreen={isScreen} />}
       {layout !== "single" && <Note person={person} paused={isSent && paused} isScreen={isScreen} />}
-      <Bubbles person={person} isScreen={isScreen} />
+      {!isScreen && <Bubbles person={person} />}
       {layout !== "single" && <TileActions tile={tile} person={person} iAmHost={iAmHost} send={send} />}
     </div>
   );
@@ -112,18 +112,5 @@ function Mark({ icon, words }: { icon: "micOff" | "crown" | "hand"; words: strin
       <Icon name={icon} />
       <span class="visually-hidden">{words}</span>
     </span>
-  );
-}
-
-function Bubbles({ person, isScreen }: { person: Person; isScreen: boolean }) {
-  if (isScreen) return null;
-  return (
-    <div class="bubbles" aria-hidden="true">
-      {person.reactions.map(({ id, reaction }) => (
-        <span key={id} class="bubble">
-          {GLYPHS[reaction]}
-        </span>
-      ))}
-    </div>
   );
 }
