@@ -85,7 +85,7 @@ export const fr: Texts = {
   invite_by_link: "Ou par un lien",
   invite_calling: "Appel…",
   invite_ringing: "Ça sonne…",
-  cancel_invite: "Ne plus appeler {name}",
+  cancel_invite: "Annuler l’appel à {name}",
   participants_count: "Dans la salle : {count}",
   waiting_count: "En attente : {count}",
   one_waits: "Quelqu’un souhaite entrer",
