@@ -18,6 +18,7 @@ const DRIVERS: &[&str] = &[
     "src/sfu/link.rs",
     "src/signaling/driver.rs",
     "src/signaling/keeper.rs",
+    "src/signaling/media_words.rs",
     "src/doctor/mod.rs",
     "src/doctor/facts.rs",
 ];

@@ -18,13 +18,14 @@ use super::hub::restore::Restored;
 use super::hub::{Attach, AttachRefused, Hub, HubConfig};
 use super::keeper;
 use super::limits::Limit;
+use super::media_words::{media_fact, sfu_command};
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
 use super::passphrase::slow_hash;
-use super::protocol::{CommandFrame, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
+use super::protocol::{CommandFrame, ErrorCode, EventFrame, TransportLostReason};
 use super::session::Departure;
 use crate::id::{ConnectionId, LinkId, SessionId, UserId};
 use crate::metrics::Metrics;
-use crate::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent};
+use crate::sfu::handle::{SfuCommand, SfuEvent};
 use crate::store::Store;
 
 /// Inputs that wait for the hub. When it is full, websockets are not read, and their browsers wait.
@@ -528,111 +529,6 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// What the hub wants of the SFU, in the SFU's words.
-pub fn sfu_command(request: MediaRequest) -> SfuCommand {
-    match request {
-        MediaRequest::Offer {
-            room,
-            participant,
-            attempt,
-            sdp,
-            sources,
-            loopback,
-        } => SfuCommand::Offer(Offer {
-            room,
-            participant,
-            attempt,
-            sdp,
-            sources,
-            loopback,
-        }),
-        MediaRequest::Admit { room, participant } => SfuCommand::Admit { room, participant },
-        MediaRequest::Publish {
-            room,
-            participant,
-            sources,
-        } => SfuCommand::Publish {
-            room,
-            participant,
-            sources,
-        },
-        MediaRequest::View { room, participant, view } => SfuCommand::View { room, participant, view },
-        MediaRequest::Leave { room, participant } => SfuCommand::Leave { room, participant },
-        MediaRequest::CloseRoom { room } => SfuCommand::CloseRoom { room },
-    }
-}
-
-/// What the SFU says, in the hub's words.
-pub fn media_fact(event: SfuEvent) -> MediaFact {
-    let (room, participant, what) = match event {
-        SfuEvent::Answered {
-            room,
-            participant,
-            attempt,
-            sdp,
-        } => (room, participant, MediaNews::Answered { attempt, sdp }),
-        SfuEvent::Refused {
-            room,
-            participant,
-            attempt,
-            too_large,
-            message,
-        } => {
-            let what = MediaNews::Refused {
-                attempt,
-                too_large,
-                message,
-            };
-            (room, participant, what)
-        }
-        SfuEvent::SlotsChanged {
-            room,
-            participant,
-            attempt,
-            slots,
-        } => {
-            let slots = slots.into_iter().map(|slot| Slot {
-                mid: slot.mid,
-                participant_id: slot.publisher,
-                source: slot.source,
-                paused: slot.paused,
-            });
-            let slots = slots.collect();
-            (room, participant, MediaNews::SlotsChanged { attempt, slots })
-        }
-        SfuEvent::LayersWanted {
-            room,
-            participant,
-            source,
-            layers,
-        } => {
-            let layers = layers.into_iter().map(|(rid, active, bitrate_bps)| WantedLayer {
-                rid,
-                active,
-                bitrate_bps,
-            });
-            let layers = layers.collect();
-            (room, participant, MediaNews::LayersWanted { source, layers })
-        }
-        SfuEvent::SpeakersChanged { room, speakers } => return MediaFact::Speakers { room, speakers },
-        SfuEvent::TransportLost {
-            room,
-            participant,
-            attempt,
-            reason,
-        } => {
-            let reason = match reason {
-                LostReason::Timeout => TransportLostReason::Timeout,
-                LostReason::Handshake => TransportLostReason::Handshake,
-                LostReason::Fault => TransportLostReason::Fault,
-                LostReason::Closed => TransportLostReason::Closed,
-            };
-            (room, participant, MediaNews::TransportLost { attempt, reason })
-        }
-    };
-    MediaFact::Transport { room, participant, what }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -641,6 +537,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::sfu::handle::Offer;
     use crate::signaling::hub::Identity;
     use crate::signaling::protocol::Resume;
 

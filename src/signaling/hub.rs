@@ -583,6 +583,8 @@ impl Hub {
 }
 
 #[cfg(test)]
+mod gatherings;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod stories;

@@ -7,6 +7,7 @@ pub mod hub;
 pub mod keeper;
 pub mod limits;
 pub mod link;
+pub mod media_words;
 pub mod names;
 pub mod output;
 pub mod passphrase;

@@ -8,6 +8,7 @@ mod doctor;
 mod one_port;
 mod pages;
 mod process;
+mod rooms;
 mod sessions;
 mod support;
 mod survive;

@@ -430,3 +430,11 @@ pub async fn talk(caller: &mut Tab, callee: &mut Tab) -> Value {
     callee.expect("call_answered").await;
     incoming["call_id"].clone()
 }
+
+/// Waits until the store has what the hub has put into its queue: a user made later is written later.
+pub async fn settle(server: &Server) {
+    for _ in 0..3 {
+        Tab::open(server).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}

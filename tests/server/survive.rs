@@ -5,15 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, Server, Tab, ring, talk};
-
-/// Waits until the store has what the hub has put into its queue: a user made later is written later.
-async fn settle(server: &Server) {
-    for _ in 0..3 {
-        Tab::open(server).await;
-    }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-}
+use crate::support::{PATIENCE, Server, Tab, ring, settle, talk};
 
 #[tokio::test]
 async fn a_page_that_is_loaded_again_is_told_its_call() {

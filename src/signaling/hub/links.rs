@@ -52,8 +52,11 @@ impl Hub {
     fn may_make_link(&mut self, id: SessionId, room: Option<RoomId>, now: Instant) -> Result<(), Refusal> {
         if let Some(room) = room {
             self.in_room(id, room)?;
+            let user = self.sessions.get(&id).map(|session| session.user);
             let link = self.rooms.get(&room).and_then(|room| room.link);
-            if link.is_some_and(|link| self.lets_people_in(link)) {
+            let link = link.and_then(|link| self.links.get(&link));
+            // One that let its guest in gives way to its maker's next, and to nobody else's: it is the maker's way back in.
+            if link.is_some_and(|link| link.is_open() || Some(link.maker) != user) {
                 return Err(Refusal::not_allowed("this room has a link: revoke it first"));
             }
         }
@@ -113,6 +116,10 @@ impl Hub {
             attempts: TokenBucket::new(LINK_ATTEMPTS_MAX, LINK_ATTEMPTS_MAX / 60.0, now),
         };
         self.outputs.push_back(Output::Keep(Keep::Link(link.kept(id, now))));
+        let before = within.and_then(|room| self.rooms.get(&room)).and_then(|room| room.link);
+        if let Some(before) = before {
+            self.remove_link(before);
+        }
         if let Some(room) = within.and_then(|room| self.rooms.get_mut(&room)) {
             room.link = Some(id);
             room.lobby = link.lobby;

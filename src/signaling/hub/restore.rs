@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::Hub;
+use super::rooms::Parting;
 use crate::id::{RoomId, SessionId};
 use crate::signaling::call::{Call, Kind, State};
 use crate::signaling::link::Link;
@@ -52,7 +53,7 @@ impl Hub {
                 self.outputs.push_back(Output::Keep(Keep::ForgetCall(kept.call)));
             }
         }
-        self.drop_remains();
+        self.drop_remains(now);
         self.outputs.push_back(Output::Count(Fact::Restored {
             sessions: self.sessions.len(),
             calls: self.calls.len(),
@@ -140,8 +141,8 @@ impl Hub {
         true
     }
 
-    /// Rooms that nobody comes back to, members whose call is lost, and links that lead nowhere.
-    fn drop_remains(&mut self) {
+    /// Ends what cannot go on: members whose call is lost, rooms of nobody or of one alone, and links that lead nowhere.
+    fn drop_remains(&mut self, now: Instant) {
         let lost = self
             .sessions
             .iter()
@@ -155,7 +156,7 @@ impl Hub {
         }
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in rooms {
-            self.drop_or_open(id);
+            self.drop_or_open(id, now);
         }
         let nowhere = self
             .links
@@ -167,36 +168,13 @@ impl Hub {
         }
     }
 
-    fn drop_or_open(&mut self, id: RoomId) {
+    fn drop_or_open(&mut self, id: RoomId, now: Instant) {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         if room.outlasts(None) {
             room.direct = room.may_be_direct();
             self.appoint_host(id);
             return;
         }
-        // Nobody is there to be told: events would only wait for sessions that know of no call.
-        let members = std::mem::take(&mut room.members);
-        let link = room.link;
-        self.rooms.remove(&id);
-        for (_, member) in members {
-            self.present -= 1;
-            self.open_rooms -= 1;
-            let call = self.sessions.get_mut(&member.session).and_then(|session| {
-                session.room = None;
-                session.call.take()
-            });
-            if let Some(call) = call.and_then(|call| self.calls.remove(&call)) {
-                self.answered -= 1;
-                self.outputs.push_back(Output::Keep(Keep::ForgetCall(call.id)));
-                for user in [call.caller_user, call.callee_user] {
-                    if let Some(user) = self.users.get_mut(&user) {
-                        user.calls.remove(&call.id);
-                    }
-                }
-            }
-        }
-        self.ask_sfu(MediaRequest::CloseRoom { room: id });
-        self.leave_link(id, link);
-        self.forget_room(id);
+        self.end_room(id, None, Parting::ConnectionLost, now);
     }
 }

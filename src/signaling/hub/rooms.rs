@@ -197,7 +197,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&room_id) else { return };
         let Some(participant) = room.participant(id) else { return };
         if !room.outlasts(Some(participant)) {
-            self.end_room(room_id, Some((id, why, reference)), now);
+            self.end_room(room_id, Some((id, why, reference)), why.for_the_last(), now);
             return;
         }
         self.take_out(id);
@@ -230,12 +230,18 @@ impl Hub {
         let Some(room) = self.rooms.get(&room_id) else { return };
         let never_opened = room.present_count() == 0 && !room.waiting().is_empty();
         if !never_opened && !room.outlasts(None) {
-            self.end_room(room_id, None, now);
+            self.end_room(room_id, None, Parting::Alone, now);
         }
     }
 
     /// Everybody goes: the first, then the others because of it.
-    fn end_room(&mut self, room_id: RoomId, first: Option<(SessionId, Parting, Option<u32>)>, now: Instant) {
+    pub(super) fn end_room(
+        &mut self,
+        room_id: RoomId,
+        first: Option<(SessionId, Parting, Option<u32>)>,
+        others: Parting,
+        now: Instant,
+    ) {
         let invitations = self
             .rooms
             .get(&room_id)
@@ -257,12 +263,12 @@ impl Hub {
             }
         }
         self.forget_room(room_id);
-        let (first_id, why) = first.map_or((None, Parting::Left), |(id, why, _)| (Some(id), why));
+        let first_id = first.map(|(id, ..)| id);
         if let Some((id, why, reference)) = first {
             self.let_go(id, room_id, why, reference, now);
         }
         for (_, id) in present.into_iter().filter(|(_, id)| Some(*id) != first_id) {
-            self.let_go(id, room_id, why.for_the_last(), None, now);
+            self.let_go(id, room_id, others, None, now);
         }
         for (_, id) in waiting {
             self.let_go(id, room_id, Parting::Closed, None, now);

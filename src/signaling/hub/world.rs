@@ -15,7 +15,7 @@ use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
 };
-use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Resume};
+use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Participant, Resume, RoomInfo};
 use crate::signaling::session::Departure;
 
 pub(super) struct World {
@@ -52,7 +52,26 @@ pub(super) enum View {
     Idle,
     Calling(CallId, RoomId),
     Ringing(CallId, RoomId),
+    /// Itself, and the first of the others (itself, where there is none).
     Talking(CallId, RoomId, ParticipantId, ParticipantId),
+    /// By a link.
+    Joined(RoomId, ParticipantId),
+    /// In a lobby.
+    Waiting(RoomId, ParticipantId),
+}
+
+/// What a browser believes of its room.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Seat {
+    pub(super) others: BTreeMap<ParticipantId, Participant>,
+    pub(super) direct: bool,
+    pub(super) host: bool,
+    pub(super) hand: Option<u32>,
+    pub(super) room: Option<RoomInfo>,
+    /// Who waits, for a host.
+    pub(super) lobby: Vec<ParticipantId>,
+    /// Whom it calls into its room.
+    pub(super) inviting: BTreeSet<CallId>,
 }
 
 pub(super) struct Browser {
@@ -71,8 +90,13 @@ pub(super) struct Browser {
     pub(super) checks: Vec<RoomId>,
     pub(super) view: View,
     pub(super) closed: Option<CloseReason>,
+    pub(super) seat: Seat,
+    /// The links that it made or was told of, the latest last.
+    pub(super) links: Vec<LinkId>,
     /// What it believed after each event of this session.
-    history: Vec<View>,
+    history: Vec<(View, Seat)>,
+    /// What is replayed after a restart is in what it was told already.
+    catching_up: bool,
     inbox: Vec<(Option<u32>, Event)>,
     /// Its websocket is cut, and nobody knows yet.
     pub(super) mute: bool,
@@ -80,7 +104,7 @@ pub(super) struct Browser {
     /// What `welcome` said of its call.
     pub(super) call: Option<CallNow>,
     /// What it believed before the first event of its history.
-    base: View,
+    base: (View, Seat),
     /// After a restart, what comes may be about a call that it never knew of, or knows to be over.
     adrift: bool,
 }
@@ -131,13 +155,16 @@ impl World {
             last_ref: 0,
             checks: Vec::new(),
             view: View::Idle,
+            seat: Seat::default(),
+            links: Vec::new(),
+            catching_up: false,
             closed: None,
             history: Vec::new(),
             inbox: Vec::new(),
             mute: false,
             boot_id: String::new(),
             call: None,
-            base: View::Idle,
+            base: (View::Idle, Seat::default()),
             adrift: false,
         });
         let done = self.attach(number, None);
@@ -178,6 +205,7 @@ impl World {
             self.browsers[browser].mute = false;
         }
         self.drain();
+        self.browsers[browser].catching_up = false;
         done
     }
 
@@ -208,6 +236,39 @@ impl World {
         };
         self.hub.restore(restored, self.now);
         self.drain();
+    }
+
+    /// The slow hashes of all pass phrases that were given are there.
+    pub(super) fn hash_all(&mut self) {
+        for (session, link, passphrase) in std::mem::take(&mut self.to_hash) {
+            self.hub.handle_hashed(session, Some(quick_hash(link, &passphrase)), self.now);
+            self.drain();
+        }
+    }
+
+    /// Whether the store has what the hub has.
+    pub(super) fn assert_kept(&self) {
+        let hub = &self.hub;
+        assert!(self.links.keys().eq(hub.links.keys()), "links");
+        assert!(self.sessions.keys().eq(hub.sessions.keys()), "sessions");
+        let answered = hub.calls.values().filter(|call| call.is_answered());
+        assert!(self.calls.keys().copied().eq(answered.map(|call| call.id)), "calls");
+        let mut present = BTreeSet::new();
+        for (id, room) in &hub.rooms {
+            for (participant, session) in room.present() {
+                let (kept, _) = self.members[&session];
+                assert_eq!(
+                    (kept.room, kept.participant, kept.host),
+                    (*id, participant, room.is_host(participant))
+                );
+                assert!(present.insert(session));
+            }
+            if room.present_count() > 0 {
+                assert_eq!((self.rooms[id].locked, self.rooms[id].link), (room.locked, room.link));
+            }
+        }
+        assert!(self.members.keys().copied().eq(present), "members");
+        assert!(self.rooms.keys().all(|id| hub.rooms.contains_key(id)), "rooms");
     }
 
     /// The store lost a session.
@@ -280,7 +341,7 @@ impl World {
         let seen = b.history.len().saturating_sub(events).max(b.resumed_at);
         b.history.truncate(seen);
         b.seq = seen as u64;
-        b.view = b.history.last().copied().unwrap_or(b.base);
+        (b.view, b.seat) = b.history.last().unwrap_or(&b.base).clone();
     }
 
     /// A browser that has a websocket sends a command.
@@ -391,23 +452,25 @@ impl World {
                 b.call.clone_from(call);
                 if restarted {
                     // What it had not seen is lost: its call is what it is told.
-                    if !matches!(b.view, View::Talking(..)) || call.is_none() {
-                        let now = view_of(call.as_ref());
-                        let known = matches!(now, View::Talking(..)) || (b.view != View::Idle && b.view.call() == now.call());
-                        // What rings since then is told by the events that follow.
-                        b.view = if known { now } else { View::Idle };
-                        b.adrift = !known;
-                    }
-                    b.base = b.view;
+                    let now = view_of(call.as_ref());
+                    let in_room = matches!(now, View::Talking(..) | View::Joined(..) | View::Waiting(..));
+                    let known = in_room || (b.view != View::Idle && b.view.call().is_some() && b.view.call() == now.call());
+                    // What rings since then is told by the events that follow.
+                    b.view = if known { now } else { View::Idle };
+                    b.seat = if known { seat_of(call.as_ref()) } else { Seat::default() };
+                    b.adrift = !known;
+                    b.catching_up = true;
+                    b.base = (b.view, b.seat.clone());
                     if let Some(last) = b.history.last_mut() {
-                        *last = b.view;
+                        *last = b.base.clone();
                     }
                     b.reference = 0;
                 }
                 if !resumed {
                     b.seq = 0;
                     b.view = View::Idle;
-                    b.base = View::Idle;
+                    b.seat = Seat::default();
+                    b.base = (View::Idle, Seat::default());
                     b.adrift = false;
                     b.history.clear();
                     b.reference = 0;
@@ -419,8 +482,12 @@ impl World {
                 b.last_ref = *last_ref;
             }
             Event::CallRinging { call_id, room_id, .. } => {
-                assert_eq!(b.view, View::Idle);
-                b.view = View::Calling(*call_id, *room_id);
+                if b.view == View::Idle {
+                    b.view = View::Calling(*call_id, *room_id);
+                } else {
+                    assert_eq!(b.view.room(), Some(*room_id), "it calls somebody into its room");
+                    b.seat.inviting.insert(*call_id);
+                }
             }
             Event::IncomingCall { call_id, room_id, .. } => {
                 assert_eq!(b.view, View::Idle);
@@ -432,7 +499,9 @@ impl World {
                 participant_id,
                 participants,
                 polite,
-                ..
+                direct,
+                room,
+                host,
             } => {
                 let before = if *polite {
                     View::Ringing(*call_id, *room_id)
@@ -440,8 +509,14 @@ impl World {
                     View::Calling(*call_id, *room_id)
                 };
                 assert_eq!(b.view, before);
-                assert_eq!(participants.len(), 1);
                 b.view = View::Talking(*call_id, *room_id, *participant_id, participants[0].participant_id);
+                b.seat = Seat {
+                    others: by_id(participants),
+                    direct: *direct,
+                    host: *host,
+                    room: Some(room.clone()),
+                    ..Seat::default()
+                };
             }
             Event::AnsweredElsewhere { call_id } => {
                 assert!(matches!(b.view, View::Ringing(call, _) if call == *call_id));
@@ -450,33 +525,125 @@ impl World {
             Event::CallEnded { call_id, reason, .. } => {
                 match b.view {
                     View::Idle if b.adrift => {}
-                    View::Idle => {
-                        assert!(matches!(reason, EndReason::Busy | EndReason::Unreachable));
+                    _ if b.seat.inviting.remove(call_id) => {}
+                    _ if b.catching_up && b.view.call() != Some(*call_id) => {}
+                    View::Calling(call, _) | View::Ringing(call, _) | View::Talking(call, ..) if call == *call_id => {
+                        b.view = View::Idle;
+                        b.seat = Seat::default();
+                    }
+                    View::Idle | View::Talking(..) | View::Joined(..) => {
+                        assert!(
+                            matches!(reason, EndReason::Busy | EndReason::Unreachable),
+                            "the end of another call"
+                        );
                         assert!(frame.reference.is_some());
                     }
-                    View::Calling(call, _) | View::Ringing(call, _) | View::Talking(call, ..) => {
-                        assert_eq!(call, *call_id, "the end of another call");
-                        b.view = View::Idle;
-                    }
+                    View::Calling(..) | View::Ringing(..) | View::Waiting(..) => panic!("the end of another call"),
                 }
                 self.ends.entry(*call_id).or_default().push(*reason);
             }
-            Event::Signaled { room_id, from, .. } => {
-                assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == *from));
+            Event::RoomJoined {
+                room,
+                participant_id,
+                participants,
+                direct,
+                host,
+                ..
+            } => {
+                assert!(b.view == View::Idle || b.view == View::Waiting(room.room_id, *participant_id));
+                b.view = View::Joined(room.room_id, *participant_id);
+                b.seat = Seat {
+                    others: by_id(participants),
+                    direct: *direct,
+                    host: *host,
+                    room: Some(room.clone()),
+                    ..Seat::default()
+                };
             }
-            Event::ParticipantChanged { .. } if b.adrift && b.view == View::Idle => {}
+            Event::LobbyEntered { room, participant_id } => {
+                assert_eq!(b.view, View::Idle);
+                b.view = View::Waiting(room.room_id, *participant_id);
+            }
+            Event::LinkCreated { link } => b.links.push(link.link_id),
+            Event::LobbyChanged { waiting, .. } => {
+                b.seat.lobby = waiting.iter().map(|one| one.participant_id).collect();
+            }
+            Event::RoomLeft { .. } if b.adrift && b.view == View::Idle => {}
+            Event::RoomLeft { room_id, .. } => {
+                assert!(matches!(b.view, View::Joined(room, _) | View::Waiting(room, _) if room == *room_id));
+                b.view = View::Idle;
+                b.seat = Seat::default();
+            }
+            Event::ParticipantJoined { .. }
+            | Event::ParticipantLeft { .. }
+            | Event::ParticipantChanged { .. }
+            | Event::DirectChanged { .. }
+            | Event::RoomChanged { .. }
+            | Event::Muted { .. }
+            | Event::Signaled { .. }
+            | Event::PathRequested { .. }
+            | Event::PathChanged { .. }
+                if b.catching_up || (b.adrift && b.view == View::Idle) => {}
+            Event::ParticipantJoined {
+                room_id,
+                participant,
+                call_id,
+            } => {
+                assert!(b.is_in(*room_id));
+                if let Some(call) = call_id {
+                    b.seat.inviting.remove(call);
+                }
+                let id = participant.participant_id;
+                assert!(
+                    b.seat.others.insert(id, participant.clone()).is_none(),
+                    "it was there already"
+                );
+            }
+            Event::ParticipantLeft {
+                room_id, participant_id, ..
+            } => {
+                assert!(b.is_in(*room_id));
+                assert!(b.seat.others.remove(participant_id).is_some(), "it was not there");
+            }
             Event::ParticipantChanged { room_id, participant } => {
-                let from = participant.participant_id;
-                assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == from));
+                assert!(b.is_in(*room_id));
+                let id = participant.participant_id;
+                if b.view.participant() == Some(id) {
+                    (b.seat.host, b.seat.hand) = (participant.host, participant.hand);
+                } else {
+                    assert!(b.seat.others.insert(id, participant.clone()).is_some(), "it was not there");
+                }
+            }
+            Event::DirectChanged {
+                room_id,
+                direct,
+                participant_id,
+                ..
+            } => {
+                assert!(b.is_in(*room_id));
+                assert_ne!(std::mem::replace(&mut b.seat.direct, *direct), *direct);
+                if *direct {
+                    assert!(b.seat.others.len() == 1 && b.seat.others.contains_key(&participant_id.expect("with whom")));
+                }
+            }
+            Event::RoomChanged { room } => {
+                assert!(b.is_in(room.room_id));
+                b.seat.room = Some(room.clone());
+            }
+            Event::Muted { room_id, by, .. } => assert!(b.is_in(*room_id) && b.knows(*by)),
+            // They have no place in the order: right after a resume, what they are about may come later.
+            Event::Reacted { room_id, .. } | Event::SpeakersChanged { room_id, .. } => {
+                assert!(b.is_in(*room_id) || b.adrift);
+            }
+            Event::Signaled { room_id, from, .. } => {
+                assert!(b.is_in(*room_id) && b.seat.direct && b.seat.others.contains_key(from));
             }
             Event::PathRequested {
                 room_id, participant_id, ..
             }
             | Event::PathChanged {
                 room_id, participant_id, ..
-            } => {
-                assert!(matches!(b.view, View::Talking(_, room, _, other) if room == *room_id && other == *participant_id));
-            }
+            } => assert!(b.is_in(*room_id) && b.seat.others.contains_key(participant_id)),
             Event::OfferAnswered { room_id, .. }
             | Event::SlotsChanged { room_id, .. }
             | Event::LayersWanted { room_id, .. }
@@ -487,12 +654,15 @@ impl World {
                 assert!(frame.reference.is_some());
                 b.checks.push(*room_id);
             }
-            Event::Pong { .. } | Event::Error { .. } | Event::NameChanged { .. } | Event::ServerStopping {} => {}
-            // Of rooms.
-            event => panic!("nobody here takes more than two into a room: {event:?}"),
+            Event::Pong { .. }
+            | Event::Error { .. }
+            | Event::NameChanged { .. }
+            | Event::Links { .. }
+            | Event::LinkSeen { .. }
+            | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {
-            b.history.push(b.view);
+            b.history.push((b.view, b.seat.clone()));
         }
         b.inbox.push((frame.reference, frame.event));
     }
@@ -558,7 +728,7 @@ impl World {
 impl View {
     pub(super) fn call(self) -> Option<CallId> {
         match self {
-            View::Idle => None,
+            View::Idle | View::Joined(..) | View::Waiting(..) => None,
             View::Calling(call, _) | View::Ringing(call, _) | View::Talking(call, ..) => Some(call),
         }
     }
@@ -566,9 +736,34 @@ impl View {
     pub(super) fn room(self) -> Option<RoomId> {
         match self {
             View::Idle => None,
-            View::Calling(_, room) | View::Ringing(_, room) | View::Talking(_, room, ..) => Some(room),
+            View::Calling(_, room)
+            | View::Ringing(_, room)
+            | View::Talking(_, room, ..)
+            | View::Joined(room, _)
+            | View::Waiting(room, _) => Some(room),
         }
     }
+
+    pub(super) fn participant(self) -> Option<ParticipantId> {
+        match self {
+            View::Idle | View::Calling(..) | View::Ringing(..) => None,
+            View::Talking(_, _, id, _) | View::Joined(_, id) | View::Waiting(_, id) => Some(id),
+        }
+    }
+}
+
+impl Browser {
+    pub(super) fn is_in(&self, room: RoomId) -> bool {
+        matches!(self.view, View::Talking(_, own, ..) | View::Joined(own, _) if own == room)
+    }
+
+    fn knows(&self, participant: ParticipantId) -> bool {
+        self.view.participant() == Some(participant) || self.seat.others.contains_key(&participant)
+    }
+}
+
+fn by_id(participants: &[Participant]) -> BTreeMap<ParticipantId, Participant> {
+    participants.iter().map(|p| (p.participant_id, p.clone())).collect()
 }
 
 fn view_of(call: Option<&CallNow>) -> View {
@@ -582,13 +777,52 @@ fn view_of(call: Option<&CallNow>) -> View {
             participant_id,
             participants,
             ..
-        }) => View::Talking(*call_id, *room_id, *participant_id, participants[0].participant_id),
-        Some(CallNow::Joined { .. } | CallNow::Waiting { .. }) => panic!("nobody joins by a link here"),
+        }) => {
+            let other = participants.first().map_or(*participant_id, |p| p.participant_id);
+            View::Talking(*call_id, *room_id, *participant_id, other)
+        }
+        Some(CallNow::Joined {
+            room, participant_id, ..
+        }) => View::Joined(room.room_id, *participant_id),
+        Some(CallNow::Waiting { room, participant_id }) => View::Waiting(room.room_id, *participant_id),
+    }
+}
+
+fn seat_of(call: Option<&CallNow>) -> Seat {
+    match call {
+        None | Some(CallNow::RingingOut { .. } | CallNow::Incoming { .. } | CallNow::Waiting { .. }) => Seat::default(),
+        Some(
+            CallNow::Answered {
+                participants,
+                direct,
+                host,
+                room,
+                ..
+            }
+            | CallNow::Joined {
+                participants,
+                direct,
+                host,
+                room,
+                ..
+            },
+        ) => Seat {
+            others: by_id(participants),
+            direct: *direct,
+            host: *host,
+            room: Some(room.clone()),
+            ..Seat::default()
+        },
     }
 }
 
 pub(super) fn user_id(number: u64) -> UserId {
     UserId::from_random(number)
+}
+
+/// In place of the slow one.
+fn quick_hash(link: LinkId, passphrase: &str) -> [u8; 32] {
+    super::sha256(&format!("{link} {passphrase}"))
 }
 
 fn brief(event: &Event) -> String {
@@ -597,6 +831,8 @@ fn brief(event: &Event) -> String {
     let kind = json["type"].as_str().expect("it has a type");
     let away = match event {
         Event::ParticipantChanged { participant, .. } if participant.reconnecting => " reconnecting",
+        Event::DirectChanged { direct: true, .. } => " true",
+        Event::DirectChanged { direct: false, .. } => " false",
         _ => "",
     };
     format!("{kind}{}{}{away}", text("reason"), text("code"))

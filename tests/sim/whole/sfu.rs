@@ -9,7 +9,7 @@ use tandem::sfu::counters::Counters;
 use tandem::sfu::flow::Flow;
 use tandem::sfu::handle::SfuCommand;
 use tandem::sfu::shard::{CONNECTING_MAX, Send, Shard, ShardConfig};
-use tandem::signaling::driver::{media_fact, sfu_command};
+use tandem::signaling::media_words::{media_fact, sfu_command};
 use tandem::signaling::output::{MediaFact, MediaRequest};
 
 use super::stand_in::StandIn;
