@@ -271,8 +271,11 @@ impl Driver {
             self.carry_out();
             self.show();
             let now = Instant::now();
-            let has_calls = self.hub.has_calls();
-            if self.stopping.as_ref().is_some_and(|s| !has_calls || now >= s.deadline) {
+            if self
+                .stopping
+                .as_ref()
+                .is_some_and(|s| now >= s.deadline || !self.hub.has_calls())
+            {
                 break;
             }
         }

@@ -265,4 +265,61 @@ mod tests {
         assert!(store.rooms().await.expect("read").is_empty());
         assert_eq!(store.links().await.expect("read").len(), 1, "links do not wait for anybody");
     }
+
+    #[tokio::test]
+    async fn a_call_of_a_version_before_rooms_goes_on() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(directory.path().join("tandem.sqlite3"))
+            .create_if_missing(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.expect("it opens");
+        let all = sqlx::migrate!("./migrations");
+        let before = all.iter().filter(|migration| migration.version < 3).cloned().collect();
+        let before = sqlx::migrate::Migrator::with_migrations(before);
+        before.run(&pool).await.expect("tables as they were");
+        let (call, room) = (CallId::from_random(1), RoomId::from_random(2));
+        let sessions = [3, 4].map(SessionId::from_random);
+        let participants = [5, 6].map(ParticipantId::from_random);
+        let users = [7, 8].map(UserId::from_random);
+        for (session, user) in sessions.iter().zip(users) {
+            sqlx::query("INSERT INTO sessions VALUES (?, ?, zeroblob(32))")
+                .bind(session.to_string())
+                .bind(user.to_string())
+                .execute(&pool)
+                .await
+                .expect("kept");
+        }
+        sqlx::query("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, 0, 99)")
+            .bind(call.to_string())
+            .bind(room.to_string())
+            .bind(sessions[0].to_string())
+            .bind(participants[0].to_string())
+            .bind(sessions[1].to_string())
+            .bind(participants[1].to_string())
+            .execute(&pool)
+            .await
+            .expect("kept");
+        pool.close().await;
+
+        let store = Store::open(directory.path()).await.expect("it opens");
+        let found = store.calls().await.expect("read");
+        let [found] = found[..] else { panic!("{found:?}") };
+        assert_eq!((found.call, found.room, found.caller), (call, room, sessions[0]));
+        assert_eq!([found.caller_user, found.callee_user], users);
+        assert!(store.rooms().await.expect("read")[0].by_call);
+        let members = store.members().await.expect("read");
+        for n in [0, 1] {
+            let member = MemberRow {
+                room,
+                participant: participants[n],
+                session: sessions[n],
+                call: Some(call),
+                place: n as u64 + 1,
+                host: n == 0,
+                through_server: true,
+                entered_at_ms: 99,
+            };
+            assert_eq!(members[n], member);
+        }
+    }
 }

@@ -231,6 +231,9 @@ impl Hub {
                 self.links_of.remove(&link.maker);
             }
         }
+        if let Some(expires) = link.expires {
+            self.timers.remove(&(expires, Timer::ExpireLink(id)));
+        }
         self.outputs.push_back(Output::Keep(Keep::ForgetLink(id)));
         let Some(room_id) = link.room else { return };
         if let Some(room) = self.rooms.get_mut(&room_id) {

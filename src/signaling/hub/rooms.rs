@@ -285,6 +285,7 @@ impl Hub {
         let Some(member) = room.members.remove(&participant) else {
             return;
         };
+        room.speakers.retain(|speaker| *speaker != participant);
         let is_last = room.present_count() == 0;
         if member.standing.is_present() {
             self.forget_member(id);
