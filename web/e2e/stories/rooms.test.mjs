@@ -59,12 +59,10 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
     await pair?.close();
   });
 
-  /** What the two get of each other and of the third: `participant/source`. */
-  async function names() {
-    const [a, b, c] = await Promise.all([ada, bob, cleo].map(participantId));
-    const of = (id, sources) => sources.map((source) => `${id}/${source}`);
-    return { a, b, c, of };
-  }
+  const of = (id, sources) => sources.map((source) => `${id}/${source}`);
+
+  /** As what the two are in their room. */
+  const names = () => Promise.all([ada, bob].map(participantId));
 
   async function enter() {
     await cleo.goHome();
@@ -81,11 +79,13 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
   }
 
   test("nobody misses anything of a screen and two voices", async () => {
-    const steps = { "two to three": { video: [], audio: [] }, "three to two": { video: [], audio: [] } };
+    const none = () => ({ video: [], audio: [] });
+    const steps = { "no step": none(), "two to three": none(), "three to two": none() };
+    const stay = () => sleep(4_000);
     for (let run = 1; run <= RUNS; run++) {
       await pair.talk("direct");
       await set(ada, "share-screen", true);
-      const { a, b, of } = await names();
+      const [a, b] = await names();
       const fromAda = of(a, ["microphone", "camera", "screen", "screen_audio"]);
       const fromBob = of(b, ["microphone", "camera"]);
       const both = [
@@ -94,6 +94,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
       ];
       for (const [one, keys] of both) await gets(one, keys);
       for (const [name, step] of [
+        ["no step", stay],
         ["two to three", enter],
         ["three to two", leave],
       ]) {
@@ -108,8 +109,8 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
           steps[name].audio.push(worstOf(gaps, keys, SOUNDS));
         }
         if (name === "two to three") {
-          const { c } = await names();
-          for (const one of [ada, bob]) await gets(one, of(c, ["microphone", "camera"]));
+          const fromCleo = of(await participantId(cleo), ["microphone", "camera"]);
+          for (const one of [ada, bob]) await gets(one, fromCleo);
           await gets(cleo, [...fromAda, ...fromBob]);
           for (const one of [ada, bob, cleo]) assert.equal(await one.data("path", "reason"), "group");
         }
@@ -120,7 +121,12 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
     for (const [name, { video, audio }] of Object.entries(steps)) {
       const line = `chromium, ${name}: longest gap of a picture ${median(video)} ms, of a voice ${median(audio)} ms (medians of both sides in ${RUNS} runs; worst ${Math.max(...video)} and ${Math.max(...audio)})`;
       console.log(line);
-      assert.ok(median(video) <= VIDEO_GAP_MS_MAX && median(audio) <= AUDIO_GAP_MS_MAX, line);
+      // A busy machine drops frames by itself: then twice what is usual there is the measure.
+      const usual = steps["no step"];
+      const isSmall =
+        median(video) <= Math.max(VIDEO_GAP_MS_MAX, 2 * median(usual.video)) &&
+        median(audio) <= Math.max(AUDIO_GAP_MS_MAX, 2 * median(usual.audio));
+      assert.ok(isSmall, line);
     }
   });
 
@@ -131,7 +137,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
       await set(ada, "camera", camera);
       await set(ada, "share-screen", screen);
       await set(ada, "mute", sound);
-      const { a, b, of } = await names();
+      const [a, b] = await names();
       const sources = [camera && "camera", screen && "screen", screen && "screen_audio", sound && "microphone"];
       const fromAda = of(a, sources.filter(Boolean));
       const pictures = fromAda.filter((key) => PICTURES.test(key)).sort();
@@ -164,7 +170,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
   test("two show their screens at once, and one ends it with the browser's own button", async () => {
     await pair.talk("direct");
     await enter();
-    const { a, b, of } = await names();
+    const [a, b] = await names();
     await set(ada, "share-screen", true);
     await set(bob, "share-screen", true);
     await gets(cleo, [...of(a, ["camera", "screen"]), ...of(b, ["camera", "screen"])]);

@@ -37,7 +37,10 @@ function watchConnections() {
       super(...args);
       this.addEventListener("message", (message) => {
         const event = JSON.parse(message.data);
-        if (event.type === "welcome") welcomed = this;
+        if (event.type === "welcome") {
+          welcomed = this;
+          mine = event.call?.participant_id ?? mine;
+        }
         if (event.type === "slots_changed") slots = event.slots;
         if (event.type === "signaled") direct = event.from;
         if (event.participant_id && /^(call_answered|room_joined)$/.test(event.type)) mine = event.participant_id;

@@ -11,7 +11,9 @@ export async function invite(person, id) {
   await person.loses("add-dialog");
 }
 
-export const participantId = (person) => person.page.evaluate(() => window.__oracle.me());
+/** As what a person is in the room, from when they are in it. */
+export const participantId = (person) =>
+  until(`${person.kind} is in the room`, () => person.page.evaluate(() => window.__oracle.me()));
 
 const tracksOf = (person) => person.page.evaluate(() => window.__oracle.tracks());
 

@@ -27,7 +27,7 @@ const TELL_LEG_EVERY_MS = 2000;
 /** How long the direct connection stays for the last word on it. */
 const FAREWELL_MS = 1000;
 /** A direct connection that is not wanted any more is closed when both are seen on forwarded, and then in any case. */
-const RELEASE_WITHIN_MS = 6000;
+const RELEASE_WITHIN_MS = 12_000;
 
 export interface CallMediaListener {
   send(command: Command): void;

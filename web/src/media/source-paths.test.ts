@@ -70,6 +70,16 @@ describe("from where each track is played", () => {
     expect(where(paths)).toEqual(["forwarded", "forwarded", "forwarded"]);
   });
 
+  it("waits longer for what is said to be sent, as on a busy machine", () => {
+    const paths = onDirect();
+    paths.aim("forwarded", "forwarded", 1000);
+    const started = { microphone: 0, camera: 0, screen: 0 };
+    paths.take({ direct: flowing, forwarded: started }, BOTH_ALIVE, ALL, 10_900);
+    expect(where(paths)).toEqual(["direct", "direct", "direct"]);
+    paths.take({ direct: flowing, forwarded: started }, BOTH_ALIVE, ALL, 11_000);
+    expect(paths.isSettled).toBe(true);
+  });
+
   it("stays where it is when it is asked back in time, and lets sound go ahead", () => {
     const paths = onDirect();
     paths.aim("forwarded", "direct", 1000);

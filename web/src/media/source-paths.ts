@@ -14,8 +14,10 @@ export type Alive = Record<Path, boolean>;
 
 /** From so many packets on, sound is more than the one that was on its way. */
 const PACKETS_MIN = 3;
-/** A picture that has not come by then has no place on this page, or no bandwidth. */
-const PATIENCE_MS = 4000;
+/** What the path says that it sends, a busy machine may be slow to decode: what is seen until then is better than nothing. */
+const PATIENCE_MS = 10_000;
+/** A picture that the path does not send has no place on this page, or no bandwidth. */
+const ABSENT_PATIENCE_MS = 4000;
 
 interface Wait {
   since: number;
@@ -58,7 +60,9 @@ export class SourcePaths {
     for (const [source, wait] of this.waits) {
       const [was, aim] = [this.paths[source], this.aims[source]];
       const nothingToLose = !sources.includes(source) || !alive[was] || (arrived[was][source] ?? 0) === 0;
-      if (!nothingToLose && !hasCome(source, wait, arrived[aim][source]) && now - wait.since < PATIENCE_MS) continue;
+      const count = arrived[aim][source];
+      const patience = count === undefined ? ABSENT_PATIENCE_MS : PATIENCE_MS;
+      if (!nothingToLose && !hasCome(source, wait, count) && now - wait.since < patience) continue;
       this.paths[source] = aim;
       this.waits.delete(source);
       changed = true;
