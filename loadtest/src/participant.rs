@@ -15,7 +15,10 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 const LAYERS: [(&str, usize); 3] = [("q", 1), ("h", 2), ("f", 6)];
 
 const PACKET_BYTES: usize = 1000;
+const PACKET_BYTES_MIN: usize = 100;
 const AUDIO_BYTES: usize = 80;
+/// In dBov.
+const SPEECH_MIN: i8 = -60;
 const FRAME_EVERY: Duration = Duration::from_millis(33);
 const AUDIO_EVERY: Duration = Duration::from_millis(20);
 
@@ -41,8 +44,13 @@ pub struct Participant {
     next_frame: Instant,
     next_audio: Instant,
     audio_seq: u64,
+    audio_ticks: u32,
     /// How loud its microphone is, in dBov: what the packets say of themselves (RFC 6464). -127 is silence.
     pub audio_level: i8,
+    /// Whether it sends little while its microphone is silent.
+    pub dtx: bool,
+    pub camera_on: bool,
+    pub frame_every: Duration,
     /// In everything that it sends, so that a receiver knows whose it is.
     pub mark: u16,
     pub key_frames_sent: usize,
@@ -63,6 +71,7 @@ struct Encoder {
     key_frame_due: bool,
     /// As the SFU wants it.
     active: bool,
+    limit_bps: u32,
     /// Whether it can send at all: a small camera has no top layer.
     exists: bool,
 }
@@ -87,6 +96,8 @@ pub struct Receiver {
     pub broken: usize,
     /// Whose the last packet was.
     pub mark: Option<u16>,
+    /// When each was heard last, by mark.
+    pub heard: BTreeMap<u16, Instant>,
     pub first_seq: Option<u64>,
     pub highest_seq: u64,
     frames: BTreeMap<u32, Frame>,
@@ -188,6 +199,7 @@ impl Participant {
                     tl0_pic_idx: 250 - n as u8,
                     key_frame_due: true,
                     active: true,
+                    limit_bps: u32::MAX,
                     exists: true,
                 })
                 .collect(),
@@ -195,7 +207,11 @@ impl Participant {
             next_frame: now,
             next_audio: now,
             audio_seq: 100,
+            audio_ticks: 100,
             audio_level: -30,
+            dtx: false,
+            camera_on: true,
+            frame_every: FRAME_EVERY,
             mark: address.port(),
             key_frames_sent: 0,
             received: BTreeMap::new(),
@@ -257,12 +273,13 @@ impl Participant {
 
     /// What the SFU wants of the camera.
     pub fn want(&mut self, layers: &[(Option<String>, bool, u32)]) {
-        for (rid, active, _) in layers {
+        for (rid, active, limit_bps) in layers {
             let encoder = self.layers.iter_mut().find(|l| Some(l.rid.to_string()) == *rid);
             if let Some(encoder) = encoder {
                 // An encoder that is switched on starts with a key frame.
                 encoder.key_frame_due |= *active && !encoder.active;
                 encoder.active = *active;
+                encoder.limit_bps = *limit_bps;
             }
         }
     }
@@ -301,7 +318,7 @@ impl Participant {
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.publishing && self.connected {
             while self.next_frame <= now {
-                self.next_frame += FRAME_EVERY;
+                self.next_frame += self.frame_every;
                 self.send_frames(now);
             }
             while self.next_audio <= now {
@@ -324,9 +341,11 @@ impl Participant {
     }
 
     fn send_frames(&mut self, now: Instant) {
-        let Some(pt) = self.pt(self.camera, false) else { return };
+        let Some(pt) = self.pt(self.camera, false).filter(|_| self.camera_on) else {
+            return;
+        };
         for (index, encoder) in self.layers.iter_mut().enumerate() {
-            encoder.timestamp = encoder.timestamp.wrapping_add(2970);
+            encoder.timestamp = encoder.timestamp.wrapping_add((self.frame_every.as_millis() * 90) as u32);
             if !encoder.active || !encoder.exists {
                 continue;
             }
@@ -336,6 +355,8 @@ impl Participant {
             encoder.frame += 1;
             encoder.tl0_pic_idx = encoder.tl0_pic_idx.wrapping_add(1);
             let packets = if key { encoder.packets * 3 } else { encoder.packets };
+            let frame_bytes = f64::from(encoder.limit_bps) / 8.0 * self.frame_every.as_secs_f64();
+            let packet_bytes = ((frame_bytes / encoder.packets as f64) as usize).clamp(PACKET_BYTES_MIN, PACKET_BYTES);
             for n in 0..packets {
                 let [high, low] = encoder.picture_id.to_be_bytes();
                 let start = if n == 0 { 0x90 } else { 0x80 };
@@ -343,7 +364,7 @@ impl Participant {
                 payload.extend([u8::from(!key), index as u8]);
                 payload.extend(self.mark.to_be_bytes());
                 payload.extend(encoder.frame.to_be_bytes());
-                payload.resize(PACKET_BYTES, 0);
+                payload.resize(packet_bytes, 0);
                 let mut api = self.rtc.direct_api();
                 let Some(stream) = api.stream_tx_by_mid(self.camera, Some(encoder.rid)) else {
                     return;
@@ -363,12 +384,17 @@ impl Participant {
         let Some(stream) = api.stream_tx_by_mid(self.microphone, None) else {
             return;
         };
-        let timestamp = self.audio_seq as u32 * 960;
+        self.audio_ticks += 1;
+        const DTX_EVERY: u32 = 20;
+        if self.dtx && self.audio_level < SPEECH_MIN && !self.audio_ticks.is_multiple_of(DTX_EVERY) {
+            return;
+        }
+        let timestamp = self.audio_ticks * 960;
         let mut payload = vec![0x78; AUDIO_BYTES];
         payload[payload::AUDIO_MARK..][..2].copy_from_slice(&self.mark.to_be_bytes());
         let level = ExtensionValues {
             audio_level: Some(self.audio_level),
-            voice_activity: Some(self.audio_level > -60),
+            voice_activity: Some(self.audio_level >= SPEECH_MIN),
             ..ExtensionValues::default()
         };
         stream.write_rtp(RtpWrite::new(pt, self.audio_seq.into(), timestamp, now, payload).ext_vals(level));
@@ -440,6 +466,7 @@ impl Participant {
 impl Receiver {
     fn handle_sound(&mut self, packet: &RtpPacket, now: Instant) {
         self.mark = mark_at(&packet.payload, payload::AUDIO_MARK);
+        self.heard.extend(self.mark.map(|mark| (mark, now)));
         if let Some(last) = self.last_decoded {
             self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
         }

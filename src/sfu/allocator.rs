@@ -1,25 +1,33 @@
 //! A subscriber's bandwidth, dealt out to what it watches.
 //!
-//! **Input**: the budget for video (audio is small, is never dropped, and is taken off before), and per demand the layers that can
-//! be had with their bitrates, lowest first, and the one carried so far.
-//! **Phases**: every demand in its order gets its lowest layer while there is something left; then, in rounds, each demand in its
-//! order is improved by one layer if that fits. A layer above the one carried has to fit with room to spare, so that two layers do
-//! not alternate. What remains is shared out as room for the encoders.
+//! **Input**: the budget for video (audio is small, is never dropped, and is taken off before), and per demand how much it matters, the
+//! layers that are of use with their bitrates, lowest first, and what is carried so far.
+//! **Phases**: by weight, and of the same weight in their order, demands get their lowest layers while there is something left; who gets
+//! nothing is paused. Then, weight by weight, in rounds, each demand is improved by one layer if that fits. What is not carried yet has
+//! to fit with room to spare, so that two layers, or a picture and a pause, do not alternate. What remains is shared out as room for the
+//! encoders.
 //! **Output**: a layer per demand, or none, and what its encoder may use.
+
+use crate::view::Weight;
 
 /// A layer that is not carried yet has to fit this many times.
 const UPGRADE_MARGIN: f64 = 1.15;
 
-/// Less than this is no video. A lowest layer that is over the budget is still carried when there is this much: its encoder is told.
-const VIDEO_BPS_MIN: u64 = 60_000;
+/// And a picture that is paused this many times, before it is shown again.
+const RESUME_MARGIN: f64 = 1.3;
 
 /// One video track that a subscriber watches.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
-    /// Bits per second of the layers, lowest layer first.
+    pub weight: Weight,
+    /// Bits per second of the layers that are of use, lowest layer first.
     pub layers_bps: Vec<u64>,
     /// Which of them is carried so far.
     pub current: Option<usize>,
+    /// It got nothing before.
+    pub is_paused: bool,
+    /// What the encoder of the lowest layer can be brought down to. Where that fits, it is carried, and its encoder is told.
+    pub least_bps: u64,
 }
 
 /// What a demand gets.
@@ -30,46 +38,38 @@ pub struct Grant {
     pub bitrate_bps: u64,
 }
 
-/// Deals out `budget_bps`. The grants are in the order of the demands, which is also their priority.
+/// Deals out `budget_bps`. The grants are in the order of the demands.
 pub fn allocate(budget_bps: u64, demands: &[Demand]) -> Vec<Grant> {
     let mut left = budget_bps;
-    let mut grants: Vec<Grant> = demands
-        .iter()
-        .map(|demand| match demand.layers_bps.first() {
-            Some(lowest) if left >= VIDEO_BPS_MIN => {
-                let bitrate_bps = (*lowest).min(left);
-                left -= bitrate_bps;
-                Grant {
-                    layer: Some(0),
-                    bitrate_bps,
-                }
-            }
-            _ => Grant::default(),
-        })
-        .collect();
-    let mut improved = true;
-    while improved {
-        improved = false;
-        for (demand, grant) in demands.iter().zip(&mut grants) {
-            let Some(next) = grant.layer.map(|layer| layer + 1) else {
-                continue;
+    let mut grants = vec![Grant::default(); demands.len()];
+    let mut by_weight: Vec<usize> = (0..demands.len()).collect();
+    by_weight.sort_by_key(|index| demands[*index].weight);
+    for index in &by_weight {
+        let demand = &demands[*index];
+        let Some(lowest) = demand.layers_bps.first().copied() else {
+            continue;
+        };
+        let least = demand.least_bps.min(lowest);
+        let needed = if demand.is_paused {
+            times(least, RESUME_MARGIN)
+        } else {
+            least
+        };
+        if left >= needed {
+            let bitrate_bps = lowest.min(left);
+            left -= bitrate_bps;
+            grants[*index] = Grant {
+                layer: Some(0),
+                bitrate_bps,
             };
-            let Some(rate) = demand.layers_bps.get(next).copied() else {
-                continue;
-            };
-            let is_upgrade = demand.current.is_none_or(|current| next > current);
-            let needed = if is_upgrade && demand.current.is_some() {
-                (rate as f64 * UPGRADE_MARGIN) as u64
-            } else {
-                rate
-            };
-            if needed.saturating_sub(grant.bitrate_bps) <= left {
-                left = (left + grant.bitrate_bps).saturating_sub(rate);
-                *grant = Grant {
-                    layer: Some(next),
-                    bitrate_bps: rate,
-                };
-                improved = true;
+        }
+    }
+    for of_one_weight in by_weight.chunk_by(|a, b| demands[*a].weight == demands[*b].weight) {
+        let mut improved = true;
+        while improved {
+            improved = false;
+            for index in of_one_weight {
+                improved |= improve(&demands[*index], &mut grants[*index], &mut left);
             }
         }
     }
@@ -80,6 +80,31 @@ pub fn allocate(budget_bps: u64, demands: &[Demand]) -> Vec<Grant> {
     grants
 }
 
+/// One layer more, if that fits.
+fn improve(demand: &Demand, grant: &mut Grant, left: &mut u64) -> bool {
+    let Some(next) = grant.layer.map(|layer| layer + 1) else {
+        return false;
+    };
+    let Some(rate) = demand.layers_bps.get(next).copied() else {
+        return false;
+    };
+    let is_upgrade = demand.current.is_some_and(|current| next > current);
+    let needed = if is_upgrade { times(rate, UPGRADE_MARGIN) } else { rate };
+    if needed.saturating_sub(grant.bitrate_bps) > *left {
+        return false;
+    }
+    *left = (*left + grant.bitrate_bps).saturating_sub(rate);
+    *grant = Grant {
+        layer: Some(next),
+        bitrate_bps: rate,
+    };
+    true
+}
+
+fn times(bps: u64, factor: f64) -> u64 {
+    (bps as f64 * factor) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -88,30 +113,81 @@ mod tests {
 
     fn demand(layers_kbps: &[u64], current: Option<usize>) -> Demand {
         Demand {
+            weight: Weight::Rest,
             layers_bps: layers_kbps.iter().map(|k| k * 1000).collect(),
             current,
+            is_paused: false,
+            least_bps: 60_000,
+        }
+    }
+
+    fn of(weight: Weight) -> Demand {
+        Demand {
+            weight,
+            least_bps: u64::MAX,
+            ..demand(&[150, 500, 1500], None)
         }
     }
 
     #[test]
     fn budgets_and_what_they_buy() {
         let three = || demand(&[150, 500, 1500], None);
+        // Its encoder obeys nobody.
+        let fixed = |current| Demand {
+            least_bps: u64::MAX,
+            ..demand(&[150, 500, 1500], current)
+        };
+        let paused = || Demand {
+            is_paused: true,
+            ..fixed(None)
+        };
         type Row = (u64, Vec<Demand>, &'static [Option<usize>]);
-        let rows: [Row; 12] = [
+        let rows: [Row; 24] = [
             (10_000, vec![three()], &[Some(2)]),
             (1_500, vec![three()], &[Some(2)]),
             (1_499, vec![three()], &[Some(1)]),
             (499, vec![three()], &[Some(0)]),
             (100, vec![three()], &[Some(0)]),
             (59, vec![three()], &[None]),
+            // Only an encoder that obeys can be brought down to what there is.
+            (149, vec![fixed(None)], &[None]),
+            (150, vec![fixed(None)], &[Some(0)]),
             // A layer that is carried stays while it fits; another one needs a margin.
             (1_500, vec![demand(&[150, 500, 1500], Some(2))], &[Some(2)]),
             (1_700, vec![demand(&[150, 500, 1500], Some(1))], &[Some(1)]),
             (1_726, vec![demand(&[150, 500, 1500], Some(1))], &[Some(2)]),
+            // So does a picture that is paused.
+            (190, vec![paused()], &[None]),
+            (195, vec![paused()], &[Some(0)]),
             // Everybody first gets the lowest layer, then the first ones get better.
             (2_000, vec![three(), three(), three()], &[Some(1), Some(1), Some(1)]),
             (700, vec![three(), three()], &[Some(1), Some(0)]),
             (10_000, vec![demand(&[], None), three()], &[None, Some(2)]),
+            // Who does not get the lowest layer is paused: the last.
+            (449, vec![fixed(None), fixed(None), fixed(None)], &[Some(0), Some(0), None]),
+            // A small tile has no use for more than its layer.
+            (9_000, vec![demand(&[150], None), three()], &[Some(0), Some(2)]),
+            // What matters more comes first, and gets all that it has use for before others get better.
+            (200, vec![of(Weight::Rest), of(Weight::Pinned)], &[None, Some(0)]),
+            (1_700, vec![of(Weight::Rest), of(Weight::Pinned)], &[Some(0), Some(2)]),
+            (1_700, vec![of(Weight::Speaker), of(Weight::Screen)], &[Some(0), Some(2)]),
+            (
+                2_200,
+                vec![of(Weight::Rest), of(Weight::Speaker), of(Weight::Pinned)],
+                &[Some(0), Some(1), Some(2)],
+            ),
+            (
+                600,
+                vec![
+                    of(Weight::Rest),
+                    of(Weight::Rest),
+                    of(Weight::Speaker),
+                    of(Weight::Screen),
+                    of(Weight::Pinned),
+                ],
+                &[Some(0), None, Some(0), Some(0), Some(0)],
+            ),
+            (0, vec![of(Weight::Screen)], &[None]),
         ];
         for (kbps, demands, expected) in rows {
             let layers: Vec<_> = allocate(kbps * 1000, &demands).iter().map(|g| g.layer).collect();
@@ -125,22 +201,49 @@ mod tests {
         assert_eq!(allocate(100_000, &[demand(&[150], None)])[0].bitrate_bps, 100_000);
     }
 
+    const WEIGHTS: [Weight; 4] = [Weight::Screen, Weight::Pinned, Weight::Speaker, Weight::Rest];
+
     proptest! {
         #[test]
-        fn the_budget_is_never_exceeded(
+        fn the_budget_is_never_exceeded_and_nobody_goes_before_what_matters_more(
             budget in 0u64..20_000_000,
             demands in proptest::collection::vec(
-                (proptest::collection::vec(1u64..3_000_000, 0..4), proptest::option::of(0usize..4)),
+                (
+                    proptest::collection::vec(1u64..3_000_000, 0..4),
+                    proptest::option::of(0usize..4),
+                    0usize..4,
+                    any::<bool>(),
+                    prop_oneof![Just(60_000u64), Just(u64::MAX)],
+                ),
                 0..20,
             ),
         ) {
-            let demands: Vec<Demand> =
-                demands.into_iter().map(|(layers_bps, current)| Demand { layers_bps, current }).collect();
+            let demands: Vec<Demand> = demands
+                .into_iter()
+                .map(|(layers_bps, current, weight, is_paused, least_bps)| Demand {
+                    weight: WEIGHTS[weight],
+                    layers_bps,
+                    current,
+                    is_paused,
+                    least_bps,
+                })
+                .collect();
             let grants = allocate(budget, &demands);
             prop_assert_eq!(grants.len(), demands.len());
             prop_assert!(grants.iter().map(|g| g.bitrate_bps).sum::<u64>() <= budget);
             for (grant, demand) in grants.iter().zip(&demands) {
                 prop_assert!(grant.layer.is_none_or(|layer| layer < demand.layers_bps.len()));
+                if demand.least_bps == u64::MAX && let Some(layer) = grant.layer {
+                    prop_assert!(grant.bitrate_bps >= demand.layers_bps[layer], "what cannot be brought down fits");
+                }
+            }
+            for (loser, _) in demands.iter().zip(&grants).filter(|(d, g)| g.layer.is_none() && !d.layers_bps.is_empty()) {
+                let least = |d: &Demand| d.least_bps.min(d.layers_bps[0]);
+                let unjust = demands.iter().zip(&grants).any(|(d, g)| {
+                    g.layer.is_some() && d.weight > loser.weight && !loser.is_paused
+                        && least(d) >= least(loser) && g.bitrate_bps >= least(loser)
+                });
+                prop_assert!(!unjust, "{:?} got nothing, and something that matters less did", loser);
             }
         }
     }

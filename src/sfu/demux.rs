@@ -59,6 +59,11 @@ pub enum UfragChange {
 }
 
 impl Demux {
+    /// How many things are kept here, of all kinds.
+    pub(super) fn footprint(&self) -> usize {
+        self.by_end.len() + self.by_ufrag.len() + self.of.len()
+    }
+
     /// Finds the transport of a datagram.
     pub fn route<'a>(&self, flow: Flow, datagram: &'a [u8]) -> Route<'a> {
         let known = || self.by_end.get(&flow.end());

@@ -21,15 +21,6 @@ use crate::view::View;
 /// How often voices are compared, layers chosen anew, and key frames asked for again.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What a subscriber's link needs for a slot with audio in it, headers included.
-const AUDIO_BPS: u64 = 50_000;
-
-/// The encoder of a layer that has one watcher is told to use less, before that watcher has to make do with a lower layer.
-const LONE_WATCHER_SHARE: f64 = 0.6;
-
-/// The bandwidth estimate looks for more than what is wanted, so that an improvement has room.
-const DESIRED_MARGIN: f64 = 1.3;
-
 /// What the router wants done.
 #[derive(Debug)]
 pub enum RouterOutput {
@@ -299,7 +290,9 @@ impl Router {
         if is_first {
             // A layer begins with a key frame: whoever has use for it should not have to ask for another.
             for watcher in track.watchers.clone() {
-                self.choose_layers(watcher.member, now, out);
+                if self.choose_layers(watcher.member, now, out) {
+                    self.tell_slots(watcher.member, out);
+                }
             }
         }
         let watchers = self.track_of(place, source).map(|track| std::mem::take(&mut track.watchers));
@@ -348,12 +341,14 @@ impl Router {
     /// Call when `poll_timeout` has passed.
     pub fn handle_timeout(&mut self, now: Instant, counters: &mut Counters, out: &mut Vec<RouterOutput>) {
         self.tick = now + TICK;
-        if self.listen(now, out) {
+        let moved = self.listen(now, out);
+        if moved {
             self.fill_slots();
         }
         for place in 0..self.members.len() {
-            self.choose_layers(place, now, out);
-            self.tell_slots(place, out);
+            if self.choose_layers(place, now, out) || moved {
+                self.tell_slots(place, out);
+            }
         }
         for place in 0..self.members.len() {
             let count = self.members[place].as_ref().map_or(0, |m| m.tracks.len());
@@ -361,6 +356,20 @@ impl Router {
                 self.tend_track(place, index, now, counters, out);
             }
         }
+    }
+
+    pub(super) fn estimate_bps(&self, place: usize) -> Option<u64> {
+        let member = self.members.get(place)?.as_ref()?;
+        Some(member.estimate_bps).filter(|bps| *bps > 0)
+    }
+
+    /// How many things are kept here, of all kinds.
+    pub(super) fn footprint(&self) -> usize {
+        let of = |m: &Member| {
+            let watchers: usize = m.tracks.iter().map(|t| t.watchers.len()).sum();
+            m.tracks.len() + watchers + m.slots.len() + m.told_slots.len() + m.published.len()
+        };
+        self.members.len() + self.speakers.footprint() + self.members.iter().flatten().map(of).sum::<usize>()
     }
 
     /// When `handle_timeout` is due.

@@ -42,6 +42,9 @@ pub struct Shard {
     demux: Demux,
     /// By `TransportKey`; the keys of those that are gone are given again.
     transports: Vec<Option<Entry>>,
+    free: Vec<TransportKey>,
+    connecting: usize,
+    connected: usize,
     rooms: BTreeMap<RoomId, Router>,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
     /// Which of a room's timers in the heap counts.
@@ -66,6 +69,8 @@ struct Entry {
     place: usize,
     attempt: u32,
     generation: u64,
+    /// As it was counted last.
+    is_connected: bool,
     /// Which of its timers in the heap counts: the earliest.
     timer: Option<Instant>,
     pending: Vec<SlotPacket>,
@@ -84,6 +89,9 @@ impl Shard {
             config,
             demux: Demux::default(),
             transports: Vec::new(),
+            free: Vec::new(),
+            connecting: 0,
+            connected: 0,
             rooms: BTreeMap::new(),
             timers: BinaryHeap::new(),
             room_timers: BTreeMap::new(),
@@ -253,13 +261,7 @@ impl Shard {
 
     /// Transports that are (connecting, connected).
     pub fn count_transports(&self) -> (usize, usize) {
-        let connected = self
-            .transports
-            .iter()
-            .flatten()
-            .filter(|e| e.transport.is_connected())
-            .count();
-        (self.transports.iter().flatten().count() - connected, connected)
+        (self.connecting, self.connected)
     }
 
     pub fn count_layers(&self) -> LayerCounts {
@@ -268,6 +270,23 @@ impl Shard {
             router.count_layers(&mut counts);
         }
         counts
+    }
+
+    /// What a participant's network is thought to take, in bits per second. For simulations, which hold the SFU to it.
+    #[doc(hidden)]
+    pub fn estimate_bps(&self, room: RoomId, participant: ParticipantId) -> Option<u64> {
+        let router = self.rooms.get(&room)?;
+        router.estimate_bps(router.find(participant)?)
+    }
+
+    /// How many things are kept here, of all kinds. For simulations, which hold it to a bound.
+    #[doc(hidden)]
+    pub fn footprint(&self) -> usize {
+        let of_shard = self.transports.len() + self.free.len() + self.timers.len() + self.room_timers.len();
+        let waiting = self.dirty.len() + self.sends.len() + self.turn.len() + self.events.len();
+        let pending: usize = self.transports.iter().flatten().map(|e| e.pending.len()).sum();
+        let of_rooms: usize = self.rooms.values().map(|router| 1 + router.footprint()).sum();
+        of_shard + waiting + pending + of_rooms + self.demux.footprint()
     }
 
     /// Ends every connection.
@@ -370,19 +389,17 @@ impl Shard {
             place,
             attempt: offer.attempt,
             generation: self.generation,
+            is_connected: false,
             timer: None,
             pending: Vec::new(),
         };
-        let index = self
-            .transports
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or(self.transports.len());
-        if index == self.transports.len() {
-            self.transports.push(None);
+        self.connecting += 1;
+        if let Some(key) = self.free.pop() {
+            self.transports[key.0 as usize] = Some(entry);
+            return key;
         }
-        self.transports[index] = Some(entry);
-        TransportKey(index as u32)
+        self.transports.push(Some(entry));
+        TransportKey(self.transports.len() as u32 - 1)
     }
 
     fn entry(&mut self, key: TransportKey) -> Option<&mut Entry> {
@@ -406,7 +423,27 @@ impl Shard {
 
     fn forget(&mut self, key: TransportKey) -> Option<Entry> {
         self.demux.remove(key);
-        self.transports.get_mut(key.0 as usize)?.take()
+        let entry = self.transports.get_mut(key.0 as usize)?.take()?;
+        self.free.push(key);
+        let count = if entry.is_connected {
+            &mut self.connected
+        } else {
+            &mut self.connecting
+        };
+        *count -= 1;
+        Some(entry)
+    }
+
+    /// Notes that a transport has connected. (It never goes back: one that is lost is forgotten.)
+    fn count_connected(&mut self, key: TransportKey) {
+        let Some(entry) = self.transports.get_mut(key.0 as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        if entry.transport.is_connected() && !entry.is_connected {
+            entry.is_connected = true;
+            self.connecting -= 1;
+            self.connected += 1;
+        }
     }
 
     /// Does what a transport wants done, and gives its buffer back.
@@ -446,6 +483,7 @@ impl Shard {
             }
         }
         self.transport_outputs = outputs;
+        self.count_connected(key);
         self.schedule_transport(key);
         if let Some(reason) = lost {
             self.handle_lost(key, reason, now, &mut router_outputs);

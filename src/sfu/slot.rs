@@ -1,6 +1,6 @@
 //! A slot: what it carries, and the continuity of what it sends over everything that it carries in turn.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::media::{Mid, Pt};
 
@@ -36,7 +36,21 @@ pub(super) struct Content {
     pub(super) grant: Grant,
     /// Bandwidth does not suffice for it now.
     pub(super) paused: bool,
+    paused_at: Option<Instant>,
+    /// The layer that suffices for the tile.
+    pub(super) sufficient: Option<usize>,
+    /// Since when more comes than was granted, though the encoder was told.
+    over_since: Option<Instant>,
 }
+
+/// A picture that was paused stays so for this long.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+
+/// An encoder that was told to use less does so within this time, or it never does.
+const OBEYS_WITHIN: Duration = Duration::from_secs(3);
+
+/// What comes may be this much more than what was granted: encoders are no clocks.
+const OVER_MAX: f64 = 1.25;
 
 impl Slot {
     pub(super) fn new(line: &SlotLine) -> Slot {
@@ -98,6 +112,9 @@ impl Content {
             subscription: Subscription::default(),
             grant: Grant::default(),
             paused: false,
+            paused_at: None,
+            sufficient: None,
+            over_since: None,
         };
         content.restart();
         content
@@ -119,6 +136,27 @@ impl Content {
             self.subscription.restart();
             self.grant = Grant::default();
             self.paused = false;
+            self.over_since = None;
+        }
+    }
+
+    /// Whether its encoder does as it is told.
+    pub(super) fn obeys(&self, now: Instant) -> bool {
+        self.over_since.is_none_or(|since| now < since + OBEYS_WITHIN)
+    }
+
+    /// Takes what the allocator gives it, of layers of so many bits per second (none: it has nothing to show yet).
+    pub(super) fn receive(&mut self, grant: Grant, rates_bps: &[u64], now: Instant) {
+        let rests = self.paused && self.paused_at.is_some_and(|at| now < at + PAUSE_MIN);
+        let paused = !rates_bps.is_empty() && (grant.layer.is_none() || rests);
+        if paused && !self.paused {
+            self.paused_at = Some(now);
+        }
+        self.paused = paused;
+        self.grant = if paused { Grant::default() } else { grant };
+        if let Some(rate_bps) = self.grant.layer.and_then(|layer| rates_bps.get(layer)) {
+            let is_over = *rate_bps as f64 > self.grant.bitrate_bps as f64 * OVER_MAX;
+            self.over_since = is_over.then(|| self.over_since.unwrap_or(now));
         }
     }
 

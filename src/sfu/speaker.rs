@@ -5,9 +5,9 @@
 //!
 //! | | |
 //! |---|---|
-//! | who speaks goes before who is silent | at once, so that the beginning of a word is heard |
-//! | of two who speak, the louder one | when it was louder by [`LOUDER_DB`] for [`LOUDER_FOR`] |
-//! | of two who are silent, who spoke last | as it comes of the above: silence alone moves nobody |
+//! | who says something goes before who does not | at once, so that the beginning of a word is heard |
+//! | of two who do, the louder one | when it was louder by [`LOUDER_DB`] for [`LOUDER_FOR`] |
+//! | of two who do not, who spoke last | as it comes of the above: silence alone moves nobody |
 //!
 //! Pictures follow more slowly than voices: an "mhm" is to be heard, and nobody has to look at it.
 
@@ -23,6 +23,9 @@ const SPEAKS_DB: f64 = 77.0;
 
 /// And until it is no louder than this.
 const SILENT_DB: f64 = 62.0;
+
+/// But only as long as a pause between words is it worth a slot that somebody else wants to be heard in.
+const HEARD_FOR: Duration = Duration::from_millis(400);
 
 /// Loudness rises by at most so much in a second: 130 ms from silence to speech.
 const RISE_DB: f64 = 600.0;
@@ -90,14 +93,20 @@ pub struct Voice {
     /// Until when it is accounted for.
     at: Option<Instant>,
     speaks: bool,
+    /// When it was loud last.
+    loud_at: Option<Instant>,
 }
 
 impl Voice {
     /// Takes the level of a packet.
     pub fn handle_packet(&mut self, level: Level, now: Instant) {
         let passed = self.at.map_or(PACKET.0, |at| now.saturating_duration_since(at));
-        self.approach(level.loudness_db(), passed.clamp(PACKET.0, PACKET.1));
+        let loudness_db = level.loudness_db();
+        self.approach(loudness_db, passed.clamp(PACKET.0, PACKET.1));
         self.at = Some(now);
+        if self.loudness_db >= SPEAKS_DB && loudness_db > SILENT_DB {
+            self.loud_at = Some(now);
+        }
     }
 
     /// Lets time pass, and says whether it speaks.
@@ -109,6 +118,10 @@ impl Voice {
         }
         self.speaks = self.loudness_db >= if self.speaks { SILENT_DB } else { SPEAKS_DB };
         self.speaks
+    }
+
+    fn is_heard(&self, now: Instant) -> bool {
+        self.loud_at.is_some_and(|at| now < at + HEARD_FOR)
     }
 
     fn approach(&mut self, loudness_db: f64, passed: Duration) {
@@ -135,6 +148,7 @@ struct Ranked {
     participant: ParticipantId,
     loudness_db: f64,
     speaks: bool,
+    is_heard: bool,
     /// Since when it is louder than the one before it.
     louder_since: Option<Instant>,
 }
@@ -154,6 +168,7 @@ impl Speakers {
                 participant,
                 loudness_db: voice.loudness_db,
                 speaks,
+                is_heard: voice.is_heard(now),
                 louder_since,
             };
             match place {
@@ -172,7 +187,7 @@ impl Speakers {
         let order = &mut self.order;
         for index in 1..order.len() {
             let mut place = index;
-            while place > 0 && order[place].speaks && !order[place - 1].speaks {
+            while place > 0 && order[place].is_heard && !order[place - 1].is_heard {
                 order.swap(place - 1, place);
                 order[place - 1].louder_since = None;
                 place -= 1;
@@ -180,7 +195,7 @@ impl Speakers {
         }
         for place in 1..order.len() {
             let (before, this) = (&order[place - 1], &order[place]);
-            let is_louder = this.speaks && this.loudness_db >= before.loudness_db + LOUDER_DB;
+            let is_louder = this.is_heard && this.loudness_db >= before.loudness_db + LOUDER_DB;
             let since = is_louder.then(|| this.louder_since.unwrap_or(now));
             order[place].louder_since = since;
             if since.is_some_and(|since| now >= since + LOUDER_FOR) {
@@ -226,6 +241,11 @@ impl Speakers {
     /// Everybody with a microphone, first the one most worth looking at: who speaks, then who spoke last.
     pub fn pictures(&self) -> &[ParticipantId] {
         &self.pictures
+    }
+
+    /// How many things are kept here.
+    pub(super) fn footprint(&self) -> usize {
+        self.order.len() + self.pictures.len() + self.told.len()
     }
 
     /// Who speaks, loudest first, where that is worth telling: it changed, and not a moment ago. Nobody wonders who it is where
@@ -453,7 +473,7 @@ mod tests {
                 let mut pictures = room.speakers.pictures().to_vec();
                 pictures.sort_unstable();
                 prop_assert_eq!(pictures, (0..6).map(id).collect::<Vec<_>>());
-                prop_assert!(room.speakers.order.is_sorted_by_key(|r| !r.speaks));
+                prop_assert!(room.speakers.order.is_sorted_by_key(|r| !r.is_heard));
                 prop_assert!(room.voices.iter().all(|v| (0.0..=SILENCE_DB).contains(&v.loudness_db)));
             }
             for two in room.told.windows(2) {

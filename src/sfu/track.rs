@@ -32,6 +32,18 @@ const NOMINAL_BPS: [u32; 3] = [2_500_000, 700_000, 200_000];
 /// The least that an encoder is limited to.
 const ENCODER_BPS_MIN: u32 = 80_000;
 
+/// And that of the lowest layer where several watch it: a poor link does not take the picture from everybody else.
+pub const SHARED_BPS_MIN: u32 = 120_000;
+
+/// How high the pictures of the layers are, top layer first, when a page encodes 720 lines and a half and a quarter of them.
+const LAYER_HEIGHT_PX: [u16; 3] = [720, 360, 180];
+
+/// A tile may be this much higher than the picture in it, before the next layer is of use; and while that is carried, ...
+const STRETCH_MAX: f64 = 1.3;
+
+/// ... it is until the tile is no more than this much higher than the smaller picture.
+const STRETCH_BACK: f64 = 1.1;
+
 /// A track has no more layers than this, whatever rids arrive.
 const LAYERS_MAX: usize = 4;
 
@@ -272,6 +284,18 @@ impl Track {
             .map_or(Limit::ALL, |layer| layer.inner.limit(bitrate_bps, before))
     }
 
+    /// The layer that suffices for a tile of this height, where `before` did so far.
+    pub fn sufficient(&self, height_px: u16, before: Option<usize>) -> usize {
+        let top = self.layers.len().saturating_sub(1);
+        let suffices = |layer: &usize| {
+            let is_large = before.is_some_and(|before| before <= *layer);
+            let stretch = if is_large { STRETCH_MAX } else { STRETCH_BACK };
+            let height = LAYER_HEIGHT_PX[(top - layer).min(LAYER_HEIGHT_PX.len() - 1)];
+            f64::from(height_px) <= f64::from(height) * stretch
+        };
+        (0..top).find(suffices).unwrap_or(top)
+    }
+
     /// What can be carried for a watcher that would like `desired`: that, or the next below that arrives, or the next above.
     pub fn best_arriving(&self, desired: usize, now: Instant) -> usize {
         let arriving = |layer: &usize| self.layers.get(*layer).is_some_and(|l| l.is_arriving(now));
@@ -330,7 +354,8 @@ impl Track {
             if wishes.len() == 1 || index == lowest {
                 let limit = wishes.iter().filter(of_this).map(|wish| wish.bitrate_bps).min();
                 let limit = limit.map_or(*bitrate_bps, |bps| u32::try_from(bps).unwrap_or(u32::MAX));
-                *bitrate_bps = (*bitrate_bps).min(limit.max(ENCODER_BPS_MIN));
+                let least = if wishes.len() == 1 { ENCODER_BPS_MIN } else { SHARED_BPS_MIN };
+                *bitrate_bps = (*bitrate_bps).min(limit.max(least));
             }
         }
         wanted
@@ -438,6 +463,51 @@ mod tests {
         let mixed = [wish(2, 9_000_000), wish(0, 100_000)];
         assert_eq!(active(track.poll_wanted(&mixed, later)), Some(vec![true, false, true]));
         assert_eq!(active(track.poll_wanted(&[], later)), Some(vec![false, false, false]));
+    }
+
+    #[test]
+    fn a_tile_has_use_for_no_more_than_about_its_size() {
+        let track = camera();
+        for (height_px, before, expected) in [
+            (0, None, 0),
+            (180, None, 0),
+            (198, None, 0),
+            (210, None, 1),
+            (210, Some(0), 0),
+            (210, Some(1), 1),
+            (240, Some(0), 1),
+            (190, Some(1), 0),
+            (400, None, 2),
+            (400, Some(1), 1),
+            (480, Some(1), 2),
+            (390, Some(2), 1),
+            (u16::MAX, None, 2),
+        ] {
+            assert_eq!(track.sufficient(height_px, before), expected, "{height_px} after {before:?}");
+        }
+        let single = Track::new(
+            Source::Screen,
+            &ReceiveLine {
+                mid: Mid::from("2"),
+                is_video: true,
+                rids: Vec::new(),
+            },
+        );
+        assert_eq!(single.sufficient(10, None), 0);
+        assert_eq!(single.sufficient(u16::MAX, None), 0);
+    }
+
+    #[test]
+    fn a_poor_link_among_many_does_not_take_the_picture_from_all() {
+        let mut track = camera();
+        let start = Instant::now();
+        for name in ["q", "h", "f"] {
+            track.handle_packet(rid(name), &Part::default(), 1000, start);
+        }
+        let wishes = [wish(0, 10_000), wish(0, 9_000_000), wish(2, 10_000)];
+        let wanted = track.poll_wanted(&wishes, start + LEARN_FOR).map(<[_]>::to_vec);
+        let wanted: Vec<_> = wanted.into_iter().flatten().map(|l| (l.1, l.2)).collect();
+        assert_eq!(wanted, [(true, SHARED_BPS_MIN), (false, 700_000), (true, 2_500_000)]);
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct World {
     /// As the SFU last said.
     pub speakers: Vec<ParticipantId>,
     pub speakers_told: usize,
+    /// The smallest step of the clock.
+    pub grain: Duration,
     dice: Dice,
     opened: u16,
 }
@@ -57,6 +59,11 @@ pub struct Member {
     pub attempt: u32,
     pub answers: Vec<String>,
     pub slots: Vec<FilledSlot>,
+    /// Tracks that went on in another slot than before. None ever may.
+    pub jumped: usize,
+    /// Bytes of video sent to it, without what was sent again and what only probes the network.
+    pub video_sent: u64,
+    video_ssrcs: Vec<u32>,
     pub wanted: BTreeMap<Source, Vec<(Option<String>, bool, u32)>>,
     pub wanted_count: usize,
     pub lost: Vec<LostReason>,
@@ -90,6 +97,7 @@ impl World {
             counters: Vec::new(),
             speakers: Vec::new(),
             speakers_told: 0,
+            grain: Duration::from_micros(100),
             dice,
             opened: 0,
         }
@@ -124,6 +132,9 @@ impl World {
             attempt: 1,
             answers: Vec::new(),
             slots: Vec::new(),
+            jumped: 0,
+            video_sent: 0,
+            video_ssrcs: Vec::new(),
             wanted: BTreeMap::new(),
             wanted_count: 0,
             lost: Vec::new(),
@@ -252,7 +263,7 @@ impl World {
         let next = [self.network.poll_timeout(), self.shard.poll_timeout(), browsers];
         let next = next.into_iter().flatten().min().map_or(end, |at| at.min(end));
         // Time always moves, so that nobody who asks for the present again and again can hold the world.
-        self.now = next.max(self.now + Duration::from_micros(100));
+        self.now = next.max(self.now + self.grain);
         let now = self.now;
         while let Some(Datagram {
             source,
@@ -288,6 +299,9 @@ impl World {
             let Some(m) = self.members.values_mut().find(|m| m.browser.address == send.flow.remote) else {
                 continue;
             };
+            if ssrc_of(&send.payload).is_some_and(|ssrc| m.video_ssrcs.contains(&ssrc)) {
+                m.video_sent += send.payload.len() as u64;
+            }
             let datagram = Datagram {
                 source: SocketAddr::from(SFU),
                 destination: send.flow.remote,
@@ -319,10 +333,21 @@ impl World {
                 let member = self.member(participant);
                 assert_eq!(attempt, member.attempt);
                 member.browser.accept_answer(&sdp, now);
+                let groups = sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc-group:FID "));
+                let firsts = groups.filter_map(|group| group.split(' ').next()?.parse().ok());
+                member.video_ssrcs = firsts.collect();
                 member.answers.push(sdp);
             }
             SfuEvent::Refused { participant, .. } => self.member(participant).refused += 1,
-            SfuEvent::SlotsChanged { participant, slots, .. } => self.member(participant).slots = slots,
+            SfuEvent::SlotsChanged { participant, slots, .. } => {
+                let member = self.member(participant);
+                let moved = |new: &&FilledSlot| {
+                    let same = |old: &&FilledSlot| (old.publisher, old.source) == (new.publisher, new.source);
+                    member.slots.iter().find(same).is_some_and(|old| old.mid != new.mid)
+                };
+                member.jumped += slots.iter().filter(moved).count();
+                member.slots = slots;
+            }
             SfuEvent::LayersWanted {
                 participant,
                 source,
@@ -341,4 +366,11 @@ impl World {
             SfuEvent::TransportLost { participant, reason, .. } => self.member(participant).lost.push(reason),
         }
     }
+}
+
+/// Of an RTP packet, whose header is in the clear (RFC 3711).
+fn ssrc_of(datagram: &[u8]) -> Option<u32> {
+    let is_rtp = matches!(datagram.first(), Some(128..=191)) && !matches!(datagram.get(1), Some(192..=223));
+    let ssrc = datagram.get(8..)?.first_chunk().filter(|_| is_rtp)?;
+    Some(u32::from_be_bytes(*ssrc))
 }

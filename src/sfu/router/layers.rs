@@ -4,60 +4,71 @@ use std::time::Instant;
 
 use str0m::media::Rid;
 
-use super::{AUDIO_BPS, DESIRED_MARGIN, LONE_WATCHER_SHARE, Router, RouterOutput};
+use super::{Router, RouterOutput};
 use crate::id::Source;
 use crate::sfu::allocator::{self, Demand};
 use crate::sfu::counters::Counters;
 use crate::sfu::handle::SfuEvent;
 use crate::sfu::slot::Content;
-use crate::sfu::track::Wish;
+use crate::sfu::track::{SHARED_BPS_MIN, Track, Wish};
+
+/// What a subscriber's link needs for a slot with audio in it, headers included.
+const AUDIO_BPS: u64 = 50_000;
+
+/// The encoder of a layer that has one watcher is told to use less, before that watcher has to make do with a lower layer.
+const LONE_WATCHER_SHARE: f64 = 0.6;
+
+/// Less than this is no video. A lowest layer with one watcher is carried when there is this much: its encoder is told.
+const VIDEO_BPS_MIN: u64 = 60_000;
+
+/// The bandwidth estimate looks for more than what is wanted, so that an improvement has room.
+const DESIRED_MARGIN: f64 = 1.3;
+
+/// What a link is thought to take until there is an estimate: one picture at its best, or a page of small ones.
+const UNKNOWN_BPS: u64 = 3_000_000;
 
 impl Router {
-    /// Deals a subscriber's bandwidth out to its slots, and sets the targets.
-    pub(super) fn choose_layers(&mut self, place: usize, now: Instant, out: &mut Vec<RouterOutput>) {
-        let Some(member) = self.members.get_mut(place).and_then(Option::take) else {
-            return;
+    /// Deals a subscriber's bandwidth out to its slots, and sets the targets. True: another slot is paused than before.
+    pub(super) fn choose_layers(&mut self, place: usize, now: Instant, out: &mut Vec<RouterOutput>) -> bool {
+        let Some(mut member) = self.members.get_mut(place).and_then(Option::take) else {
+            return false;
         };
-        let mut member = member;
         let mut demands = Vec::new();
         let mut known = Vec::new();
         let mut audio_bps = 0;
         let mut desired_bps = 0;
-        for (index, slot) in member.slots.iter().enumerate() {
-            let Some(content) = &slot.content else { continue };
+        for (index, slot) in member.slots.iter_mut().enumerate() {
+            let Some(content) = &mut slot.content else { continue };
             if !slot.is_video {
                 audio_bps += AUDIO_BPS;
                 continue;
             }
-            if content.sight.hidden {
+            let Some(track) = self.track(content).filter(|_| !content.sight.hidden) else {
                 continue;
-            }
-            let Some(track) = self.track(content) else { continue };
-            let carried = content.subscription.desired;
-            let mut layers: Vec<(usize, u64)> = track.known_layers().collect();
-            for (_, rate) in layers
-                .iter_mut()
-                .filter(|(l, _)| track.watchers.len() == 1 && Some(*l) == carried)
-            {
-                *rate = (*rate as f64 * LONE_WATCHER_SHARE) as u64;
-            }
-            demands.push(Demand {
-                layers_bps: layers.iter().map(|l| l.1).collect(),
-                current: carried.and_then(|carried| layers.iter().position(|l| l.0 == carried)),
-            });
-            desired_bps += u64::from(track.nominal_bps(track.layers.len().saturating_sub(1)));
+            };
+            let sufficient = track.sufficient(content.sight.height_px, content.sufficient);
+            content.sufficient = Some(sufficient);
+            desired_bps += u64::from(track.nominal_bps(sufficient));
+            let (layers, demand) = demand_of(content, track, sufficient, now);
+            demands.push(demand);
             known.push((index, layers));
         }
         let estimate_bps = if member.estimate_bps == 0 {
-            u64::MAX / 4
+            UNKNOWN_BPS
         } else {
             member.estimate_bps
         };
         let grants = allocator::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
+        let mut pauses = false;
         for (grant, (index, layers)) in grants.into_iter().zip(known) {
             let Some(content) = &mut member.slots[index].content else {
                 continue;
             };
+            let was_paused = content.paused;
+            let rates_bps: Vec<u64> = layers.iter().map(|l| l.1).collect();
+            content.receive(grant, &rates_bps, now);
+            pauses |= content.paused != was_paused;
+            let grant = content.grant;
             let desired = grant.layer.and_then(|layer| layers.get(layer)).map(|l| l.0);
             let target = desired.and_then(|desired| Some(self.track(content)?.best_arriving(desired, now)));
             content.subscription.limit = desired
@@ -66,7 +77,6 @@ impl Router {
                     Some(self.track(content)?.limit(layer, grant.bitrate_bps, limit))
                 })
                 .unwrap_or_default();
-            content.grant = grant;
             content.subscription.desired = desired;
             content.subscription.target = target;
         }
@@ -79,6 +89,7 @@ impl Router {
             });
         }
         self.members[place] = Some(member);
+        pauses
     }
 
     /// Asks again for key frames that are waited for, and says what is wanted of the track's encodings.
@@ -107,7 +118,7 @@ impl Router {
         };
         let waiting = contents.iter().filter(arrives).count() > 0;
         let due = track.key_frame_is_due(now);
-        let wishes: Vec<Wish> = contents.iter().map(|c| c.wish()).collect();
+        let wishes: Vec<Wish> = contents.iter().filter(|c| !c.paused).map(|c| c.wish()).collect();
         if waiting || due {
             self.ask_key_frame(place, source, now, counters, out);
         }
@@ -166,4 +177,33 @@ impl Router {
             });
         }
     }
+}
+
+/// The layers of a track that are of use with their measured bitrates, and what is demanded of them.
+fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) -> (Vec<(usize, u64)>, Demand) {
+    let mut layers: Vec<(usize, u64)> = track.known_layers().collect();
+    let of_use = layers.iter().filter(|l| l.0 <= sufficient).count();
+    layers.truncate(of_use.max(1));
+    let carried = content.subscription.desired;
+    let obeys = content.obeys(now);
+    let is_lone = track.watchers.len() == 1;
+    let rate_bps = |(layer, measured): &(usize, u64)| {
+        if is_lone && obeys && Some(*layer) == carried {
+            (*measured as f64 * LONE_WATCHER_SHARE) as u64
+        } else {
+            *measured
+        }
+    };
+    let demand = Demand {
+        weight: content.sight.weight,
+        layers_bps: layers.iter().map(rate_bps).collect(),
+        current: carried.and_then(|carried| layers.iter().position(|l| l.0 == carried)),
+        is_paused: content.paused,
+        least_bps: match (obeys, is_lone) {
+            (false, _) => u64::MAX,
+            (true, true) => VIDEO_BPS_MIN,
+            (true, false) => u64::from(SHARED_BPS_MIN),
+        },
+    };
+    (layers, demand)
 }
