@@ -202,6 +202,7 @@ async fn greet(
         resume,
         reference,
         loopback: remote.is_loopback(),
+        unattended: false,
     };
     match gate.hub.attach(attach, sender).await {
         Ok(connection) => Some((connection, receiver)),

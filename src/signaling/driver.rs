@@ -605,6 +605,7 @@ mod tests {
             resume,
             reference: 1,
             loopback: true,
+            unattended: false,
         }
     }
 

@@ -92,6 +92,8 @@ pub struct Attach {
     pub reference: u32,
     /// Whether the browser runs on this machine.
     pub loopback: bool,
+    /// Nobody is at it who could be a host: it speaks for an encoder or a player.
+    pub unattended: bool,
 }
 
 /// Why a websocket got no session.
@@ -377,7 +379,8 @@ impl Hub {
         let secret = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
         let Identity { user_id, name } = &attach.identity;
         let (user, secret_hash) = (*user_id, sha256(&secret));
-        let session = Session::new(user, secret_hash, connection, attach.loopback, now);
+        let mut session = Session::new(user, secret_hash, connection, attach.loopback, now);
+        session.unattended = attach.unattended;
         self.connections.insert(connection, id);
         self.sessions.insert(id, session);
         self.user(user, name).sessions.insert(id);

@@ -30,6 +30,8 @@ pub struct Session {
     pub last_ref: u32,
     /// Whether the browser runs on this machine.
     pub loopback: bool,
+    /// Nobody is at it: it is never a host.
+    pub unattended: bool,
     /// The one live call that this session made, that rings here, or that brought it into its room.
     pub call: Option<CallId>,
     /// The room that it is in, or may come into: it rings here, or the lobby has it.
@@ -135,6 +137,7 @@ impl Session {
             },
             last_ref: 0,
             loopback: false,
+            unattended: false,
             call: None,
             room: None,
             check: None,

@@ -405,6 +405,7 @@ impl Conversation {
             resume: None,
             reference: 0,
             loopback,
+            unattended: true,
         };
         let connection = hub.attach(attach, sender).await?;
         let mut conversation = Conversation {

@@ -98,7 +98,10 @@ impl Hub {
             return;
         };
         let has_host = self.rooms.get(&room_id).is_some_and(Room::has_host);
-        if !has_host && let Ok((_, member)) = self.member(newcomer, room_id) {
+        if !has_host
+            && self.is_attended(newcomer)
+            && let Ok((_, member)) = self.member(newcomer, room_id)
+        {
             member.host = true;
         }
         let call_id = self.sessions.get(&newcomer).and_then(|session| session.call);
@@ -362,14 +365,12 @@ impl Hub {
 
     /// Where no host is in a room, whoever has been in it longest becomes one.
     pub(super) fn appoint_host(&mut self, room_id: RoomId) {
-        let Some(room) = self.rooms.get_mut(&room_id) else { return };
-        if room.has_host() {
-            return;
-        }
-        let Some((id, session)) = room.present().first().copied() else {
+        let Some(room) = self.rooms.get(&room_id).filter(|room| !room.has_host()) else {
             return;
         };
-        if let Some(member) = room.members.get_mut(&id) {
+        let mut people = room.present().into_iter().filter(|(_, session)| self.is_attended(*session));
+        let Some((id, session)) = people.next() else { return };
+        if let Ok((_, member)) = self.member(session, room_id) {
             member.host = true;
         }
         self.keep_member(room_id, id);
@@ -380,6 +381,10 @@ impl Hub {
 
 /// What there is to see.
 impl Hub {
+    fn is_attended(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|session| !session.unattended)
+    }
+
     /// Shows the others that a participant's websocket is gone, or is back. While it rings there is nobody to show it to.
     pub(super) fn show_reconnecting(&mut self, session: SessionId, reconnecting: bool) {
         let Some(room) = self.room_of(session) else { return };

@@ -198,6 +198,7 @@ impl World {
             resume,
             reference: 1,
             loopback: false,
+            unattended: false,
         };
         let done = self.hub.handle_attach(connection, attach, self.now);
         if done.is_ok() {

@@ -163,6 +163,7 @@ impl Server {
             resume,
             reference,
             loopback: false,
+            unattended: false,
         }
     }
 
