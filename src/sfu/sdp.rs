@@ -62,15 +62,7 @@ pub fn name_streams(answer: &str, streams: &[SendStream]) -> String {
     if streams.is_empty() {
         return answer.to_owned();
     }
-    let mut sections: Vec<String> = Vec::new();
-    for line in answer.lines() {
-        if sections.is_empty() || line.starts_with("m=") {
-            sections.push(String::new());
-        }
-        let section = sections.last_mut().expect("one was just pushed");
-        section.push_str(line);
-        section.push_str("\r\n");
-    }
+    let mut sections = sections(answer);
     for section in &mut sections {
         let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:"));
         let Some(stream) = streams.iter().find(|s| mid == Some(&s.mid)) else {
@@ -86,6 +78,46 @@ pub fn name_streams(answer: &str, streams: &[SendStream]) -> String {
         }
     }
     sections.concat()
+}
+
+/// Puts our candidates into the first m-section that is not refused. str0m has them in the first of all, and no client looks for them
+/// in one that was refused (RFC 8843 section 7.3.1: what is bundled has them where the bundle begins).
+pub fn place_candidates(answer: &str) -> String {
+    let mut sections = sections(answer);
+    let is_refused = |section: &String| section.split(' ').nth(1) == Some("0");
+    let media = |section: &&String| section.starts_with("m=");
+    if !sections.iter().find(media).is_some_and(is_refused) {
+        return answer.to_owned();
+    }
+    let mut candidates = String::new();
+    for section in &mut sections {
+        if !section.starts_with("m=") {
+            continue;
+        }
+        if is_refused(section) {
+            let (moved, kept): (Vec<&str>, Vec<&str>) = section.lines().partition(|line| line.starts_with("a=candidate:"));
+            candidates.extend(moved.iter().flat_map(|line| [line, "\r\n"]));
+            *section = kept.iter().flat_map(|line| [line, "\r\n"]).collect();
+        } else {
+            section.push_str(&candidates);
+            return sections.concat();
+        }
+    }
+    answer.to_owned()
+}
+
+/// What stands above the first m-line, and each m-line with what stands below it. Empty sections there are none.
+fn sections(text: &str) -> Vec<String> {
+    let mut sections: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if sections.is_empty() || line.starts_with("m=") {
+            sections.push(String::new());
+        }
+        let section = sections.last_mut().expect("one was just pushed");
+        section.push_str(line);
+        section.push_str("\r\n");
+    }
+    sections
 }
 
 /// The rids that our answer agrees to receive on an m-line, in the order of the offer.
@@ -119,6 +151,26 @@ pub fn rids_of(answer: &str, mid: Mid) -> Vec<Rid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn candidates_are_where_a_client_looks_for_them() {
+        let candidate = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n";
+        let refused = "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
+        let taken = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n";
+        let other = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:2\r\n";
+        assert_eq!(
+            place_candidates(&format!("v=0\r\n{refused}{candidate}{taken}{other}")),
+            format!("v=0\r\n{refused}{taken}{candidate}{other}")
+        );
+        for fine in [
+            format!("v=0\r\n{taken}{candidate}{refused}"),
+            format!("v=0\r\n{refused}{candidate}"),
+            "v=0\r\n".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(place_candidates(&fine), fine);
+        }
+    }
 
     #[test]
     fn the_rids_of_an_m_line_are_in_the_order_offered() {

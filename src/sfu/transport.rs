@@ -305,7 +305,7 @@ impl Transport {
         }
         self.sending = answer.slots.iter().map(|slot| slot.mid).collect();
         answer.lines = self.lines.clone();
-        answer.sdp = sdp::name_streams(&sdp, &self.named);
+        answer.sdp = sdp::place_candidates(&sdp::name_streams(&sdp, &self.named));
         match self.mutate(now, out, |rtc| rtc.handle_input(Input::Timeout(now))) {
             Err(Fault::Panicked | Fault::Endless) => Err(OfferError::Fault),
             Ok(()) | Err(Fault::Error(_)) => Ok(answer),

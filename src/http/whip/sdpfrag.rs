@@ -105,8 +105,9 @@ pub fn of_answer(answer: &str) -> String {
     let in_session =
         |line: &&str| IN_SESSION.iter().any(|kept| line.starts_with(kept)) || KEPT[..2].iter().any(|k| line.starts_with(k));
     let mut lines: Vec<&str> = session.filter(in_session).collect();
-    // The first m-line of the bundle speaks for all (RFC 8843 section 7.1.3).
-    let mut media = answer.lines().skip_while(|line| !line.starts_with("m="));
+    // The first m-line that is not refused speaks for the bundle (RFC 8843 section 7.1.3).
+    let is_open = |line: &&str| line.starts_with("m=") && line.split(' ').nth(1) != Some("0");
+    let mut media = answer.lines().skip_while(|line| !is_open(line));
     lines.extend(media.next());
     let rest = media.take_while(|line| !line.starts_with("m="));
     lines.extend(rest.filter(|line| KEPT.iter().any(|kept| line.starts_with(kept))));
