@@ -215,7 +215,7 @@ impl Drop for ResourcePlace {
 }
 
 /// What is counted as one address. A proxy on this machine speaks for everybody, from one of two addresses.
-fn key(remote: IpAddr) -> Option<IpAddr> {
+pub fn key(remote: IpAddr) -> Option<IpAddr> {
     match remote.to_canonical() {
         IpAddr::V4(ip) if ip == std::net::Ipv4Addr::LOCALHOST => None,
         IpAddr::V4(ip) => Some(ip.into()),

@@ -32,6 +32,7 @@ use super::problem::problem;
 use super::websocket::Gate;
 use crate::id::LinkId;
 use crate::signaling::driver::HubError;
+use crate::signaling::hub::AttachRefused;
 use crate::signaling::limits::{Limit, NAME_BYTES_MAX, PASSPHRASE_BYTES_MAX, SDP_BYTES_MAX};
 use crate::signaling::names::clean_name;
 use crate::signaling::protocol::ErrorCode;
@@ -191,11 +192,14 @@ async fn create(
         }
         Err(NoPlace::NoRandom) => return refused(&Refused::NoRandom),
     };
+    let name_is_chosen = side == Side::Publish && chosen.is_some();
+    let name = chosen.filter(|name| !name.is_empty()).unwrap_or_else(|| unnamed.to_owned());
     let wish = Wish {
         side,
         link,
-        name_is_chosen: side == Side::Publish && chosen.is_some(),
-        name: chosen.filter(|name| !name.is_empty()).unwrap_or_else(|| unnamed.to_owned()),
+        user: gate.resources.user(remote, link, &name, &registered),
+        name,
+        name_is_chosen,
         watched,
         passphrase,
         offered,
@@ -358,7 +362,10 @@ fn refused(error: &Refused) -> Response {
             ErrorCode::RateLimited => return later(StatusCode::TOO_MANY_REQUESTS, &detail),
             ErrorCode::RoomFull | ErrorCode::ShuttingDown => return later(StatusCode::SERVICE_UNAVAILABLE, &detail),
         },
-        Refused::Hub(HubError::Refused(_) | HubError::Gone) | Refused::Over | Refused::Slow => {
+        Refused::Hub(HubError::Refused(AttachRefused::TooManyOfUser)) => {
+            return later(StatusCode::TOO_MANY_REQUESTS, "too many under this name from this address");
+        }
+        Refused::Hub(_) | Refused::Over | Refused::Slow => {
             return later(StatusCode::SERVICE_UNAVAILABLE, &detail);
         }
         Refused::Lobby => StatusCode::FORBIDDEN,

@@ -13,3 +13,4 @@ mod sessions;
 mod support;
 mod survive;
 mod tls;
+mod whip;

@@ -1,6 +1,8 @@
 //! Which WHIP and WHEP resources there are: looked up by ids that nobody can guess, bounded in number.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -9,6 +11,8 @@ use super::offer::Side;
 use super::sdpfrag::Fragment;
 use super::session::{Patched, Unpatched};
 use crate::auth;
+use crate::http::addresses;
+use crate::id::{LinkId, UserId};
 use crate::metrics::Metrics;
 
 /// On this node: each is a transport of the SFU and a participant of a room.
@@ -33,6 +37,8 @@ pub enum Ask {
 #[derive(Clone)]
 pub struct Resources {
     entries: Arc<Mutex<HashMap<String, Entry>>>,
+    /// Seeded by the process.
+    hasher: RandomState,
     metrics: Arc<Metrics>,
 }
 
@@ -60,6 +66,7 @@ impl Resources {
     pub fn new(metrics: Arc<Metrics>) -> Resources {
         Resources {
             entries: Arc::default(),
+            hasher: RandomState::new(),
             metrics,
         }
     }
@@ -83,6 +90,16 @@ impl Resources {
             side,
             resources: self.clone(),
         })
+    }
+
+    /// Who somebody is that has no account: the same user as long as address, room and name are the same, so that whom a host
+    /// removed stays out. A proxy on this machine speaks for everybody, so there each is somebody else.
+    pub fn user(&self, remote: IpAddr, link: LinkId, name: &str, registered: &Registered) -> UserId {
+        let bits = match addresses::key(remote) {
+            Some(address) => self.hasher.hash_one((address, link, name)),
+            None => self.hasher.hash_one(&registered.id),
+        };
+        UserId::from_random(bits)
     }
 
     /// Where to ask this resource.
@@ -121,6 +138,20 @@ mod tests {
         let id = one.id.clone();
         drop(one);
         assert!(resources.find(Side::Publish, &id).is_none());
+    }
+
+    #[test]
+    fn whoever_comes_back_from_the_same_address_under_the_same_name_is_the_same() {
+        let resources = Resources::new(Arc::new(Metrics::new()));
+        let places = [resources.add(Side::Publish), resources.add(Side::Publish)].map(|place| place.expect("room"));
+        let link = LinkId::from_random(1);
+        let user = |address: &str, link, name, n: usize| resources.user(address.parse().expect("one"), link, name, &places[n]);
+        let studio = user("192.0.2.1", link, "Studio", 0);
+        assert_eq!(studio, user("::ffff:192.0.2.1", link, "Studio", 1));
+        assert_ne!(studio, user("192.0.2.2", link, "Studio", 1));
+        assert_ne!(studio, user("192.0.2.1", LinkId::from_random(2), "Studio", 1));
+        assert_ne!(studio, user("192.0.2.1", link, "Stage", 1));
+        assert_ne!(user("127.0.0.1", link, "Studio", 0), user("127.0.0.1", link, "Studio", 1));
     }
 
     #[test]

@@ -1,10 +1,7 @@
 //! One WHIP or WHEP resource (D), from its request to its end: a session of the hub without a websocket, so that every rule about
 //! rooms holds for it as for a page.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a driver: it owns a task for each resource, and draws what makes a user of it"
-)]
+#![expect(clippy::disallowed_methods, reason = "a driver: it owns a task for each resource")]
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -40,6 +37,7 @@ const ATTEMPT: u32 = 1;
 pub struct Wish {
     pub side: Side,
     pub link: LinkId,
+    pub user: UserId,
     /// Of the new participant.
     pub name: String,
     /// Somebody chose it, so nobody else in the room may have it.
@@ -120,8 +118,11 @@ async fn run(
     mut registered: Registered,
     opened: oneshot::Sender<Result<Opened, Refused>>,
 ) {
-    let name = wish.name.clone();
-    let mut conversation = match Conversation::begin(hub, name, wish.loopback).await {
+    let identity = Identity {
+        user_id: wish.user,
+        name: wish.name.clone(),
+    };
+    let mut conversation = match Conversation::begin(hub, identity, wish.loopback).await {
         Ok(conversation) => conversation,
         Err(refused) => {
             // Whoever asked may be gone.
@@ -175,7 +176,9 @@ async fn enter(conversation: &mut Conversation, wish: Wish) -> Result<(Resource,
         _ => return Err(Refused::Over),
     };
     conversation.room = Some(room);
-    if wish.name_is_chosen && participants.iter().any(|p| p.user.name == wish.name) {
+    // Who lost the connection to us comes back under the same name.
+    let mut here = participants.iter().filter(|p| !p.reconnecting);
+    if wish.name_is_chosen && here.any(|p| p.user.name == wish.name) {
         return Err(Refused::NameTaken);
     }
     let watched = match wish.watched {
@@ -362,11 +365,11 @@ impl Resource {
     }
 }
 
-/// Whether nothing can come any more.
+/// Whether it is over. An encoder never hangs up by itself, so a server that is to stop does not wait for it.
 fn is_end(event: &Event) -> bool {
     matches!(
         event,
-        Event::TransportLost { .. } | Event::RoomLeft { .. } | Event::CallEnded { .. }
+        Event::TransportLost { .. } | Event::RoomLeft { .. } | Event::CallEnded { .. } | Event::ServerStopping {}
     )
 }
 
@@ -395,12 +398,10 @@ struct Conversation {
 }
 
 impl Conversation {
-    /// Makes a user for it, whom nobody else can be and who is not kept.
-    async fn begin(hub: HubHandle, name: String, loopback: bool) -> Result<Conversation, Refused> {
+    async fn begin(hub: HubHandle, identity: Identity, loopback: bool) -> Result<Conversation, Refused> {
         let (sender, outbox) = mpsc::channel(OUTBOX_FRAMES_MAX);
-        let user_id = UserId::from_random(rand::random());
         let attach = Attach {
-            identity: Identity { user_id, name },
+            identity,
             new_secret: None,
             resume: None,
             reference: 0,
