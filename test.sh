@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool, Pebble (an ACME
-# server) and the tools of the NAT laboratory from Debian's packages, the rest from npm. Needs a Rust toolchain and Node.js.
+# server), GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc from PyPI, the rest from npm. Needs a Rust
+# toolchain, Node.js and Python.
 #
 #   ./test.sh            everything
 #   ./test.sh quick      what needs no browser
@@ -42,6 +43,8 @@ if [ "$what" != quick ]; then
     stage "stories in Chromium and Firefox"
     binary=$(cd "$target" && pwd)/release/tandem
     (cd web && TANDEM_BINARY=$binary npm run --silent e2e)
+    stage "foreign WebRTC stacks"
+    TANDEM_BINARY=$binary node tests/foreign/run.mjs
     stage "an attack on a server that carries a call"
     as_root=$([ "$(id -u)" = 0 ] || echo sudo)
     cargo build --release --quiet --package loadtest
