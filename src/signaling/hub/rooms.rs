@@ -215,12 +215,10 @@ impl Hub {
         self.let_go(id, room_id, why, reference, now);
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         match room.present_count() {
-            2 => {
-                if room.shrunk.is_none() && !room.direct {
-                    room.shrunk = Some(now);
-                    let due = now + self.config.direct_again_after;
-                    self.timers.insert((due, Timer::DirectAgain(room_id)));
-                }
+            2 if room.shrunk.is_none() && !room.direct => {
+                room.shrunk = Some(now);
+                let due = now + self.config.direct_again_after;
+                self.timers.insert((due, Timer::DirectAgain(room_id)));
             }
             1 => self.set_direct(room_id, false, None),
             _ => {}
