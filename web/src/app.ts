@@ -109,7 +109,8 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "media_lost":
       if (phase.kind !== "in_call") return only(state);
       // Without the server nobody else can say that the other has hung up.
-      return end(state, input.closed ? "hung_up" : "connection_lost", false, now);
+      // In a room it may as well have taken the way through the server, which this page has lost.
+      return end(state, input.closed && isPhoneCall(phase) ? "hung_up" : "connection_lost", false, now);
     default:
       return assertNever(input);
   }
