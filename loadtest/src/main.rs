@@ -1,5 +1,5 @@
 //! Synthetic browsers against a running Tandem. `loadtest calls` sets up and ends calls over the websocket, without
-//! media; `loadtest attack` floods a server that carries a call.
+//! media; `loadtest attack` floods a server that carries a call; `loadtest rooms` fills rooms and measures what forwarding costs.
 
 #![allow(
     clippy::disallowed_methods,
@@ -10,6 +10,8 @@ mod attack;
 mod calls;
 mod malformed;
 mod process;
+mod rooms;
+mod scrape;
 mod session;
 mod talk;
 
@@ -28,6 +30,8 @@ enum Command {
     Calls(calls::Calls),
     /// Sends malformed datagrams and forged handshakes while a call with media runs
     Attack(attack::Attack),
+    /// Fills rooms with participants, and measures latency, loss and cost of forwarding
+    Rooms(rooms::Rooms),
 }
 
 #[tokio::main]
@@ -35,5 +39,6 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Calls(calls) => calls::run(calls).await,
         Command::Attack(attack) => attack::run(attack).await,
+        Command::Rooms(rooms) => rooms::run(rooms).await,
     }
 }

@@ -49,14 +49,28 @@ pub struct Participant {
     pub audio_level: i8,
     /// Whether it sends little while its microphone is silent.
     pub dtx: bool,
+    /// Which of its tracks are on.
+    pub microphone_on: bool,
     pub camera_on: bool,
     pub frame_every: Duration,
     /// In everything that it sends, so that a receiver knows whose it is.
     pub mark: u16,
     pub key_frames_sent: usize,
+    /// Measures how long packets took to come here, where it is asked for.
+    pub stopwatch: Option<Stopwatch>,
 
     /// What came in, by m-line.
     pub received: BTreeMap<Mid, Receiver>,
+}
+
+/// How long packets were on the way, by a clock that all participants share and every packet says.
+pub struct Stopwatch {
+    /// When the clock began.
+    pub epoch: Instant,
+    /// When what is being handled came in: earlier than now, where it waited for us.
+    pub arrived: Instant,
+    /// Microseconds on the way, of every packet since they were last taken.
+    pub delays_us: Vec<u32>,
 }
 
 struct Encoder {
@@ -131,8 +145,10 @@ mod payload {
     pub const LAYER: usize = 7;
     pub const MARK: usize = 8;
     pub const FRAME: usize = 10;
-    pub const VIDEO_BYTES: usize = 14;
+    pub const CLOCK: usize = 14;
+    pub const VIDEO_BYTES: usize = 22;
     pub const AUDIO_MARK: usize = 1;
+    pub const AUDIO_CLOCK: usize = 3;
 }
 
 impl Participant {
@@ -210,10 +226,12 @@ impl Participant {
             audio_ticks: 100,
             audio_level: -30,
             dtx: false,
+            microphone_on: true,
             camera_on: true,
             frame_every: FRAME_EVERY,
             mark: address.port(),
             key_frames_sent: 0,
+            stopwatch: None,
             received: BTreeMap::new(),
         };
         participant.drain(now);
@@ -308,11 +326,14 @@ impl Participant {
     }
 
     pub fn poll_timeout(&self) -> Instant {
+        let mut deadline = self.deadline;
         if self.publishing && self.connected {
-            self.deadline.min(self.next_frame).min(self.next_audio)
-        } else {
-            self.deadline
+            let tracks = [(self.camera_on, self.next_frame), (self.microphone_on, self.next_audio)];
+            for (_, next) in tracks.iter().filter(|track| track.0) {
+                deadline = deadline.min(*next);
+            }
         }
+        deadline
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -340,7 +361,14 @@ impl Participant {
             .next()
     }
 
+    /// Nanoseconds on the clock that packets say.
+    fn clock(&self, now: Instant) -> [u8; 8] {
+        let since = |watch: &Stopwatch| now.saturating_duration_since(watch.epoch).as_nanos() as u64;
+        self.stopwatch.as_ref().map_or(0, since).to_be_bytes()
+    }
+
     fn send_frames(&mut self, now: Instant) {
+        let clock = self.clock(now);
         let Some(pt) = self.pt(self.camera, false).filter(|_| self.camera_on) else {
             return;
         };
@@ -364,6 +392,7 @@ impl Participant {
                 payload.extend([u8::from(!key), index as u8]);
                 payload.extend(self.mark.to_be_bytes());
                 payload.extend(encoder.frame.to_be_bytes());
+                payload.extend(clock);
                 payload.resize(packet_bytes, 0);
                 let mut api = self.rtc.direct_api();
                 let Some(stream) = api.stream_tx_by_mid(self.camera, Some(encoder.rid)) else {
@@ -379,7 +408,10 @@ impl Participant {
     }
 
     fn send_audio(&mut self, now: Instant) {
-        let Some(pt) = self.pt(self.microphone, true) else { return };
+        let clock = self.clock(now);
+        let Some(pt) = self.pt(self.microphone, true).filter(|_| self.microphone_on) else {
+            return;
+        };
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(self.microphone, None) else {
             return;
@@ -392,6 +424,7 @@ impl Participant {
         let timestamp = self.audio_ticks * 960;
         let mut payload = vec![0x78; AUDIO_BYTES];
         payload[payload::AUDIO_MARK..][..2].copy_from_slice(&self.mark.to_be_bytes());
+        payload[payload::AUDIO_CLOCK..][..8].copy_from_slice(&clock);
         let level = ExtensionValues {
             audio_level: Some(self.audio_level),
             voice_activity: Some(self.audio_level >= SPEECH_MIN),
@@ -447,6 +480,9 @@ impl Participant {
                     return;
                 };
                 let audio = self.audio_slots.contains(&mid);
+                if let Some(watch) = &mut self.stopwatch {
+                    watch.read(&packet.payload, audio);
+                }
                 let receiver = self.received.entry(mid).or_default();
                 receiver.packets += 1;
                 receiver.bytes += packet.payload.len();
@@ -460,6 +496,18 @@ impl Participant {
             }
             _ => {}
         }
+    }
+}
+
+impl Stopwatch {
+    fn read(&mut self, payload: &[u8], audio: bool) {
+        let at = if audio { payload::AUDIO_CLOCK } else { payload::CLOCK };
+        let Some(clock) = payload.get(at..).and_then(<[u8]>::first_chunk) else {
+            return;
+        };
+        let sent = Duration::from_nanos(u64::from_be_bytes(*clock));
+        let now = self.arrived.saturating_duration_since(self.epoch);
+        self.delays_us.push(now.saturating_sub(sent).as_micros() as u32);
     }
 }
 

@@ -1,6 +1,7 @@
-//! What the operating system says of the server's process (Linux: proc(5)).
+//! What the operating system says of processes and sockets (Linux: proc(5)).
 
 use std::fs;
+use std::time::Duration;
 
 /// A look at a process.
 #[derive(Debug, Clone, Copy)]
@@ -22,4 +23,36 @@ pub fn usage(pid: u32) -> Option<Usage> {
         file_handles: fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64,
         threads: field("Threads:")?,
     })
+}
+
+/// CPU time that its threads have used, of those whose name begins so; of those that are there still.
+pub fn cpu_time(pid: u32, threads: &str) -> Option<Duration> {
+    let mut total = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let path = task.ok()?.path();
+        let read = |name| fs::read_to_string(path.join(name)).ok();
+        // A thread that has just ended.
+        let (Some(name), Some(times)) = (read("comm"), read("schedstat")) else {
+            continue;
+        };
+        if name.starts_with(threads) {
+            total += Duration::from_nanos(times.split_whitespace().next()?.parse().ok()?);
+        }
+    }
+    Some(total)
+}
+
+/// Datagrams that found the receive buffer of a UDP port full, of all sockets that are bound to it.
+pub fn udp_overflows(port: u16) -> u64 {
+    let mut total = 0;
+    for table in ["/proc/net/udp", "/proc/net/udp6"] {
+        for line in fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let local = fields.get(1).and_then(|address| address.rsplit(':').next());
+            if local.is_some_and(|hex| u16::from_str_radix(hex, 16) == Ok(port)) {
+                total += fields.last().and_then(|drops| drops.parse::<u64>().ok()).unwrap_or(0);
+            }
+        }
+    }
+    total
 }

@@ -223,7 +223,8 @@ fn note_server(facts: &Mutex<Facts>, address: SocketAddr, sdp: &str) {
         });
 }
 
-fn layers(event: &Value) -> Vec<(Option<String>, bool, u32)> {
+/// What `layers_wanted` says.
+pub fn layers(event: &Value) -> Vec<(Option<String>, bool, u32)> {
     let layers = event["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
     layers
         .iter()

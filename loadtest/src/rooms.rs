@@ -1,0 +1,225 @@
+//! Rooms full of participants, over the server's websocket and its UDP port: what forwarding costs, how long it takes, and whether
+//! anything is lost that nobody chose to leave out.
+
+mod attendance;
+mod media;
+mod report;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::process;
+use crate::scrape::Scrape;
+use crate::session::Session;
+use attendance::{Attendance, Seat};
+use media::{Media, Milestones, Order};
+use report::Report;
+
+/// From the last join until everybody is connected: beyond it, the run has failed.
+const CONNECT_WITHIN: Duration = Duration::from_secs(60);
+
+/// Between the last packet that is sent and the last look at what came: for what is on the way, and what is asked for again.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Rooms {
+    /// The server's websocket; it has to be on this machine
+    #[arg(long, default_value = "ws://127.0.0.1:8443/ws")]
+    url: String,
+    /// The server's metrics
+    #[arg(long, default_value = "127.0.0.1:9464")]
+    ops: String,
+    #[arg(long, default_value_t = 1)]
+    rooms: usize,
+    /// In each room
+    #[arg(long, default_value_t = 50)]
+    participants: usize,
+    /// Participants of each room whose cameras are on; all, if not said
+    #[arg(long)]
+    publishers: Option<usize>,
+    /// Participants of each room whose microphones are on
+    #[arg(long, default_value_t = 3)]
+    speakers: usize,
+    /// They speak in turns of two seconds; otherwise all at once
+    #[arg(long)]
+    in_turns: bool,
+    /// Cameras that each participant looks at
+    #[arg(long, default_value_t = 16)]
+    tiles: usize,
+    /// The width of a tile in pixels; 480 is a grid of 16 on a screen of 1920 × 1080
+    #[arg(long, default_value_t = 480)]
+    tile_width: u16,
+    /// For how long it is measured
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Seconds from the last join to the beginning of that
+    #[arg(long, default_value_t = 10)]
+    warm_up: u64,
+    /// Milliseconds from one join to the next
+    #[arg(long, default_value_t = 50)]
+    join_every_ms: u64,
+    /// Threads of the generator that carry media
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// The server's process: its CPU time and memory are measured
+    #[arg(long)]
+    server_pid: u32,
+    /// Prints one JSON object in place of the table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Rooms {
+    /// The server's UDP port has the number of its TCP port.
+    fn udp_port(&self) -> u16 {
+        let after_host = self.url.rsplit(':').next().unwrap_or_default();
+        let digits = after_host.split('/').next().unwrap_or_default();
+        digits.parse().unwrap_or(0)
+    }
+}
+
+/// # Errors
+/// The server cannot be reached or refuses a command, somebody does not get in or is thrown out, or something was lost that was not
+/// chosen to be left out.
+pub async fn run(mut asked: Rooms) -> anyhow::Result<()> {
+    asked.threads = asked.threads.clamp(1, asked.rooms * asked.participants);
+    asked.speakers = asked.speakers.min(asked.participants);
+    let idle = process::usage(asked.server_pid).context("--server-pid names no process of ours")?;
+    let epoch = Instant::now();
+    let threads = start_threads(&asked, epoch)?;
+    let mut makers = Vec::new();
+    let mut tasks = JoinSet::new();
+    let mut milestones = Vec::new();
+    let (stop, stopped) = watch::channel(false);
+    for room in 0..asked.rooms {
+        let mut maker = Session::open(&asked.url).await?;
+        maker.send(json!({ "type": "create_link", "name": "load" })).await?;
+        let created = maker.expect("link_created").await?;
+        let link = created["link"]["link_id"].as_str().context("a link has an id")?.to_owned();
+        makers.push(maker);
+        for place in 0..asked.participants {
+            let index = room * asked.participants + place;
+            let thread = &threads[index % threads.len()];
+            let reached = Arc::<Milestones>::default();
+            milestones.push(reached.clone());
+            let seat = Seat {
+                url: asked.url.clone(),
+                link: link.clone(),
+                index,
+                address: media::local_address(index, thread),
+                orders: thread.orders.clone(),
+                milestones: reached,
+                camera: place < asked.publishers.unwrap_or(asked.participants),
+                microphone: place < asked.speakers,
+                tiles: asked.tiles.min(asked.participants - 1),
+                tile_width: asked.tile_width,
+                voices: asked.speakers.clamp(1, 4),
+            };
+            tasks.spawn(seat.attend(stopped.clone()));
+            watch_over(&mut tasks, Duration::from_millis(asked.join_every_ms)).await?;
+        }
+    }
+    let connected = async {
+        while milestones.iter().any(|m| m.connected.get().is_none()) {
+            watch_over(&mut tasks, Duration::from_millis(20)).await?;
+        }
+        anyhow::Ok(())
+    };
+    timeout(CONNECT_WITHIN, connected)
+        .await
+        .context("not everybody was connected in time")??;
+    watch_over(&mut tasks, Duration::from_secs(asked.warm_up)).await?;
+
+    let before = Look::take(&asked).await?;
+    order(&threads, || Order::Begin);
+    watch_over(&mut tasks, Duration::from_secs(asked.seconds)).await?;
+    let after = Look::take(&asked).await?;
+    order(&threads, || Order::FallSilent);
+    watch_over(&mut tasks, SETTLE).await?;
+    let settled = Scrape::take(&asked.ops).await?;
+    let measured = threads.into_iter().map(Media::stop).collect();
+    stop.send_replace(true);
+    let mut attendances = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        attendances.push(done??);
+    }
+    let report = Report::new(&asked, idle, [before, after], &settled, measured, &milestones, &attendances);
+    println!(
+        "{}",
+        if asked.json {
+            report.json().to_string()
+        } else {
+            report.table()
+        }
+    );
+    let losses = report.losses();
+    ensure!(losses.is_empty(), "lost, and not chosen to be: {}", losses.join(", "));
+    Ok(())
+}
+
+fn start_threads(asked: &Rooms, epoch: Instant) -> anyhow::Result<Vec<Media>> {
+    let speakers = (0..asked.rooms).flat_map(|room| (0..asked.speakers).map(move |place| (room, place)));
+    let indices: Vec<usize> = speakers.map(|(room, place)| room * asked.participants + place).collect();
+    (0..asked.threads)
+        .map(|number| {
+            // In every room the same place has its turn.
+            let turns = (0..asked.speakers).map(|place| {
+                let same = |index: &&usize| *index % asked.participants == place && *index % asked.threads == number;
+                indices.iter().filter(same).copied().collect()
+            });
+            let turns: Vec<Vec<usize>> = if asked.in_turns { turns.collect() } else { Vec::new() };
+            Media::start(number, epoch, turns)
+        })
+        .collect()
+}
+
+fn order(threads: &[Media], make: impl Fn() -> Order) {
+    for thread in threads {
+        let _ = thread.orders.send(make());
+    }
+}
+
+/// Waits, and fails as soon as somebody is out of the room.
+async fn watch_over(tasks: &mut JoinSet<anyhow::Result<Attendance>>, wait: Duration) -> anyhow::Result<()> {
+    tokio::select! {
+        () = sleep(wait) => Ok(()),
+        Some(ended) = tasks.join_next() => {
+            ended??;
+            bail!("a participant left before the end")
+        }
+    }
+}
+
+/// What the server has used and counted at a moment.
+pub struct Look {
+    at: Instant,
+    scrape: Scrape,
+    /// Of the whole process, and of the threads that forward media.
+    cpu: Duration,
+    worker_cpu: Duration,
+    own_cpu: Duration,
+    resident_kib: u64,
+    /// Datagrams that its UDP port had no room for.
+    overflows: u64,
+}
+
+impl Look {
+    async fn take(asked: &Rooms) -> anyhow::Result<Look> {
+        let cpu = |pid, threads| process::cpu_time(pid, threads).context("the server is gone");
+        Ok(Look {
+            scrape: Scrape::take(&asked.ops).await?,
+            at: Instant::now(),
+            cpu: cpu(asked.server_pid, "")?,
+            worker_cpu: cpu(asked.server_pid, "sfu-")?,
+            overflows: process::udp_overflows(asked.udp_port()),
+            own_cpu: cpu(std::process::id(), "")?,
+            resident_kib: process::usage(asked.server_pid).context("the server is gone")?.resident_kib,
+        })
+    }
+}

@@ -1,0 +1,174 @@
+//! One participant's websocket: joins by a link, connects, publishes, looks at the others, and stays.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use loadtest::participant::Participant;
+use serde_json::{Value, json};
+use str0m::media::Direction;
+use tokio::sync::watch;
+use tokio::time::interval;
+
+use super::media::{Milestones, Order};
+use crate::session::Session;
+use crate::talk::layers;
+
+/// As often as a page in a call says `ping`.
+const PING_EVERY: Duration = Duration::from_secs(1);
+
+/// A page waits until its layout has settled.
+const VIEW_EVERY: Duration = Duration::from_millis(250);
+
+/// Who somebody is to be in a room.
+pub struct Seat {
+    pub url: String,
+    pub link: String,
+    /// Among all participants of all rooms.
+    pub index: usize,
+    pub address: SocketAddr,
+    pub orders: Sender<Order>,
+    pub milestones: Arc<Milestones>,
+    pub camera: bool,
+    pub microphone: bool,
+    pub tiles: usize,
+    pub tile_width: u16,
+    pub voices: usize,
+}
+
+/// How it went.
+pub struct Attendance {
+    pub index: usize,
+    /// When `join` was sent.
+    pub began: Instant,
+    /// Whether somebody published already.
+    pub to_media: bool,
+    /// Tiles that the last view named.
+    pub tiles: usize,
+    /// When the server gave up a connection, which was then made again, as a page does.
+    pub lost: Vec<Instant>,
+}
+
+impl Seat {
+    /// Stays until it is told to leave.
+    pub async fn attend(self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Attendance> {
+        let mut session = Session::open(&self.url).await?;
+        let began = Instant::now();
+        session.send(json!({ "type": "join", "link_id": self.link })).await?;
+        let joined = session.expect("room_joined").await?;
+        let text = |value: &Value| value.as_str().map(str::to_owned).context("an id is text");
+        let (room, own) = (text(&joined["room"]["room_id"])?, text(&joined["participant_id"])?);
+        // Whether their cameras are on.
+        let mut others: BTreeMap<String, bool> = BTreeMap::new();
+        for participant in joined["participants"].as_array().into_iter().flatten() {
+            note(&mut others, participant)?;
+        }
+        let mut attendance = Attendance {
+            index: self.index,
+            began,
+            to_media: others.values().any(|camera| *camera),
+            tiles: 0,
+            lost: Vec::new(),
+        };
+        let mut attempt = 1;
+        self.offer(&mut session, &room, attempt).await?;
+        let mut ping = interval(PING_EVERY);
+        let mut look = interval(VIEW_EVERY);
+        let mut view = Vec::new();
+        loop {
+            tokio::select! {
+                event = session.next() => {
+                    let event = event?;
+                    match event["type"].as_str() {
+                        Some("offer_answered") if event["attempt"] == attempt => {
+                            let sdp = text(&event["sdp"])?;
+                            let _ = self.orders.send(Order::Answer { index: self.index, sdp });
+                        }
+                        Some("layers_wanted") => {
+                            let _ = self.orders.send(Order::Want { index: self.index, layers: layers(&event) });
+                        }
+                        Some("participant_joined" | "participant_changed") => note(&mut others, &event["participant"])?,
+                        Some("participant_left") => {
+                            others.remove(&text(&event["participant_id"])?);
+                        }
+                        Some("transport_lost") if event["attempt"] == attempt => {
+                            attendance.lost.push(Instant::now());
+                            attempt += 1;
+                            self.offer(&mut session, &room, attempt).await?;
+                        }
+                        Some("error" | "room_left" | "lobby_entered") => bail!("participant {}: {event}", self.index),
+                        _ => {}
+                    }
+                }
+                _ = ping.tick() => session.send(json!({ "type": "ping" })).await?,
+                _ = look.tick() => {
+                    others.remove(&own);
+                    let tiles = choose(&others, &own, self.tiles);
+                    if tiles != view {
+                        session.send(self.view(&room, &tiles)).await?;
+                        attendance.tiles = tiles.len();
+                        view = tiles;
+                    }
+                }
+                _ = stop.changed() => break,
+            }
+        }
+        session.send(json!({ "type": "leave", "room_id": room })).await?;
+        Ok(attendance)
+    }
+
+    async fn offer(&self, session: &mut Session, room: &str, attempt: u32) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let (mut participant, sdp) = Participant::with_slots(self.address, Direction::SendOnly, self.tiles, self.voices, now);
+        participant.mark = self.index as u16;
+        participant.camera_on = self.camera;
+        participant.microphone_on = self.microphone;
+        participant.publish(now);
+        let lines = json!([
+            { "mid": participant.microphone().to_string(), "source": "microphone" },
+            { "mid": participant.camera().to_string(), "source": "camera" },
+        ]);
+        let _ = self.orders.send(Order::Add {
+            index: self.index,
+            participant: Box::new(participant),
+            milestones: self.milestones.clone(),
+        });
+        session
+            .send(json!({ "type": "offer", "room_id": room, "attempt": attempt, "sdp": sdp, "sources": lines }))
+            .await?;
+        let on = [(self.microphone, "microphone"), (self.camera, "camera")];
+        let sources: Vec<&str> = on.iter().filter(|track| track.0).map(|track| track.1).collect();
+        session
+            .send(json!({ "type": "publish", "room_id": room, "sources": sources }))
+            .await
+    }
+
+    fn view(&self, room: &str, tiles: &[String]) -> Value {
+        let tile = |id: &String| {
+            json!({
+                "participant_id": id, "source": "camera", "weight": "rest",
+                "width_px": self.tile_width, "height_px": u32::from(self.tile_width) * 9 / 16,
+            })
+        };
+        let tiles: Vec<Value> = tiles.iter().map(tile).collect();
+        json!({ "type": "view", "room_id": room, "view": { "kind": "tiles", "tiles": tiles } })
+    }
+}
+
+fn note(others: &mut BTreeMap<String, bool>, participant: &Value) -> anyhow::Result<()> {
+    let id = participant["participant_id"].as_str().context("a participant has an id")?;
+    let sources = participant["sources"].as_array().into_iter().flatten();
+    others.insert(id.to_owned(), sources.into_iter().any(|source| source == "camera"));
+    Ok(())
+}
+
+/// Those who come after oneself in the order of their ids, in a ring: so everybody is looked at by as many.
+fn choose(others: &BTreeMap<String, bool>, own: &str, tiles: usize) -> Vec<String> {
+    let after = others.range(own.to_owned()..);
+    let ring = after.chain(others.range(..own.to_owned()));
+    let cameras = ring.filter(|(_, camera)| **camera);
+    cameras.take(tiles).map(|(id, _)| id.clone()).collect()
+}

@@ -1,0 +1,326 @@
+//! What came of a run: a table for people, JSON for machines, and what was lost.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::attendance::Attendance;
+use super::media::{Measured, Milestones};
+use super::{Look, Rooms};
+use crate::process::Usage;
+use crate::scrape::Scrape;
+
+/// Reasons of `tandem_media_dropped_total` for which a packet is left out on purpose: nobody wants it, or not yet. All others are losses.
+const CHOSEN: [&str; 7] = [
+    "layer_not_selected",
+    "no_watcher",
+    "not_published",
+    "no_key_frame_yet",
+    "before_switch",
+    "temporal_layer",
+    "spatial_layer",
+];
+
+pub struct Report {
+    asked: Rooms,
+    seconds: f64,
+    /// Packets a second, into the server and out of it.
+    packets_in: f64,
+    packets_out: f64,
+    datagrams_out: f64,
+    delays_us: Vec<u32>,
+    /// Frames a second, of each tile that somebody looked at.
+    tiles: Vec<f64>,
+    tiles_expected: usize,
+    layers: [usize; 3],
+    joins: Vec<Duration>,
+    cpu: Duration,
+    worker_cpu: Duration,
+    own_cpu: Duration,
+    own_batches: u64,
+    own_datagrams: u64,
+    idle_kib: u64,
+    resident_kib: u64,
+    packets: u64,
+    missing: u64,
+    key_frames_asked: usize,
+    /// Connections that the server gave up, before it was measured and while it was.
+    made_again: usize,
+    drops: Vec<(String, f64)>,
+    /// (what, how many): each is a loss that nobody chose.
+    lost: Vec<(String, f64)>,
+}
+
+impl Report {
+    pub fn new(
+        asked: &Rooms,
+        idle: Usage,
+        looks: [Look; 2],
+        settled: &Scrape,
+        measured: Vec<Measured>,
+        milestones: &[Arc<Milestones>],
+        attendances: &[Attendance],
+    ) -> Report {
+        let [before, after] = &looks;
+        let seconds = (after.at - before.at).as_secs_f64();
+        let grown = |name: &str| (after.scrape.value(name) - before.scrape.value(name)) / seconds;
+        let media = |direction: &str| {
+            let kinds = ["audio", "video"].iter();
+            kinds
+                .map(|kind| {
+                    grown(&format!(
+                        "tandem_media_packets_total{{direction=\"{direction}\",kind=\"{kind}\"}}"
+                    ))
+                })
+                .sum()
+        };
+        let mut joins: Vec<Duration> = attendances
+            .iter()
+            .filter(|a| a.to_media)
+            .filter_map(|a| Some(milestones[a.index].first_media.get()?.saturating_duration_since(a.began)))
+            .collect();
+        joins.sort_unstable();
+        let mut report = Report {
+            asked: asked.clone(),
+            seconds,
+            packets_in: media("in"),
+            packets_out: media("out"),
+            datagrams_out: grown("tandem_udp_datagrams_total{direction=\"out\"}"),
+            delays_us: Vec::new(),
+            tiles: Vec::new(),
+            tiles_expected: attendances.iter().map(|a| a.tiles).sum(),
+            layers: [0; 3],
+            joins,
+            cpu: after.cpu - before.cpu,
+            worker_cpu: after.worker_cpu - before.worker_cpu,
+            own_cpu: after.own_cpu - before.own_cpu,
+            own_batches: 0,
+            own_datagrams: 0,
+            idle_kib: idle.resident_kib,
+            resident_kib: after.resident_kib,
+            packets: 0,
+            missing: 0,
+            key_frames_asked: 0,
+            made_again: attendances.iter().map(|a| a.lost.len()).sum(),
+            drops: Vec::new(),
+            lost: Vec::new(),
+        };
+        let (mut send_lost, mut overflows) = (0, 0);
+        for mut thread in measured {
+            report.delays_us.append(&mut thread.delays_us);
+            report.own_batches += thread.batches;
+            report.own_datagrams += thread.datagrams_in;
+            send_lost += thread.send_lost;
+            overflows += thread.overflows;
+            for heard in thread.heard {
+                let tiles = heard.frames.iter().filter(|frames| **frames > 0);
+                report.tiles.extend(tiles.map(|frames| *frames as f64 / seconds));
+                report.packets += heard.packets;
+                report.missing += heard.missing;
+                report.key_frames_asked += heard.key_frames_asked;
+                for (layer, slots) in heard.layers {
+                    report.layers[usize::from(layer).min(2)] += slots;
+                }
+            }
+        }
+        report.delays_us.sort_unstable();
+        report.tiles.sort_by(f64::total_cmp);
+        let during = |at: &&Instant| **at >= before.at;
+        let cut = attendances.iter().flat_map(|a| &a.lost).filter(during).count();
+        report.lose("connections", cut as f64);
+        report.note_drops(&before.scrape, settled);
+        report.lose(
+            "the server's receive buffer was full",
+            (after.overflows - before.overflows) as f64,
+        );
+        report.lose("sequence numbers that never came", report.missing as f64);
+        report.lose(
+            "tiles without a picture",
+            report.tiles_expected.saturating_sub(report.tiles.len()) as f64,
+        );
+        report.lose("the generator's receive buffer was full", overflows as f64);
+        report.lose("the generator could not send", send_lost as f64);
+        report
+    }
+
+    fn lose(&mut self, what: &str, count: f64) {
+        if count > 0.0 {
+            self.lost.push((what.to_owned(), count));
+        }
+    }
+
+    /// What the server says that it dropped.
+    fn note_drops(&mut self, before: &Scrape, settled: &Scrape) {
+        for (family, what) in [
+            ("tandem_media_dropped_total", "dropped"),
+            ("tandem_udp_send_lost_total", "not sent"),
+            ("tandem_queue_full_total", "queue full"),
+        ] {
+            for (label, count) in settled.by_label(family) {
+                let earlier = before
+                    .by_label(family)
+                    .find(|(l, _)| *l == label)
+                    .map_or(0.0, |(_, count)| count);
+                let count = count - earlier;
+                if count <= 0.0 {
+                    continue;
+                }
+                self.drops.push((format!("{what}: {label}"), count));
+                if what != "dropped" || !CHOSEN.contains(&label) {
+                    self.lose(&format!("{what}: {label}"), count);
+                }
+            }
+        }
+    }
+
+    /// What was lost that nobody chose to leave out.
+    pub fn losses(&self) -> Vec<String> {
+        self.lost.iter().map(|(what, count)| format!("{what} {count}")).collect()
+    }
+
+    fn delay_ms(&self, share: f64) -> f64 {
+        let at = ((self.delays_us.len() as f64 * share) as usize).min(self.delays_us.len().saturating_sub(1));
+        self.delays_us.get(at).map_or(0.0, |us| f64::from(*us) / 1000.0)
+    }
+
+    fn join_ms(&self, share: f64) -> f64 {
+        let at = ((self.joins.len() as f64 * share) as usize).min(self.joins.len().saturating_sub(1));
+        self.joins.get(at).map_or(0.0, |join| join.as_secs_f64() * 1000.0)
+    }
+
+    fn core_percent(&self, cpu: Duration) -> f64 {
+        100.0 * cpu.as_secs_f64() / self.seconds
+    }
+
+    fn us_per_packet(&self, cpu: Duration) -> f64 {
+        cpu.as_secs_f64() * 1e6 / (self.packets_out * self.seconds).max(1.0)
+    }
+
+    fn participants(&self) -> usize {
+        self.asked.rooms * self.asked.participants
+    }
+
+    pub fn json(&self) -> Value {
+        let tiles = |share: f64| {
+            self.tiles
+                .get((self.tiles.len() as f64 * share) as usize)
+                .copied()
+                .unwrap_or(0.0)
+        };
+        json!({
+            "rooms": self.asked.rooms, "participants": self.asked.participants,
+            "publishers": self.asked.publishers.unwrap_or(self.asked.participants), "speakers": self.asked.speakers,
+            "tiles": self.asked.tiles, "seconds": self.seconds,
+            "packets_in_per_second": self.packets_in, "packets_out_per_second": self.packets_out,
+            "datagrams_out_per_second": self.datagrams_out,
+            "delay_ms": { "p50": self.delay_ms(0.5), "p90": self.delay_ms(0.9), "p99": self.delay_ms(0.99), "max": self.delay_ms(1.0) },
+            "packets_received": self.packets, "missing": self.missing, "key_frames_asked": self.key_frames_asked,
+            "connections_made_again": self.made_again,
+            "tiles_shown": self.tiles.len(), "tiles_expected": self.tiles_expected,
+            "tile_frames_per_second": { "min": tiles(0.0), "p50": tiles(0.5) },
+            "slots_by_layer": self.layers,
+            "join_ms": { "p50": self.join_ms(0.5), "max": self.join_ms(1.0) },
+            "server": {
+                "core_percent": self.core_percent(self.cpu), "worker_core_percent": self.core_percent(self.worker_cpu),
+                "us_per_packet_out": self.us_per_packet(self.cpu), "worker_us_per_packet_out": self.us_per_packet(self.worker_cpu),
+                "resident_kib": self.resident_kib, "idle_kib": self.idle_kib,
+            },
+            "generator": {
+                "core_percent": self.core_percent(self.own_cpu),
+                "datagrams_per_receive": self.own_datagrams as f64 / self.own_batches.max(1) as f64,
+            },
+            "drops": self.drops.iter().map(|(what, count)| json!([what, count])).collect::<Vec<_>>(),
+            "lost": self.losses(),
+        })
+    }
+
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        let mut row = |name: &str, text: String| {
+            let _ = writeln!(out, "{name:<20}{text}");
+        };
+        let asked = &self.asked;
+        let cameras = asked.publishers.unwrap_or(asked.participants);
+        row(
+            "rooms",
+            format!(
+                "{} of {} participants: {cameras} cameras, {} microphones, {} tiles each, {:.1} s",
+                asked.rooms, asked.participants, asked.speakers, asked.tiles, self.seconds
+            ),
+        );
+        row(
+            "packets/s",
+            format!(
+                "{:.0} in, {:.0} out ({:.0} datagrams out)",
+                self.packets_in, self.packets_out, self.datagrams_out
+            ),
+        );
+        row(
+            "delay ms",
+            format!(
+                "p50 {:.2}, p90 {:.2}, p99 {:.2}, max {:.2}",
+                self.delay_ms(0.5),
+                self.delay_ms(0.9),
+                self.delay_ms(0.99),
+                self.delay_ms(1.0)
+            ),
+        );
+        let middle = self.tiles.get(self.tiles.len() / 2).copied().unwrap_or(0.0);
+        let least = self.tiles.first().copied().unwrap_or(0.0);
+        row(
+            "tiles",
+            format!(
+                "{} of {} shown; frames/s p50 {middle:.1}, least {least:.1}; layers q {}, h {}, f {}",
+                self.tiles.len(),
+                self.tiles_expected,
+                self.layers[0],
+                self.layers[1],
+                self.layers[2]
+            ),
+        );
+        row(
+            "join to media ms",
+            format!("p50 {:.0}, max {:.0}", self.join_ms(0.5), self.join_ms(1.0)),
+        );
+        row(
+            "server CPU",
+            format!(
+                "{:.1} % of a core ({:.1} % in its workers); {:.2} us for a packet out ({:.2} in its workers)",
+                self.core_percent(self.cpu),
+                self.core_percent(self.worker_cpu),
+                self.us_per_packet(self.cpu),
+                self.us_per_packet(self.worker_cpu)
+            ),
+        );
+        let each = self.resident_kib.saturating_sub(self.idle_kib) / self.participants() as u64;
+        row(
+            "server memory",
+            format!(
+                "{} KiB, {} KiB before; {each} KiB a participant",
+                self.resident_kib, self.idle_kib
+            ),
+        );
+        let per_receive = self.own_datagrams as f64 / self.own_batches.max(1) as f64;
+        row(
+            "generator",
+            format!(
+                "{:.1} % of a core, {per_receive:.1} datagrams a receive call",
+                self.core_percent(self.own_cpu)
+            ),
+        );
+        row(
+            "received",
+            format!(
+                "{} packets, {} never came; {} key frames asked for; {} connections made again",
+                self.packets, self.missing, self.key_frames_asked, self.made_again
+            ),
+        );
+        for (what, count) in &self.drops {
+            let lost = self.lost.iter().any(|(lost, _)| lost == what);
+            row(if lost { "LOST" } else { "left out" }, format!("{what} {count}"));
+        }
+        out.trim_end().to_owned()
+    }
+}
