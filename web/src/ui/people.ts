@@ -14,6 +14,7 @@ export interface Person {
   microphone: boolean;
   camera: boolean;
   host: boolean;
+  /** The place among the raised hands, from 1; null: it is down. */
   hand: number | null;
   reconnecting: boolean;
   speaking: boolean;
@@ -21,10 +22,13 @@ export interface Person {
 }
 
 export function peopleOf(state: AppState, phase: InCall): Person[] {
-  return [meOf(state, phase), ...phase.others.map((other) => personOf(other, phase))];
+  const people = [meOf(state, phase), ...phase.others.map((other) => personOf(other, phase))];
+  // The server's numbers are an order: one that went down leaves a gap.
+  const order = people.flatMap(({ hand }) => hand ?? []).sort((one, other) => one - other);
+  return people.map((person) => ({ ...person, hand: person.hand && order.indexOf(person.hand) + 1 }));
 }
 
-export function meOf({ me, devices }: AppState, phase: InCall): Person {
+function meOf({ me, devices }: AppState, phase: InCall): Person {
   const { participantId, host, hand } = phase.me;
   return {
     participantId,
