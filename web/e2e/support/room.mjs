@@ -46,7 +46,7 @@ export async function gets(person, keys, patience) {
         const was = (now[key] ?? 0) < (before[key] ?? 0) ? 0 : (before[key] ?? 0);
         return !((now[key] ?? 0) > was + (isPicture ? 2 : 0)) || (isPicture && !tiles.includes(key));
       });
-      if (missing.length > 0) throw new Error(`missing ${missing}`);
+      if (missing.length > 0) throw new Error(`missing ${missing}; got ${JSON.stringify(now)}, tiles ${tiles}`);
       return true;
     },
     patience,

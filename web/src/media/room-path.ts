@@ -120,8 +120,10 @@ export class RoomPath {
     this.care.take(counters, now);
     const out: PathsOutput[] = [];
     if (this.shown === null && this.hasMedia(now)) out.push(...this.show(now));
-    const stays = this.others === 1 && now - this.othersAt > STAYS_MS;
-    if (this.told === "group" && stays) out.push(...this.show(now));
+    // Where it was forwarded already, only the reason is another one.
+    const isNews = this.shown === "forwarded" && this.told === null && this.others > 0;
+    const stays = this.told === "group" && this.others === 1 && now - this.othersAt > STAYS_MS;
+    if (isNews || stays) out.push(...this.show(now));
     const { changed, reason } = this.care.protocolSeen(counters?.protocol ?? null);
     if (changed) this.quality.restart();
     if (reason !== null && this.shown === "forwarded") {
