@@ -25,7 +25,7 @@ describe("three in a room", { timeout: 600_000 }, () => {
       await joinBy(one, link);
       await one.sees("hang-up");
     }
-    await until("all are seen", async () => (await tilesOf(ada)).length === 2);
+    await until("all are seen", async () => (await tilesOf(ada)).length === 2, 60_000);
     for (const [name, one] of Object.entries({ bob, cleo })) ids[name] = await participantId(one);
   });
 
