@@ -794,6 +794,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn pass_phrases_are_hashed_beside_the_hub_and_do_not_pile_up() {
+        let server = server(true).await;
+        let command = json!({"type": "create_link", "passphrase": "open sesame"});
+        let mut tabs = Vec::new();
+        // More by so many that a machine with much to do hashes not all of those meanwhile.
+        for user in 1..=PASSPHRASES_MAX as u64 + 40 {
+            tabs.push(server.open(user, OUTBOX_FRAMES_MAX, None).await);
+        }
+        for tab in &mut tabs {
+            tab.send(command.clone()).await;
+        }
+        let mut last = tabs.pop().expect("there are many");
+        assert_eq!(last.expect("error").await["code"], "rate_limited");
+        assert!(server.metrics.queue_full.with_label_values(&["passphrases"]).get() >= 1);
+        let mut first = tabs.remove(0);
+        assert_eq!(first.expect("link_created").await["link"]["has_passphrase"], true);
+    }
+
+    #[tokio::test]
     async fn a_shutdown_waits_for_a_call_to_end() {
         let server = server(true).await;
         let mut first = server.open(1, OUTBOX_FRAMES_MAX, None).await;
