@@ -100,7 +100,7 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
                     let browser = browsers.iter_mut().find(|b| b.id == participant).expect("it offered");
                     browser.participant.want(&layers);
                 }
-                SfuEvent::SlotsChanged { .. } => {}
+                SfuEvent::SlotsChanged { .. } | SfuEvent::SpeakersChanged { .. } => {}
                 event => panic!("unexpected {event:?}"),
             }
         }

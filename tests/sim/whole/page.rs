@@ -257,6 +257,7 @@ impl Page {
                 assert_eq!(self.view.room(), Some(room.as_str()), "{event}");
                 self.handle_media_news(kind, &event, now);
             }
+            "speakers_changed" => assert_eq!(self.view.room(), Some(room.as_str()), "{event}"),
             unknown => panic!("a page does not know {unknown}"),
         }
         self.say_signals();
