@@ -5,6 +5,7 @@ pub mod allocator;
 pub mod candidates;
 pub mod choice;
 pub mod codec;
+pub mod consent;
 pub mod counters;
 pub mod demux;
 pub mod flow;

@@ -16,6 +16,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
 use super::candidates::Candidates;
 use super::codec::{self, Format};
+use super::consent::Consent;
 use super::flow::Flow;
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
@@ -116,6 +117,9 @@ pub struct Transport {
     state: State,
     disconnected_since: Option<Instant>,
     ways: Ways,
+    consent: Consent,
+    /// Whether the last datagram was media that came through decryption.
+    decrypted: bool,
     formats: Vec<(Pt, Format)>,
     lines: Vec<ReceiveLine>,
     named: Vec<SendStream>,
@@ -192,6 +196,8 @@ impl Transport {
             },
             disconnected_since: None,
             ways: Ways::new(config.candidates),
+            consent: Consent::default(),
+            decrypted: false,
             formats: Vec::new(),
             lines: Vec::new(),
             named: Vec::new(),
@@ -225,11 +231,17 @@ impl Transport {
             None => return Err(OfferError::Fault),
         };
         self.sources.clear();
-        self.read_lines(sdp, now, out)
+        self.read_lines(offer, sdp, now, out)
     }
 
     /// What was negotiated: the m-lines that the server may send on (declaring the streams that str0m left out) and receive on.
-    fn read_lines(&mut self, sdp: String, now: Instant, out: &mut Vec<TransportOutput>) -> Result<Answer, OfferError> {
+    fn read_lines(
+        &mut self,
+        offer: &str,
+        sdp: String,
+        now: Instant,
+        out: &mut Vec<TransportOutput>,
+    ) -> Result<Answer, OfferError> {
         let mids: Vec<Mid> = sdp.lines().filter_map(|l| l.strip_prefix("a=mid:")).map(Mid::from).collect();
         let lines = &mut self.lines;
         lines.clear();
@@ -241,13 +253,16 @@ impl Transport {
         };
         let formats = &mut self.formats;
         let named = &mut self.named;
+        let consent = &mut self.consent;
         let known = std::mem::take(&mut self.sending);
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
         let result = catch_unwind(AssertUnwindSafe(|| {
             let negotiated = self.rtc.codec_config().params().to_vec();
             *formats = negotiated.iter().flat_map(codec::formats_of).collect();
-            *ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
+            let ours = self.rtc.direct_api().local_ice_credentials();
+            consent.negotiated(offer, &ours);
+            *ufrag = ours.ufrag;
             for mid in mids {
                 let Some(media) = self.rtc.media(mid) else { continue };
                 let is_video = media.kind() == MediaKind::Video;
@@ -324,6 +339,7 @@ impl Transport {
     ) -> bool {
         let (protocol, destination) = self.ways.arrived(flow);
         let mut taken = true;
+        self.decrypted = false;
         let result = self.mutate(now, out, |rtc| {
             let Ok(receive) = Receive::new(protocol, flow.remote, destination, datagram) else {
                 taken = false;
@@ -340,6 +356,14 @@ impl Transport {
             Ok(()) => {
                 if taken && !verify {
                     self.ways.used(flow, datagram);
+                }
+                if taken {
+                    self.consent.arrived(datagram, now);
+                }
+                if self.decrypted
+                    && let Some(check) = self.consent.stand_in(now)
+                {
+                    self.handle_datagram(flow, &check, false, now, out);
                 }
                 taken
             }
@@ -490,6 +514,7 @@ impl Transport {
     fn handle_event(&mut self, event: Event, now: Instant, out: &mut Vec<TransportOutput>) {
         match event {
             Event::RtpPacket(packet) => {
+                self.decrypted = true;
                 if let Some(packet) = self.read_packet(packet) {
                     out.push(TransportOutput::Media(packet));
                 }
