@@ -36,7 +36,8 @@ export class Child {
   }
 
   next(event, probe = () => true) {
-    return until(`${this.name}: ${event}\n${this.errors}`, () => {
+    const waited = () => `${this.name}: ${event}, at last ${JSON.stringify(this.last(event))}\n${this.errors}`;
+    return until(waited, () => {
       if (this.how !== undefined) throw new Error(`${this.name} ended with ${this.how}: ${this.errors}`);
       const last = this.last(event);
       return last && probe(last) && last;
