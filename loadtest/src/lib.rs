@@ -1,3 +1,4 @@
 //! Synthetic browsers: what the load generator and the simulations have in common.
 
 pub mod participant;
+pub mod temporal;

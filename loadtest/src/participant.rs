@@ -6,10 +6,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Vp8Descriptor};
 use str0m::{Candidate, Event, Input, Output, Rtc};
+
+use crate::temporal::{REFERENCES, Temporal};
 
 /// (rid, packets in a frame of 1/30 s): about 0.25, 0.5 and 1.5 Mbit/s.
 const LAYERS: [(&str, usize); 3] = [("q", 1), ("h", 2), ("f", 6)];
@@ -55,6 +58,8 @@ pub struct Participant {
     pub frame_every: Duration,
     /// In everything that it sends, so that a receiver knows whose it is.
     pub mark: u16,
+    /// Each packet of its microphone carries the frame before as well (RFC 2198).
+    pub sends_red: bool,
     pub key_frames_sent: usize,
     /// Measures how long packets took to come here, where it is asked for.
     pub stopwatch: Option<Stopwatch>,
@@ -82,6 +87,7 @@ struct Encoder {
     /// Counts its frames. Unlike picture ids nobody rewrites it.
     frame: u32,
     tl0_pic_idx: u8,
+    temporal: Temporal,
     key_frame_due: bool,
     /// As the SFU wants it.
     active: bool,
@@ -105,8 +111,14 @@ pub struct Receiver {
     pub layers_seen: Vec<u8>,
     /// Jumps of the picture id between frames that came in a row.
     pub picture_id_jumps: usize,
-    /// Frames that came without a gap before them, and that a decoder could still do nothing with: they build on another frame
-    /// than the one before. None may ever come.
+    /// Frames that do not count TL0PICIDX as the base layer before them demands.
+    pub tl0_jumps: usize,
+    /// Decoded frames of each temporal layer.
+    pub temporal: [usize; REFERENCES],
+    /// Packets of redundant audio.
+    pub red: usize,
+    /// Frames that came without a gap before them, and that a decoder could still do nothing with: they build on a frame that was
+    /// not decoded. None may ever come.
     pub broken: usize,
     /// Whose the last packet was.
     pub mark: Option<u16>,
@@ -129,16 +141,26 @@ struct Frame {
     key: bool,
     encoder: (u16, u8),
     number: u32,
+    temporal: u8,
+    tl0_pic_idx: u8,
+    builds_on: [u32; REFERENCES],
 }
 
 /// The last frame that was decoded.
 struct Decoded {
     picture_id: u16,
+    tl0_pic_idx: u8,
     end: u64,
     /// Whose it is, and of which layer.
     encoder: (u16, u8),
-    number: u32,
+    /// The frames that were decoded since the last key frame, as far as others may build on them.
+    numbers: Vec<u32>,
+    /// A frame was given up since then, so others may be without what they build on.
+    gave_up: bool,
 }
+
+/// Frames that build on one are not further away.
+const REMEMBERED: usize = 32;
 
 /// Where in a payload of ours what is.
 mod payload {
@@ -146,7 +168,8 @@ mod payload {
     pub const MARK: usize = 8;
     pub const FRAME: usize = 10;
     pub const CLOCK: usize = 14;
-    pub const VIDEO_BYTES: usize = 22;
+    pub const BUILDS_ON: usize = 22;
+    pub const VIDEO_BYTES: usize = BUILDS_ON + 4 * super::REFERENCES;
     pub const AUDIO_MARK: usize = 1;
     pub const AUDIO_CLOCK: usize = 3;
 }
@@ -173,7 +196,7 @@ impl Participant {
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
-            .enable_opus(true, false)
+            .enable_opus(true, true)
             .enable_vp8(true)
             .build(now);
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address"));
@@ -213,6 +236,7 @@ impl Participant {
                     picture_id: 32_700 - 100 * n as u16,
                     frame: 0,
                     tl0_pic_idx: 250 - n as u8,
+                    temporal: Temporal::new(1),
                     key_frame_due: true,
                     active: true,
                     limit_bps: u32::MAX,
@@ -230,6 +254,7 @@ impl Participant {
             camera_on: true,
             frame_every: FRAME_EVERY,
             mark: address.port(),
+            sends_red: false,
             key_frames_sent: 0,
             stopwatch: None,
             received: BTreeMap::new(),
@@ -286,6 +311,14 @@ impl Participant {
     pub fn forgo_layer(&mut self, rid: &str) {
         for layer in self.layers.iter_mut().filter(|l| l.rid == Rid::from(rid)) {
             layer.exists = false;
+        }
+    }
+
+    /// The camera is sent with so many temporal layers from now on.
+    pub fn use_temporal_layers(&mut self, layers: usize) {
+        for encoder in &mut self.layers {
+            encoder.temporal = Temporal::new(layers);
+            encoder.key_frame_due = true;
         }
     }
 
@@ -381,18 +414,27 @@ impl Participant {
             self.key_frames_sent += usize::from(key);
             encoder.picture_id = (encoder.picture_id + 1) & 0x7fff;
             encoder.frame += 1;
-            encoder.tl0_pic_idx = encoder.tl0_pic_idx.wrapping_add(1);
+            let place = encoder.temporal.next(encoder.frame, key);
+            encoder.tl0_pic_idx = encoder.tl0_pic_idx.wrapping_add(u8::from(place.layer == 0));
             let packets = if key { encoder.packets * 3 } else { encoder.packets };
             let frame_bytes = f64::from(encoder.limit_bps) / 8.0 * self.frame_every.as_secs_f64();
             let packet_bytes = ((frame_bytes / encoder.packets as f64) as usize).clamp(PACKET_BYTES_MIN, PACKET_BYTES);
             for n in 0..packets {
                 let [high, low] = encoder.picture_id.to_be_bytes();
                 let start = if n == 0 { 0x90 } else { 0x80 };
-                let mut payload = vec![start, 0xe0, 0x80 | high, low, encoder.tl0_pic_idx, 0x00];
+                let mut payload = vec![
+                    start,
+                    0xe0,
+                    0x80 | high,
+                    low,
+                    encoder.tl0_pic_idx,
+                    place.layer << 6 | u8::from(place.syncs) << 5,
+                ];
                 payload.extend([u8::from(!key), index as u8]);
                 payload.extend(self.mark.to_be_bytes());
                 payload.extend(encoder.frame.to_be_bytes());
                 payload.extend(clock);
+                place.builds_on.iter().for_each(|frame| payload.extend(frame.to_be_bytes()));
                 payload.resize(packet_bytes, 0);
                 let mut api = self.rtc.direct_api();
                 let Some(stream) = api.stream_tx_by_mid(self.camera, Some(encoder.rid)) else {
@@ -409,9 +451,16 @@ impl Participant {
 
     fn send_audio(&mut self, now: Instant) {
         let clock = self.clock(now);
-        let Some(pt) = self.pt(self.microphone, true).filter(|_| self.microphone_on) else {
+        let Some(mut pt) = self.pt(self.microphone, true).filter(|_| self.microphone_on) else {
             return;
         };
+        let red = self
+            .rtc
+            .codec_config()
+            .params()
+            .iter()
+            .find(|p| p.pt() == pt)
+            .and_then(|p| p.red());
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(self.microphone, None) else {
             return;
@@ -425,6 +474,14 @@ impl Participant {
         let mut payload = vec![0x78; AUDIO_BYTES];
         payload[payload::AUDIO_MARK..][..2].copy_from_slice(&self.mark.to_be_bytes());
         payload[payload::AUDIO_CLOCK..][..8].copy_from_slice(&clock);
+        if let Some(red) = red.filter(|_| self.sends_red) {
+            let word = 1 << 31 | u32::from(*pt) << 24 | 960 << 10 | AUDIO_BYTES as u32;
+            let mut wrapped = word.to_be_bytes().to_vec();
+            wrapped.push(*pt);
+            wrapped.extend([0; AUDIO_BYTES]);
+            wrapped.append(&mut payload);
+            (pt, payload) = (red, wrapped);
+        }
         let level = ExtensionValues {
             audio_level: Some(self.audio_level),
             voice_activity: Some(self.audio_level >= SPEECH_MIN),
@@ -489,6 +546,8 @@ impl Participant {
                 receiver.first_seq.get_or_insert(*packet.seq_no);
                 receiver.highest_seq = receiver.highest_seq.max(*packet.seq_no);
                 if audio {
+                    let is_red = |p: &PayloadParams| p.red() == Some(packet.header.payload_type);
+                    receiver.red += usize::from(self.rtc.codec_config().params().iter().any(is_red));
                     receiver.handle_sound(&packet, now);
                 } else {
                     receiver.handle_packet(&packet, now);
@@ -511,9 +570,17 @@ impl Stopwatch {
     }
 }
 
+impl Frame {
+    /// Whether all that it builds on was decoded.
+    fn can_follow(&self, last: &Decoded) -> bool {
+        self.encoder == last.encoder && self.builds_on.iter().all(|number| last.numbers.contains(number))
+    }
+}
+
 impl Receiver {
     fn handle_sound(&mut self, packet: &RtpPacket, now: Instant) {
-        self.mark = mark_at(&packet.payload, payload::AUDIO_MARK);
+        let frame = packet.payload.len().saturating_sub(AUDIO_BYTES);
+        self.mark = mark_at(&packet.payload, frame + payload::AUDIO_MARK);
         self.heard.extend(self.mark.map(|mark| (mark, now)));
         if let Some(last) = self.last_decoded {
             self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
@@ -532,6 +599,13 @@ impl Receiver {
         frame.encoder = (self.mark.unwrap_or_default(), packet.payload[payload::LAYER]);
         let number = packet.payload[payload::FRAME..].first_chunk().expect("it is long enough");
         frame.number = u32::from_be_bytes(*number);
+        let (references, _) = packet.payload[payload::BUILDS_ON..].as_chunks();
+        for (frame, bytes) in frame.builds_on.iter_mut().zip(references) {
+            *frame = u32::from_be_bytes(*bytes);
+        }
+        // Our payloads have all of the descriptor that there can be.
+        frame.tl0_pic_idx = packet.payload[4];
+        frame.temporal = packet.payload[5] >> 6;
         if packet.payload[0] & 0x10 != 0 {
             frame.first = Some(*packet.seq_no);
             frame.key = descriptor.starts_keyframe(&packet.payload);
@@ -542,8 +616,8 @@ impl Receiver {
         self.decode(now);
     }
 
-    /// Decodes what can be decoded: complete frames whose dependency, the frame before of the same encoder, is the last one that
-    /// was decoded; and complete key frames.
+    /// Decodes what can be decoded: complete key frames, and complete frames that come right after the last one, or whose base
+    /// layer does.
     fn decode(&mut self, now: Instant) {
         loop {
             let next = self.frames.iter().find(|(_, frame)| {
@@ -551,7 +625,10 @@ impl Receiver {
                     return false;
                 };
                 let complete = frame.seqs.len() as u64 == end - first + 1;
-                let follows = self.last.as_ref().is_some_and(|last| first == last.end + 1);
+                let follows = self.last.as_ref().is_some_and(|last| {
+                    let is_next_base = frame.temporal == 0 && frame.tl0_pic_idx == last.tl0_pic_idx.wrapping_add(1);
+                    is_next_base || (first == last.end + 1 && (frame.can_follow(last) || !last.gave_up))
+                });
                 let later = self.last.as_ref().is_none_or(|last| first > last.end);
                 complete && later && (follows || frame.key)
             });
@@ -560,20 +637,32 @@ impl Receiver {
             };
             let frame = self.frames.remove(&timestamp).expect("it was just found");
             let (first, end) = (frame.first.expect("complete"), frame.end.expect("complete"));
-            if let Some(last) = &self.last
-                && first == last.end + 1
-            {
-                self.picture_id_jumps += usize::from(frame.picture_id != (last.picture_id + 1) & 0x7fff);
-                let builds_on_last = (frame.encoder, frame.number) == (last.encoder, last.number + 1);
-                self.broken += usize::from(!frame.key && !builds_on_last);
+            let (mut numbers, mut gave_up) = (Vec::new(), false);
+            if let Some(last) = self.last.take() {
+                let expected = last.tl0_pic_idx.wrapping_add(u8::from(frame.temporal == 0));
+                if first == last.end + 1 {
+                    self.picture_id_jumps += usize::from(frame.picture_id != (last.picture_id + 1) & 0x7fff);
+                    self.tl0_jumps += usize::from(frame.tl0_pic_idx != expected);
+                }
+                self.broken += usize::from(!frame.key && !frame.can_follow(&last));
+                if !frame.key {
+                    (numbers, gave_up) = (last.numbers, last.gave_up || first != last.end + 1);
+                }
             }
+            if numbers.len() == REMEMBERED {
+                numbers.remove(0);
+            }
+            numbers.push(frame.number);
             self.frames.retain(|_, f| f.first.is_none_or(|f| f > end));
             self.last = Some(Decoded {
                 picture_id: frame.picture_id,
+                tl0_pic_idx: frame.tl0_pic_idx,
                 end,
                 encoder: frame.encoder,
-                number: frame.number,
+                numbers,
+                gave_up,
             });
+            self.temporal[usize::from(frame.temporal).min(REFERENCES - 1)] += 1;
             self.decoded += 1;
             self.key_frames += usize::from(frame.key);
             let layer = frame.encoder.1;

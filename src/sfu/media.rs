@@ -138,3 +138,43 @@ fn vp8_patch(packet: &SlotPacket) -> Option<Vp8Patch> {
     }
     patch.build().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn audio(codec: Codec, payload: &[u8]) -> MediaPacket {
+        MediaPacket {
+            mid: Mid::from("0"),
+            rid: None,
+            ssrc: 1,
+            format: Format { codec, variant: 0 },
+            numbers: Numbers::default(),
+            part: Part::default(),
+            marker: false,
+            extensions: Extensions::default(),
+            payload: Arc::from(payload),
+        }
+    }
+
+    #[test]
+    fn redundant_audio_is_unwrapped_for_who_cannot_read_it() {
+        let of = |codec| Format { codec, variant: 0 };
+        let (opus, red) = ((of(Codec::Opus), Pt::from(109)), (of(Codec::Red), Pt::from(63)));
+        let wrapped = [0x80 | 111, 0x0f, 0x00, 2, 111, 7, 7, 1, 2, 3];
+        type Row<'a> = (Codec, &'a [u8], Vec<(Format, Pt)>, Result<(u8, Vec<u8>), Drop>);
+        let rows: [Row<'_>; 6] = [
+            (Codec::Opus, &[1, 2, 3], vec![opus, red], Ok((109, vec![1, 2, 3]))),
+            (Codec::Red, &wrapped, vec![opus, red], Ok((63, wrapped.to_vec()))),
+            (Codec::Red, &wrapped, vec![opus], Ok((109, vec![1, 2, 3]))),
+            (Codec::Red, &wrapped[..6], vec![opus], Err(Drop::BadPayload)),
+            (Codec::Red, &wrapped, vec![], Err(Drop::NoCodec)),
+            (Codec::Vp9, &[0x08, 0], vec![opus, red], Err(Drop::NoCodec)),
+        ];
+        for (codec, payload, negotiated, expected) in rows {
+            let found = payload_for(&audio(codec, payload), &negotiated);
+            let found = found.map(|(pt, payload)| (*pt, payload.to_vec()));
+            assert_eq!(found, expected, "{codec:?} for {negotiated:?}");
+        }
+    }
+}

@@ -119,8 +119,16 @@ impl Sieve {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has to start its clock somewhere")]
 mod tests {
+    use std::collections::HashSet;
+    use std::time::Instant;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::sfu::picture::PictureId;
+    use crate::sfu::rewrite::{PictureIds, Rewriter};
 
     fn limit(spatial: u8, temporal: u8) -> Limit {
         Limit { spatial, temporal }
@@ -251,5 +259,131 @@ mod tests {
         };
         assert!(sieve.check(&at(71, 71), &key, Limit::ALL).is_ok());
         assert!(!sieve.needs_key_frame(Limit::ALL));
+    }
+
+    /// Frames of three temporal layers in two rounds: in the first one the upper layers begin anew.
+    const PATTERN: [u8; 8] = [0, 2, 1, 2, 0, 2, 1, 2];
+
+    fn numbers(seq: u64, picture: usize, id: u16) -> Numbers {
+        let zero = PictureId { value: 0, is_wide: true };
+        Numbers {
+            picture_id: Some(zero.plus(id.wrapping_add(picture as u16))),
+            ..at(seq, picture as u32)
+        }
+    }
+
+    fn distance(after: Numbers, before: Numbers) -> Option<u16> {
+        after
+            .picture_id
+            .zip(before.picture_id)
+            .map(|(after, before)| after.since(before))
+    }
+
+    proptest! {
+        /// Whatever is wanted from picture to picture: what passes of a VP8 stream builds on nothing that did not, and goes out as
+        /// if it were all.
+        #[test]
+        fn what_passes_of_vp8_decodes(
+            wanted in proptest::collection::vec(0u8..4, 10..200),
+            (seq, id, packets) in (any::<u32>(), any::<u16>(), 1u64..4),
+        ) {
+            let now = Instant::now();
+            let mut rewriter = Rewriter::default();
+            let mut sieve = None;
+            let mut passed = HashSet::new();
+            let mut last = [0; 3];
+            let mut out_before: Option<Numbers> = None;
+            for (n, wanted) in wanted.into_iter().enumerate() {
+                let (temporal, syncs) = (PATTERN[n % 8], n % 8 == 1 || n % 8 == 2);
+                let layers = if syncs { 0 } else { usize::from(temporal) };
+                let builds_on: Vec<usize> = if n == 0 { Vec::new() } else { last[..=layers].to_vec() };
+                last[usize::from(temporal)] = n;
+                for index in 0..packets {
+                    let packet = numbers(u64::from(seq) + n as u64 * packets + index, n, id);
+                    let part = Part {
+                        begins: index == 0,
+                        ends: index + 1 == packets,
+                        starts_key_frame: n == 0 && index == 0,
+                        ..vp8(temporal, syncs)
+                    };
+                    let sieve = sieve.get_or_insert_with(|| {
+                        rewriter.switch(packet, now, 90_000, PictureIds::Closed);
+                        Sieve::new(limit(7, wanted), &packet)
+                    });
+                    if sieve.check(&packet, &part, limit(7, wanted)).is_err() {
+                        prop_assert!(!passed.contains(&n), "not a part of it");
+                        rewriter.leave_out(packet, &part, sieve.is_base_only());
+                        continue;
+                    }
+                    prop_assert!(index == 0 || passed.contains(&n), "the whole picture");
+                    passed.insert(n);
+                    prop_assert!(builds_on.iter().all(|frame| passed.contains(frame)), "picture {} on {:?}", n, builds_on);
+                    let out = rewriter.rewrite(packet, &part, sieve.is_base_only(), now).expect("it came in order");
+                    if let Some(before) = out_before.replace(out) {
+                        prop_assert_eq!(out.seq, before.seq + 1);
+                        prop_assert_eq!(distance(out, before), Some(u16::from(index == 0)));
+                    }
+                }
+            }
+        }
+
+        /// The same of VP9 with three spatial layers, which build on each other at key pictures only; the last packet of each
+        /// picture that passes has the marker, and no other.
+        #[test]
+        fn what_passes_of_vp9_decodes(
+            wanted in proptest::collection::vec((0u8..4, 0u8..4), 10..200),
+            (seq, id, key_every) in (any::<u32>(), any::<u16>(), 1usize..7),
+        ) {
+            const PACKETS: u64 = 2;
+            let now = Instant::now();
+            let mut rewriter = Rewriter::default();
+            let mut sieve = None;
+            let mut passed: HashSet<(usize, u8)> = HashSet::new();
+            let mut last: [Option<usize>; 3] = [None; 3];
+            let mut out_before: Option<(Numbers, Numbers)> = None;
+            for (n, (spatial, temporal)) in wanted.into_iter().enumerate() {
+                let wanted = limit(spatial, temporal);
+                let (temporal, is_key) = (PATTERN[n % 8], n % (8 * key_every) == 0);
+                let layers = if is_key { 0 } else { usize::from(temporal) + 1 };
+                let builds_on: Vec<usize> = last[..layers].iter().flatten().copied().collect();
+                if n % 8 == 0 {
+                    last = [None; 3];
+                }
+                last[usize::from(temporal)] = Some(n);
+                let mut markers = Vec::new();
+                for spatial in 0..3 {
+                    for index in 0..PACKETS {
+                        let packet = numbers(u64::from(seq) + (n as u64 * 3 + u64::from(spatial)) * PACKETS + index, n, id);
+                        let part = Part {
+                            begins: index == 0,
+                            ends: index + 1 == PACKETS,
+                            starts_key_frame: is_key && spatial == 0 && index == 0,
+                            ..vp9(spatial, temporal, n % 8 == 0)
+                        };
+                        let sieve = sieve.get_or_insert_with(|| {
+                            rewriter.switch(packet, now, 90_000, PictureIds::Kept);
+                            Sieve::new(wanted, &packet)
+                        });
+                        if sieve.check(&packet, &part, wanted).is_err() {
+                            rewriter.leave_out(packet, &part, sieve.is_base_only());
+                            continue;
+                        }
+                        prop_assert!(index == 0 || passed.contains(&(n, spatial)), "the whole of it");
+                        passed.insert((n, spatial));
+                        prop_assert!(builds_on.iter().all(|frame| passed.contains(&(*frame, spatial))));
+                        prop_assert!(spatial == 0 || !is_key || passed.contains(&(n, spatial - 1)));
+                        markers.push(sieve.ends_picture(&part) || (spatial == 2 && part.ends));
+                        let out = rewriter.rewrite(packet, &part, sieve.is_base_only(), now).expect("it came in order");
+                        if let Some((packet_before, before)) = out_before.replace((packet, out)) {
+                            prop_assert_eq!(out.seq, before.seq + 1);
+                            prop_assert_eq!(distance(out, before), distance(packet, packet_before));
+                        }
+                    }
+                }
+                if let Some((ends, rest)) = markers.split_last() {
+                    prop_assert!(*ends && !rest.contains(&true), "picture {}: {:?}", n, markers);
+                }
+            }
+        }
     }
 }

@@ -66,10 +66,12 @@ impl Subscription {
 
     /// What of the layer that it carries is wanted.
     fn wanted(&self) -> Limit {
+        // A lower layer that is desired may not arrive yet, because nobody wanted it.
+        let lowest = self.desired.into_iter().chain(self.target).min();
         let goes_down = self
             .current_layer()
-            .zip(self.target)
-            .is_some_and(|(current, target)| target < current);
+            .zip(lowest)
+            .is_some_and(|(current, lowest)| lowest < current);
         Limit {
             temporal: if goes_down { 0 } else { self.limit.temporal },
             ..self.limit
@@ -206,6 +208,14 @@ mod tests {
         );
         subscription.target = Some(1);
         assert_eq!(arrive(&mut subscription, 0, 1, false), Decision::Forward, "and on the way up");
+
+        assert_eq!(arrive(&mut subscription, 1, 0, true), Decision::Switch);
+        subscription.desired = Some(0);
+        assert_eq!(
+            arrive(&mut subscription, 1, 1, false),
+            Decision::LeaveOut(Drop::TemporalLayer),
+            "the lower layer does not arrive yet"
+        );
     }
 
     #[test]

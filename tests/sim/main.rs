@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary: nothing of it is reachable from anywhere")]
 
 mod crowd;
+mod layers;
 mod network;
 mod rooms;
 mod scenarios;
