@@ -80,7 +80,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
 
   test("nobody misses anything of a screen and two voices", async () => {
     const none = () => ({ video: [], audio: [] });
-    const steps = { "no step": none(), "two to three": none(), "three to two": none() };
+    const steps = { "two, no step": none(), "two to three": none(), "three, no step": none(), "three to two": none() };
     const stay = () => sleep(4_000);
     for (let run = 1; run <= RUNS; run++) {
       await pair.talk("direct");
@@ -94,8 +94,9 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
       ];
       for (const [one, keys] of both) await gets(one, keys);
       for (const [name, step] of [
-        ["no step", stay],
+        ["two, no step", stay],
         ["two to three", enter],
+        ["three, no step", stay],
         ["three to two", leave],
       ]) {
         for (const [one] of both) await watchRoom(one);
@@ -118,16 +119,18 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
       await ada.click("hang-up");
       await bob.endedWith("hung_up");
     }
+    const slow = [];
     for (const [name, { video, audio }] of Object.entries(steps)) {
       const line = `chromium, ${name}: longest gap of a picture ${median(video)} ms, of a voice ${median(audio)} ms (medians of both sides in ${RUNS} runs; worst ${Math.max(...video)} and ${Math.max(...audio)})`;
       console.log(line);
       // A busy machine drops frames by itself: then twice what is usual there is the measure.
-      const usual = steps["no step"];
+      const usual = (kind) => Math.max(median(steps["two, no step"][kind]), median(steps["three, no step"][kind]));
       const isSmall =
-        median(video) <= Math.max(VIDEO_GAP_MS_MAX, 2 * median(usual.video)) &&
-        median(audio) <= Math.max(AUDIO_GAP_MS_MAX, 2 * median(usual.audio));
-      assert.ok(isSmall, line);
+        median(video) <= Math.max(VIDEO_GAP_MS_MAX, 2 * usual("video")) &&
+        median(audio) <= Math.max(AUDIO_GAP_MS_MAX, 2 * usual("audio"));
+      if (!isSmall) slow.push(line);
     }
+    assert.deepEqual(slow, []);
   });
 
   test("each combination of camera, screen and mute goes along", async () => {
