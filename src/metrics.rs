@@ -59,6 +59,8 @@ pub struct Metrics {
     pub subscription_layer: IntGaugeVec,
     /// Datagrams, by `direction`.
     pub udp_datagrams: IntCounterVec,
+    /// Datagrams that the kernel did not take, by `reason` (`full`, `refused`).
+    pub udp_send_lost: IntCounterVec,
     /// STUN Binding requests answered as a STUN server.
     pub stun_bindings: IntCounter,
     /// Connections to the TCP port, by what `protocol` they speak.
@@ -168,6 +170,12 @@ impl Metrics {
                 &["layer"],
             ),
             udp_datagrams: counters(r, "tandem_udp_datagrams_total", "Datagrams on the UDP port.", &["direction"]),
+            udp_send_lost: counters(
+                r,
+                "tandem_udp_send_lost_total",
+                "Datagrams that the kernel did not take.",
+                &["reason"],
+            ),
             stun_bindings: register(
                 r,
                 IntCounter::new(
@@ -296,6 +304,9 @@ impl Metrics {
                 self.media_packets.with_label_values(&[direction, kind]);
                 self.media_bytes.with_label_values(&[direction, kind]);
             }
+        }
+        for reason in ["full", "refused"] {
+            self.udp_send_lost.with_label_values(&[reason]);
         }
         for result in ["ok", "failed"] {
             self.tls_reload.with_label_values(&[result]);

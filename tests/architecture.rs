@@ -63,6 +63,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         "the contract of Rtc is kept in one file",
     ),
     ("quinn_udp::", &["src/udp.rs"], "datagram system calls belong to udp.rs"),
+    (
+        "use nix::",
+        &["src/udp.rs", "src/udp/"],
+        "datagram system calls belong to udp.rs",
+    ),
 ];
 
 /// (folder, what its files may not import, why).

@@ -81,6 +81,8 @@ struct Tally {
     asleep: Duration,
     datagrams_in: u64,
     datagrams_out: u64,
+    lost_full: u64,
+    lost_refused: u64,
     transports: (usize, usize),
     layers: LayerCounts,
 }
@@ -102,6 +104,8 @@ impl Worker {
                 asleep: Duration::ZERO,
                 datagrams_in: 0,
                 datagrams_out: 0,
+                lost_full: 0,
+                lost_refused: 0,
                 transports: (0, 0),
                 layers: LayerCounts::default(),
             },
@@ -228,7 +232,10 @@ impl Worker {
         if self.outbox.is_empty() {
             return;
         }
-        self.tally.datagrams_out += self.port.send(&self.outbox) as u64;
+        let sent = self.port.send(&self.outbox);
+        self.tally.datagrams_out += sent.taken as u64;
+        self.tally.lost_full += sent.full as u64;
+        self.tally.lost_refused += sent.refused as u64;
         self.outbox.clear();
     }
 
@@ -268,6 +275,8 @@ impl Worker {
         metrics.worker_busy_ratio.with_label_values(&[&worker]).set(busy);
         let datagrams = [("in", self.tally.datagrams_in), ("out", self.tally.datagrams_out)];
         add_each(&metrics.udp_datagrams, &datagrams);
+        let lost = [("full", self.tally.lost_full), ("refused", self.tally.lost_refused)];
+        add_each(&metrics.udp_send_lost, &lost);
         publish_counters(metrics, &self.shard.take_counters());
         self.links.prune();
         let (before, transports) = (self.tally.transports, self.shard.count_transports());
@@ -294,6 +303,8 @@ impl Worker {
             asleep: Duration::ZERO,
             datagrams_in: 0,
             datagrams_out: 0,
+            lost_full: 0,
+            lost_refused: 0,
             transports,
             layers,
         };
