@@ -4,6 +4,7 @@
 set -euo pipefail
 
 data=$(mktemp -d)
+touch "$data/printed"
 # Sessions that left are gone before memory is looked at.
 TANDEM__CALLS__RESUME_TIMEOUT_S=1 "$TANDEM_BINARY" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --data "$data" >"$data/printed" 2>"$data/log" &
 server=$!
