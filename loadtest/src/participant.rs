@@ -92,6 +92,7 @@ struct Encoder {
     /// As the SFU wants it.
     active: bool,
     limit_bps: u32,
+    debt_bytes: f64,
     /// Whether it can send at all: a small camera has no top layer.
     exists: bool,
 }
@@ -240,6 +241,7 @@ impl Participant {
                     key_frame_due: true,
                     active: true,
                     limit_bps: u32::MAX,
+                    debt_bytes: 0.0,
                     exists: true,
                 })
                 .collect(),
@@ -417,8 +419,11 @@ impl Participant {
             let place = encoder.temporal.next(encoder.frame, key);
             encoder.tl0_pic_idx = encoder.tl0_pic_idx.wrapping_add(u8::from(place.layer == 0));
             let packets = if key { encoder.packets * 3 } else { encoder.packets };
-            let frame_bytes = f64::from(encoder.limit_bps) / 8.0 * self.frame_every.as_secs_f64();
+            // What a key frame has more than it may, the frames after it have less.
+            let allowed_bytes = f64::from(encoder.limit_bps) / 8.0 * self.frame_every.as_secs_f64();
+            let frame_bytes = (allowed_bytes - encoder.debt_bytes / 5.0).max(0.0);
             let packet_bytes = ((frame_bytes / encoder.packets as f64) as usize).clamp(PACKET_BYTES_MIN, PACKET_BYTES);
+            encoder.debt_bytes = (encoder.debt_bytes + (packets * packet_bytes) as f64 - allowed_bytes).max(0.0);
             for n in 0..packets {
                 let [high, low] = encoder.picture_id.to_be_bytes();
                 let start = if n == 0 { 0x90 } else { 0x80 };

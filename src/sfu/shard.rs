@@ -2,6 +2,8 @@
 //!
 //! A simulation drives a whole SFU through this door, under a virtual clock.
 
+mod measure;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Instant;
@@ -74,6 +76,7 @@ struct Entry {
     /// Which of its timers in the heap counts: the earliest.
     timer: Option<Instant>,
     pending: Vec<SlotPacket>,
+    video_forwarded: u64,
 }
 
 /// Generations tell a transport from an earlier one with its key.
@@ -272,23 +275,6 @@ impl Shard {
         counts
     }
 
-    /// What a participant's network is thought to take, in bits per second. For simulations, which hold the SFU to it.
-    #[doc(hidden)]
-    pub fn estimate_bps(&self, room: RoomId, participant: ParticipantId) -> Option<u64> {
-        let router = self.rooms.get(&room)?;
-        router.estimate_bps(router.find(participant)?)
-    }
-
-    /// How many things are kept here, of all kinds. For simulations, which hold it to a bound.
-    #[doc(hidden)]
-    pub fn footprint(&self) -> usize {
-        let of_shard = self.transports.len() + self.free.len() + self.timers.len() + self.room_timers.len();
-        let waiting = self.dirty.len() + self.sends.len() + self.turn.len() + self.events.len();
-        let pending: usize = self.transports.iter().flatten().map(|e| e.pending.len()).sum();
-        let of_rooms: usize = self.rooms.values().map(|router| 1 + router.footprint()).sum();
-        of_shard + waiting + pending + of_rooms + self.demux.footprint()
-    }
-
     /// Ends every connection.
     pub fn close_all(&mut self, now: Instant) {
         for room in self.rooms.keys().copied().collect::<Vec<_>>() {
@@ -392,6 +378,7 @@ impl Shard {
             is_connected: false,
             timer: None,
             pending: Vec::new(),
+            video_forwarded: 0,
         };
         self.connecting += 1;
         if let Some(key) = self.free.pop() {
@@ -534,6 +521,9 @@ impl Shard {
                     };
                     if entry.pending.is_empty() {
                         self.dirty.push(to);
+                    }
+                    if packet.is_video {
+                        entry.video_forwarded += packet.payload.len() as u64;
                     }
                     entry.pending.push(packet);
                 }

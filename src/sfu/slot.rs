@@ -41,7 +41,13 @@ pub(super) struct Content {
     pub(super) sufficient: Option<usize>,
     /// Since when more comes than was granted, though the encoder was told.
     over_since: Option<Instant>,
+    /// Since when it carries a higher layer than it has room for, or would if it had not let it go.
+    down_since: Option<Instant>,
 }
+
+/// A lower layer that is to take over comes within this time (its encoder has to be switched on, or asked for a key frame), or the
+/// higher one is let go without it.
+const DOWN_WITHIN: Duration = Duration::from_millis(600);
 
 /// A picture that was paused stays so for this long.
 const PAUSE_MIN: Duration = Duration::from_secs(2);
@@ -115,6 +121,7 @@ impl Content {
             paused_at: None,
             sufficient: None,
             over_since: None,
+            down_since: None,
         };
         content.restart();
         content
@@ -143,6 +150,18 @@ impl Content {
     /// Whether its encoder does as it is told.
     pub(super) fn obeys(&self, now: Instant) -> bool {
         self.over_since.is_none_or(|since| now < since + OBEYS_WITHIN)
+    }
+
+    /// Whether the way down to `desired` takes too long.
+    pub(super) fn is_late_down(&mut self, desired: Option<usize>, now: Instant) -> bool {
+        match (self.subscription.current_layer(), desired) {
+            (Some(current), Some(desired)) if current > desired => {
+                self.down_since.get_or_insert(now);
+            }
+            (None, Some(_)) => {}
+            _ => self.down_since = None,
+        }
+        self.down_since.is_some_and(|since| now >= since + DOWN_WITHIN)
     }
 
     /// Takes what the allocator gives it, of layers of so many bits per second (none: it has nothing to show yet).

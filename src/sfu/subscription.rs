@@ -105,6 +105,11 @@ impl Subscription {
         self.current.map(|(layer, _)| layer)
     }
 
+    /// What it carries is too much, and the lower layer does not come: better nothing for a moment than more than there is room for.
+    pub fn let_go(&mut self) {
+        self.current = None;
+    }
+
     /// The publisher's transport is another one: its streams begin anew.
     pub fn restart(&mut self) {
         *self = Subscription::default();

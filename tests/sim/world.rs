@@ -61,9 +61,6 @@ pub struct Member {
     pub slots: Vec<FilledSlot>,
     /// Tracks that went on in another slot than before. None ever may.
     pub jumped: usize,
-    /// Bytes of video sent to it, without what was sent again and what only probes the network.
-    pub video_sent: u64,
-    video_ssrcs: Vec<u32>,
     pub wanted: BTreeMap<Source, Vec<(Option<String>, bool, u32)>>,
     pub wanted_count: usize,
     pub lost: Vec<LostReason>,
@@ -133,8 +130,6 @@ impl World {
             answers: Vec::new(),
             slots: Vec::new(),
             jumped: 0,
-            video_sent: 0,
-            video_ssrcs: Vec::new(),
             wanted: BTreeMap::new(),
             wanted_count: 0,
             lost: Vec::new(),
@@ -299,9 +294,6 @@ impl World {
             let Some(m) = self.members.values_mut().find(|m| m.browser.address == send.flow.remote) else {
                 continue;
             };
-            if ssrc_of(&send.payload).is_some_and(|ssrc| m.video_ssrcs.contains(&ssrc)) {
-                m.video_sent += send.payload.len() as u64;
-            }
             let datagram = Datagram {
                 source: SocketAddr::from(SFU),
                 destination: send.flow.remote,
@@ -333,9 +325,6 @@ impl World {
                 let member = self.member(participant);
                 assert_eq!(attempt, member.attempt);
                 member.browser.accept_answer(&sdp, now);
-                let groups = sdp.lines().filter_map(|line| line.strip_prefix("a=ssrc-group:FID "));
-                let firsts = groups.filter_map(|group| group.split(' ').next()?.parse().ok());
-                member.video_ssrcs = firsts.collect();
                 member.answers.push(sdp);
             }
             SfuEvent::Refused { participant, .. } => self.member(participant).refused += 1,
@@ -366,11 +355,4 @@ impl World {
             SfuEvent::TransportLost { participant, reason, .. } => self.member(participant).lost.push(reason),
         }
     }
-}
-
-/// Of an RTP packet, whose header is in the clear (RFC 3711).
-fn ssrc_of(datagram: &[u8]) -> Option<u32> {
-    let is_rtp = matches!(datagram.first(), Some(128..=191)) && !matches!(datagram.get(1), Some(192..=223));
-    let ssrc = datagram.get(8..)?.first_chunk().filter(|_| is_rtp)?;
-    Some(u32::from_be_bytes(*ssrc))
 }

@@ -70,7 +70,12 @@ impl Router {
             pauses |= content.paused != was_paused;
             let grant = content.grant;
             let desired = grant.layer.and_then(|layer| layers.get(layer)).map(|l| l.0);
-            let target = desired.and_then(|desired| Some(self.track(content)?.best_arriving(desired, now)));
+            let target = if content.is_late_down(desired, now) {
+                content.subscription.let_go();
+                desired
+            } else {
+                desired.and_then(|desired| Some(self.track(content)?.best_arriving(desired, now)))
+            };
             content.subscription.limit = desired
                 .and_then(|layer| {
                     let limit = content.subscription.limit;
