@@ -232,7 +232,7 @@ pub fn layers(event: &Value) -> Vec<(Option<String>, bool, u32)> {
             (
                 layer["rid"].as_str().map(str::to_owned),
                 layer["active"].as_bool().unwrap_or(false),
-                0,
+                layer["bitrate_bps"].as_u64().map_or(u32::MAX, |bps| bps as u32),
             )
         })
         .collect()
