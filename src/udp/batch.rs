@@ -151,6 +151,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of runs may have one")]
     fn a_batch_has_one_source_and_one_size_to_cut_at() {
         type Case = (&'static [(&'static str, usize)], &'static [Range<usize>], Option<usize>);
         let cases: [Case; 7] = [

@@ -463,7 +463,8 @@ fn five_in_a_room_see_as_many_as_they_have_slots_for() {
         let browser = &world.members[&id].browser;
         for slot in &browser.slots {
             let receiver = &browser.received[slot];
-            assert!(receiver.decoded > 90, "{}", receiver.decoded);
+            // Until bandwidth is known, every other frame of a layer may be left out.
+            assert!(receiver.decoded > 60, "{}", receiver.decoded);
             assert_eq!(receiver.picture_id_jumps, 0);
         }
         assert_eq!(

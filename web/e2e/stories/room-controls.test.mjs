@@ -7,6 +7,9 @@ import { Person, until } from "../support/person.mjs";
 import { joinBy, makeLink, participantId, tilesOf } from "../support/room.mjs";
 import { Server } from "../support/server.mjs";
 
+/** Three browsers send to each other on one machine. */
+const SMALL = { smallCamera: true };
+
 describe("three in a room", { timeout: 600_000 }, () => {
   let server;
   let link;
@@ -18,7 +21,7 @@ describe("three in a room", { timeout: 600_000 }, () => {
 
   before(async () => {
     server = await Server.start();
-    for (let at = 0; at < 3; at++) people.push(await Person.open("chromium", server.url));
+    for (let at = 0; at < 3; at++) people.push(await Person.open("chromium", server.url, SMALL));
     [ada, bob, cleo] = people;
     link = await makeLink(ada, { name: "Controls" });
     for (const one of people) {
@@ -85,7 +88,7 @@ describe("three in a room", { timeout: 600_000 }, () => {
     await until("Bob has unmuted himself", async () => (await bob.data("mute", "state")) === "on");
 
     await ada.click("lock");
-    const dora = await Person.open("chromium", new URL(link, server.url).href);
+    const dora = await Person.open("chromium", new URL(link, server.url).href, SMALL);
     people.push(dora);
     await joinBy(dora, link);
     await until("the door is locked", async () => (await dora.data("problem", "code")) === "room_locked");

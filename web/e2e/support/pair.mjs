@@ -6,11 +6,11 @@ import { Person } from "./person.mjs";
 import { Server } from "./server.mjs";
 
 export class Pair {
-  static async open(kind, environment = {}) {
+  static async open(kind, environment = {}, options = {}) {
     const pair = new Pair();
     pair.server = await Server.start(environment);
-    pair.ada = await Person.open(kind, pair.server.url);
-    pair.bob = await Person.open(kind, pair.server.url);
+    pair.ada = await Person.open(kind, pair.server.url, options);
+    pair.bob = await Person.open(kind, pair.server.url, options);
     return pair;
   }
 

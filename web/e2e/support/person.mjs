@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { launch } from "./browsers.mjs";
+import { smallCamera } from "./camera.mjs";
 import { fakeScreen } from "./screen.mjs";
 
 /** How long a story waits for something that should happen. */
@@ -175,6 +176,7 @@ export class Person {
     const person = new Person();
     person.kind = kind;
     person.quietCheck = options.quietCheck ?? false;
+    person.smallCamera = options.smallCamera ?? false;
     person.browser = await launch(kind, options);
     await person.openTab(url);
     return person;
@@ -199,6 +201,7 @@ export class Person {
     });
     await this.page.evaluateOnNewDocument(watchConnections);
     await this.page.evaluateOnNewDocument(fakeScreen);
+    if (this.smallCamera) await this.page.evaluateOnNewDocument(smallCamera);
     // The check that the page makes by itself has a story of its own; in others it would be one connection too many.
     if (!this.quietCheck) {
       await this.page.evaluateOnNewDocument(() => {
