@@ -1,10 +1,15 @@
-// Looks for barriers in every state of the gallery with axe-core: node dev/axe.mjs [name…].
+// Looks for barriers in every state of the gallery with axe-core: node dev/axe.mjs [--all] [name…].
+// Each state on a desktop in light colours and on a phone in dark ones; --all: each size in both.
 // Leaves with 1 if there is anything serious or critical.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { launch, openState, SIZES, serve, stateNames } from "./gallery-browser.mjs";
 
 const GRAVE = ["serious", "critical"];
+const SCHEMES = { desktop: "light", phone: "dark" };
+
+const names = process.argv.slice(2).filter((word) => word !== "--all");
+const all = process.argv.includes("--all");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const vite = await serve();
@@ -13,9 +18,9 @@ let grave = 0;
 let looked = 0;
 try {
   const page = await browser.newPage();
-  for (const name of await stateNames(page, process.argv.slice(2))) {
+  for (const name of await stateNames(page, names)) {
     for (const [size, viewport] of Object.entries(SIZES)) {
-      for (const scheme of ["light", "dark"]) {
+      for (const scheme of all ? ["light", "dark"] : [SCHEMES[size]]) {
         await openState(page, name, viewport, scheme);
         await page.evaluate(axe);
         const { violations } = await page.evaluate(() => window.axe.run(document));
