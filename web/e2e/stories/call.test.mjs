@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import { within } from "../support/limits.mjs";
 import { Person } from "../support/person.mjs";
 import { Server } from "../support/server.mjs";
 
@@ -17,7 +18,7 @@ const PAIRS = [
 const CALLS = 3;
 
 /** What the median of an idle machine has to stay below; a shared one is given more, and the figure is printed in any case. */
-const SETUP_MEDIAN_MS_MAX = Number(process.env.TANDEM_SETUP_MEDIAN_MS_MAX ?? 2_500);
+const SETUP_MEDIAN_MS_MAX = within(1_000);
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 

@@ -6,15 +6,16 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { gapsOf, watchGaps } from "../support/gaps.mjs";
+import { within } from "../support/limits.mjs";
 import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
 import { Wire } from "../support/wire.mjs";
 
 const RUNS = Number(process.env.TANDEM_RUNS ?? 3);
 
-/** The goal of a quiet machine is 1,500 and 1,000 ms. */
-const VIDEO_GAP_MS_MAX = Number(process.env.TANDEM_VIDEO_GAP_MS_MAX ?? 2_500);
-const AUDIO_GAP_MS_MAX = Number(process.env.TANDEM_AUDIO_GAP_MS_MAX ?? 2_000);
+/** Direct dies: from then to a picture and to a sound. */
+const VIDEO_GAP_MS_MAX = within(1_500);
+const AUDIO_GAP_MS_MAX = within(1_000);
 
 /** How long the websocket is away. The last is longer than the server keeps a session. */
 const CUTS_S = [1, 5, 20];

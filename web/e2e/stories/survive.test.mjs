@@ -4,15 +4,16 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { within } from "../support/limits.mjs";
 import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
 import { Wire } from "../support/wire.mjs";
 
 /** From the new process listening to decoded frames and sound that grow again. */
-const FORWARDED_BACK_MS_MAX = Number(process.env.TANDEM_FORWARDED_BACK_MS_MAX ?? 4_000);
-const SIGNALING_BACK_MS_MAX = Number(process.env.TANDEM_SIGNALING_BACK_MS_MAX ?? 3_000);
+const FORWARDED_BACK_MS_MAX = within(2_000);
+const SIGNALING_BACK_MS_MAX = within(1_500);
 /** Between two frames on direct; a busy machine drops some by itself, so the figure of the time before is the measure. */
-const GAP_MS_MAX = Number(process.env.TANDEM_GAP_MS_MAX ?? 500);
+const GAP_MS_MAX = within(500);
 
 /** Notes, in the page, changes of ICE states and the longest time in which no frame was decoded. */
 const watchMedia = (person) =>

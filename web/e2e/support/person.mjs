@@ -4,10 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { launch } from "./browsers.mjs";
 import { smallCamera } from "./camera.mjs";
+import { within } from "./limits.mjs";
 import { fakeScreen } from "./screen.mjs";
 
 /** How long a story waits for something that should happen. */
-export const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = within(20_000);
 
 /** Waits until `probe` gives something true, and gives that. */
 export async function until(what, probe, patience = PATIENCE_MS) {
@@ -272,8 +273,15 @@ export class Person {
     return this.shownId;
   }
 
-  /** Leaves whatever is shown for the home page, as a person would who is done with it. */
+  /**
+   * Leaves whatever is shown for the home page, as a person would who is done with it. A call that a story left behind is hung up:
+   * loading the page again would only resume it.
+   */
   async goHome() {
+    if (await this.has("hang-up")) {
+      await this.click("hang-up");
+      await this.sees("ended");
+    }
     if (!(await this.has("call-input"))) await this.page.goto(new URL("/", this.page.url()).href);
     await this.online();
   }
