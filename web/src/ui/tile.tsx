@@ -6,7 +6,7 @@ import { Bubbles } from "./bubbles";
 import { Icon } from "./icon";
 import type { LayoutKind, PlacedTile } from "./layout/arrange";
 import type { Person } from "./people";
-import { streamOf } from "./streams";
+import { useStream } from "./streams";
 import { TileActions } from "./tile-actions";
 import { Video } from "./video";
 
@@ -26,7 +26,8 @@ interface Props {
 export function Tile({ tile, layout, page, person, picture, selfStream, iAmHost, send }: Props) {
   const isScreen = tile.source === "screen";
   const { x, y, width, height } = tile.box;
-  const stream = person.isMe ? selfStream : streamOf(picture?.track);
+  const received = useStream(person.isMe ? null : picture?.track);
+  const stream = person.isMe ? selfStream : received;
   const paused = picture?.paused ?? false;
   const isSent = isScreen || person.camera;
   const shows = stream !== null && isSent && !paused;

@@ -4,7 +4,7 @@ import type { RemoteTracks } from "../media/remote";
 import type { Source } from "../protocol";
 import { text } from "../texts";
 import { Icon } from "./icon";
-import { streamOf } from "./streams";
+import { useStream } from "./streams";
 
 const SOUNDS: Source[] = ["microphone", "screen_audio"];
 
@@ -23,10 +23,8 @@ export function Voices({ remote }: { remote: RemoteTracks }) {
     <div ref={region}>
       {[...remote].flatMap(([participantId, tracks]) =>
         SOUNDS.map((source) => {
-          const stream = streamOf(tracks[source]?.track);
-          return (
-            stream && <Voice key={`${participantId}/${source}`} stream={stream} onBlocked={() => setBlocked(true)} />
-          );
+          const track = tracks[source]?.track;
+          return track && <Voice key={`${participantId}/${source}`} track={track} onBlocked={() => setBlocked(true)} />;
         }),
       )}
       {blocked && (
@@ -39,7 +37,8 @@ export function Voices({ remote }: { remote: RemoteTracks }) {
   );
 }
 
-function Voice({ stream, onBlocked }: { stream: MediaStream; onBlocked: () => void }) {
+function Voice({ track, onBlocked }: { track: MediaStreamTrack; onBlocked: () => void }) {
+  const stream = useStream(track);
   const ref = useRef<HTMLAudioElement>(null);
   useEffect(() => {
     const audio = ref.current;
