@@ -21,12 +21,14 @@ import { NO_TRACKS, SOURCES, type Tracks } from "./tracks";
 import { Views } from "./views";
 
 const SAMPLE_EVERY_MS = 200;
-/** While tracks change over to another path. */
-const LOOK_EVERY_MS = 40;
+/** While tracks change over to another path: what is left goes on, so it is no hurry, and statistics cost the browser much. */
+const LOOK_EVERY_MS = 100;
 const TELL_LEG_EVERY_MS = 2000;
 /** How long the direct connection stays for the last word on it. */
 const FAREWELL_MS = 1000;
-/** A direct connection that is not wanted any more is closed when both are seen on forwarded, and then in any case. */
+/** Both are seen on forwarded: the direct connection is closed when that disturbs nothing any more. */
+const CLOSE_AFTER_MS = 3000;
+/** A direct connection that is not wanted any more is let go when both are seen on forwarded, and then in any case. */
 const RELEASE_WITHIN_MS = 12_000;
 
 export interface CallMediaListener {
@@ -315,8 +317,8 @@ export class CallMedia {
     this.direct = new Direct(this.iceServers, polite, world, this.generation);
   }
 
-  private releaseDirect(): void {
-    this.direct?.close(false);
+  private releaseDirect(closeAfterMs = 0): void {
+    this.direct?.closeLater(closeAfterMs);
     this.direct = null;
     this.leaving = null;
     this.otherId = null;
@@ -332,7 +334,7 @@ export class CallMedia {
     const { since, otherIsOver } = this.leaving;
     const isOver = otherIsOver && this.sourcePaths.isSettled && this.core?.shownPath === "forwarded";
     if (!isOver && Date.now() - since < RELEASE_WITHIN_MS) return;
-    this.releaseDirect();
+    this.releaseDirect(CLOSE_AFTER_MS);
     this.run({ kind: "taken_over" });
     this.showRemote();
   }
@@ -422,6 +424,9 @@ export class CallMedia {
       case "repair_forwarded":
         if (output.step.kind === "renew") this.forwarded.renew(output.step.candidates);
         else this.forwarded.restartIce();
+        break;
+      case "expect_more":
+        this.forwarded.setSlots(slotsFor(this.others, this.views.tiles, 1));
         break;
       case "lost":
         this.listener.lost(output.closed);

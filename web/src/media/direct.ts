@@ -97,6 +97,13 @@ export class Direct {
     if (tell) this.world.state("closed");
   }
 
+  /** Falls silent, and is closed after a while: that holds up what else the browser has to receive. */
+  closeLater(afterMs: number): void {
+    this.setTracks(NO_TRACKS);
+    const connection = this.letGo();
+    setTimeout(() => connection?.close(), afterMs);
+  }
+
   private make(generation: number): void {
     this.drop();
     this.generation = generation;
@@ -241,6 +248,11 @@ export class Direct {
   }
 
   private drop(): void {
+    this.letGo()?.close();
+  }
+
+  /** Has no part any more in the connection that it had. */
+  private letGo(): RTCPeerConnection | null {
     const { connection } = this;
     if (this.channel) this.channel.onclose = null;
     this.connection = null;
@@ -249,10 +261,11 @@ export class Direct {
     this.early = [];
     this.makingOffer = false;
     this.settingAnswer = false;
-    if (connection === null) return;
-    connection.onconnectionstatechange = null;
-    connection.onicecandidate = null;
-    connection.onnegotiationneeded = null;
-    connection.close();
+    if (connection !== null) {
+      connection.onconnectionstatechange = null;
+      connection.onicecandidate = null;
+      connection.onnegotiationneeded = null;
+    }
+    return connection;
   }
 }

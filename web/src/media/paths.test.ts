@@ -96,6 +96,21 @@ function direct(options: ConstructorParameters<typeof Run>[0] = {}): Run {
   return run.flow("forwarded", false).pass(1000);
 }
 
+describe("a quiet call on direct", () => {
+  it("expects one more, once, when the change to direct is over", () => {
+    const run = direct();
+    expect(run.of("expect_more")).toEqual([]);
+    run.pass(10_000);
+    expect(run.of("expect_more")).toHaveLength(1);
+    expect(run.of("expect_more")[0]?.at).toBeGreaterThanOrEqual((run.of("show").at(-1)?.at ?? 0) + 3000);
+  });
+
+  it("is not expected to grow while forwarded carries it", () => {
+    const run = new Run().state("forwarded", "connected").flow("forwarded", true).pass(10_000);
+    expect(run.of("expect_more")).toEqual([]);
+  });
+});
+
 describe("the start of a call", () => {
   it("shows the first media, on forwarded, with the time it took", () => {
     const run = new Run().state("forwarded", "connected").pass(400).flow("forwarded", true).pass(200);

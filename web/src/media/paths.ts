@@ -46,6 +46,8 @@ export type PathsOutput =
   | { kind: "report"; path: Path; reason: PathReason; setupMs: number | null }
   | { kind: "repair_direct"; step: RepairStep }
   | { kind: "repair_forwarded"; step: ForwardedStep }
+  /** It is quiet: the time to have room for one more on forwarded, so that nothing has to be negotiated when they come. */
+  | { kind: "expect_more" }
   /** No path is left and none will come. `closed`: the other has closed it, as at a hang-up. */
   | { kind: "lost"; closed: boolean };
 
@@ -57,6 +59,8 @@ const HOLD_MIN_MS = 5000;
 const HOLD_MAX_MS = 60_000;
 /** A direct path that held for so long has earned a short hold-off again. */
 const HEALTHY_MS = 60_000;
+/** On direct, forwarded brings nothing, so that slots which stay empty cost nothing. */
+const EXPECT_MORE_AFTER_MS = 3000;
 /** Without any device at the other there is no media to wait for: then a connection counts. */
 const NO_MEDIA_MS = 1500;
 /** Sound is shown without its picture when the picture takes longer than this. */
@@ -101,6 +105,7 @@ export class Paths {
   private shown: Path | null = null;
   private shownAt = 0;
   private reported = false;
+  private expectsMore = false;
   /** Since when direct has been given the chance to show media; null while it is held off. */
   private trialAt: number | null = null;
   private holdMs = HOLD_MIN_MS;
@@ -207,6 +212,7 @@ export class Paths {
         this.silenceDue(now, out);
         this.protocolSeen(input.forwarded?.protocol ?? null, out);
         this.decide(now, out);
+        this.expectMore(now, out);
         this.repairDirect(now, out);
         this.repairForwarded(input.reachable, now, out);
         break;
@@ -298,6 +304,12 @@ export class Paths {
     if (this.shown === null) this.decideFirst(now, out);
     else if (this.shown === "forwarded") this.decideFromForwarded(now, out);
     else this.decideFromDirect(now, out);
+  }
+
+  private expectMore(now: number, out: PathsOutput[]): void {
+    if (this.expectsMore || this.shown !== "direct" || now - this.shownAt < EXPECT_MORE_AFTER_MS) return;
+    this.expectsMore = true;
+    out.push({ kind: "expect_more" });
   }
 
   private decideFirst(now: number, out: PathsOutput[]): void {

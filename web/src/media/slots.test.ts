@@ -26,6 +26,11 @@ describe("how many slots are offered", () => {
     expect(slotsFor(others(count, screens), tiles)).toEqual(expected);
   });
 
+  it("is enough for one more before they come", () => {
+    expect(slotsFor(others(1), 1, 1)).toEqual(slotsFor(others(2), 2));
+    expect(slotsFor(others(1, 1), 2, 1)).toEqual(slotsFor(others(2, 1), 3));
+  });
+
   it("never becomes fewer", () => {
     expect(atLeast({ audio: 2, video: 6 }, { audio: 3, video: 2 })).toEqual({ audio: 3, video: 6 });
   });

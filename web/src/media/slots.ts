@@ -18,12 +18,13 @@ const SCREENS_MAX = 2;
 /** Each further slot costs a renegotiation, so they come in steps. */
 const VIDEO_STEPS = [2, 4, 6, 9, 12, TILES_MAX + SCREENS_MAX];
 
-/** How many are of use: for these others, and for so many tiles on the page. */
-export function slotsFor(others: readonly Participant[], tiles: number): SlotCount {
+/** How many are of use: for these others, for so many tiles on the page, and for as many more who may come. */
+export function slotsFor(others: readonly Participant[], tiles: number, more = 0): SlotCount {
+  const people = others.length + more;
   const screens = others.filter(({ sources }) => sources.includes("screen")).length;
-  const video = Math.max(tiles, Math.min(others.length, TILES_MAX) + Math.min(screens, SCREENS_MAX));
+  const video = Math.max(tiles + more, Math.min(people, TILES_MAX) + Math.min(screens, SCREENS_MAX));
   return {
-    audio: Math.min(Math.max(others.length, 1), VOICES_MAX) + 1,
+    audio: Math.min(Math.max(people, 1), VOICES_MAX) + 1,
     video: VIDEO_STEPS.find((step) => step >= video) ?? TILES_MAX + SCREENS_MAX,
   };
 }
