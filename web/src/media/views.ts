@@ -2,7 +2,10 @@
 
 import type { Tile } from "../protocol";
 
-/** A layout changes in several breaths: the first of them is soon enough for nobody to wait, late enough to be one of few. */
+/**
+ * A layout changes in several breaths: the first of them is soon enough for nobody to wait, late enough to be one of few. Until the
+ * server knows anything, it sends all at its largest, so the first view is told at once.
+ */
 const GATHER_MS = 120;
 
 export class Views {
@@ -13,7 +16,7 @@ export class Views {
   set(tiles: Tile[], now: number): void {
     this.wanted = tiles;
     if (JSON.stringify(tiles) === this.told) this.dueAt = null;
-    else this.dueAt ??= now + GATHER_MS;
+    else this.dueAt ??= this.told === null ? now : now + GATHER_MS;
   }
 
   get tiles(): number {
@@ -23,7 +26,7 @@ export class Views {
   /** What was told may be lost: the server has another connection of ours, or was started again. */
   again(now: number): void {
     this.told = null;
-    if (this.wanted !== null) this.dueAt ??= now + GATHER_MS;
+    if (this.wanted !== null) this.dueAt ??= now;
   }
 
   /** When to call `take`; null: there is nothing to tell. */
