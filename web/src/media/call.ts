@@ -343,6 +343,7 @@ export class CallMedia {
     this.run({ kind: "changed", path, reason });
     if (this.leaving !== null && path === "forwarded") {
       this.leaving.otherIsOver = true;
+      this.applyTracks();
       this.leaveDirect();
     }
   }
@@ -445,7 +446,8 @@ export class CallMedia {
   }
 
   private isSendingOn(path: Path): boolean {
-    if (path === "direct" && this.direct === null) return false;
+    // While both paths are fed, each picture is encoded twice.
+    if (path === "direct" && (this.direct === null || this.leaving?.otherIsOver)) return false;
     return this.core?.isSendingOn(path) ?? false;
   }
 
