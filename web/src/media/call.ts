@@ -21,8 +21,10 @@ import { NO_TRACKS, SOURCES, type Tracks } from "./tracks";
 import { Views } from "./views";
 
 const SAMPLE_EVERY_MS = 200;
-/** While tracks change over to another path: what is left goes on, so it is no hurry, and statistics cost the browser much. */
-const LOOK_EVERY_MS = 100;
+/** While tracks change over to another path. */
+const LOOK_EVERY_MS = 40;
+/** The same where what is left goes on: then it is no hurry, and statistics cost the browser much. */
+const LOOK_BESIDE_MS = 100;
 const TELL_LEG_EVERY_MS = 2000;
 /** How long the direct connection stays for the last word on it. */
 const FAREWELL_MS = 1000;
@@ -147,7 +149,7 @@ export class CallMedia {
       this.takeCharge(directly, before);
       if (this.direct !== null) this.leaving = { since: Date.now(), otherIsOver: false };
       // What is seen directly is seen so until it has come over the server.
-      this.sourcePaths.aim("forwarded", "forwarded", Date.now());
+      this.sourcePaths.aim("forwarded", "forwarded", Date.now(), true);
       void this.follow();
     }
     this.applyTracks();
@@ -481,17 +483,20 @@ export class CallMedia {
         return arrived;
       };
       const slots = arrange(this.slots, (mid) => this.forwarded.trackAt(mid)).get(this.otherId ?? "") ?? {};
+      const arrived = {
+        direct: count(direct, (source) => this.received[source] ?? null),
+        forwarded: count(forwarded, (source) => slots[source]?.track ?? null),
+      };
+      for (const source of SOURCES) if (slots[source]?.paused) arrived.forwarded[source] = null;
       const changed = sourcePaths.take(
-        {
-          direct: count(direct, (source) => this.received[source] ?? null),
-          forwarded: count(forwarded, (source) => slots[source]?.track ?? null),
-        },
+        arrived,
         { direct: this.states.direct === "connected", forwarded: this.states.forwarded === "connected" },
         this.otherSources(),
         Date.now(),
       );
       if (changed) this.showRemote();
-      if (!sourcePaths.isSettled) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      const lookAfterMs = this.leaving === null ? LOOK_EVERY_MS : LOOK_BESIDE_MS;
+      if (!sourcePaths.isSettled) await new Promise((resolve) => setTimeout(resolve, lookAfterMs));
     }
     this.following = false;
     if (this.closed || !(this.core instanceof RoomPath)) return;

@@ -70,6 +70,33 @@ describe("from where each track is played", () => {
     expect(where(paths)).toEqual(["forwarded", "forwarded", "forwarded"]);
   });
 
+  it("waits for a picture that flows where what there is goes on", () => {
+    const paths = onDirect();
+    paths.aim("forwarded", "forwarded", 1000, true);
+    const at = (camera: number, now: number) => {
+      paths.take({ direct: flowing, forwarded: { camera } }, BOTH_ALIVE, ALL, now);
+      return paths.of("camera");
+    };
+    expect(at(0, 1000)).toBe("direct");
+    expect(at(2, 1100)).toBe("direct");
+    expect(at(3, 1200)).toBe("forwarded");
+  });
+
+  it("stays with what it has while the server holds the other back, and believes no frame of before", () => {
+    const paths = onDirect();
+    paths.aim("forwarded", "forwarded", 1000, true);
+    const at = (camera: number | null, now: number) => {
+      paths.take({ direct: flowing, forwarded: { ...flowing, camera } }, BOTH_ALIVE, ALL, now);
+      return paths.of("camera");
+    };
+    expect(at(0, 1000)).toBe("direct");
+    expect(at(2, 1100)).toBe("direct");
+    expect(at(null, 1200)).toBe("direct");
+    expect(at(4, 6000)).toBe("direct");
+    expect(at(6, 6100)).toBe("direct");
+    expect(at(7, 6200)).toBe("forwarded");
+  });
+
   it("waits longer for what is said to be sent, as on a busy machine", () => {
     const paths = onDirect();
     paths.aim("forwarded", "forwarded", 1000);
