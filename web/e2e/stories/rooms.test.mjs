@@ -1,11 +1,12 @@
 // Rooms: a call of two becomes one of three and is one of two again, people come by a link, four see each other in a grid, and
-// Firefox is in a room with Chromium. Figures are printed. TANDEM_RUNS=10 for as many steps as the medians are asked of. Screens are
-// canvases, see support/screen.mjs.
+// Firefox is in a room with Chromium. Figures are printed. TANDEM_RUNS=10 for as many steps as the medians are asked of, and
+// TANDEM_COMBINATIONS=all for each combination of what is on in both directions. Screens are canvases, see support/screen.mjs.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { within } from "../support/limits.mjs";
 import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
 import { gets, invite, joinBy, makeLink, participantId, tilesOf } from "../support/room.mjs";
@@ -14,12 +15,14 @@ import { Server } from "../support/server.mjs";
 
 const RUNS = Number(process.env.TANDEM_RUNS ?? 2);
 
-/** The goal of a quiet machine is 500 and 200 ms. */
-const VIDEO_GAP_MS_MAX = Number(process.env.TANDEM_STEP_VIDEO_GAP_MS_MAX ?? 1_000);
-const AUDIO_GAP_MS_MAX = Number(process.env.TANDEM_STEP_AUDIO_GAP_MS_MAX ?? 500);
+const GAP_MS_MAX = { video: within(500), audio: within(200) };
+/** A busy machine drops frames by itself: so many times what is usual there may be missed. */
+const USUAL_MAX = 4;
+/** Of fewer runs than this the best one counts: noise is not in all of them, and what is broken is. */
+const MEDIAN_OF_MIN = 5;
 
 /** The server waits for some seconds, and then the direct connection has to come up. */
-const BACK_WITHIN_MS = 40_000;
+const BACK_WITHIN_MS = within(40_000);
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
@@ -79,7 +82,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
   }
 
   test("nobody misses anything of a screen and two voices", async () => {
-    const none = () => ({ video: [], audio: [] });
+    const none = () => ({ video: [], audio: [], worst: { video: [], audio: [] } });
     const steps = { "two, no step": none(), "two to three": none(), "three, no step": none(), "three to two": none() };
     const stay = () => sleep(4_000);
     for (let run = 1; run <= RUNS; run++) {
@@ -104,10 +107,15 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
         await step();
         for (const [one, keys] of both) await gets(one, keys);
         await sleep(500);
+        const gaps = { video: [], audio: [] };
         for (const [one, keys] of both) {
-          const gaps = await roomGaps(one);
-          steps[name].video.push(worstOf(gaps, keys, PICTURES));
-          steps[name].audio.push(worstOf(gaps, keys, SOUNDS));
+          const missed = await roomGaps(one);
+          gaps.video.push(worstOf(missed, keys, PICTURES));
+          gaps.audio.push(worstOf(missed, keys, SOUNDS));
+        }
+        for (const kind of ["video", "audio"]) {
+          steps[name][kind].push(...gaps[kind]);
+          steps[name].worst[kind].push(Math.max(...gaps[kind]));
         }
         if (name === "two to three") {
           const fromCleo = of(await participantId(cleo), ["microphone", "camera"]);
@@ -120,51 +128,61 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
       await bob.endedWith("hung_up");
     }
     const slow = [];
-    for (const [name, { video, audio }] of Object.entries(steps)) {
+    for (const [name, { video, audio, worst }] of Object.entries(steps)) {
       const line = `chromium, ${name}: longest gap of a picture ${median(video)} ms, of a voice ${median(audio)} ms (medians of both sides in ${RUNS} runs; worst ${Math.max(...video)} and ${Math.max(...audio)})`;
       console.log(line);
-      // A busy machine drops frames by itself: then twice what is usual there is the measure.
-      const usual = (kind) => Math.max(median(steps["two, no step"][kind]), median(steps["three, no step"][kind]));
-      const isSmall =
-        median(video) <= Math.max(VIDEO_GAP_MS_MAX, 2 * usual("video")) &&
-        median(audio) <= Math.max(AUDIO_GAP_MS_MAX, 2 * usual("audio"));
-      if (!isSmall) slow.push(line);
+      for (const kind of ["video", "audio"]) {
+        const usual = Math.max(median(steps["two, no step"][kind]), median(steps["three, no step"][kind]));
+        const missed = RUNS < MEDIAN_OF_MIN ? Math.min(...worst[kind]) : median(steps[name][kind]);
+        const most = Math.max(GAP_MS_MAX[kind], USUAL_MAX * usual);
+        if (missed > most) slow.push(`${line}: ${kind} ${missed} ms, at most ${most}`);
+      }
     }
     assert.deepEqual(slow, []);
   });
 
+  /**
+   * From one to the next a single thing is switched. One goes along from two to three, the next, switched on the way, from three to
+   * two: each goes along once, and both ways when the row is gone through again from the second.
+   */
+  const COMBINATIONS = [0, 1, 3, 2, 6, 7, 5, 4];
+  const BOTH_WAYS = process.env.TANDEM_COMBINATIONS === "all";
+
   test("each combination of camera, screen and mute goes along", async () => {
     await pair.talk("direct");
-    for (let combination = 0; combination < 8; combination++) {
+    const [a, b] = await names();
+    const fromBob = of(b, ["microphone", "camera"]);
+    const become = async (combination) => {
       const [camera, screen, sound] = [1, 2, 4].map((bit) => (combination & bit) !== 0);
       await set(ada, "camera", camera);
       await set(ada, "share-screen", screen);
       await set(ada, "mute", sound);
-      const [a, b] = await names();
       const sources = [camera && "camera", screen && "screen", screen && "screen_audio", sound && "microphone"];
-      const fromAda = of(a, sources.filter(Boolean));
-      const pictures = fromAda.filter((key) => PICTURES.test(key)).sort();
-      const check = async (one) => {
-        await gets(one, fromAda);
-        const tiles = await tilesOf(one);
-        assert.deepEqual(
-          tiles.filter((key) => key.startsWith(a)),
-          pictures,
-          `combination ${combination}`,
-        );
+      return async (...people) => {
+        const fromAda = of(a, sources.filter(Boolean));
+        const pictures = fromAda.filter((key) => PICTURES.test(key)).sort();
+        for (const one of people) {
+          await gets(one, fromAda);
+          const tiles = await tilesOf(one);
+          assert.deepEqual(
+            tiles.filter((key) => key.startsWith(a)),
+            pictures,
+            `combination ${combination}`,
+          );
+        }
+        await gets(ada, fromBob);
       };
-      await check(bob);
+    };
+    const row = BOTH_WAYS ? [...COMBINATIONS, ...COMBINATIONS.slice(1), COMBINATIONS[0]] : COMBINATIONS;
+    for (let at = 0; at < row.length; at += 2) {
+      const goesUp = await become(row[at]);
+      await goesUp(bob);
       await enter();
-      await check(bob);
-      await check(cleo);
-      await gets(ada, of(b, ["microphone", "camera"]));
-      // What is switched in the larger room goes along, too.
-      await set(ada, "camera", !camera);
-      await set(ada, "camera", camera);
-      await check(bob);
+      await goesUp(bob, cleo);
+      const goesDown = await become(row[at + 1]);
+      await goesDown(bob, cleo);
       await leave();
-      await check(bob);
-      await gets(ada, of(b, ["microphone", "camera"]));
+      await goesDown(bob);
     }
     await ada.click("hang-up");
     await bob.endedWith("hung_up");
