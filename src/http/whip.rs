@@ -365,7 +365,7 @@ fn refused(error: &Refused) -> Response {
         Refused::Hub(HubError::Refused(AttachRefused::TooManyOfUser)) => {
             return later(StatusCode::TOO_MANY_REQUESTS, "too many under this name from this address");
         }
-        Refused::Hub(_) | Refused::Over | Refused::Slow => {
+        Refused::Hub(_) | Refused::Busy(_) | Refused::Over | Refused::Slow => {
             return later(StatusCode::SERVICE_UNAVAILABLE, &detail);
         }
         Refused::Lobby => StatusCode::FORBIDDEN,
@@ -412,6 +412,38 @@ mod tests {
                 HeaderValue::from_bytes(value.as_bytes()).expect("a header"),
             );
             assert_eq!(bearer(&headers).as_deref(), token, "{value}");
+        }
+    }
+
+    #[test]
+    fn who_comes_while_the_server_is_busy_is_told_when_to_try_again() {
+        for (refused_as, status, retries) in [
+            (Refused::Busy("too many".to_owned()), 503, true),
+            (Refused::Slow, 503, true),
+            (
+                Refused::Command {
+                    code: ErrorCode::RateLimited,
+                    message: "too many joins".to_owned(),
+                },
+                429,
+                true,
+            ),
+            (
+                Refused::Command {
+                    code: ErrorCode::BadCommand,
+                    message: "no SDP".to_owned(),
+                },
+                400,
+                false,
+            ),
+        ] {
+            let response = refused(&refused_as);
+            assert_eq!(response.status(), status, "{refused_as:?}");
+            assert_eq!(
+                response.headers().contains_key(header::RETRY_AFTER),
+                retries,
+                "{refused_as:?}"
+            );
         }
     }
 

@@ -85,6 +85,17 @@ impl SfuCommand {
     }
 }
 
+/// Why an offer is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyRefused {
+    /// Beyond the limits.
+    TooLarge,
+    /// Too many connections are being made. The same offer may be answered a moment later.
+    Busy,
+    /// Not understood, or out of date.
+    Unanswerable,
+}
+
 /// What the SFU tells the rest of the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SfuEvent {
@@ -94,12 +105,12 @@ pub enum SfuEvent {
         attempt: u32,
         sdp: String,
     },
-    /// The offer was beyond the limits, or not understood; nothing changed.
+    /// The offer was not answered; nothing changed.
     Refused {
         room: RoomId,
         participant: ParticipantId,
         attempt: u32,
-        too_large: bool,
+        why: WhyRefused,
         message: String,
     },
     /// The whole list of what is sent to this participant.

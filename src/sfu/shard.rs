@@ -12,7 +12,7 @@ use super::candidates::Candidates;
 use super::counters::{Counters, Drop};
 use super::demux::{Demux, Link, Route, TransportKey, UfragChange};
 use super::flow::Flow;
-use super::handle::{LostReason, Offer, SfuCommand, SfuEvent};
+use super::handle::{LostReason, Offer, SfuCommand, SfuEvent, WhyRefused};
 pub use super::media::Send;
 use super::media::SlotPacket;
 use super::router::{Router, RouterOutput};
@@ -283,23 +283,25 @@ impl Shard {
     }
 
     fn handle_offer(&mut self, offer: Offer, now: Instant) {
-        let refused = |too_large, message: String| SfuEvent::Refused {
+        let refused = |why, message: String| SfuEvent::Refused {
             room: offer.room,
             participant: offer.participant,
             attempt: offer.attempt,
-            too_large,
+            why,
             message,
         };
         if let Err(error) = sdp::check_limits(&offer.sdp) {
             self.counters.refused_too_large += 1;
-            return self.events.push(refused(true, error.to_string()));
+            return self.events.push(refused(WhyRefused::TooLarge, error.to_string()));
         }
         let router = self.rooms.entry(offer.room).or_insert_with(|| Router::new(offer.room, now));
         let place = router.member(offer.participant);
         let link = router.link(place);
         let dtls_client = router.is_stalled(place);
         if link.is_some_and(|link| offer.attempt < link.attempt) {
-            return self.events.push(refused(false, "a later attempt was answered".to_owned()));
+            return self
+                .events
+                .push(refused(WhyRefused::Unanswerable, "a later attempt was answered".to_owned()));
         }
         let mut out = std::mem::take(&mut self.transport_outputs);
         let same = link.filter(|link| link.attempt == offer.attempt).map(|link| link.key);
@@ -314,7 +316,7 @@ impl Shard {
             },
             None if connecting >= self.config.connecting_max => {
                 self.counters.refused_half_open += 1;
-                Err(OfferError::Unanswerable("too many connections are being made".to_owned()))
+                Err(OfferError::Busy)
             }
             None => {
                 let config = TransportConfig {
@@ -337,7 +339,12 @@ impl Shard {
                     out.push(TransportOutput::Lost(LostReason::Fault));
                     self.carry_out(key, out, now);
                 }
-                return self.events.push(refused(false, error.to_string()));
+                let why = if matches!(error, OfferError::Busy) {
+                    WhyRefused::Busy
+                } else {
+                    WhyRefused::Unanswerable
+                };
+                return self.events.push(refused(why, error.to_string()));
             }
         };
         self.demux.add_ufrag(key, &answer.ufrag);

@@ -97,6 +97,8 @@ pub enum OfferError {
     Unreadable(String),
     #[error("the offer could not be answered: {0}")]
     Unanswerable(String),
+    #[error("too many connections are being made: try again in a moment")]
+    Busy,
     /// The transport is not usable any more, and has to go.
     #[error("the connection failed inside the server")]
     Fault,

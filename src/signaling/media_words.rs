@@ -1,8 +1,8 @@
 //! What the hub and the SFU say to each other, each in its own words (D).
 
 use super::output::{MediaFact, MediaNews, MediaRequest};
-use super::protocol::{Slot, TransportLostReason, WantedLayer};
-use crate::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent};
+use super::protocol::{ErrorCode, Slot, TransportLostReason, WantedLayer};
+use crate::sfu::handle::{LostReason, Offer, SfuCommand, SfuEvent, WhyRefused};
 
 /// What the hub wants of the SFU, in the SFU's words.
 pub fn sfu_command(request: MediaRequest) -> SfuCommand {
@@ -51,14 +51,15 @@ pub fn media_fact(event: SfuEvent) -> MediaFact {
             room,
             participant,
             attempt,
-            too_large,
+            why,
             message,
         } => {
-            let what = MediaNews::Refused {
-                attempt,
-                too_large,
-                message,
+            let code = match why {
+                WhyRefused::TooLarge => ErrorCode::TooLarge,
+                WhyRefused::Busy => ErrorCode::RateLimited,
+                WhyRefused::Unanswerable => ErrorCode::BadCommand,
             };
+            let what = MediaNews::Refused { attempt, code, message };
             (room, participant, what)
         }
         SfuEvent::SlotsChanged {

@@ -181,7 +181,7 @@ pub enum MediaFact {
 #[derive(Debug, Clone, PartialEq)]
 pub enum MediaNews {
     Answered { attempt: u32, sdp: String },
-    Refused { attempt: u32, too_large: bool, message: String },
+    Refused { attempt: u32, code: ErrorCode, message: String },
     SlotsChanged { attempt: u32, slots: Vec<Slot> },
     LayersWanted { source: Source, layers: Vec<WantedLayer> },
     TransportLost { attempt: u32, reason: TransportLostReason },

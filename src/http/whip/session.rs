@@ -73,6 +73,8 @@ pub enum Refused {
     NameTaken,
     #[error("nobody in the room has this id or name")]
     NoSuchParticipant,
+    #[error("{0}")]
+    Busy(String),
     #[error("the session ended")]
     Over,
     #[error("the server did not answer in time")]
@@ -198,7 +200,8 @@ async fn enter(conversation: &mut Conversation, wish: Wish) -> Result<(Resource,
             sdp: offer.clone(),
             sources: sources.clone(),
         })
-        .await?;
+        .await
+        .map_err(busy)?;
     let Event::OfferAnswered { sdp, .. } = answer else {
         return Err(Refused::Over);
     };
@@ -224,6 +227,17 @@ async fn enter(conversation: &mut Conversation, wish: Wish) -> Result<(Resource,
         watched,
     };
     Ok((resource, sdp))
+}
+
+/// A session makes one connection, so it is others who make too many.
+fn busy(refused: Refused) -> Refused {
+    match refused {
+        Refused::Command {
+            code: ErrorCode::RateLimited,
+            message,
+        } => Refused::Busy(message),
+        refused => refused,
+    }
 }
 
 /// Whom a WHEP viewer watches.

@@ -7,7 +7,7 @@ use super::rooms::NO_SUCH_ROOM;
 use crate::id::{ParticipantId, RoomId, SessionId, Source};
 use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Fact, MediaFact, MediaNews, MediaRequest, Output};
-use crate::signaling::protocol::{DirectSignal, ErrorCode, Event, Path, PathReason, SourceLine};
+use crate::signaling::protocol::{DirectSignal, Event, Path, PathReason, SourceLine};
 use crate::signaling::record::{Entry, PathChange};
 use crate::signaling::room::Standing;
 use crate::view::View;
@@ -182,17 +182,8 @@ impl Hub {
                         self.tell(session, Some(reference), event);
                     }
                 }
-                MediaNews::Refused {
-                    attempt,
-                    too_large,
-                    message,
-                } => {
+                MediaNews::Refused { attempt, code, message } => {
                     if let Some(reference) = member.answered(attempt) {
-                        let code = if too_large {
-                            ErrorCode::TooLarge
-                        } else {
-                            ErrorCode::BadCommand
-                        };
                         self.refuse(session, Some(reference), code, &message);
                     }
                 }

@@ -9,7 +9,7 @@ use super::world::{View, World, user_id};
 use super::*;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{Command, DirectSignal, EndReason, Path, PathProtocol, PathReason, SourceLine};
+use crate::signaling::protocol::{Command, DirectSignal, EndReason, ErrorCode, Path, PathProtocol, PathReason, SourceLine};
 
 const ADA: u64 = 1;
 pub(super) const BOB: u64 = 2;
@@ -775,7 +775,7 @@ fn what_the_sfu_says_reaches_the_participant() {
     };
     let too_large = MediaNews::Refused {
         attempt: 2,
-        too_large: true,
+        code: ErrorCode::TooLarge,
         message: "too many m-lines".to_owned(),
     };
     assert_eq!(say(&mut world, participant, too_large), ["error too_large"]);

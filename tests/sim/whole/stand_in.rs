@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem::id::{ParticipantId, RoomId, Source};
-use tandem::sfu::handle::{FilledSlot, LostReason, Offer, SfuCommand, SfuEvent};
+use tandem::sfu::handle::{FilledSlot, LostReason, Offer, SfuCommand, SfuEvent, WhyRefused};
 
 #[derive(Default)]
 pub struct StandIn {
@@ -38,7 +38,7 @@ impl StandIn {
                         room: room_id,
                         participant,
                         attempt,
-                        too_large: false,
+                        why: WhyRefused::Unanswerable,
                         message: "a later attempt was answered".to_owned(),
                     });
                 }
