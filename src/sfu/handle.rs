@@ -11,11 +11,11 @@ use std::thread::JoinHandle;
 use dashmap::{DashMap, Entry};
 
 use super::candidates::Candidates;
+pub use super::certificate::Certificate;
 use super::demux::UfragChange;
 use super::flow::{Flow, Via};
 use super::link::{Frame, Link, LinkOutbox};
 use super::shard::{CONNECTING_MAX, Shard, ShardConfig};
-pub use super::transport::Certificate;
 use super::worker::{Inbox, Message, Outlets, Worker};
 use crate::id::{ParticipantId, RoomId, Source};
 use crate::metrics::Metrics;

@@ -3,6 +3,7 @@
 
 pub mod allocator;
 pub mod candidates;
+mod certificate;
 pub mod choice;
 pub mod codec;
 pub mod consent;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Instant;
 
 use super::candidates::Candidates;
+use super::certificate::Certificate;
 use super::counters::{Counters, Drop};
 use super::demux::{Demux, Link, Route, TransportKey, UfragChange};
 use super::flow::Flow;
@@ -19,7 +20,7 @@ use super::router::{Router, RouterOutput};
 use super::sdp;
 use super::slot::LayerCounts;
 use super::stun;
-use super::transport::{Certificate, OfferError, Transport, TransportConfig, TransportOutput};
+use super::transport::{OfferError, Transport, TransportConfig, TransportOutput};
 use crate::id::{ParticipantId, RoomId};
 use crate::rate::RateLimit;
 

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
-use str0m::config::DtlsCert;
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
 use super::candidates::Candidates;
+use super::certificate::Certificate;
 use super::codec::{self, Format};
-use super::consent::Consent;
+use super::consent::{Consent, REPORTS_WITHIN};
 use super::flow::Flow;
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
@@ -48,24 +48,6 @@ const RESEND_WITHIN: Duration = Duration::from_secs(1);
 
 /// Resent bytes may be this share of all. Loss of 10 % in both directions, with bursts, is to be repaired.
 const RESEND_SHARE_MAX: f32 = 0.3;
-
-/// The certificate of all transports, in DER.
-#[derive(Clone)]
-pub struct Certificate {
-    cert: DtlsCert,
-}
-
-impl Certificate {
-    /// Takes a certificate and its PKCS #8 key, both in DER. P-256, as browsers expect it.
-    pub fn from_der(certificate: Vec<u8>, private_key: Vec<u8>) -> Certificate {
-        Certificate {
-            cert: DtlsCert {
-                certificate,
-                private_key,
-            },
-        }
-    }
-}
 
 /// What a transport wants done.
 #[derive(Debug)]
@@ -120,8 +102,8 @@ pub struct Transport {
     disconnected_since: Option<Instant>,
     ways: Ways,
     consent: Consent,
-    /// Whether the last datagram was media that came through decryption.
-    decrypted: bool,
+    /// Whether the last input brought what only our browser can have sent: media that came through decryption, or a report on ours.
+    proved: bool,
     formats: Vec<(Pt, Format)>,
     lines: Vec<ReceiveLine>,
     named: Vec<SendStream>,
@@ -158,7 +140,7 @@ impl Transport {
             let mut rtc = str0m::Rtc::builder()
                 .set_ice_lite(true)
                 .set_rtp_mode(true)
-                .set_dtls_cert(config.certificate.cert.clone())
+                .set_dtls_cert(config.certificate.to_str0m())
                 .clear_codecs()
                 // In the order in which browsers are to prefer them.
                 .enable_opus(true, true)
@@ -168,6 +150,7 @@ impl Transport {
                 .enable_av1(true)
                 .enable_bwe(Some(INITIAL_ESTIMATE))
                 .set_send_buffer_video(RESEND_PACKETS)
+                .set_stats_interval(Some(REPORTS_WITHIN))
                 .build(now);
             for address in &config.candidates.udp {
                 if let Ok(candidate) = Candidate::builder().udp().host(*address).build() {
@@ -199,7 +182,7 @@ impl Transport {
             disconnected_since: None,
             ways: Ways::new(config.candidates),
             consent: Consent::default(),
-            decrypted: false,
+            proved: false,
             formats: Vec::new(),
             lines: Vec::new(),
             named: Vec::new(),
@@ -341,7 +324,7 @@ impl Transport {
     ) -> bool {
         let (protocol, destination) = self.ways.arrived(flow);
         let mut taken = true;
-        self.decrypted = false;
+        self.proved = false;
         let result = self.mutate(now, out, |rtc| {
             let Ok(receive) = Receive::new(protocol, flow.remote, destination, datagram) else {
                 taken = false;
@@ -362,11 +345,7 @@ impl Transport {
                 if taken {
                     self.consent.arrived(datagram, now);
                 }
-                if self.decrypted
-                    && let Some(check) = self.consent.stand_in(now)
-                {
-                    self.handle_datagram(flow, &check, false, now, out);
-                }
+                self.stand_in(Some(flow), now, out);
                 taken
             }
             Err(Fault::Panicked | Fault::Endless) => {
@@ -435,6 +414,15 @@ impl Transport {
         }
     }
 
+    /// Says for a browser that is there, and by which flow, that it is.
+    fn stand_in(&mut self, flow: Option<Flow>, now: Instant, out: &mut Vec<TransportOutput>) {
+        if let Some(flow) = flow.filter(|_| self.proved)
+            && let Some(check) = self.consent.stand_in(now)
+        {
+            self.handle_datagram(flow, &check, false, now, out);
+        }
+    }
+
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let ours = match self.state {
@@ -468,8 +456,9 @@ impl Transport {
 
     /// A mutation whose failure ends the transport.
     fn drive(&mut self, now: Instant, out: &mut Vec<TransportOutput>, f: impl FnOnce(&mut str0m::Rtc) -> Result<(), RtcError>) {
+        self.proved = false;
         match self.mutate(now, out, f) {
-            Ok(()) => {}
+            Ok(()) => self.stand_in(self.ways.active(), now, out),
             Err(Fault::Panicked | Fault::Endless) => self.lose(LostReason::Fault, out),
             Err(Fault::Error(_)) => self.lose(self.reason_of_end(), out),
         }
@@ -516,11 +505,13 @@ impl Transport {
     fn handle_event(&mut self, event: Event, now: Instant, out: &mut Vec<TransportOutput>) {
         match event {
             Event::RtpPacket(packet) => {
-                self.decrypted = true;
+                self.proved = true;
                 if let Some(packet) = self.read_packet(packet) {
                     out.push(TransportOutput::Media(packet));
                 }
             }
+            // None came in the interval before where the share of what was lost is not known.
+            Event::MediaEgressStats(reported) => self.proved |= reported.loss.is_some(),
             Event::KeyframeRequest(request) => out.push(TransportOutput::KeyFrameWanted(request.mid)),
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. }) => {
                 out.push(TransportOutput::Estimate(estimate.as_u64()));

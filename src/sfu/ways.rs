@@ -36,6 +36,11 @@ impl Ways {
         }
     }
 
+    /// By which of them the browser sends.
+    pub fn active(&self) -> Option<Flow> {
+        self.active
+    }
+
     /// A datagram arrived: what ICE has to know of it, besides where it comes from. Behind a 1:1 NAT the candidate that it was sent to
     /// is another address than the one that it arrived at.
     pub fn arrived(&mut self, flow: Flow) -> (Protocol, SocketAddr) {

@@ -85,7 +85,6 @@ describe("foreign stacks", { concurrency: false }, () => {
       const publishing = start(t, publisher, "publish", `${base}/whip/${link}/${encodeURIComponent(name)}`);
       await told(publishing, "publishes");
       await publishing.next("state", ({ state }) => state === "connected");
-      // One after the other: libnice sends no consent, so a viewer of it lives for 18 s.
       for (const stack of viewers) {
         const viewer = start(t, stack, "watch", `${base}/whep/${link}/${encodeURIComponent(name)}`);
         await told(viewer, "watches");
@@ -98,4 +97,22 @@ describe("foreign stacks", { concurrency: false }, () => {
       assert.equal(await server.metric('tandem_resources{kind="whep"}'), 0);
     });
   }
+
+  // libnice sends no consent, and an ICE agent that is lite gives up after 15 s: the viewer's receiver reports stand in.
+  test("webrtcbin watches for longer than consent lasts", TIMEOUT, async (t) => {
+    const base = `http://localhost:${server.port}`;
+    const publishing = start(t, "webrtcbin", "publish", `${base}/whip/${link}/long`);
+    await publishing.next("state", ({ state }) => state === "connected");
+    const viewer = start(t, "webrtcbin", "watch", `${base}/whep/${link}/long`);
+    const began = Date.now();
+    let last = await viewer.receives();
+    while (Date.now() - began < 30_000) {
+      const before = last;
+      last = await viewer.next("received", (now) => now.video > before.video + 10);
+      assert.equal(await server.metric('tandem_resources{kind="whep"}'), 1, `after ${Date.now() - began} ms`);
+    }
+    console.log(`webrtcbin watched for ${Date.now() - began} ms: ${last.video} frames, ${last.audio} of sound`);
+    await viewer.end();
+    await publishing.end();
+  });
 });
