@@ -205,6 +205,54 @@ async fn an_encoder_is_seen_in_the_room_a_player_watches_it_and_delete_ends_both
 }
 
 #[tokio::test]
+async fn a_player_of_the_whole_room_follows_who_speaks() {
+    const SPEAKS: i8 = -20;
+    const SILENT: i8 = -127;
+    let server = Server::start();
+    let (mut host, link, _) = room(&server, json!({})).await;
+    let mut encoders: Vec<Device> = (1..=3)
+        .map(|mark| {
+            let mut encoder = Device::new(0);
+            encoder.post(&server, &format!("/whip/{link}/{mark}"));
+            encoder.client.mark = mark;
+            encoder.client.audio_level = SILENT;
+            encoder.client.publish(Instant::now());
+            encoder
+        })
+        .collect();
+    let mut player = Device::new(1);
+    player.post(&server, &format!("/whep/{link}"));
+    let picture_slot = player.client.slots[0];
+    let picture = |device: &Device| {
+        let received = device.client.received.get(&picture_slot);
+        received.map_or((None, 0, 0), |r| (r.mark, r.decoded, r.key_frames))
+    };
+    for speaker in [2, 1, 3, 2] {
+        for encoder in &mut encoders {
+            let speaks = encoder.client.mark == speaker;
+            encoder.client.audio_level = if speaks { SPEAKS } else { SILENT };
+        }
+        let (shown, _, key_frames) = picture(&player);
+        assert_ne!(shown, Some(speaker), "somebody else is to be seen before");
+        let mut all: Vec<&mut Device> = encoders.iter_mut().chain([&mut player]).collect();
+        let is_shown = |devices: &[&mut Device]| picture(devices.last().expect("the player")).0 == Some(speaker);
+        run("who speaks is shown", &mut host, &mut all, is_shown).await;
+        flow("and goes on", &mut host, &mut all).await;
+        let (shown, _, key_frames_now) = picture(&player);
+        assert_eq!(shown, Some(speaker));
+        assert!(key_frames_now > key_frames, "it begins with a key frame");
+        let sound = &player.client.received[&player.client.microphone()];
+        assert!(sound.heard[&speaker].elapsed() < Duration::from_secs(1), "and is heard");
+    }
+    let seen = &player.client.received[&picture_slot];
+    assert_eq!(
+        (seen.broken, seen.picture_id_jumps, seen.tl0_jumps),
+        (0, 0, 0),
+        "all of it in one stream"
+    );
+}
+
+#[tokio::test]
 async fn ice_is_restarted_by_a_fragment_and_media_goes_on() {
     let server = Server::start();
     let (mut host, link, _) = room(&server, json!({})).await;
