@@ -110,16 +110,16 @@ impl InnerLayers {
         highest
     }
 
-    /// As much of it as this bitrate takes: first half the frame rate of all that comes, then lower spatial layers, and of the lowest
+    /// As much of it as this bitrate takes, and no more spatial layers than `most`: first half the frame rate of all that comes, then lower spatial layers, and of the lowest
     /// the lowest frame rate. What is carried (`before`) may be a little over it, what is not has to fit.
-    fn limit(&self, bitrate_bps: u64, before: Limit) -> Limit {
+    fn limit(&self, bitrate_bps: u64, most: u8, before: Limit) -> Limit {
         let highest = self.highest();
         let fits = |limit: Limit| {
             let carried = limit.spatial <= before.spatial && limit.temporal <= before.temporal;
             let slack = if carried { CARRIED_OVER_MAX } else { 1.0 + ENCODER_OVER };
             self.rate_bps(limit) as f64 <= bitrate_bps as f64 * slack
         };
-        for spatial in (0..=highest.spatial).rev() {
+        for spatial in (0..=highest.spatial.min(most)).rev() {
             let lowest = if spatial == 0 { 0 } else { highest.temporal.saturating_sub(1) };
             for temporal in (lowest..=highest.temporal).rev() {
                 let limit = Limit { spatial, temporal };
@@ -277,23 +277,40 @@ impl Track {
         known.map(|(index, layer)| (index, layer.rate_bps.unwrap_or(u64::from(self.nominal_bps(index)))))
     }
 
-    /// What of a layer fits into a bitrate, for a watcher that carries `before` of it.
-    pub fn limit(&self, layer: usize, bitrate_bps: u64, before: Limit) -> Limit {
+    /// What of a layer fits into a bitrate and suffices for a tile of this height, for a watcher that carries `before` of it.
+    pub fn limit(&self, layer: usize, bitrate_bps: u64, height_px: u16, before: Limit) -> Limit {
+        let most = self.spatial(height_px, before);
         self.layers
             .get(layer)
-            .map_or(Limit::ALL, |layer| layer.inner.limit(bitrate_bps, before))
+            .map_or(Limit::ALL, |layer| layer.inner.limit(bitrate_bps, most, before))
+    }
+
+    /// What a layer takes as far as a tile of this height has use for it.
+    pub fn rate_bps(&self, layer: usize, measured_bps: u64, height_px: u16, before: Limit) -> u64 {
+        let spatial = self.spatial(height_px, before);
+        let inner = self.layers.get(layer).map(|layer| &layer.inner);
+        let partial = inner.filter(|inner| spatial < inner.highest().spatial);
+        partial.map_or(measured_bps, |inner| {
+            let temporal = u8::MAX;
+            inner.rate_bps(Limit { spatial, temporal })
+        })
+    }
+
+    /// The highest spatial layer of one encoding that is of use for a tile of this height. They are halves and quarters, too; where
+    /// there are several encodings, the sizes are theirs.
+    fn spatial(&self, height_px: u16, before: Limit) -> u8 {
+        let [layer] = self.layers.as_slice() else { return u8::MAX };
+        let top = layer.inner.highest().spatial;
+        let carried = (before.spatial < top).then_some(usize::from(before.spatial));
+        match sufficient(usize::from(top), height_px, carried) {
+            spatial if spatial < usize::from(top) => spatial as u8,
+            _ => u8::MAX,
+        }
     }
 
     /// The layer that suffices for a tile of this height, where `before` did so far.
     pub fn sufficient(&self, height_px: u16, before: Option<usize>) -> usize {
-        let top = self.layers.len().saturating_sub(1);
-        let suffices = |layer: &usize| {
-            let is_large = before.is_some_and(|before| before <= *layer);
-            let stretch = if is_large { STRETCH_MAX } else { STRETCH_BACK };
-            let height = LAYER_HEIGHT_PX[(top - layer).min(LAYER_HEIGHT_PX.len() - 1)];
-            f64::from(height_px) <= f64::from(height) * stretch
-        };
-        (0..top).find(suffices).unwrap_or(top)
+        sufficient(self.layers.len().saturating_sub(1), height_px, before)
     }
 
     /// What can be carried for a watcher that would like `desired`: that, or the next below that arrives, or the next above.
@@ -351,7 +368,9 @@ impl Track {
             // A layer that never came costs nothing, and may only be late.
             let may_come = !self.layers[index].has_arrived() && !wishes.is_empty();
             *active = self.is_learning(now) || may_come || wishes.iter().any(|wish| of_this(&wish));
-            if wishes.len() == 1 || index == lowest {
+            // Of spatial layers a poor link takes fewer, and a small tile too: that is no reason for others to get less.
+            let is_divisible = self.layers[index].inner.highest().spatial > 0;
+            if wishes.len() == 1 || (index == lowest && !is_divisible) {
                 let limit = wishes.iter().filter(of_this).map(|wish| wish.bitrate_bps).min();
                 let limit = limit.map_or(*bitrate_bps, |bps| u32::try_from(bps).unwrap_or(u32::MAX));
                 let least = if wishes.len() == 1 { ENCODER_BPS_MIN } else { SHARED_BPS_MIN };
@@ -367,6 +386,17 @@ impl Track {
             .map(|(index, layer)| (layer.rid, true, self.nominal_bps(index)))
             .collect()
     }
+}
+
+/// The layer of those up to `top` that suffices for a tile of this height, where `before` did so far.
+fn sufficient(top: usize, height_px: u16, before: Option<usize>) -> usize {
+    let suffices = |layer: &usize| {
+        let is_large = before.is_some_and(|before| before <= *layer);
+        let stretch = if is_large { STRETCH_MAX } else { STRETCH_BACK };
+        let height = LAYER_HEIGHT_PX[(top - layer).min(LAYER_HEIGHT_PX.len() - 1)];
+        f64::from(height_px) <= f64::from(height) * stretch
+    };
+    (0..top).find(suffices).unwrap_or(top)
 }
 
 #[cfg(test)]
@@ -495,6 +525,49 @@ mod tests {
         );
         assert_eq!(single.sufficient(10, None), 0);
         assert_eq!(single.sufficient(u16::MAX, None), 0);
+    }
+
+    #[test]
+    fn a_small_tile_has_use_for_few_of_the_spatial_layers_inside_of_an_encoding() {
+        let line = ReceiveLine {
+            mid: Mid::from("1"),
+            is_video: true,
+            rids: Vec::new(),
+        };
+        let mut track = Track::new(Source::Camera, &line);
+        let mut now = Instant::now();
+        // Bytes of each spatial layer every 100 ms: 80, 160 and 480 kbit/s.
+        for _ in 0..20 {
+            now += Duration::from_millis(100);
+            for (spatial, bytes) in [(0, 1000), (1, 2000), (2, 6000)] {
+                let part = Part {
+                    spatial,
+                    ..Part::default()
+                };
+                track.handle_packet(None, &part, bytes, now);
+            }
+        }
+        let measured_bps = track.known_layers().next().expect("it came").1;
+        for (height_px, before, spatial, kbps) in [
+            (720, Limit::ALL, u8::MAX, 720),
+            (360, Limit::ALL, 1, 240),
+            (180, Limit::ALL, 0, 80),
+            (210, Limit::ALL, 1, 240),
+            (210, Limit { spatial: 0, temporal: 0 }, 0, 80),
+        ] {
+            let limit = track.limit(0, 10_000_000, height_px, before);
+            assert_eq!(limit.spatial, spatial, "{height_px}");
+            let rate_bps = track.rate_bps(0, measured_bps, height_px, before);
+            assert!((rate_bps / 1000).abs_diff(kbps) <= kbps / 10, "{height_px}: {rate_bps}");
+        }
+        assert_eq!(
+            track.limit(0, 100_000, 720, Limit::ALL).spatial,
+            0,
+            "there is room for no more"
+        );
+        let wishes = [wish(0, 2_000_000), wish(0, 130_000)];
+        let later = now + LEARN_FOR;
+        assert_eq!(track.poll_wanted(&wishes, later), None, "whoever has little takes less of it");
     }
 
     #[test]

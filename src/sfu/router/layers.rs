@@ -79,7 +79,8 @@ impl Router {
             content.subscription.limit = desired
                 .and_then(|layer| {
                     let limit = content.subscription.limit;
-                    Some(self.track(content)?.limit(layer, grant.bitrate_bps, limit))
+                    let height_px = content.sight.height_px;
+                    Some(self.track(content)?.limit(layer, grant.bitrate_bps, height_px, limit))
                 })
                 .unwrap_or_default();
             content.subscription.desired = desired;
@@ -189,6 +190,9 @@ fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) 
     let mut layers: Vec<(usize, u64)> = track.known_layers().collect();
     let of_use = layers.iter().filter(|l| l.0 <= sufficient).count();
     layers.truncate(of_use.max(1));
+    for (layer, rate_bps) in &mut layers {
+        *rate_bps = track.rate_bps(*layer, *rate_bps, content.sight.height_px, content.subscription.limit);
+    }
     let carried = content.subscription.desired;
     let obeys = content.obeys(now);
     let is_lone = track.watchers.len() == 1;
