@@ -10,7 +10,9 @@ mod wire_names;
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Credentials, DirectSignal, IceCandidate, Resume, SdpType, SourceLine};
-pub use event::{CallNow, EndReason, ErrorCode, Event, IceServer, Participant, Slot, TransportLostReason, UserInfo, WantedLayer};
+pub use event::{
+    CallNow, EndReason, ErrorCode, Event, IceServer, Invitation, Participant, Slot, TransportLostReason, UserInfo, WantedLayer,
+};
 pub use path::{Path, PathProtocol, PathReason};
 pub use rooms::{LeaveReason, Link, LinkPreview, LinkWish, Reaction, RoomInfo, Waiting};
 

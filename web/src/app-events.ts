@@ -23,6 +23,7 @@ import {
   type Effect,
   freshRoom,
   type InCall,
+  type Invited,
   type LinkProblem,
   type MediaEvent,
   NO_DEVICES,
@@ -164,7 +165,7 @@ function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { partici
   const other = direct ? (others[0]?.participant_id ?? null) : null;
   const me = { ...phase.me, participantId: participant_id, host };
   return {
-    state: { ...state, phase: { ...phase, room, others, me, invited: [], waiting: [] } },
+    state: { ...state, phase: { ...phase, room, others, me, invited: stillInvited(call), waiting: [] } },
     effects: [
       { kind: "server_restarted" },
       { kind: "others_changed", others },
@@ -172,6 +173,11 @@ function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { partici
       send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
     ],
   };
+}
+
+/** Whom this page rang into the room before it was loaded again, and still does. */
+function stillInvited({ invitations }: Extract<CallNow, { participants: Participant[] }>): Invited[] {
+  return invitations.map(({ call_id, user }) => ({ callId: call_id, userId: user.user_id, user }));
 }
 
 /** The page was loaded again in mid-call. */
@@ -213,7 +219,7 @@ function rejoin(state: AppState, call: Extract<CallNow, { participants: Particip
   const was = state.remembered?.roomId === call.room.room_id ? state.remembered : null;
   const microphone = was?.microphone !== "none";
   const camera = was === null || was.camera === "on" || was.camera === "opening";
-  const inRoom = roomPhase(state, call, now - call.elapsed_ms);
+  const inRoom = { ...roomPhase(state, call, now - call.elapsed_ms), invited: stillInvited(call) };
   const phase: InCall =
     call.state === "joined"
       ? inRoom

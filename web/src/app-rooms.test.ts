@@ -438,7 +438,7 @@ describe("links", () => {
 });
 
 describe("a room that outlives a reload, a server, or neither", () => {
-  const now: CallNow = {
+  const now: Extract<CallNow, { state: "joined" }> = {
     state: "joined",
     room,
     elapsed_ms: 5000,
@@ -449,6 +449,7 @@ describe("a room that outlives a reload, a server, or neither", () => {
     direct: false,
     polite: false,
     host: true,
+    invitations: [],
   };
   const back = (call: CallNow, boot_id = "one") => welcome({ resumed: true, boot_id, call });
 
@@ -456,6 +457,14 @@ describe("a room that outlives a reload, a server, or neither", () => {
     const { state, effects } = runFrom(initialState(null, false), open, back(now));
     expect(state.phase).toMatchObject({ kind: "in_call", callId: null, others: [ada, bob], me: { host: true } });
     expect(effects).toContainEqual(expect.objectContaining({ kind: "join_media", attempt: 3, generation: 2 }));
+  });
+
+  it("knows whom it still rings, and takes it back", () => {
+    const invitations = [{ call_id: "i", user: user("Cleo") }];
+    const { state } = runFrom(initialState(null, false), back({ ...now, invitations }));
+    expect(state.phase).toMatchObject({ invited: [{ callId: "i", userId: "cleo", user: { name: "Cleo" } }] });
+    const cancelled = runFrom(state, { kind: "cancel_invite", userId: "cleo" });
+    expect(cancelled.effects).toContainEqual({ kind: "send", command: { type: "cancel", call_id: "i" } });
   });
 
   it("keeps muted what was muted", () => {

@@ -313,6 +313,7 @@ describe("a page that comes back", () => {
     polite: false,
     room,
     host: true,
+    invitations: [],
   });
   const load = (call: CallNow | undefined, remembered: AppState["remembered"] = null) =>
     reduce({ ...initialState(null, false), remembered }, again({ call }), 100_000);

@@ -31,11 +31,15 @@ generation: number,
 /**
  * Whether this session made the call.
  */
-outgoing: boolean, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, room: RoomInfo, host: boolean, } | { "state": "joined", room: RoomInfo, 
+outgoing: boolean, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, room: RoomInfo, host: boolean, 
+/**
+ * Whom this session calls into the room, while it rings at them.
+ */
+invitations: Array<Invitation>, } | { "state": "joined", room: RoomInfo, 
 /**
  * Milliseconds since it came in.
  */
-elapsed_ms: number, attempt: number, generation: number, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, host: boolean, } | { "state": "waiting", room: RoomInfo, participant_id: ParticipantId, };
+elapsed_ms: number, attempt: number, generation: number, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, host: boolean, invitations: Array<Invitation>, } | { "state": "waiting", room: RoomInfo, participant_id: ParticipantId, };
 
 /**
  * What a browser sends.
@@ -228,6 +232,11 @@ export type IceServer = { urls: Array<string>,
  * With TURN only.
  */
 username?: string, credential?: string, };
+
+/**
+ * A call of this session that rings somebody into its room.
+ */
+export type Invitation = { call_id: CallId, user: UserInfo, };
 
 /**
  * Why a session that came by a link is not in the room any more.

@@ -282,6 +282,31 @@ fn invitations_at_once_are_bounded() {
 }
 
 #[test]
+fn a_page_that_is_loaded_again_knows_whom_it_rings() {
+    let (mut world, ada, bob) = talking();
+    let eve = world.open(EVE);
+    world.told(eve);
+    let command = invite(&world, ada, EVE);
+    world.send(ada, command);
+    let rings = |world: &mut World, browser: usize| {
+        world.leave(browser);
+        world.resume(browser).expect("in time");
+        match world.browsers[browser].call.clone() {
+            Some(CallNow::Answered { invitations, .. }) => invitations,
+            call => panic!("{call:?}"),
+        }
+    };
+    assert_eq!(rings(&mut world, bob), [], "they are not Bob's");
+    let found = rings(&mut world, ada);
+    assert_eq!(found.iter().map(|one| one.user.user_id).collect::<Vec<_>>(), [user_id(EVE)]);
+    let call_id = found[0].call_id;
+    world.send(ada, Command::Cancel { call_id });
+    assert_eq!(world.told(eve), ["incoming_call", "call_ended cancelled"]);
+    assert_eq!(rings(&mut world, ada), []);
+    all_go(world);
+}
+
+#[test]
 fn one_tab_answers_an_invitation_for_all() {
     let (mut world, ada, _) = talking();
     let (eve, beside) = (world.open(EVE), world.open(EVE));

@@ -6,7 +6,7 @@ use super::Hub;
 use crate::id::{RoomId, SessionId, UserId};
 use crate::signaling::call::Kind;
 use crate::signaling::limits::{INVITATIONS_MAX, Limit, Refusal};
-use crate::signaling::protocol::EndReason;
+use crate::signaling::protocol::{EndReason, Invitation};
 
 impl Hub {
     pub(super) fn invite(
@@ -36,6 +36,18 @@ impl Hub {
         }
         self.begin_ringing(id, room_id, Kind::Invitation, (inviter, reference), (user, at), now);
         Ok(())
+    }
+
+    /// Whom a session calls into its room now.
+    pub(super) fn invitations_of(&self, session: SessionId, room: RoomId) -> Vec<Invitation> {
+        let ids = self.rooms.get(&room).map(|room| &room.invitations);
+        let calls = ids.into_iter().flatten().filter_map(|id| self.calls.get(id));
+        let ours = calls.filter(|call| call.caller == session);
+        ours.map(|call| Invitation {
+            call_id: call.id,
+            user: self.user_info(call.callee_user),
+        })
+        .collect()
     }
 
     /// Whoever leaves a room does not call others into it any more.

@@ -32,6 +32,7 @@ impl Hub {
         let (attempt, generation) = (member.attempt(), room.generation);
         let participants = self.others_in(room_id, participant_id);
         let (direct, polite, host) = (room.direct, room.is_polite(participant_id), member.host);
+        let invitations = self.invitations_of(id, room_id);
         let Some(call) = session.call.and_then(|call| self.calls.get(&call)) else {
             return Some(CallNow::Joined {
                 room: self.room_info(room_id),
@@ -43,6 +44,7 @@ impl Hub {
                 direct,
                 polite,
                 host,
+                invitations,
             });
         };
         let outgoing = call.caller == id;
@@ -60,6 +62,7 @@ impl Hub {
             polite,
             room: self.room_info(room_id),
             host,
+            invitations,
         })
     }
 

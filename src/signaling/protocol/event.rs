@@ -278,6 +278,8 @@ pub enum CallNow {
         polite: bool,
         room: RoomInfo,
         host: bool,
+        /// Whom this session calls into the room, while it rings at them.
+        invitations: Vec<Invitation>,
     },
     /// It came into a room by a link.
     Joined {
@@ -291,9 +293,18 @@ pub enum CallNow {
         direct: bool,
         polite: bool,
         host: bool,
+        invitations: Vec<Invitation>,
     },
     /// It waits in a lobby.
     Waiting { room: RoomInfo, participant_id: ParticipantId },
+}
+
+/// A call of this session that rings somebody into its room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Invitation {
+    pub call_id: CallId,
+    pub user: UserInfo,
 }
 
 /// `RTCIceServer`.
