@@ -96,6 +96,12 @@ describe("three in a room", { timeout: 600_000 }, () => {
 
     await clickIn(ada, `[data-testid="participant"][data-participant="${ids.cleo}"]`, "more-of");
     await ada.click("remove-other");
+    await ada.click("keep-other");
+    await ada.loses("remove-dialog");
+    assert.equal((await tilesOf(bob)).length, 2, "it is asked for again");
+    await clickIn(ada, `[data-testid="participant"][data-participant="${ids.cleo}"]`, "more-of");
+    await ada.click("remove-other");
+    await ada.click("confirm-remove");
     await cleo.endedWith("removed");
     await until("nobody sees Cleo", async () => (await tilesOf(bob)).length === 1);
     for (const one of [ada, bob]) {

@@ -19,6 +19,7 @@ import { Joining } from "./joining";
 import { Lobby } from "./lobby";
 import { openDialog } from "./open-dialog";
 import { Problems } from "./problems";
+import { RemoveDialog } from "./remove-dialog";
 import { Calling, Incoming, QuietIncoming } from "./ringing";
 import { Toasts } from "./toasts";
 import { useKeys } from "./use-keys";
@@ -70,6 +71,7 @@ export function AppView(props: AppViewProps) {
       {openDialog.value === "add" && phase.kind === "in_call" && (
         <AddDialog state={state} phase={phase} send={props.send} />
       )}
+      {openDialog.value === "remove" && inCall && <RemoveDialog send={props.send} />}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}

@@ -2,7 +2,9 @@ import type { Source } from "../protocol";
 import type { Input } from "../state";
 import { text } from "../texts";
 import { Menu, MenuItem } from "./menu";
+import { openDialog } from "./open-dialog";
 import type { Person } from "./people";
+import { removing } from "./remove-dialog";
 
 interface Props {
   person: Person;
@@ -42,7 +44,10 @@ export function HostMenu({ person, source, class: className, send }: Props) {
         icon="userMinus"
         grave
         label={text("remove_other", { name })}
-        onClick={() => send({ kind: "remove_other", participantId })}
+        onClick={() => {
+          removing.value = { participantId, name };
+          openDialog.value = "remove";
+        }}
       />
     </Menu>
   );
