@@ -13,6 +13,7 @@ import { NO_REMOTE_TRACKS, type RemoteTracks } from "./media/remote";
 import { browserScreen, openScreen } from "./media/screen";
 import { Takeover } from "./media/takeover";
 import { NO_TRACKS, SOURCES, type Tracks } from "./media/tracks";
+import { watchUnseen } from "./media/unseen";
 import { watchNetwork } from "./network-watch";
 import { noticeOf } from "./notices";
 import type { Event, Tile } from "./protocol";
@@ -38,6 +39,7 @@ export class App {
   private call = 0;
   private failedStarts = 0;
   private generation = 0;
+  private unseen = false;
   private readonly meter = new LevelMeter();
   readonly takeover = new Takeover({
     tracks: () => this.tracks,
@@ -80,6 +82,7 @@ export class App {
       this.socket.reconnectNow();
       if (changed) this.media?.networkChanged();
     });
+    watchUnseen(document, (unseen) => this.setUnseen(unseen));
     addEventListener("pageshow", (event) => event.persisted && this.socket.reconnectNow());
   }
 
@@ -97,6 +100,11 @@ export class App {
   readonly setView = (tiles: Tile[]): void => {
     this.media?.setView(tiles);
   };
+
+  private setUnseen(unseen: boolean): void {
+    this.unseen = unseen;
+    this.media?.setUnseen(unseen);
+  }
 
   async stats(): Promise<Record<string, unknown>> {
     const media = (await this.media?.stats()) ?? { direct: null, forwarded: null, shown_path: null };
@@ -226,6 +234,7 @@ export class App {
       lost: (closed) => this.send({ kind: "media_lost", closed }),
     });
     this.media.setTracks(this.tracks);
+    this.media.setUnseen(this.unseen);
     return this.media;
   }
 

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { Person, until } from "../support/person.mjs";
-import { joinBy, makeLink, participantId, tilesOf } from "../support/room.mjs";
+import { gets, joinBy, makeLink, participantId, tilesOf } from "../support/room.mjs";
 import { Server } from "../support/server.mjs";
 
 /** Three browsers send to each other on one machine. */
@@ -63,6 +64,25 @@ describe("three in a room", { timeout: 600_000 }, () => {
     await until("both are still seen", async () => (await tilesOf(ada)).length === 2);
     await clickIn(ada, tileOf(ids.cleo), "pin");
     await isLayout(ada, "grid");
+  });
+
+  test("a tab that lies under another one gets sound alone, until it is seen again", async () => {
+    const cover = await bob.browser.newPage();
+    let last = await bob.received();
+    await until("sound comes, and no picture", async () => {
+      await sleep(1_000);
+      const [before, now] = [last, await bob.received()];
+      last = now;
+      // What looks for bandwidth may be counted as well.
+      return now.videoPackets < before.videoPackets + 5 && now.audioPackets > before.audioPackets + 20;
+    });
+    await cover.close();
+    await bob.page.bringToFront();
+    const others = [await participantId(ada), ids.cleo];
+    await gets(
+      bob,
+      others.map((id) => `${id}/camera`),
+    );
   });
 
   test("hands keep their order, and a reaction rises", async () => {

@@ -82,6 +82,7 @@ export class CallMedia {
   private received: ReceivedTracks = {};
   private remote: RemoteTracks = NO_REMOTE_TRACKS;
   private readonly views = new Views();
+  private unseen = false;
   private viewTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly states: Record<Path, RTCPeerConnectionState> = { direct: "new", forwarded: "new" };
   private inbound: Record<Path, Inbound | null> = { direct: null, forwarded: null };
@@ -172,6 +173,19 @@ export class CallMedia {
   setView(tiles: Tile[]): void {
     this.views.set(tiles, Date.now());
     this.forwarded.setSlots(slotsFor(this.others, this.views.tiles));
+    this.viewChanged();
+  }
+
+  /** Whether somebody sees the page. Of two who may be connected directly both paths are watched, by their pictures too. */
+  setUnseen(unseen: boolean): void {
+    this.unseen = unseen;
+    this.viewChanged();
+  }
+
+  private viewChanged(): void {
+    const isRoom = this.core instanceof RoomPath;
+    this.views.setUnseen(this.unseen && isRoom, Date.now());
+    if (isRoom) this.run({ kind: "other_sources", sources: this.slotSources() });
     this.tellViewWhenDue();
   }
 
@@ -292,6 +306,7 @@ export class CallMedia {
     } else {
       this.core = new RoomPath(this.others.length, this.slotSources(), this.answeredAt, now, this.care, before);
     }
+    this.viewChanged();
   }
 
   private makeDirect(polite: boolean, to: string): void {
@@ -356,9 +371,9 @@ export class CallMedia {
     this.showRemote();
   }
 
-  /** What the server says that it sends. */
+  /** What the server says that it sends, and this page has it send. */
   private slotSources(): Source[] {
-    const sent = this.slots.filter(({ paused }) => !paused);
+    const sent = this.slots.filter((slot) => !slot.paused && !this.views.hides(slot));
     return SOURCES.filter((source) => sent.some((slot) => slot.source === source));
   }
 

@@ -41,4 +41,23 @@ describe("what the page shows", () => {
     views.again(200);
     expect(views.take(200)).toEqual([tile("a")]);
   });
+
+  it("has no size while nobody sees the page, and goes back to what it was", () => {
+    const views = new Views();
+    views.setUnseen(true, 0);
+    expect(views.due).toBeNull();
+    views.set([tile("a"), tile("b", 0)], 0);
+    expect(views.take(120)).toEqual([
+      { ...tile("a", 0), height_px: 0 },
+      { ...tile("b", 0), height_px: 0 },
+    ]);
+    expect(views.tiles).toBe(1);
+    expect(views.hides(tile("a"))).toBe(true);
+    expect(views.hides(tile("elsewhere"))).toBe(false);
+    views.setUnseen(false, 500);
+    expect(views.take(620)).toEqual([tile("a"), tile("b", 0)]);
+    views.setUnseen(true, 700);
+    views.setUnseen(false, 750);
+    expect(views.take(1000)).toBeNull();
+  });
 });
