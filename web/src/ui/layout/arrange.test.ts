@@ -21,7 +21,7 @@ const SCREEN: Source[] = ["microphone", "camera", "screen"];
 
 describe("arrange", () => {
   it("has nothing to show to who is alone", () => {
-    expect(arrange(scene([]), DESKTOP)).toEqual({ layout: "alone", tiles: [], page: 0, pages: 1 });
+    expect(arrange(scene([]), DESKTOP)).toEqual({ layout: "alone", tiles: [], near: [], page: 0, pages: 1 });
   });
 
   it("gives the whole stage to the only other one", () => {
@@ -119,8 +119,14 @@ describe("view", () => {
     });
   });
 
-  it("leaves out what is on another page", () => {
-    const at = scene(people(20), { page: 1 });
-    expect(viewOf(arrange(at, DESKTOP), at, 1)).toHaveLength(5);
+  it("names what is on the pages beside this one without a size, the next page first", () => {
+    const at = scene(people(60), { page: 1 });
+    const shown = arrange(at, DESKTOP);
+    const view = viewOf(shown, at, 1);
+    const sized = view.filter(({ width_px }) => width_px > 0);
+    expect(sized).toHaveLength(shown.tiles.length);
+    expect(view).toHaveLength(32);
+    const [next] = arrange({ ...at, page: 2 }, DESKTOP).tiles;
+    expect(view[sized.length]).toMatchObject({ participant_id: next?.participantId, width_px: 0, height_px: 0 });
   });
 });

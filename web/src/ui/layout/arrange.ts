@@ -32,6 +32,8 @@ export interface PlacedTile extends TileId {
 export interface Arrangement {
   layout: LayoutKind;
   tiles: PlacedTile[];
+  /** What is on the page after this one, and on the one before: soon to be seen, perhaps. */
+  near: TileId[];
   page: number;
   pages: number;
 }
@@ -41,11 +43,11 @@ const LARGE_MAX = 2;
 
 export function arrange(scene: Scene, stage: Size): Arrangement {
   const [other, ...more] = scene.others;
-  if (other === undefined) return { layout: "alone", tiles: [], page: 0, pages: 1 };
+  if (other === undefined) return { layout: "alone", tiles: [], near: [], page: 0, pages: 1 };
   const whole = { x: 0, y: 0, ...stage };
   if (more.length === 0 && !other.sources.includes("screen")) {
     const tile = { ...camera(other.participant_id), box: whole, large: true, weight: "speaker" as const };
-    return { layout: "single", tiles: [tile], page: 0, pages: 1 };
+    return { layout: "single", tiles: [tile], near: [], page: 0, pages: 1 };
   }
   return scene.mode === "grid" ? grid(scene, whole) : speaker(scene, whole);
 }
@@ -164,7 +166,11 @@ function place(tiles: TileId[], boxes: Box[], scene: Scene, large: boolean): Pla
 }
 
 /** Cuts one page out. Who speaks is on the first one, in the place of its last tile: nobody is looked for over pages. */
-function pageOf(all: TileId[], scene: Scene, capacity: number): { tiles: TileId[]; page: number; pages: number } {
+function pageOf(
+  all: TileId[],
+  scene: Scene,
+  capacity: number,
+): Pick<Arrangement, "near" | "page" | "pages"> & { tiles: TileId[] } {
   const pages = Math.max(1, Math.ceil(all.length / capacity));
   const page = Math.min(scene.page, pages - 1);
   const tiles = [...all];
@@ -175,19 +181,26 @@ function pageOf(all: TileId[], scene: Scene, capacity: number): { tiles: TileId[
     tiles[last] = speaker;
     tiles[speaking] = moved;
   }
-  return { tiles: tiles.slice(page * capacity, (page + 1) * capacity), page, pages };
+  const at = (which: number) => (which < 0 ? [] : tiles.slice(which * capacity, (which + 1) * capacity));
+  return { tiles: at(page), near: [...at(page + 1), ...at(page - 1)], page, pages };
 }
 
 const SIDE_PX_MAX = 0xffff;
 
-/** What the server is told: the others' tiles in device pixels, what matters most first, and last those without a picture yet. */
-export function viewOf({ tiles }: Arrangement, scene: Scene, pixelRatio: number): Tile[] {
+/** The server reads no more. */
+const TILES_MAX = 32;
+
+/**
+ * What the server is told: the others' tiles in device pixels, what matters most first, and last those without a picture yet. Those
+ * of the pages beside this one have no size: where there are slots for them, a turn of the page finds them there.
+ */
+export function viewOf({ tiles, near }: Arrangement, scene: Scene, pixelRatio: number): Tile[] {
   const px = (side: number) => Math.min(SIDE_PX_MAX, Math.max(0, Math.round(side * pixelRatio)));
   const has = (tile: TileId) =>
     scene.others.some((one) => one.participant_id === tile.participantId && one.sources.includes(tile.source));
   const rank = (tile: PlacedTile) => (has(tile) ? 0 : 10) + WEIGHTS.indexOf(tile.weight);
-  return tiles
-    .filter((tile) => tile.participantId !== scene.me)
+  const others = <T extends TileId>(list: T[]) => list.filter((tile) => tile.participantId !== scene.me);
+  const shown: Tile[] = others(tiles)
     .sort((one, other) => rank(one) - rank(other))
     .map((tile) => ({
       participant_id: tile.participantId,
@@ -196,6 +209,16 @@ export function viewOf({ tiles }: Arrangement, scene: Scene, pixelRatio: number)
       height_px: px(tile.box.height),
       weight: tile.weight,
     }));
+  const hidden = others(near).map(
+    (tile): Tile => ({
+      participant_id: tile.participantId,
+      source: tile.source,
+      width_px: 0,
+      height_px: 0,
+      weight: "rest",
+    }),
+  );
+  return [...shown, ...hidden].slice(0, TILES_MAX);
 }
 
 const WEIGHTS: Weight[] = ["screen", "pinned", "speaker", "rest"];
