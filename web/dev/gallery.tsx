@@ -123,6 +123,7 @@ const door = (more: Partial<Door> = {}, preview: Partial<LinkPreview> = {}): App
   ...base,
   phase: {
     kind: "joining",
+    rings: null,
     linkId: "q3vk8m2xw7rtd",
     link: {
       link_id: "q3vk8m2xw7rtd",

@@ -1,5 +1,6 @@
 /** The half of the state machine that answers the server's events. */
 
+import { ringOver, ringsAtTheDoor } from "./app-ring";
 import {
   atTheDoor,
   inviteEnded,
@@ -58,10 +59,15 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "call_answered":
       return answered(state, event, now);
     case "answered_elsewhere":
+      if (phase.kind === "joining") return ringOver(state, event.call_id) ?? only(state);
       if (phase.kind !== "incoming" || phase.callId !== event.call_id) return only(state);
       return end(state, "answered_elsewhere", false, now);
     case "call_ended":
-      return inviteEnded(state, event.call_id, answers === "invite") ?? ended(state, event, now);
+      return (
+        inviteEnded(state, event.call_id, answers === "invite") ??
+        ringOver(state, event.call_id) ??
+        ended(state, event, now)
+      );
     case "participant_changed":
     case "participant_joined":
     case "participant_left":
@@ -130,8 +136,10 @@ function afterRestart(state: AppState, call: CallNow | null, now: number): Step 
     case "home":
     case "ended":
       return only(state);
-    case "joining":
-      return { state, effects: atTheDoor(state) };
+    case "joining": {
+      const over = call?.state === "incoming" ? null : ringOver(state, null);
+      return { state: over?.state ?? state, effects: [...(over?.effects ?? []), ...atTheDoor(state)] };
+    }
     case "lobby":
       if (call?.state === "joined") return roomJoined(state, { ...call, type: "room_joined" }, now - call.elapsed_ms);
       return call?.state === "waiting"
@@ -183,8 +191,10 @@ function stillInvited({ invitations }: Extract<CallNow, { participants: Particip
 /** The page was loaded again in mid-call. */
 function comeBack(state: AppState, call: CallNow, now: number): Step {
   switch (call.state) {
-    case "incoming":
-      return incoming(state, call.call_id, call.room_id, call.user, call.attempt);
+    case "incoming": {
+      const step = incoming(state, call.call_id, call.room_id, call.user, call.attempt);
+      return { ...step, effects: [...step.effects, ...atTheDoor(step.state)] };
+    }
     case "ringing_out":
       return {
         state: {
@@ -311,6 +321,7 @@ function ringing(state: AppState, event: Of<"call_ringing">): Step {
 /** While this page calls or talks the server lets nobody else ring here; a crossing call is settled by `call_answered`. */
 function incoming(state: AppState, callId: string, roomId: string, user: UserInfo, attempt: number): Step {
   const { phase } = state;
+  if (phase.kind === "joining") return ringsAtTheDoor(state, { callId, roomId, user }, attempt);
   if (phase.kind !== "home" && phase.kind !== "ended") return only(state);
   return {
     state: {

@@ -108,6 +108,72 @@ function runFrom(start: AppState, ...inputs: Input[]): { state: AppState; effect
 const run = (...inputs: Input[]) => runFrom(initialState(null, false), welcome(), ...inputs);
 const inRoom = [open, seen, join(), devicesOpened, roomJoined([ada, bob])];
 
+describe("a call that rings at the door of a room", () => {
+  const rings = event({ type: "incoming_call", call_id: "c", room_id: "q", user: user("Bob") });
+  const silence = { kind: "ring", tone: null, name: "" };
+
+  it.each<[string, Input[]]>([
+    ["when a link is followed while it rings", [rings, open]],
+    ["when it begins to ring at the door", [open, rings]],
+  ])("goes on, and is declined by who goes in: %s", (_, inputs) => {
+    const atDoor = run(...inputs, seen);
+    expect(atDoor.state.phase).toMatchObject({
+      kind: "joining",
+      link: { name: "Monday" },
+      rings: { callId: "c", roomId: "q", user: user("Bob") },
+    });
+    expect(atDoor.effects).not.toContainEqual(silence);
+    const entering = runFrom(atDoor.state, join());
+    expect(entering.sent).toEqual(["decline", "join"]);
+    expect(entering.effects).toContainEqual(silence);
+    const late = event({ type: "call_ended", call_id: "c", reason: "declined", duration_ms: 0 });
+    expect(runFrom(entering.state, late, devicesOpened, roomJoined([ada])).state.phase).toMatchObject({
+      kind: "in_call",
+      roomId: "r",
+    });
+  });
+
+  it("is answered or declined from there", () => {
+    const { state } = run(rings, open, seen);
+    const answered = runFrom(state, { kind: "answer" });
+    expect(answered.sent).toEqual(["accept"]);
+    expect(answered.state.phase).toMatchObject({ kind: "incoming", callId: "c", roomId: "q" });
+    expect(answered.effects).toContainEqual({ kind: "leave_link" });
+    const declined = runFrom(state, { kind: "decline" });
+    expect(declined.sent).toEqual(["decline"]);
+    expect(declined.state.phase).toMatchObject({ kind: "joining", rings: null });
+    expect(runFrom(state, { kind: "home" }).state.phase).toMatchObject({ kind: "incoming", callId: "c" });
+  });
+
+  it("is forgotten when it ends elsewhere, and with the session", () => {
+    const { state } = run(open, seen, rings);
+    for (const input of [
+      event({ type: "call_ended", call_id: "c", reason: "cancelled", duration_ms: 0 }),
+      event({ type: "answered_elsewhere", call_id: "c" }),
+      { kind: "session_lost" } as const,
+    ]) {
+      const over = runFrom(state, input);
+      expect(over.state.phase).toMatchObject({ kind: "joining", rings: null });
+      expect(over.effects).toContainEqual(silence);
+    }
+  });
+
+  it("is there after the page was loaded by a link", () => {
+    const call: CallNow = {
+      state: "incoming",
+      call_id: "c",
+      room_id: "q",
+      user: user("Bob"),
+      elapsed_ms: 100,
+      attempt: 2,
+    };
+    const { state, effects, sent } = runFrom(initialState(null, false), open, welcome({ resumed: true, call }));
+    expect(state.phase).toMatchObject({ kind: "joining", rings: { callId: "c" } });
+    expect(sent).toEqual(["look_at_link"]);
+    expect(effects).toContainEqual({ kind: "warm_media", roomId: "q", attempt: 2 });
+  });
+});
+
 describe("the door of a link's room", () => {
   it("asks what is behind it, as soon as there is a session", () => {
     expect(run(open).sent).toEqual(["look_at_link"]);

@@ -1,5 +1,6 @@
 /** The part of the state machine that does what the user wants of a room. */
 
+import { ringOf, SILENCE } from "./app-ring";
 import { only, send } from "./app-steps";
 import { assertNever } from "./assert";
 import type { Command } from "./protocol";
@@ -25,14 +26,15 @@ type RoomInput = Of<
 
 /** The door of a link's room: what is behind it is asked as soon as there is a session to ask with. */
 export function openLink(state: AppState, linkId: string): Step {
-  const { kind } = state.phase;
-  if (kind !== "home" && kind !== "ended" && kind !== "joining") return only(state);
+  const { phase } = state;
+  const rings = phase.kind === "joining" ? phase.rings : ringOf(phase);
+  if (phase.kind !== "home" && phase.kind !== "ended" && phase.kind !== "joining" && rings === null) return only(state);
   return {
     state: {
       ...state,
       refused: null,
       devices: NO_DEVICES,
-      phase: { kind: "joining", linkId, link: null, problem: null, entering: false },
+      phase: { kind: "joining", linkId, link: null, problem: null, entering: false, rings },
     },
     effects: [{ kind: "enter_link", linkId }, ...(state.me === null ? [] : [lookAt(linkId)])],
   };
@@ -52,9 +54,11 @@ export function joinRoom(state: AppState, { passphrase, microphone, camera }: Of
       // A muted microphone is open all the same, as in a call: it is there at once when it is wanted.
       devices: { ...NO_DEVICES, microphone: "opening", camera: camera ? "opening" : "off" },
       opensMuted: !microphone,
-      phase: { ...phase, problem: null, entering: true },
+      phase: { ...phase, problem: null, entering: true, rings: null },
     },
     effects: [
+      // A session has one call or one room: who goes into this one does not answer.
+      ...(phase.rings === null ? [] : [send({ type: "decline", call_id: phase.rings.callId }), ...SILENCE]),
       { kind: "open_devices", microphone: true, camera },
       send({
         type: "join",

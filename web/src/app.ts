@@ -1,6 +1,7 @@
 /** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
 
 import { handleEvent } from "./app-events";
+import { declineAtTheDoor, ringOver, turnToRing } from "./app-ring";
 import { joinRoom, openLink, roomInput } from "./app-rooms";
 import { backToTheDoor, end, goHome, isPhoneCall, only, send, sessionLost, withDevices } from "./app-steps";
 import { assertNever } from "./assert";
@@ -24,16 +25,21 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "connection_changed":
       return only({ ...state, connection: input.connection });
     case "session_lost":
-      return sessionLost({ ...state, abandoned: 0 }, now);
+      return ringOver({ ...state, abandoned: 0 }, null) ?? sessionLost({ ...state, abandoned: 0 }, now);
     case "event":
       return handleEvent(state, input.event, input.answers, now);
     case "call":
       return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId) : only(state);
     case "call_again":
       return phase.kind === "ended" ? call(state, phase.user.user_id, phase.user) : only(state);
-    case "answer":
-      return answer(state, now);
+    case "answer": {
+      const turned = turnToRing(state);
+      if (turned === null) return answer(state, now);
+      const step = answer(turned.state, now);
+      return { ...step, effects: [...turned.effects, ...step.effects] };
+    }
     case "decline":
+      if (phase.kind === "joining") return declineAtTheDoor(state);
       if (phase.kind !== "incoming") return only(state);
       return end(state, "declined", true, now, [{ type: "decline", call_id: phase.callId }]);
     case "cancel":
@@ -130,6 +136,8 @@ function home(state: AppState): Step {
     case "ended":
       return goHome(state);
     case "joining": {
+      const turned = turnToRing(state);
+      if (turned !== null) return turned;
       const closed = backToTheDoor(state, null);
       const step = goHome(closed.state);
       return { ...step, effects: [...(phase.entering ? closed.effects : []), ...step.effects] };

@@ -1,7 +1,7 @@
 /** What the server says that changes nothing to be seen for itself, and yet has to be told. Pure; effects.ts shows the words. */
 
 import type { Command, Event } from "./protocol";
-import type { AppState } from "./state";
+import type { AppState, Ring } from "./state";
 import { text } from "./texts";
 import { nameOf } from "./ui/avatar";
 import { sentenceOf } from "./ui/ended-sentence";
@@ -9,6 +9,7 @@ import { sentenceOf } from "./ui/ended-sentence";
 /** `before`: the state before the event. `answers`: the type of the command that the event answers. */
 export function noticeOf(before: AppState, event: Event, answers: Command["type"] | null): string | null {
   const { phase } = before;
+  if (phase.kind === "joining") return missedAtTheDoor(phase.rings, event);
   if (phase.kind !== "in_call") return null;
   switch (event.type) {
     case "muted": {
@@ -30,4 +31,12 @@ export function noticeOf(before: AppState, event: Event, answers: Command["type"
     default:
       return null;
   }
+}
+
+/** It rang at the door of a room, and stopped without us. */
+function missedAtTheDoor(rings: Ring | null, event: Event): string | null {
+  if (rings === null || !("call_id" in event) || event.call_id !== rings.callId) return null;
+  const name = nameOf(rings.user);
+  if (event.type === "answered_elsewhere") return text("ended_answered_elsewhere", { name });
+  return event.type === "call_ended" ? text("ended_missed", { name }) : null;
 }

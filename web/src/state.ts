@@ -120,6 +120,13 @@ export type LinkProblem = Extract<
   "no_such_link" | "passphrase_needed" | "room_locked" | "room_full" | "rate_limited" | "shutting_down"
 >;
 
+/** A call that rings at a page which is at the door of a room: the user follows a link, or was there already. */
+export interface Ring {
+  callId: string;
+  roomId: string;
+  user: UserInfo;
+}
+
 /** What rooms without a call need of a phase: the same shape, so that a view need not care. */
 export const NOBODY: UserInfo = { user_id: "", name: "" };
 
@@ -130,7 +137,14 @@ export type Phase =
   | { kind: "incoming"; callId: string; roomId: string; user: UserInfo; answeredAt: number | null }
   | InCall
   /** Before the door of a link's room. `link` is null until the server has said what is behind it; `entering`: it was asked to let us in. */
-  | { kind: "joining"; linkId: string; link: LinkPreview | null; problem: LinkProblem | null; entering: boolean }
+  | {
+      kind: "joining";
+      linkId: string;
+      link: LinkPreview | null;
+      problem: LinkProblem | null;
+      entering: boolean;
+      rings: Ring | null;
+    }
   | { kind: "lobby"; linkId: string; room: RoomInfo; participantId: string }
   | {
       kind: "ended";

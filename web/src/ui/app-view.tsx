@@ -62,7 +62,8 @@ export function AppView(props: AppViewProps) {
       <Announcer state={state} />
       <Banner state={state} />
       {!showsOwnProblems && <Problems state={state} send={props.send} />}
-      {quietly && phase.kind === "incoming" && <QuietIncoming phase={phase} send={props.send} />}
+      {quietly && phase.kind === "incoming" && <QuietIncoming user={phase.user} send={props.send} />}
+      {phase.kind === "joining" && phase.rings && <QuietIncoming user={phase.rings.user} send={props.send} />}
       <Page {...props} quietly={quietly} />
       {openDialog.value === "devices" && (
         <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={switchDevice} />

@@ -1,5 +1,6 @@
 /** Both sides of a call that is not answered yet. */
 
+import type { UserInfo } from "../protocol";
 import type { AppState, Input, Phase } from "../state";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
@@ -82,12 +83,12 @@ export function Incoming({ phase, send }: IncomingProps) {
   );
 }
 
-/** Instead of the page above when no disturbance is wanted: nothing moves, nothing takes the focus. */
-export function QuietIncoming({ phase, send }: IncomingProps) {
+/** Instead of the page above when no disturbance is wanted, or another page is: nothing moves, nothing takes the focus. */
+export function QuietIncoming({ user, send }: { user: UserInfo; send: Send }) {
   return (
     <section class="quiet-incoming" role="status" data-testid="incoming">
       <Icon name="moon" />
-      <p>{text("incoming", { name: nameOf(phase.user) })}</p>
+      <p>{text("incoming", { name: nameOf(user) })}</p>
       <div class="row">
         <button type="button" class="stop" data-testid="decline" onClick={() => send({ kind: "decline" })}>
           <Icon name="phoneOff" />
