@@ -40,23 +40,28 @@ export class Lab {
   }
 
   /** The person of this side ("a" calls, "b" answers) in this network; their browser stays open for their next call. */
-  async person(kind, side, profile) {
+  async person(kind, side, profile, more = {}) {
     const key = `${kind}-${side}-${profile}`;
-    if (!this.people.has(key)) this.people.set(key, await this.openBrowser(kind, side, profile));
+    if (!this.people.has(key)) this.people.set(key, await this.openBrowser(kind, side, profile, more));
     const person = this.people.get(key);
     await person.page.goto(URL_OF_PAGE);
     await person.online();
     return person;
   }
 
-  async openBrowser(kind, side, profile) {
+  async openBrowser(kind, side, profile, more) {
     const client = this.network.client(side, profile);
     const { namespace } = client;
     // puppeteer starts a program and gives it parameters; this one goes into the namespace first.
     const program = join(this.folder, `${kind}-${namespace}`);
     writeFileSync(program, `#!/bin/sh\nexec ${within(namespace).join(" ")} ${executable(kind)} "$@"\n`);
     chmodSync(program, 0o755);
-    const options = { executablePath: program, acceptInsecureCerts: false, env: { ...process.env, HOME: this.home } };
+    const options = {
+      ...more,
+      executablePath: program,
+      acceptInsecureCerts: false,
+      env: { ...process.env, HOME: this.home },
+    };
     if (client.profile.proxy) {
       if (kind === "firefox") throw new Error("the laboratory's Firefox knows no proxy");
       await this.startProxy(client);

@@ -191,6 +191,19 @@ class Uplink {
     ]);
   }
 
+  /** Lets no more than this to the client from now on, through a queue of this length. */
+  narrow(rateKbit, queueMs) {
+    const shape = `root tbf rate ${rateKbit}kbit burst 5kb latency ${queueMs}ms`.split(" ");
+    run("tc", ["-n", this.router, "qdisc", "replace", "dev", "lan", ...shape]);
+    this.isNarrow = true;
+  }
+
+  /** Takes that back. */
+  widen() {
+    if (this.isNarrow) run("tc", ["-n", this.router, "qdisc", "delete", "dev", "lan", "root"]);
+    this.isNarrow = false;
+  }
+
   /** Adds a rule that comes before all others to what the router forwards: `meta l4proto udp drop`. */
   break(rule) {
     run("ip", [...within(this.router).slice(1), "nft", "add", "rule", "inet", "lab", "fault", ...rule.split(" ")]);

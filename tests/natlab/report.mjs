@@ -41,3 +41,12 @@ export function move({ before, after, seconds, offUdpAfterS }) {
   const off = offUdpAfterS === undefined ? "" : `, off UDP after ${offUdpAfterS} s`;
   return `${before.path} ${before.transport}, picture back after ${seconds} s, ${after.path} ${after.transport}${off}`;
 }
+
+/** The same about a viewer's link that became narrow. */
+export function narrowed({ before, lowAfterS, seconds, quietS, backAfterS, narrow }) {
+  const one = ({ width, frames, gap, gapAt, pauses, pausedMs }) =>
+    `${width} px, ${frames} frames, still for ${gap} ms from ${Math.round(gapAt)} ms on, paused ${pauses} times for ${Math.round(pausedMs)} ms`;
+  const voices = narrow.voices.map(({ gap, packets, lost }) => `${packets} packets, ${lost} lost, quiet for ${gap} ms`);
+  return `from ${Object.values(before).join(" and ")} px: low layer after ${lowAfterS?.toFixed(1)} s, longest still ${seconds} s, quiet ${quietS} s, best again after ${backAfterS} s
+  pictures: ${narrow.pictures.map(one).join("; ")}\n  voices: ${voices.join("; ")}`;
+}

@@ -3,6 +3,7 @@
 //   TANDEM_BINARY=… node tests/natlab/run.mjs short      each network at least once, network changes and a cut of UDP: minutes
 //   TANDEM_BINARY=… node tests/natlab/run.mjs full       every pair in Chromium, the main ones in Firefox, ten network changes
 //       --only matrix|moves      a part of it
+//       --only narrow            a viewer's link that becomes narrow in mid-call, which is in neither
 //       --browser firefox        the matrix in this browser alone
 //       --pairs cone:open,…      these pairs alone
 //       --runs 10                network changes on each path
@@ -14,14 +15,19 @@ import { parseArgs } from "node:util";
 import { measure } from "./calls.mjs";
 import { Lab } from "./lab.mjs";
 import { changeNetwork, cutUdp, loseUdp } from "./moves.mjs";
+import { narrowLink } from "./narrow.mjs";
 import { checkMachine } from "./network.mjs";
 import { ALL, MAIN, PROFILES, SHORT, square } from "./profiles.mjs";
-import { line, matrix, median, move, summary } from "./report.mjs";
+import { line, matrix, median, move, narrowed, summary } from "./report.mjs";
 
 /** What an idle machine keeps to; a busy one may be given more. */
 const MEDIAN_S_MAX = Number(process.env.TANDEM_LAB_MEDIAN_S_MAX ?? 2);
 const WORST_S_MAX = Number(process.env.TANDEM_LAB_WORST_S_MAX ?? 6);
 const MOVE_MEDIAN_S_MAX = Number(process.env.TANDEM_LAB_MOVE_MEDIAN_S_MAX ?? 3);
+const LOW_S_MAX = Number(process.env.TANDEM_LAB_LOW_S_MAX ?? 3);
+const FREEZE_S_MAX = Number(process.env.TANDEM_LAB_FREEZE_S_MAX ?? 1);
+const QUIET_S_MAX = Number(process.env.TANDEM_LAB_QUIET_S_MAX ?? 1);
+const BACK_S_MAX = Number(process.env.TANDEM_LAB_BACK_S_MAX ?? 30);
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -131,15 +137,44 @@ async function runMoves(lab) {
   ];
 }
 
+/** A viewer's link that becomes narrow, with a short queue before it and with a long one. */
+async function runNarrow(lab) {
+  const kind = options.browser ?? "chromium";
+  const count = Number(options.runs ?? (size === "full" ? 5 : 1));
+  const runs = [];
+  for (const queueMs of size === "full" ? [60, 300] : [100]) {
+    for (let i = 1; i <= count; i++) {
+      const run = await narrowLink(lab, kind, queueMs);
+      const name = `narrow link, queue of ${queueMs} ms, ${i} of ${count}`;
+      console.log(`${name}: ${run.wrong.join("; ") || narrowed(run)}`);
+      runs.push(run);
+      for (const wrong of run.wrong) problems.push(`${name}: ${wrong}`);
+      if (run.wrong.length > 0) continue;
+      const { lowAfterS, seconds, quietS, backAfterS } = run;
+      expect(
+        lowAfterS !== null && lowAfterS < LOW_S_MAX,
+        `${name}: the low layer came after ${lowAfterS} s, not ${LOW_S_MAX}`,
+      );
+      expect(seconds < FREEZE_S_MAX, `${name}: a picture stood still for ${seconds} s, not below ${FREEZE_S_MAX}`);
+      expect(quietS < QUIET_S_MAX, `${name}: a voice was quiet for ${quietS} s, not below ${QUIET_S_MAX}`);
+      expect(backAfterS < BACK_S_MAX, `${name}: the best came back after ${backAfterS} s, not ${BACK_S_MAX}`);
+    }
+  }
+  return runs;
+}
+
 const began = Date.now();
 const lab = await Lab.open();
-const result = { at: new Date().toISOString(), size, matrices: {}, moves: [] };
+const result = { at: new Date().toISOString(), size, matrices: {}, moves: [], narrow: [] };
 try {
-  if (options.only !== "moves") {
+  const isWanted = (part) => options.only === undefined || options.only === part;
+  if (isWanted("matrix")) {
     const kinds = options.browser ? [options.browser] : size === "full" ? ["chromium", "firefox"] : ["chromium"];
     for (const kind of kinds) result.matrices[kind] = await runMatrix(lab, kind);
   }
-  if (options.only !== "matrix") result.moves = await runMoves(lab);
+  if (isWanted("moves")) result.moves = await runMoves(lab);
+  // The SFU does not meet its limits yet (docs/natlab.md), so it runs where it is asked for.
+  if (options.only === "narrow") result.narrow = await runNarrow(lab);
 } finally {
   await lab.close();
 }

@@ -178,6 +178,7 @@ export class Person {
     person.kind = kind;
     person.quietCheck = options.quietCheck ?? false;
     person.smallCamera = options.smallCamera ?? false;
+    person.initScripts = options.initScripts ?? [];
     person.browser = await launch(kind, options);
     await person.openTab(url);
     return person;
@@ -203,6 +204,7 @@ export class Person {
     await this.page.evaluateOnNewDocument(watchConnections);
     await this.page.evaluateOnNewDocument(fakeScreen);
     if (this.smallCamera) await this.page.evaluateOnNewDocument(smallCamera);
+    for (const script of this.initScripts ?? []) await this.page.evaluateOnNewDocument(script);
     // The check that the page makes by itself has a story of its own; in others it would be one connection too many.
     if (!this.quietCheck) {
       await this.page.evaluateOnNewDocument(() => {
