@@ -77,14 +77,17 @@ pub struct ReceiveLine {
     pub rids: Vec<Rid>,
 }
 
-/// The subscriber's payload type for a packet, and what it can read of the payload.
-pub(super) fn payload_for(packet: &MediaPacket, negotiated: &[(Format, Pt)]) -> Result<(Pt, Arc<[u8]>), Drop> {
+/// The subscriber's payload type for a packet, and what it can read of the payload. `unwraps`: redundant audio goes without what is
+/// redundant.
+pub(super) fn payload_for(packet: &MediaPacket, negotiated: &[(Format, Pt)], unwraps: bool) -> Result<(Pt, Arc<[u8]>), Drop> {
+    let plain = negotiated.iter().find(|(format, _)| format.codec == Codec::Opus);
+    let is_unwrapped = unwraps && packet.format.codec == Codec::Red && plain.is_some();
+    let negotiated = if is_unwrapped { &[] } else { negotiated };
     let exact = negotiated.iter().find(|(format, _)| *format == packet.format);
     let found = exact.or_else(|| negotiated.iter().find(|(format, _)| format.receives(packet.format)));
     if let Some((_, pt)) = found {
         return Ok((*pt, packet.payload.clone()));
     }
-    let plain = negotiated.iter().find(|(format, _)| format.codec == Codec::Opus);
     let (_, pt) = plain.filter(|_| packet.format.codec == Codec::Red).ok_or(Drop::NoCodec)?;
     let primary = red::primary(&packet.payload).ok_or(Drop::BadPayload)?;
     Ok((*pt, Arc::from(primary)))
@@ -162,19 +165,22 @@ mod tests {
         let of = |codec| Format { codec, variant: 0 };
         let (opus, red) = ((of(Codec::Opus), Pt::from(109)), (of(Codec::Red), Pt::from(63)));
         let wrapped = [0x80 | 111, 0x0f, 0x00, 2, 111, 7, 7, 1, 2, 3];
-        type Row<'a> = (Codec, &'a [u8], Vec<(Format, Pt)>, Result<(u8, Vec<u8>), Drop>);
-        let rows: [Row<'_>; 6] = [
-            (Codec::Opus, &[1, 2, 3], vec![opus, red], Ok((109, vec![1, 2, 3]))),
-            (Codec::Red, &wrapped, vec![opus, red], Ok((63, wrapped.to_vec()))),
-            (Codec::Red, &wrapped, vec![opus], Ok((109, vec![1, 2, 3]))),
-            (Codec::Red, &wrapped[..6], vec![opus], Err(Drop::BadPayload)),
-            (Codec::Red, &wrapped, vec![], Err(Drop::NoCodec)),
-            (Codec::Vp9, &[0x08, 0], vec![opus, red], Err(Drop::NoCodec)),
+        type Row<'a> = (Codec, &'a [u8], Vec<(Format, Pt)>, bool, Result<(u8, Vec<u8>), Drop>);
+        let rows: [Row<'_>; 9] = [
+            (Codec::Opus, &[1, 2, 3], vec![opus, red], false, Ok((109, vec![1, 2, 3]))),
+            (Codec::Opus, &[1, 2, 3], vec![opus, red], true, Ok((109, vec![1, 2, 3]))),
+            (Codec::Red, &wrapped, vec![opus, red], false, Ok((63, wrapped.to_vec()))),
+            (Codec::Red, &wrapped, vec![opus, red], true, Ok((109, vec![1, 2, 3]))),
+            (Codec::Red, &wrapped, vec![red], true, Ok((63, wrapped.to_vec()))),
+            (Codec::Red, &wrapped, vec![opus], false, Ok((109, vec![1, 2, 3]))),
+            (Codec::Red, &wrapped[..6], vec![opus], false, Err(Drop::BadPayload)),
+            (Codec::Red, &wrapped, vec![], false, Err(Drop::NoCodec)),
+            (Codec::Vp9, &[0x08, 0], vec![opus, red], false, Err(Drop::NoCodec)),
         ];
-        for (codec, payload, negotiated, expected) in rows {
-            let found = payload_for(&audio(codec, payload), &negotiated);
+        for (codec, payload, negotiated, unwraps, expected) in rows {
+            let found = payload_for(&audio(codec, payload), &negotiated, unwraps);
             let found = found.map(|(pt, payload)| (*pt, payload.to_vec()));
-            assert_eq!(found, expected, "{codec:?} for {negotiated:?}");
+            assert_eq!(found, expected, "{codec:?} for {negotiated:?}, {unwraps}");
         }
     }
 }

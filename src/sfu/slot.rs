@@ -6,7 +6,7 @@ use str0m::media::{Mid, Pt};
 
 use super::allocator::Grant;
 use super::choice::{Offered, Sight};
-use super::codec::Format;
+use super::codec::{Codec, Format};
 use super::counters::Drop;
 use super::media::{self, MediaPacket, SlotLine, SlotPacket};
 use super::rewrite::Rewriter;
@@ -23,6 +23,8 @@ pub(super) struct Slot {
     /// Outlives subscriptions: what the slot sends is continuous over all of them.
     rewriter: Rewriter,
     pub(super) content: Option<Content>,
+    /// Redundant audio goes without what is redundant: there is no room for it.
+    pub(super) unwraps: bool,
 }
 
 /// What a slot carries.
@@ -34,6 +36,8 @@ pub(super) struct Content {
     pub(super) sight: Sight,
     pub(super) subscription: Subscription,
     pub(super) grant: Grant,
+    /// Its audio comes with redundancy.
+    pub(super) is_redundant: bool,
     /// Bandwidth does not suffice for it now.
     pub(super) paused: bool,
     paused_at: Option<Instant>,
@@ -67,13 +71,15 @@ impl Slot {
             payload_types: line.payload_types.clone(),
             rewriter: Rewriter::default(),
             content: None,
+            unwraps: false,
         }
     }
 
     /// The packet as it goes out in this slot, or why it does not.
     pub(super) fn forward(&mut self, packet: &MediaPacket, layer: usize, now: Instant) -> Result<SlotPacket, Drop> {
         let content = self.content.as_mut().ok_or(Drop::NoWatcher)?;
-        let found = media::payload_for(packet, &self.payload_types);
+        content.is_redundant = packet.format.codec == Codec::Red;
+        let found = media::payload_for(packet, &self.payload_types, self.unwraps);
         if found == Err(Drop::NoCodec) {
             content.subscription.set_undecodable();
         }
@@ -117,6 +123,7 @@ impl Content {
             sight: Sight::full(offered.source),
             subscription: Subscription::default(),
             grant: Grant::default(),
+            is_redundant: false,
             paused: false,
             paused_at: None,
             sufficient: None,

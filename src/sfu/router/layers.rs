@@ -9,11 +9,20 @@ use crate::id::Source;
 use crate::sfu::allocator::{self, Demand};
 use crate::sfu::counters::Counters;
 use crate::sfu::handle::SfuEvent;
-use crate::sfu::slot::Content;
+use crate::sfu::slot::{Content, Slot};
 use crate::sfu::track::{SHARED_BPS_MIN, Track, Wish};
 
-/// What a subscriber's link needs for a slot with audio in it, headers included.
+/// What a subscriber's link needs for a slot with audio in it, headers included, ...
 const AUDIO_BPS: u64 = 50_000;
+
+/// ... and more than that, where each packet has the frame before in it as well (RFC 2198).
+const REDUNDANCY_BPS: u64 = 40_000;
+
+/// Redundancy of audio is for links that have room for it. It may take this share of one, ...
+const REDUNDANCY_SHARE_MAX: f64 = 0.25;
+
+/// ... and comes back when it takes no more than this one.
+const REDUNDANCY_SHARE_BACK: f64 = 0.2;
 
 /// The encoder of a layer that has one watcher is told to use less, before that watcher has to make do with a lower layer.
 const LONE_WATCHER_SHARE: f64 = 0.6;
@@ -35,15 +44,16 @@ impl Router {
         };
         let mut demands = Vec::new();
         let mut known = Vec::new();
-        let mut audio_bps = 0;
+        let estimate_bps = if member.estimate_bps == 0 {
+            UNKNOWN_BPS
+        } else {
+            member.estimate_bps
+        };
+        let audio_bps = reserve_audio(&mut member.slots, estimate_bps);
         let mut desired_bps = 0;
         for (index, slot) in member.slots.iter_mut().enumerate() {
             let Some(content) = &mut slot.content else { continue };
-            if !slot.is_video {
-                audio_bps += AUDIO_BPS;
-                continue;
-            }
-            let Some(track) = self.track(content).filter(|_| !content.sight.hidden) else {
+            let Some(track) = self.track(content).filter(|_| slot.is_video && !content.sight.hidden) else {
                 continue;
             };
             let sufficient = track.sufficient(content.sight.height_px, content.sufficient);
@@ -53,11 +63,6 @@ impl Router {
             demands.push(demand);
             known.push((index, layers));
         }
-        let estimate_bps = if member.estimate_bps == 0 {
-            UNKNOWN_BPS
-        } else {
-            member.estimate_bps
-        };
         let grants = allocator::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
         let mut pauses = false;
         for (grant, (index, layers)) in grants.into_iter().zip(known) {
@@ -215,4 +220,27 @@ fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) 
         },
     };
     (layers, demand)
+}
+
+/// What a subscriber's link needs for its audio, in bits per second. Where redundancy would take too much of it, audio goes without.
+fn reserve_audio(slots: &mut [Slot], estimate_bps: u64) -> u64 {
+    let (mut plain_bps, mut redundancy_bps) = (0, 0);
+    let mut unwraps = false;
+    for slot in slots.iter().filter(|slot| !slot.is_video) {
+        unwraps |= slot.unwraps;
+        if let Some(content) = &slot.content {
+            plain_bps += AUDIO_BPS;
+            redundancy_bps += if content.is_redundant { REDUNDANCY_BPS } else { 0 };
+        }
+    }
+    let share_max = if unwraps {
+        REDUNDANCY_SHARE_BACK
+    } else {
+        REDUNDANCY_SHARE_MAX
+    };
+    let unwraps = redundancy_bps as f64 > estimate_bps as f64 * share_max;
+    for slot in slots.iter_mut().filter(|slot| !slot.is_video) {
+        slot.unwraps = unwraps;
+    }
+    plain_bps + if unwraps { 0 } else { redundancy_bps }
 }
