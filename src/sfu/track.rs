@@ -23,6 +23,10 @@ const LEARN_FOR: Duration = Duration::from_secs(3);
 /// What is wanted is said at most this often, unless a layer has to be switched on or off.
 const SAY_EVERY: Duration = Duration::from_secs(1);
 
+/// Layers are switched on and off once that has been wanted for so long: when people come and go, views change in several breaths, and
+/// each change lets the encoders begin anew. Whoever has nothing to watch meanwhile is not kept waiting.
+const SWITCH_AFTER: Duration = Duration::from_millis(400);
+
 /// A change of the maximum bitrate that is worth a message.
 const SAY_ABOVE: f64 = 0.15;
 
@@ -219,6 +223,8 @@ pub struct Track {
     key_frame_due: bool,
     said: Vec<WantedLayer>,
     said_at: Option<Instant>,
+    /// Since when other layers are wanted than was said.
+    switch_since: Option<Instant>,
 }
 
 impl Track {
@@ -237,6 +243,7 @@ impl Track {
             key_frame_due: false,
             said: Vec::new(),
             said_at: None,
+            switch_since: None,
         };
         // A browser starts with everything on.
         track.said = track.everything();
@@ -343,18 +350,33 @@ impl Track {
     pub fn poll_wanted(&mut self, wishes: &[Wish], now: Instant) -> Option<&[WantedLayer]> {
         let wanted = self.wanted(wishes, now);
         let activity = |list: &[WantedLayer]| list.iter().map(|l| l.1).collect::<Vec<_>>();
-        let switched = activity(&wanted) != activity(&self.said);
+        let differs = activity(&wanted) != activity(&self.said);
+        let since = differs.then(|| self.switch_since.unwrap_or(now));
+        self.switch_since = since;
+        let switched = since.is_some_and(|since| now >= since + SWITCH_AFTER) || self.is_lacking(wishes);
         let changed = wanted
             .iter()
             .zip(&self.said)
-            .any(|(new, old)| new.1 && (f64::from(new.2) - f64::from(old.2)).abs() > f64::from(old.2) * SAY_ABOVE);
+            .any(|(new, old)| new.1 && old.1 && (f64::from(new.2) - f64::from(old.2)).abs() > f64::from(old.2) * SAY_ABOVE);
         let early = self.said_at.is_some_and(|at| now < at + SAY_EVERY);
         if !switched && (!changed || early) {
             return None;
         }
+        self.switch_since = None;
         self.said = wanted;
         self.said_at = Some(now);
         Some(&self.said)
+    }
+
+    /// Whether a watcher needs a layer that is off: it has to make do with less than it carries, or there is nothing else.
+    fn is_lacking(&self, wishes: &[Wish]) -> bool {
+        let is_off = |layer: usize| self.said.get(layer).is_some_and(|said| !said.1);
+        let nothing = self.said.iter().all(|said| !said.1);
+        wishes.iter().any(|wish| match (wish.current, wish.desired) {
+            (Some(current), Some(desired)) => is_off(desired) && (desired < current || is_off(current)),
+            (None, Some(_)) => nothing,
+            (_, None) => false,
+        })
     }
 
     fn wanted(&self, wishes: &[Wish], now: Instant) -> Vec<WantedLayer> {
@@ -364,7 +386,10 @@ impl Track {
         }
         let lowest = self.known_layers().next().map_or(0, |(index, _)| index);
         for (index, (_, active, bitrate_bps)) in wanted.iter_mut().enumerate() {
-            let of_this = |wish: &&Wish| [wish.desired, wish.target, wish.current].contains(&Some(index));
+            // What was carried before a silence, as while two talk directly, is not to begin again.
+            let is_carried = self.layers[index].is_arriving(now);
+            let of_this =
+                |wish: &&Wish| [wish.desired, wish.target].contains(&Some(index)) || (is_carried && wish.current == Some(index));
             // A layer that never came costs nothing, and may only be late.
             let may_come = !self.layers[index].has_arrived() && !wishes.is_empty();
             *active = self.is_learning(now) || may_come || wishes.iter().any(|wish| of_this(&wish));
@@ -488,11 +513,76 @@ mod tests {
         let two = [wish(2, 9_000_000), wish(2, 9_000_000)];
         assert_eq!(track.poll_wanted(&two, start), None, "everything is on anyway");
         let later = start + LEARN_FOR;
+        assert_eq!(track.poll_wanted(&two, later), None);
+        let later = later + SWITCH_AFTER;
         assert_eq!(active(track.poll_wanted(&two, later)), Some(vec![false, false, true]));
         assert_eq!(track.poll_wanted(&two, later), None, "said once");
         let mixed = [wish(2, 9_000_000), wish(0, 100_000)];
-        assert_eq!(active(track.poll_wanted(&mixed, later)), Some(vec![true, false, true]));
+        assert_eq!(
+            active(track.poll_wanted(&mixed, later)),
+            Some(vec![true, false, true]),
+            "it needs what is off"
+        );
+        assert_eq!(track.poll_wanted(&[], later), None);
+        let later = later + SWITCH_AFTER;
         assert_eq!(active(track.poll_wanted(&[], later)), Some(vec![false, false, false]));
+    }
+
+    #[test]
+    fn encodings_change_once_when_views_change_in_several_breaths() {
+        let mut track = camera();
+        let start = Instant::now();
+        for name in ["q", "h", "f"] {
+            track.handle_packet(rid(name), &Part::default(), 1000, start);
+        }
+        let low = wish(0, 9_000_000);
+        let newcomer = |desired| Wish {
+            desired: Some(desired),
+            target: Some(0),
+            current: None,
+            bitrate_bps: 9_000_000,
+        };
+        let upgrade = Wish {
+            desired: Some(2),
+            target: Some(0),
+            ..low
+        };
+        let at = |ms| start + LEARN_FOR + Duration::from_millis(ms);
+        assert_eq!(track.poll_wanted(&[low, low], at(0)), None);
+        let quiet = SWITCH_AFTER.as_millis() as u64;
+        assert_eq!(
+            active(track.poll_wanted(&[low, low], at(quiet))),
+            Some(vec![true, false, false])
+        );
+        assert_eq!(
+            track.poll_wanted(&[low, newcomer(2)], at(1000)),
+            None,
+            "it has not said its size yet"
+        );
+        assert_eq!(track.poll_wanted(&[low, newcomer(1)], at(1100)), None);
+        assert_eq!(track.poll_wanted(&[low, newcomer(0)], at(1200)), None);
+        assert_eq!(
+            track.poll_wanted(&[low, low], at(1000 + quiet)),
+            None,
+            "and needs no other layer"
+        );
+        assert_eq!(track.poll_wanted(&[low, upgrade], at(2000)), None);
+        assert_eq!(
+            active(track.poll_wanted(&[low, upgrade], at(2000 + quiet))),
+            Some(vec![true, false, true])
+        );
+        let off = at(3000);
+        assert_eq!(track.poll_wanted(&[], off), None);
+        assert_eq!(
+            active(track.poll_wanted(&[], off + SWITCH_AFTER)),
+            Some(vec![false, false, false])
+        );
+        let first = [newcomer(1)];
+        assert_eq!(
+            active(track.poll_wanted(&first, at(5000))),
+            Some(vec![true, true, false]),
+            "there is nothing else"
+        );
     }
 
     #[test]
@@ -584,13 +674,41 @@ mod tests {
     }
 
     #[test]
+    fn what_was_carried_before_a_silence_is_wanted_no_more() {
+        let mut track = camera();
+        let start = Instant::now();
+        for name in ["q", "h", "f"] {
+            track.handle_packet(rid(name), &Part::default(), 1000, start);
+        }
+        let smaller = Wish {
+            current: Some(2),
+            ..wish(0, 9_000_000)
+        };
+        let later = start + LEARN_FOR;
+        track.handle_packet(rid("f"), &Part::default(), 1000, later);
+        assert_eq!(track.poll_wanted(&[smaller], later), None);
+        let wanted = active(track.poll_wanted(&[smaller], later + SWITCH_AFTER));
+        assert_eq!(
+            wanted,
+            Some(vec![true, false, true]),
+            "it goes on until the smaller one has come"
+        );
+        let silent = later + ARRIVES_WITHIN;
+        assert_eq!(track.poll_wanted(&[smaller], silent), None);
+        let wanted = active(track.poll_wanted(&[smaller], silent + SWITCH_AFTER));
+        assert_eq!(wanted, Some(vec![true, false, false]));
+    }
+
+    #[test]
     fn a_layer_that_never_came_stays_wanted() {
         let mut track = camera();
         let start = Instant::now();
         track.handle_packet(rid("q"), &Part::default(), 1000, start);
         track.handle_packet(rid("h"), &Part::default(), 1000, start);
+        let wishes = [wish(1, 900_000), wish(1, 900_000)];
         let later = start + LEARN_FOR;
-        let wanted = track.poll_wanted(&[wish(1, 900_000), wish(1, 900_000)], later);
+        assert_eq!(track.poll_wanted(&wishes, later), None);
+        let wanted = track.poll_wanted(&wishes, later + SWITCH_AFTER);
         assert_eq!(active(wanted), Some(vec![false, true, true]));
     }
 
