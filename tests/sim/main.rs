@@ -4,6 +4,7 @@
 
 mod crowd;
 mod layers;
+mod narrow;
 mod network;
 mod rooms;
 mod scenarios;
