@@ -56,6 +56,8 @@ if [ "$what" != quick ]; then
     $as_root env TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/attack.sh --number 200000 --joins 4 --forge
     stage "a room of twelve without a lost packet"
     TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/rooms.sh --participants 12 --tiles 9 --warm-up 8 --seconds 10
+    stage "the floor of this machine, and the server beside it"
+    "${binary%/*}/loadtest" compare --server "$binary" --subscribers 2 --runs 1 --seconds 2 --warm-up 2 --ratio-max 20
     stage "calls between simulated networks"
     # The limits of a busy machine: docs/natlab.md has those of an idle one.
     $as_root env TANDEM_BINARY="$binary" TANDEM_LAB_MEDIAN_S_MAX=4 TANDEM_LAB_WORST_S_MAX=12 TANDEM_LAB_MOVE_MEDIAN_S_MAX=8 \

@@ -2,3 +2,4 @@
 
 pub mod participant;
 pub mod temporal;
+pub mod traffic;

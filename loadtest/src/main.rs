@@ -8,10 +8,13 @@
 
 mod attack;
 mod calls;
+mod compare;
+mod floor;
 mod malformed;
 mod process;
 mod rooms;
 mod scrape;
+mod server;
 mod session;
 mod talk;
 
@@ -32,6 +35,10 @@ enum Command {
     Attack(attack::Attack),
     /// Fills rooms with participants, and measures latency, loss and cost of forwarding
     Rooms(rooms::Rooms),
+    /// Measures what forwarding costs at least on this machine
+    Floor(floor::Floor),
+    /// Measures a server beside the floor, by turns
+    Compare(compare::Compare),
 }
 
 #[tokio::main]
@@ -40,5 +47,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Calls(calls) => calls::run(calls).await,
         Command::Attack(attack) => attack::run(attack).await,
         Command::Rooms(rooms) => rooms::run(rooms).await,
+        Command::Floor(floor) => tokio::task::spawn_blocking(move || floor::run(&floor)).await?,
+        Command::Compare(compare) => compare::run(&compare).await,
     }
 }

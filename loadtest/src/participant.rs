@@ -13,17 +13,16 @@ use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Vp8Descriptor};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::temporal::{REFERENCES, Temporal};
+use crate::traffic::{AUDIO_BYTES, AUDIO_EVERY, Traffic};
 
 /// (rid, packets in a frame of 1/30 s): about 0.25, 0.5 and 1.5 Mbit/s.
 const LAYERS: [(&str, usize); 3] = [("q", 1), ("h", 2), ("f", 6)];
 
 const PACKET_BYTES: usize = 1000;
 const PACKET_BYTES_MIN: usize = 100;
-const AUDIO_BYTES: usize = 80;
 /// In dBov.
 const SPEECH_MIN: i8 = -60;
 const FRAME_EVERY: Duration = Duration::from_millis(33);
-const AUDIO_EVERY: Duration = Duration::from_millis(20);
 
 /// A decoder that misses something waits this long for it before it asks for a key frame.
 const REPAIR_WITHIN: Duration = Duration::from_millis(300);
@@ -56,6 +55,8 @@ pub struct Participant {
     pub microphone_on: bool,
     pub camera_on: bool,
     pub frame_every: Duration,
+    /// The most in a packet of its camera.
+    packet_bytes_max: usize,
     /// In everything that it sends, so that a receiver knows whose it is.
     pub mark: u16,
     /// Each packet of its microphone carries the frame before as well (RFC 2198).
@@ -255,6 +256,7 @@ impl Participant {
             microphone_on: true,
             camera_on: true,
             frame_every: FRAME_EVERY,
+            packet_bytes_max: PACKET_BYTES,
             mark: address.port(),
             sends_red: false,
             key_frames_sent: 0,
@@ -313,6 +315,16 @@ impl Participant {
     pub fn forgo_layer(&mut self, rid: &str) {
         for layer in self.layers.iter_mut().filter(|l| l.rid == Rid::from(rid)) {
             layer.exists = false;
+        }
+    }
+
+    /// The camera has one layer, and sends as many packets as it is told.
+    pub fn send_plainly(&mut self, traffic: &Traffic) {
+        self.frame_every = traffic.burst_every();
+        self.packet_bytes_max = traffic.video_bytes;
+        if let Some((top, others)) = self.layers.split_last_mut() {
+            top.packets = traffic.burst.max(1) as usize;
+            others.iter_mut().for_each(|layer| layer.exists = false);
         }
     }
 
@@ -422,7 +434,7 @@ impl Participant {
             // What a key frame has more than it may, the frames after it have less.
             let allowed_bytes = f64::from(encoder.limit_bps) / 8.0 * self.frame_every.as_secs_f64();
             let frame_bytes = (allowed_bytes - encoder.debt_bytes / 5.0).max(0.0);
-            let packet_bytes = ((frame_bytes / encoder.packets as f64) as usize).clamp(PACKET_BYTES_MIN, PACKET_BYTES);
+            let packet_bytes = ((frame_bytes / encoder.packets as f64) as usize).clamp(PACKET_BYTES_MIN, self.packet_bytes_max);
             encoder.debt_bytes = (encoder.debt_bytes + (packets * packet_bytes) as f64 - allowed_bytes).max(0.0);
             for n in 0..packets {
                 let [high, low] = encoder.picture_id.to_be_bytes();

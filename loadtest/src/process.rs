@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 /// A look at a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
@@ -55,4 +57,23 @@ pub fn udp_overflows(port: u16) -> u64 {
         }
     }
     total
+}
+
+/// Which cores a thread may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cores {
+    /// What is measured has it for itself.
+    First,
+    Others,
+}
+
+/// Keeps this thread, and all that it starts, to these cores. On a machine with one core nothing changes.
+pub fn pin(cores: Cores) {
+    let mut set = CpuSet::new();
+    match cores {
+        Cores::First => set.set(0),
+        // The kernel leaves out those that it does not have.
+        Cores::Others => (1..CpuSet::MAX_CPU).for_each(|core| set.set(core)),
+    }
+    let _ = sched_setaffinity(None, &set);
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use loadtest::traffic::Traffic;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,10 +17,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::process;
 use crate::scrape::Scrape;
+use crate::server::Server;
 use crate::session::Session;
 use attendance::{Attendance, Seat};
 use media::{Media, Milestones, Order};
-use report::Report;
+pub use report::Report;
 
 /// From the last join until everybody is connected: beyond it, the run has failed.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
@@ -31,36 +33,41 @@ const SETTLE: Duration = Duration::from_millis(1500);
 pub struct Rooms {
     /// The server's websocket; it has to be on this machine
     #[arg(long, default_value = "ws://127.0.0.1:8443/ws")]
-    url: String,
+    pub url: String,
     /// The server's metrics
     #[arg(long, default_value = "127.0.0.1:9464")]
-    ops: String,
+    pub ops: String,
     #[arg(long, default_value_t = 1)]
-    rooms: usize,
+    pub rooms: usize,
     /// In each room
     #[arg(long, default_value_t = 50)]
-    participants: usize,
+    pub participants: usize,
     /// Participants of each room whose cameras are on; all, if not said
     #[arg(long)]
-    publishers: Option<usize>,
+    pub publishers: Option<usize>,
+    /// Cameras have one layer of packets of one size, in place of an encoder's three
+    #[arg(long)]
+    pub plain: bool,
+    #[command(flatten)]
+    pub traffic: Traffic,
     /// Participants of each room whose microphones are on
     #[arg(long, default_value_t = 3)]
-    speakers: usize,
+    pub speakers: usize,
     /// They speak in turns of two seconds; otherwise all at once
     #[arg(long)]
     in_turns: bool,
     /// Cameras that each participant looks at
     #[arg(long, default_value_t = 16)]
-    tiles: usize,
+    pub tiles: usize,
     /// The width of a tile in pixels; 480 is a grid of 16 on a screen of 1920 × 1080
     #[arg(long, default_value_t = 480)]
     tile_width: u16,
     /// For how long it is measured
     #[arg(long, default_value_t = 60)]
-    seconds: u64,
+    pub seconds: u64,
     /// Seconds from the last join to the beginning of that
     #[arg(long, default_value_t = 10)]
-    warm_up: u64,
+    pub warm_up: u64,
     /// Milliseconds from one join to the next
     #[arg(long, default_value_t = 50)]
     join_every_ms: u64,
@@ -69,13 +76,36 @@ pub struct Rooms {
     threads: usize,
     /// The server's process: its CPU time and memory are measured
     #[arg(long)]
-    server_pid: u32,
+    pub server_pid: u32,
     /// Prints one JSON object in place of the table
     #[arg(long)]
     json: bool,
 }
 
 impl Rooms {
+    /// One publisher without simulcast, whom so many look at and hear.
+    pub fn one_to_many(server: &Server, subscribers: usize, traffic: Traffic, seconds: u64, warm_up: u64) -> Rooms {
+        Rooms {
+            url: server.url.clone(),
+            ops: server.ops.clone(),
+            rooms: 1,
+            participants: subscribers + 1,
+            publishers: Some(1),
+            plain: true,
+            traffic,
+            speakers: 1,
+            in_turns: false,
+            tiles: 1,
+            tile_width: 1280,
+            seconds,
+            warm_up,
+            join_every_ms: 20,
+            threads: 1,
+            server_pid: server.pid(),
+            json: false,
+        }
+    }
+
     /// The server's UDP port has the number of its TCP port.
     fn udp_port(&self) -> u16 {
         let after_host = self.url.rsplit(':').next().unwrap_or_default();
@@ -87,7 +117,18 @@ impl Rooms {
 /// # Errors
 /// The server cannot be reached or refuses a command, somebody does not get in or is thrown out, or something was lost that was not
 /// chosen to be left out.
-pub async fn run(mut asked: Rooms) -> anyhow::Result<()> {
+pub async fn run(asked: Rooms) -> anyhow::Result<()> {
+    let json = asked.json;
+    let report = measure(asked).await?;
+    println!("{}", if json { report.json().to_string() } else { report.table() });
+    let losses = report.losses();
+    ensure!(losses.is_empty(), "lost, and not chosen to be: {}", losses.join(", "));
+    Ok(())
+}
+
+/// # Errors
+/// The server cannot be reached or refuses a command, or somebody does not get in or is thrown out.
+pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
     asked.threads = asked.threads.clamp(1, asked.rooms * asked.participants);
     asked.speakers = asked.speakers.min(asked.participants);
     let idle = process::usage(asked.server_pid).context("--server-pid names no process of ours")?;
@@ -120,6 +161,7 @@ pub async fn run(mut asked: Rooms) -> anyhow::Result<()> {
                 tiles: asked.tiles.min(asked.participants - 1),
                 tile_width: asked.tile_width,
                 voices: asked.speakers.clamp(1, 4),
+                plainly: asked.plain.then_some(asked.traffic),
             };
             tasks.spawn(seat.attend(stopped.clone()));
             watch_over(&mut tasks, Duration::from_millis(asked.join_every_ms)).await?;
@@ -149,18 +191,15 @@ pub async fn run(mut asked: Rooms) -> anyhow::Result<()> {
     while let Some(done) = tasks.join_next().await {
         attendances.push(done??);
     }
-    let report = Report::new(&asked, idle, [before, after], &settled, measured, &milestones, &attendances);
-    println!(
-        "{}",
-        if asked.json {
-            report.json().to_string()
-        } else {
-            report.table()
-        }
-    );
-    let losses = report.losses();
-    ensure!(losses.is_empty(), "lost, and not chosen to be: {}", losses.join(", "));
-    Ok(())
+    Ok(Report::new(
+        &asked,
+        idle,
+        [before, after],
+        &settled,
+        measured,
+        &milestones,
+        &attendances,
+    ))
 }
 
 fn start_threads(asked: &Rooms, epoch: Instant) -> anyhow::Result<Vec<Media>> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use loadtest::participant::Participant;
+use loadtest::traffic::Traffic;
 use serde_json::{Value, json};
 use str0m::media::Direction;
 use tokio::sync::watch;
@@ -37,6 +38,8 @@ pub struct Seat {
     pub tiles: usize,
     pub tile_width: u16,
     pub voices: usize,
+    /// Its camera is no encoder, but this.
+    pub plainly: Option<Traffic>,
 }
 
 /// How it went.
@@ -124,6 +127,9 @@ impl Seat {
         let now = Instant::now();
         let (mut participant, sdp) = Participant::with_slots(self.address, Direction::SendOnly, self.tiles, self.voices, now);
         participant.mark = self.index as u16;
+        if let Some(traffic) = &self.plainly {
+            participant.send_plainly(traffic);
+        }
         participant.camera_on = self.camera;
         participant.microphone_on = self.microphone;
         participant.publish(now);

@@ -180,7 +180,27 @@ impl Report {
         self.lost.iter().map(|(what, count)| format!("{what} {count}")).collect()
     }
 
-    fn delay_ms(&self, share: f64) -> f64 {
+    /// Microseconds of the whole server's CPU time for a packet out.
+    pub fn server_us_per_packet(&self) -> f64 {
+        self.us_per_packet(self.cpu)
+    }
+
+    /// A second.
+    pub fn packets_out(&self) -> f64 {
+        self.packets_out
+    }
+
+    /// Of all sequence numbers, those that never came.
+    pub fn missing_share(&self) -> f64 {
+        self.missing as f64 / (self.packets + self.missing).max(1) as f64
+    }
+
+    pub fn generator_core_percent(&self) -> f64 {
+        self.core_percent(self.own_cpu)
+    }
+
+    /// By the sender's clock.
+    pub fn delay_ms(&self, share: f64) -> f64 {
         let at = ((self.delays_us.len() as f64 * share) as usize).min(self.delays_us.len().saturating_sub(1));
         self.delays_us.get(at).map_or(0.0, |us| f64::from(*us) / 1000.0)
     }
