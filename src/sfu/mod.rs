@@ -2,7 +2,6 @@
 //! `worker` -> `shard` -> `demux` -> `transport` -> `router` -> `subscription` -> `rewrite` -> `transport`.
 
 pub mod allocator;
-pub mod budget;
 pub mod candidates;
 mod certificate;
 pub mod choice;

@@ -61,9 +61,6 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The lowest of each.
-    pub const BASE: Limit = Limit { spatial: 0, temporal: 0 };
-
     pub const ALL: Limit = Limit {
         spatial: u8::MAX,
         temporal: u8::MAX,

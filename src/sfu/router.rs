@@ -21,9 +21,6 @@ use crate::view::View;
 /// How often voices are compared, layers chosen anew, and key frames asked for again.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A bandwidth that falls to this share is not left to the next tick.
-const FALL: f64 = 0.8;
-
 /// What the router wants done.
 #[derive(Debug)]
 pub enum RouterOutput {
@@ -334,35 +331,10 @@ impl Router {
         }
     }
 
-    /// What a subscriber's network is thought to take. Where that is much less than before, what is sent follows at once.
-    pub fn handle_estimate(
-        &mut self,
-        place: usize,
-        bitrate_bps: u64,
-        now: Instant,
-        counters: &mut Counters,
-        out: &mut Vec<RouterOutput>,
-    ) {
-        let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) else {
-            return;
-        };
-        let before_bps = std::mem::replace(&mut member.estimate_bps, bitrate_bps);
-        if bitrate_bps as f64 > before_bps as f64 * FALL {
-            return;
-        }
-        if self.choose_layers(place, now, out) {
-            self.tell_slots(place, out);
-        }
-        let Some(member) = &self.members[place] else { return };
-        let videos = member.slots.iter().filter(|slot| slot.is_video);
-        let watched: Vec<(usize, Source)> = videos
-            .filter_map(|slot| slot.content.as_ref().map(|content| (content.publisher, content.source)))
-            .collect();
-        for (publisher, source) in watched {
-            let tracks = self.members[publisher].as_ref().map(|member| &member.tracks);
-            if let Some(index) = tracks.and_then(|tracks| tracks.iter().position(|track| track.source == source)) {
-                self.tend_track(publisher, index, now, counters, out);
-            }
+    /// What a subscriber's network is thought to take.
+    pub fn handle_estimate(&mut self, place: usize, bitrate_bps: u64) {
+        if let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) {
+            member.estimate_bps = bitrate_bps;
         }
     }
 

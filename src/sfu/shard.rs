@@ -471,7 +471,7 @@ impl Shard {
                 }
                 TransportOutput::Estimate(bps) => {
                     if let Some(router) = router {
-                        router.handle_estimate(place, bps, now, &mut self.counters, &mut router_outputs);
+                        router.handle_estimate(place, bps);
                     }
                 }
                 TransportOutput::Lost(reason) => lost = Some(reason),

@@ -53,10 +53,6 @@ pub(super) struct Content {
 /// higher one is let go without it.
 const DOWN_WITHIN: Duration = Duration::from_millis(600);
 
-/// While it is waited for, the higher one goes on if the least of it is no more than this many times what was granted: a queue takes
-/// that for a moment.
-const OVER_WHILE_DOWN_MAX: f64 = 2.0;
-
 /// A picture that was paused stays so for this long.
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 
@@ -163,14 +159,11 @@ impl Content {
         self.over_since.is_none_or(|since| now < since + OBEYS_WITHIN)
     }
 
-    /// Whether the way down to `desired` takes too long, or there is no room to wait for it: of what is carried so far, `base_bps` is
-    /// the least that can go on.
-    pub(super) fn is_late_down(&mut self, desired: Option<usize>, base_bps: u64, now: Instant) -> bool {
+    /// Whether the way down to `desired` takes too long.
+    pub(super) fn is_late_down(&mut self, desired: Option<usize>, now: Instant) -> bool {
         match (self.subscription.current_layer(), desired) {
             (Some(current), Some(desired)) if current > desired => {
-                let has_room = base_bps as f64 <= self.grant.bitrate_bps as f64 * OVER_WHILE_DOWN_MAX;
-                let since = if has_room { Some(now) } else { now.checked_sub(DOWN_WITHIN) };
-                self.down_since = self.down_since.filter(|_| has_room).or(since);
+                self.down_since.get_or_insert(now);
             }
             (None, Some(_)) => {}
             _ => self.down_since = None,

@@ -284,21 +284,6 @@ impl Track {
         known.map(|(index, layer)| (index, layer.rate_bps.unwrap_or(u64::from(self.nominal_bps(index)))))
     }
 
-    /// The least of a layer that can be carried: the lowest layers inside of it, as measured.
-    pub fn base_bps(&self, layer: usize) -> u64 {
-        self.layers.get(layer).map_or(0, |layer| layer.inner.rate_bps(Limit::BASE))
-    }
-
-    /// The share of it in a layer, 0 to 1.
-    pub fn base_share(&self, layer: usize) -> f64 {
-        let whole_bps = self.layers.get(layer).map_or(0, |layer| layer.inner.rate_bps(Limit::ALL));
-        if whole_bps == 0 {
-            1.0
-        } else {
-            self.base_bps(layer) as f64 / whole_bps as f64
-        }
-    }
-
     /// What of a layer fits into a bitrate and suffices for a tile of this height, for a watcher that carries `before` of it.
     pub fn limit(&self, layer: usize, bitrate_bps: u64, height_px: u16, before: Limit) -> Limit {
         let most = self.spatial(height_px, before);
@@ -383,13 +368,13 @@ impl Track {
         Some(&self.said)
     }
 
-    /// Whether a watcher needs a layer that is off: it has to make do with less than it carries, or carries nothing.
+    /// Whether a watcher needs a layer that is off: it has to make do with less than it carries, or there is nothing else.
     fn is_lacking(&self, wishes: &[Wish]) -> bool {
         let is_off = |layer: usize| self.said.get(layer).is_some_and(|said| !said.1);
+        let nothing = self.said.iter().all(|said| !said.1);
         wishes.iter().any(|wish| match (wish.current, wish.desired) {
             (Some(current), Some(desired)) => is_off(desired) && (desired < current || is_off(current)),
-            // Nothing is carried: it comes from here, or not at all.
-            (None, Some(_)) => wish.target.is_some_and(is_off),
+            (None, Some(_)) => nothing,
             (_, None) => false,
         })
     }
@@ -597,15 +582,6 @@ mod tests {
             active(track.poll_wanted(&first, at(5000))),
             Some(vec![true, true, false]),
             "there is nothing else"
-        );
-        let let_go = Wish {
-            current: None,
-            ..wish(2, 9_000_000)
-        };
-        assert_eq!(
-            active(track.poll_wanted(&[wish(1, 9_000_000), let_go], at(5100))),
-            Some(vec![false, true, true]),
-            "it carries nothing, and this is off"
         );
     }
 

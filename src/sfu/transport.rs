@@ -3,30 +3,26 @@
 //! `Rtc` wants every mutation followed by a drain of its outputs, and it may panic or run on and on whatever we do. So
 //! [`Transport::mutate`] is the one door to it: it drains, counts, and catches. A transport that failed there is never called again.
 
-mod congestion;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use str0m::bwe::Bitrate;
+use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
-use super::budget::REPORT_EVERY;
 use super::candidates::Candidates;
 use super::certificate::Certificate;
 use super::codec::{self, Format};
-use super::consent::Consent;
+use super::consent::{Consent, REPORTS_WITHIN};
 use super::flow::Flow;
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
 use super::rewrite::Numbers;
 use super::sdp::{self, SendStream};
 use super::ways::Ways;
-use congestion::Congestion;
 
 /// From the offer to ICE and DTLS being up (threats T8).
 const JOIN_DEADLINE: Duration = Duration::from_secs(15);
@@ -113,9 +109,8 @@ pub struct Transport {
     named: Vec<SendStream>,
     /// Which m-line and layer an SSRC is. Few, so a list is the fastest map.
     sources: Vec<(Ssrc, Mid, Option<Rid>)>,
-    /// M-lines whose send streams are set up, and whether they are of video.
-    sending: Vec<(Mid, bool)>,
-    congestion: Congestion,
+    /// M-lines whose send streams are set up.
+    sending: Vec<Mid>,
     fault_injected: bool,
 }
 
@@ -154,8 +149,8 @@ impl Transport {
                 .enable_h264(true)
                 .enable_av1(true)
                 .enable_bwe(Some(INITIAL_ESTIMATE))
-                .set_stats_interval(Some(REPORT_EVERY))
                 .set_send_buffer_video(RESEND_PACKETS)
+                .set_stats_interval(Some(REPORTS_WITHIN))
                 .build(now);
             for address in &config.candidates.udp {
                 if let Ok(candidate) = Candidate::builder().udp().host(*address).build() {
@@ -193,7 +188,6 @@ impl Transport {
             named: Vec::new(),
             sources: Vec::new(),
             sending: Vec::new(),
-            congestion: Congestion::default(),
             fault_injected: false,
         };
         let answer = transport.negotiate(offer, now, out)?;
@@ -278,7 +272,7 @@ impl Transport {
                 let ssrc = match api.stream_tx_by_mid(mid, None) {
                     Some(stream) => {
                         // Once only: it empties the cache.
-                        if is_video && !known.contains(&(mid, true)) {
+                        if is_video && !known.contains(&mid) {
                             stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
                         }
                         stream.ssrc()
@@ -309,7 +303,7 @@ impl Transport {
         if result.is_err() {
             return Err(OfferError::Fault);
         }
-        self.sending = answer.slots.iter().map(|slot| (slot.mid, slot.is_video)).collect();
+        self.sending = answer.slots.iter().map(|slot| slot.mid).collect();
         answer.lines = self.lines.clone();
         answer.sdp = sdp::place_candidates(&sdp::name_streams(&sdp, &self.named));
         match self.mutate(now, out, |rtc| rtc.handle_input(Input::Timeout(now))) {
@@ -398,6 +392,14 @@ impl Transport {
         });
     }
 
+    /// What we would like to send, for the bandwidth estimate to look for.
+    pub fn set_desired_bitrate(&mut self, desired_bps: u64, now: Instant, out: &mut Vec<TransportOutput>) {
+        self.drive(now, out, |rtc| {
+            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(desired_bps));
+            rtc.handle_input(Input::Timeout(now))
+        });
+    }
+
     /// Call when `poll_timeout` has passed.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<TransportOutput>) {
         match self.state {
@@ -481,7 +483,6 @@ impl Transport {
                         self.rtc_deadline = deadline;
                         return done;
                     }
-                    Output::Transmit(transmit) if self.congestion.discards(&transmit.contents) => {}
                     Output::Transmit(transmit) => {
                         let payload: Vec<u8> = transmit.contents.into();
                         let flow = self
@@ -498,7 +499,6 @@ impl Transport {
         if done.is_ok() && !self.rtc_is_alive() {
             self.lose(self.reason_of_end(), out);
         }
-        self.follow_budget(now, out);
         done
     }
 
@@ -513,8 +513,9 @@ impl Transport {
             // None came in the interval before where the share of what was lost is not known.
             Event::MediaEgressStats(reported) => self.proved |= reported.loss.is_some(),
             Event::KeyframeRequest(request) => out.push(TransportOutput::KeyFrameWanted(request.mid)),
-            Event::EgressBitrateEstimate(kind) => self.congestion.handle_estimate(&kind),
-            Event::PeerStats(stats) => self.congestion.handle_stats(&stats),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. }) => {
+                out.push(TransportOutput::Estimate(estimate.as_u64()));
+            }
             Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
                 self.disconnected_since = None;
                 if let State::Connecting { ice_since, .. } = &mut self.state {

@@ -4,7 +4,6 @@
 
 mod crowd;
 mod layers;
-mod narrow;
 mod network;
 mod rooms;
 mod scenarios;

@@ -75,9 +75,7 @@ impl Router {
             pauses |= content.paused != was_paused;
             let grant = content.grant;
             let desired = grant.layer.and_then(|layer| layers.get(layer)).map(|l| l.0);
-            let current = content.subscription.current_layer();
-            let base_bps = current.and_then(|layer| Some(self.track(content)?.base_bps(layer)));
-            let target = if content.is_late_down(desired, base_bps.unwrap_or_default(), now) {
+            let target = if content.is_late_down(desired, now) {
                 content.subscription.let_go();
                 desired
             } else {
@@ -210,18 +208,15 @@ fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) 
             *measured
         }
     };
-    let lowest = layers.first();
-    let base_share = lowest.map_or(1.0, |(lowest, _)| track.base_share(*lowest));
     let demand = Demand {
         weight: content.sight.weight,
         layers_bps: layers.iter().map(rate_bps).collect(),
         current: carried.and_then(|carried| layers.iter().position(|l| l.0 == carried)),
         is_paused: content.paused,
         least_bps: match (obeys, is_lone) {
+            (false, _) => u64::MAX,
             (true, true) => VIDEO_BPS_MIN,
-            // Others keep all of it, and this one can do with the lowest layers inside of it.
-            (true, false) => VIDEO_BPS_MIN.max((f64::from(SHARED_BPS_MIN) * base_share) as u64),
-            (false, _) => lowest.map_or(u64::MAX, |(_, measured)| (*measured as f64 * base_share) as u64),
+            (true, false) => u64::from(SHARED_BPS_MIN),
         },
     };
     (layers, demand)
