@@ -7,7 +7,9 @@ import urllib.request
 
 
 def say(**event):
-    print(json.dumps(event), flush=True)
+    # In one write: several threads of GStreamer may say something at once.
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
 
 
 def post(url, offer):
