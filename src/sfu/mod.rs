@@ -12,6 +12,7 @@ pub mod demux;
 pub mod flow;
 pub mod handle;
 pub mod ice_tcp;
+mod inner_layers;
 pub mod link;
 pub mod media;
 pub mod picture;
