@@ -67,6 +67,8 @@ struct Member {
     slots: Vec<Slot>,
     told_slots: Vec<FilledSlot>,
     estimate_bps: u64,
+    /// Redundant audio goes without what is redundant: there is no room for it.
+    unwraps: bool,
     told_desired_bps: u64,
 }
 
@@ -100,6 +102,7 @@ impl Router {
             slots: Vec::new(),
             told_slots: Vec::new(),
             estimate_bps: 0,
+            unwraps: false,
             told_desired_bps: 0,
         };
         match self.members.iter().position(Option::is_none) {
@@ -304,7 +307,7 @@ impl Router {
             let (Some(link), Some(slot)) = (subscriber.link, subscriber.slots.get_mut(watcher.slot)) else {
                 continue;
             };
-            match slot.forward(packet, layer, now) {
+            match slot.forward(packet, layer, subscriber.unwraps, now) {
                 Ok(packet) => out.push(RouterOutput::Forward { to: link.key, packet }),
                 Err(reason) => counters.drop(reason),
             }

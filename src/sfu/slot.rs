@@ -23,8 +23,6 @@ pub(super) struct Slot {
     /// Outlives subscriptions: what the slot sends is continuous over all of them.
     rewriter: Rewriter,
     pub(super) content: Option<Content>,
-    /// Redundant audio goes without what is redundant: there is no room for it.
-    pub(super) unwraps: bool,
 }
 
 /// What a slot carries.
@@ -71,15 +69,20 @@ impl Slot {
             payload_types: line.payload_types.clone(),
             rewriter: Rewriter::default(),
             content: None,
-            unwraps: false,
         }
     }
 
-    /// The packet as it goes out in this slot, or why it does not.
-    pub(super) fn forward(&mut self, packet: &MediaPacket, layer: usize, now: Instant) -> Result<SlotPacket, Drop> {
+    /// The packet as it goes out in this slot, or why it does not. `unwraps`: there is no room for redundancy of audio.
+    pub(super) fn forward(
+        &mut self,
+        packet: &MediaPacket,
+        layer: usize,
+        unwraps: bool,
+        now: Instant,
+    ) -> Result<SlotPacket, Drop> {
         let content = self.content.as_mut().ok_or(Drop::NoWatcher)?;
         content.is_redundant = packet.format.codec == Codec::Red;
-        let found = media::payload_for(packet, &self.payload_types, self.unwraps);
+        let found = media::payload_for(packet, &self.payload_types, unwraps);
         if found == Err(Drop::NoCodec) {
             content.subscription.set_undecodable();
         }

@@ -49,7 +49,8 @@ impl Router {
         } else {
             member.estimate_bps
         };
-        let audio_bps = reserve_audio(&mut member.slots, estimate_bps);
+        let (audio_bps, unwraps) = reserve_audio(&member.slots, member.unwraps, estimate_bps);
+        member.unwraps = unwraps;
         let mut desired_bps = 0;
         for (index, slot) in member.slots.iter_mut().enumerate() {
             let Some(content) = &mut slot.content else { continue };
@@ -222,16 +223,17 @@ fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) 
     (layers, demand)
 }
 
-/// What a subscriber's link needs for its audio, in bits per second. Where redundancy would take too much of it, audio goes without.
-fn reserve_audio(slots: &mut [Slot], estimate_bps: u64) -> u64 {
+/// What a subscriber's link needs for its audio, in bits per second, and whether audio goes without redundancy (`unwraps`, as it did so
+/// far), because that would take too much.
+fn reserve_audio(slots: &[Slot], unwraps: bool, estimate_bps: u64) -> (u64, bool) {
     let (mut plain_bps, mut redundancy_bps) = (0, 0);
-    let mut unwraps = false;
-    for slot in slots.iter().filter(|slot| !slot.is_video) {
-        unwraps |= slot.unwraps;
-        if let Some(content) = &slot.content {
-            plain_bps += AUDIO_BPS;
-            redundancy_bps += if content.is_redundant { REDUNDANCY_BPS } else { 0 };
-        }
+    for content in slots
+        .iter()
+        .filter(|slot| !slot.is_video)
+        .filter_map(|slot| slot.content.as_ref())
+    {
+        plain_bps += AUDIO_BPS;
+        redundancy_bps += if content.is_redundant { REDUNDANCY_BPS } else { 0 };
     }
     let share_max = if unwraps {
         REDUNDANCY_SHARE_BACK
@@ -239,8 +241,5 @@ fn reserve_audio(slots: &mut [Slot], estimate_bps: u64) -> u64 {
         REDUNDANCY_SHARE_MAX
     };
     let unwraps = redundancy_bps as f64 > estimate_bps as f64 * share_max;
-    for slot in slots.iter_mut().filter(|slot| !slot.is_video) {
-        slot.unwraps = unwraps;
-    }
-    plain_bps + if unwraps { 0 } else { redundancy_bps }
+    (plain_bps + if unwraps { 0 } else { redundancy_bps }, unwraps)
 }
