@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,18 +20,19 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
 use crate::process;
+use crate::socket;
 
 /// An RTP header with the one-byte extensions that a server writes: mid and transport-wide sequence number.
 const HEADER_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
-const SOCKET_BUFFER_BYTES: usize = 8 << 20;
-const RECEIVE_BUFFER_BYTES: usize = 64 << 10;
 /// What one call of sendmmsg takes (UIO_MAXIOV).
 const MESSAGES_MAX: usize = 1024;
 /// Datagrams in one send with GSO.
 const SEGMENTS_MAX: usize = 32;
 /// Its first packets are not measured.
 const WARM_UP: Duration = Duration::from_millis(300);
+/// How long the forwarder waits for a packet before it looks whether it is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// For what is on the way at the end.
 const SETTLE: Duration = Duration::from_millis(200);
 
@@ -122,7 +123,9 @@ pub fn measure(way: Way, subscribers: usize, traffic: Traffic, time: Duration) -
     let sink = Sink::open()?;
     let stop = Arc::new(AtomicBool::new(false));
     let forwarded = Arc::new(AtomicU64::new(0));
-    let entry = socket(Ipv4Addr::LOCALHOST)?;
+    let (entry, _) = socket::open(Ipv4Addr::LOCALHOST)?;
+    entry.set_nonblocking(false)?;
+    entry.set_read_timeout(Some(LOOK_EVERY))?;
     let address = entry.local_addr()?;
     let mut forwarder = Forwarder::new(entry, subscribers, sink.port, way)?;
     let (stopped, count) = (stop.clone(), forwarded.clone());
@@ -163,17 +166,6 @@ pub fn measure(way: Way, subscribers: usize, traffic: Traffic, time: Duration) -
     Ok((after.0 - before.0).as_secs_f64() * 1e6 / sent as f64)
 }
 
-fn socket(ip: Ipv4Addr) -> anyhow::Result<UdpSocket> {
-    let socket = UdpSocket::bind((ip, 0))?;
-    socket.set_read_timeout(Some(Duration::from_millis(50)))?;
-    let state = UdpSocketState::new((&socket).into())?;
-    let _ = state.set_recv_buffer_size((&socket).into(), SOCKET_BUFFER_BYTES);
-    let _ = state.set_send_buffer_size((&socket).into(), SOCKET_BUFFER_BYTES);
-    // quinn-udp makes it non-blocking.
-    socket.set_nonblocking(false)?;
-    Ok(socket)
-}
-
 /// One publisher: bursts of video and a voice, each when it is due.
 fn publish(to: SocketAddr, traffic: Traffic, stop: &AtomicBool) {
     process::pin(process::Cores::Others);
@@ -203,16 +195,18 @@ fn publish(to: SocketAddr, traffic: Traffic, stop: &AtomicBool) {
 /// Where the subscribers are: one socket takes what comes for all of their addresses.
 struct Sink {
     socket: UdpSocket,
+    state: UdpSocketState,
     port: u16,
     received: Arc<AtomicU64>,
 }
 
 impl Sink {
     fn open() -> anyhow::Result<Sink> {
-        let socket = socket(Ipv4Addr::UNSPECIFIED)?;
+        let (socket, state) = socket::open(Ipv4Addr::UNSPECIFIED)?;
         let port = socket.local_addr()?.port();
         Ok(Sink {
             socket,
+            state,
             port,
             received: Arc::default(),
         })
@@ -220,15 +214,12 @@ impl Sink {
 
     fn drain(self, stop: &AtomicBool) {
         process::pin(process::Cores::Others);
-        let Ok(state) = UdpSocketState::new((&self.socket).into()) else {
-            return;
-        };
-        let mut buffers = receive_buffers();
+        let mut buffers = socket::receive_buffers();
         loop {
             let is_over = stop.load(Ordering::Relaxed);
             let mut metas = [RecvMeta::default(); BATCH_SIZE];
             let mut slices: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-            let Ok(count) = state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas) else {
+            let Ok(count) = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas) else {
                 if is_over {
                     return;
                 }
@@ -245,10 +236,6 @@ impl Sink {
     }
 }
 
-fn receive_buffers() -> Vec<Vec<u8>> {
-    (0..BATCH_SIZE).map(|_| vec![0; RECEIVE_BUFFER_BYTES]).collect()
-}
-
 struct Forwarder {
     socket: UdpSocket,
     keys: Vec<LessSafeKey>,
@@ -262,10 +249,11 @@ struct Forwarder {
 impl Forwarder {
     fn new(socket: UdpSocket, subscribers: usize, port: u16, way: Way) -> anyhow::Result<Forwarder> {
         let keys = (0..subscribers).map(|n| UnboundKey::new(&AES_128_GCM, &[n as u8; 16]).map(LessSafeKey::new));
-        let address = |n: usize| SocketAddrV4::new(Ipv4Addr::new(127, 2, (n / 250) as u8, 1 + (n % 250) as u8), port).into();
         Ok(Forwarder {
             keys: keys.collect::<Result<_, _>>().context("AES-128-GCM takes 16 bytes")?,
-            addresses: (0..subscribers).map(address).collect(),
+            addresses: (0..subscribers)
+                .map(|n| SocketAddr::new(socket::address_of(n), port))
+                .collect(),
             socket,
             way,
             sealed: vec![Vec::new(); subscribers],

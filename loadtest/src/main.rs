@@ -16,6 +16,7 @@ mod rooms;
 mod scrape;
 mod server;
 mod session;
+mod socket;
 mod talk;
 
 use clap::{Parser, Subcommand};

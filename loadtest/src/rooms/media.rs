@@ -1,5 +1,4 @@
-//! The media of many participants on one thread and one socket. Each has an address of its own in 127.0.0.0/8, so that the server has as
-//! many places to send to as with real browsers, while one system call here receives what came for all of them.
+//! The media of many participants on one thread and one socket.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSliceMut};
@@ -15,11 +14,7 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::process;
-
-const SOCKET_BUFFER_BYTES: usize = 8 << 20;
-
-/// What one receive buffer holds: the largest run that GRO makes.
-const RECEIVE_BUFFER_BYTES: usize = 64 << 10;
+use crate::socket;
 
 /// Batches between two looks at the timers.
 const BATCHES_MAX: usize = 8;
@@ -99,10 +94,7 @@ pub struct Media {
 impl Media {
     /// `epoch`: when the clock in packets began, the same for all threads.
     pub fn start(number: usize, epoch: Instant, turns: Vec<Vec<usize>>) -> anyhow::Result<Media> {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-        let state = UdpSocketState::new((&socket).into())?;
-        let _ = state.set_recv_buffer_size((&socket).into(), SOCKET_BUFFER_BYTES);
-        let _ = state.set_send_buffer_size((&socket).into(), SOCKET_BUFFER_BYTES);
+        let (socket, state) = socket::open(Ipv4Addr::UNSPECIFIED)?;
         let port = socket.local_addr()?.port();
         let (orders, inbox) = channel();
         let generator = Generator {
@@ -131,12 +123,6 @@ impl Media {
         let _ = self.orders.send(Order::Stop);
         self.thread.join().expect("what was received can be taken")
     }
-}
-
-/// The address of a participant, of whom there may be some 60,000.
-pub fn address_of(index: usize) -> IpAddr {
-    let [high, low] = [(index / 250) as u8, (index % 250) as u8];
-    Ipv4Addr::new(127, 1, high, 1 + low).into()
 }
 
 struct Member {
@@ -170,7 +156,7 @@ struct Generator {
 
 impl Generator {
     fn run(mut self) -> Measured {
-        let mut buffers: Vec<Vec<u8>> = (0..BATCH_SIZE).map(|_| vec![0; RECEIVE_BUFFER_BYTES]).collect();
+        let mut buffers = socket::receive_buffers();
         loop {
             if !self.take_orders() {
                 break;
@@ -406,5 +392,5 @@ fn heard(participant: &Participant) -> Heard {
 
 /// The generator's own address as the participant has to name it.
 pub fn local_address(index: usize, media: &Media) -> SocketAddr {
-    SocketAddr::new(address_of(index), media.port)
+    SocketAddr::new(socket::address_of(index), media.port)
 }
