@@ -14,19 +14,10 @@ const SETTLED_MS = 3_000;
 const NARROW_MS = 20_000;
 /** The way back up is by probing, and a layer goes up only with room to spare. */
 const BACK_WITHIN_MS = 60_000;
-const CAMERA_WIDTH = 960;
+/** As many lines as three layers take in Chromium, at a rate that several encoders of one machine keep. */
+const CAMERA = { width: 960, height: 540 };
 /** The low layer has a quarter of that, the middle one half. */
-const LOW_WIDTH_MAX = CAMERA_WIDTH / 4;
-
-/** As many lines as three layers take in Chromium, at a rate that several encoders of one machine keep. Runs in the page. */
-function threeLayerCamera() {
-  const devices = navigator.mediaDevices;
-  if (devices === undefined) return;
-  const open = devices.getUserMedia.bind(devices);
-  const small = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ideal: 15 } };
-  devices.getUserMedia = ({ video, ...rest }) =>
-    open({ ...rest, video: video ? { ...(video === true ? {} : video), ...small } : video });
-}
+const LOW_WIDTH_MAX = CAMERA.width / 4;
 
 /**
  * Notes in the viewer's page, for each camera of others: the size of what is decoded, whether its tile says that it is paused, and the
@@ -136,7 +127,7 @@ const noted = (viewer, stop = false) =>
 
 /** Three in a room, and the viewer gets both cameras at their best. */
 async function gather(lab, kind) {
-  const camera = { initScripts: [threeLayerCamera] };
+  const camera = { camera: CAMERA };
   const [ada, bob, viewer] = await Promise.all([
     lab.person(kind, "a", "open", camera),
     lab.person(kind, "b", "open", camera),
@@ -190,7 +181,7 @@ async function widthsBefore(viewer) {
       const { pictures } = await noted(viewer);
       const known = pictures.map(({ width }) => width ?? 0);
       widths = Object.fromEntries(pictures.map(({ key, width }) => [key, width]));
-      if (known.length === 2 && Math.min(...known) >= CAMERA_WIDTH) return true;
+      if (known.length === 2 && Math.min(...known) >= CAMERA.width) return true;
       if (known.length === 2 && Math.min(...known) > LOW_WIDTH_MAX && Date.now() > deadline) return true;
       throw new Error(known.join());
     },

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 
+import { SMALL_CAMERA } from "../support/camera.mjs";
 import { cameraCodec, decoded } from "../support/codec.mjs";
 import { within } from "../support/limits.mjs";
 import { Person, until } from "../support/person.mjs";
@@ -36,7 +37,7 @@ describe("three cameras", { timeout: 240_000 }, () => {
       test("are decoded by everybody, small and large", async () => {
         server = await Server.start();
         const opened = await Promise.all(
-          cameras.map(() => Person.open("chromium", server.url, { smallCamera: true, width: 1000, height: 640 })),
+          cameras.map(() => Person.open("chromium", server.url, { camera: SMALL_CAMERA, width: 1000, height: 640 })),
         );
         people.push(...opened);
         for (const [at, one] of people.entries()) await one.page.evaluateOnNewDocument(cameraCodec, cameras[at]);

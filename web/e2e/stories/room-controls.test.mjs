@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { SMALL_CAMERA } from "../support/camera.mjs";
 import { Person, until } from "../support/person.mjs";
 import { gets, joinBy, makeLink, participantId, tilesOf } from "../support/room.mjs";
 import { Server } from "../support/server.mjs";
 
 /** Three browsers send to each other on one machine. */
-const SMALL = { smallCamera: true };
+const SMALL = { camera: SMALL_CAMERA };
 
 describe("three in a room", { timeout: 600_000 }, () => {
   let server;

@@ -1,17 +1,14 @@
-// A small camera, for stories in which several browsers of one machine send to each other: their encoders would take more than it has,
-// and what was measured then would be the machine.
+// A camera of another size, for stories in which several browsers of one machine send to each other: their encoders would take more than
+// it has, and what was measured then would be the machine.
+
+export const SMALL_CAMERA = { width: 640, height: 360 };
 
 /** Runs in the page before its own scripts. */
-export function smallCamera() {
+export function cameraOf({ width, height }) {
   const devices = navigator.mediaDevices;
   if (devices === undefined) return;
   const open = devices.getUserMedia.bind(devices);
-  devices.getUserMedia = ({ video, ...rest }) => {
-    if (!video) return open({ video, ...rest });
-    const wished = video === true ? {} : video;
-    return open({
-      ...rest,
-      video: { ...wished, width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 15 } },
-    });
-  };
+  const size = { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: 15 } };
+  devices.getUserMedia = ({ video, ...rest }) =>
+    open({ ...rest, video: video ? { ...(video === true ? {} : video), ...size } : video });
 }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { launch } from "./browsers.mjs";
-import { smallCamera } from "./camera.mjs";
+import { cameraOf } from "./camera.mjs";
 import { within } from "./limits.mjs";
 import { fakeScreen } from "./screen.mjs";
 
@@ -177,8 +177,7 @@ export class Person {
     const person = new Person();
     person.kind = kind;
     person.quietCheck = options.quietCheck ?? false;
-    person.smallCamera = options.smallCamera ?? false;
-    person.initScripts = options.initScripts ?? [];
+    person.camera = options.camera;
     person.browser = await launch(kind, options);
     await person.openTab(url);
     return person;
@@ -203,8 +202,7 @@ export class Person {
     });
     await this.page.evaluateOnNewDocument(watchConnections);
     await this.page.evaluateOnNewDocument(fakeScreen);
-    if (this.smallCamera) await this.page.evaluateOnNewDocument(smallCamera);
-    for (const script of this.initScripts ?? []) await this.page.evaluateOnNewDocument(script);
+    if (this.camera) await this.page.evaluateOnNewDocument(cameraOf, this.camera);
     // The check that the page makes by itself has a story of its own; in others it would be one connection too many.
     if (!this.quietCheck) {
       await this.page.evaluateOnNewDocument(() => {
