@@ -371,6 +371,13 @@ mod tests {
         Some(Rid::from(name))
     }
 
+    /// A packet of each layer of a camera.
+    fn all_arrive(track: &mut Track, now: Instant) {
+        for name in ["q", "h", "f"] {
+            track.handle_packet(rid(name), &Part::default(), 1000, now);
+        }
+    }
+
     fn wish(layer: usize, bitrate_bps: u64) -> Wish {
         Wish {
             desired: Some(layer),
@@ -434,9 +441,7 @@ mod tests {
     fn after_learning_only_what_is_watched_is_wanted() {
         let mut track = camera();
         let start = Instant::now();
-        for name in ["q", "h", "f"] {
-            track.handle_packet(rid(name), &Part::default(), 1000, start);
-        }
+        all_arrive(&mut track, start);
         let two = [wish(2, 9_000_000), wish(2, 9_000_000)];
         assert_eq!(track.poll_wanted(&two, start), None, "everything is on anyway");
         let later = start + LEARN_FOR;
@@ -459,9 +464,7 @@ mod tests {
     fn encodings_change_once_when_views_change_in_several_breaths() {
         let mut track = camera();
         let start = Instant::now();
-        for name in ["q", "h", "f"] {
-            track.handle_packet(rid(name), &Part::default(), 1000, start);
-        }
+        all_arrive(&mut track, start);
         let low = wish(0, 9_000_000);
         let newcomer = |desired| Wish {
             desired: Some(desired),
@@ -591,9 +594,7 @@ mod tests {
     fn a_poor_link_among_many_does_not_take_the_picture_from_all() {
         let mut track = camera();
         let start = Instant::now();
-        for name in ["q", "h", "f"] {
-            track.handle_packet(rid(name), &Part::default(), 1000, start);
-        }
+        all_arrive(&mut track, start);
         let wishes = [wish(0, 10_000), wish(0, 9_000_000), wish(2, 10_000)];
         let wanted = track.poll_wanted(&wishes, start + LEARN_FOR).map(<[_]>::to_vec);
         let wanted: Vec<_> = wanted.into_iter().flatten().map(|l| (l.1, l.2)).collect();
@@ -604,9 +605,7 @@ mod tests {
     fn what_was_carried_before_a_silence_is_wanted_no_more() {
         let mut track = camera();
         let start = Instant::now();
-        for name in ["q", "h", "f"] {
-            track.handle_packet(rid(name), &Part::default(), 1000, start);
-        }
+        all_arrive(&mut track, start);
         let smaller = Wish {
             current: Some(2),
             ..wish(0, 9_000_000)
@@ -643,9 +642,7 @@ mod tests {
     fn a_lone_watcher_limits_its_layer_to_its_link_without_chatter() {
         let mut track = camera();
         let start = Instant::now();
-        for name in ["q", "h", "f"] {
-            track.handle_packet(rid(name), &Part::default(), 1000, start);
-        }
+        all_arrive(&mut track, start);
         let mut limit = |bps, ms| {
             let now = start + LEARN_FOR + Duration::from_millis(ms);
             track.poll_wanted(&[wish(2, bps)], now).map(|w| w[2].2)
