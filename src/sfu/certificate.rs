@@ -2,7 +2,7 @@
 
 use str0m::config::DtlsCert;
 
-/// The certificate of all transports, in DER.
+/// In DER.
 #[derive(Clone)]
 pub struct Certificate {
     cert: DtlsCert,
