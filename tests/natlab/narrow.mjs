@@ -127,7 +127,7 @@ const noted = (viewer, stop = false) =>
 
 /** Three in a room, and the viewer gets both cameras at their best. */
 async function gather(lab, kind) {
-  const camera = { camera: CAMERA };
+  const camera = { cameraSize: CAMERA };
   const [ada, bob, viewer] = await Promise.all([
     lab.person(kind, "a", "open", camera),
     lab.person(kind, "b", "open", camera),

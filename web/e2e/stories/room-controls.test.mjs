@@ -10,7 +10,7 @@ import { gets, joinBy, makeLink, participantId, tilesOf } from "../support/room.
 import { Server } from "../support/server.mjs";
 
 /** Three browsers send to each other on one machine. */
-const SMALL = { camera: SMALL_CAMERA };
+const SMALL = { cameraSize: SMALL_CAMERA };
 
 describe("three in a room", { timeout: 600_000 }, () => {
   let server;

@@ -177,7 +177,7 @@ export class Person {
     const person = new Person();
     person.kind = kind;
     person.quietCheck = options.quietCheck ?? false;
-    person.camera = options.camera;
+    person.cameraSize = options.cameraSize;
     person.browser = await launch(kind, options);
     await person.openTab(url);
     return person;
@@ -202,7 +202,7 @@ export class Person {
     });
     await this.page.evaluateOnNewDocument(watchConnections);
     await this.page.evaluateOnNewDocument(fakeScreen);
-    if (this.camera) await this.page.evaluateOnNewDocument(cameraOf, this.camera);
+    if (this.cameraSize) await this.page.evaluateOnNewDocument(cameraOf, this.cameraSize);
     // The check that the page makes by itself has a story of its own; in others it would be one connection too many.
     if (!this.quietCheck) {
       await this.page.evaluateOnNewDocument(() => {
