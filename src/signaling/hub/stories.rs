@@ -9,7 +9,9 @@ use super::world::{View, World, user_id};
 use super::*;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{Command, DirectSignal, EndReason, ErrorCode, Path, PathProtocol, PathReason, SourceLine};
+use crate::signaling::protocol::{
+    Command, DirectSignal, EndReason, ErrorCode, Path, PathProtocol, PathReason, Resume, SourceLine,
+};
 
 const ADA: u64 = 1;
 pub(super) const BOB: u64 = 2;

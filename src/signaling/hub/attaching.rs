@@ -1,0 +1,143 @@
+//! Coming to the hub: whose session a websocket gets, a new one or the one that it had before.
+
+use std::time::Instant;
+
+use rand::Rng;
+
+use super::{Hub, sha256};
+use crate::id::{ConnectionId, SessionId, UserId};
+use crate::signaling::limits::Limit;
+use crate::signaling::output::{Fact, Keep, KeptSession, Output};
+use crate::signaling::protocol::{ErrorCode, Resume};
+use crate::signaling::session::Session;
+
+/// Who someone is, proven to `auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub user_id: UserId,
+    /// Empty where none was given.
+    pub name: String,
+}
+
+/// A websocket whose `hello` was found to be good.
+#[derive(Debug, Clone)]
+pub struct Attach {
+    pub identity: Identity,
+    /// For a user that was just made.
+    pub new_secret: Option<String>,
+    pub resume: Option<Resume>,
+    /// The `ref` of the `hello`.
+    pub reference: u32,
+    /// Whether the browser runs on this machine.
+    pub loopback: bool,
+    /// Nobody is at it who could be a host: it speaks for an encoder or a player.
+    pub unattended: bool,
+}
+
+/// Why a websocket got no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AttachRefused {
+    #[error("this user has too many sessions open")]
+    TooManyOfUser,
+    #[error("the server has too many sessions open")]
+    TooMany,
+    #[error("the server is going down")]
+    ShuttingDown,
+}
+
+impl AttachRefused {
+    pub fn code(self) -> ErrorCode {
+        match self {
+            AttachRefused::TooManyOfUser | AttachRefused::TooMany => ErrorCode::RateLimited,
+            AttachRefused::ShuttingDown => ErrorCode::ShuttingDown,
+        }
+    }
+}
+
+impl Hub {
+    /// A websocket said a good `hello`: its session goes on, or begins. `connection` was never used before.
+    pub fn handle_attach(&mut self, connection: ConnectionId, attach: Attach, now: Instant) -> Result<(), AttachRefused> {
+        let before = attach
+            .resume
+            .as_ref()
+            .and_then(|resume| self.proven(resume, &attach.identity));
+        match (before, &attach.resume) {
+            (Some(session), Some(resume)) if self.sessions[&session].can_replay(resume.seq) => {
+                let seq = resume.seq;
+                self.resume(session, seq, connection, attach, now);
+            }
+            _ => {
+                self.make_room_for(&attach.identity, before, now)?;
+                self.begin(connection, attach, now);
+                // Only after: a call that rings at this user finds the session that takes its place.
+                if let Some(before) = before {
+                    self.remove_session(before, now);
+                }
+            }
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    /// The session that a resume asks for, if the secret and the user are right.
+    fn proven(&self, resume: &Resume, identity: &Identity) -> Option<SessionId> {
+        let session = self.sessions.get(&resume.session_id)?;
+        let presented = sha256(&resume.secret);
+        let same = aws_lc_rs::constant_time::verify_slices_are_equal(&session.secret_hash, &presented).is_ok();
+        (same && session.user == identity.user_id).then_some(resume.session_id)
+    }
+
+    /// Makes sure that one more session of this user is within the limits; `before` will give way to it.
+    fn make_room_for(&mut self, identity: &Identity, before: Option<SessionId>, now: Instant) -> Result<(), AttachRefused> {
+        if self.stopping {
+            return Err(AttachRefused::ShuttingDown);
+        }
+        let gives_way = usize::from(before.is_some());
+        let of_user = self.users.get(&identity.user_id).map_or(0, |user| user.sessions.len());
+        if of_user - gives_way >= self.config.sessions_per_user_max {
+            // Someone who reloads a page again and again leaves sessions behind that nobody will resume.
+            let idle = self.longest_away(identity.user_id).filter(|s| Some(*s) != before);
+            let Some(idle) = idle else {
+                self.count_limit(Limit::SessionsPerUser);
+                return Err(AttachRefused::TooManyOfUser);
+            };
+            self.remove_session(idle, now);
+        }
+        if self.sessions.len() - gives_way >= self.config.sessions_max {
+            self.count_limit(Limit::Sessions);
+            return Err(AttachRefused::TooMany);
+        }
+        Ok(())
+    }
+
+    /// The user's session that has been without a websocket, a call and a room for longest.
+    fn longest_away(&self, user: UserId) -> Option<SessionId> {
+        let sessions = self.users.get(&user)?.sessions.iter();
+        let away = sessions.filter_map(|&id| {
+            let session = &self.sessions[&id];
+            let since = session.detached_since().filter(|_| session.room.is_none())?;
+            Some((since, id))
+        });
+        away.min().map(|(_, id)| id)
+    }
+
+    fn begin(&mut self, connection: ConnectionId, attach: Attach, now: Instant) {
+        let id = SessionId::from_random(self.rng.next_u64());
+        let secret = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
+        let Identity { user_id, name } = &attach.identity;
+        let (user, secret_hash) = (*user_id, sha256(&secret));
+        let mut session = Session::new(user, secret_hash, connection, attach.loopback, now);
+        session.unattended = attach.unattended;
+        self.connections.insert(connection, id);
+        self.sessions.insert(id, session);
+        self.user(user, name).sessions.insert(id);
+        self.outputs.push_back(Output::Count(Fact::SessionStarted { session: id }));
+        self.outputs.push_back(Output::Keep(Keep::Session(KeptSession {
+            session: id,
+            user,
+            secret_hash,
+        })));
+        self.welcome(id, connection, None, secret, attach);
+        self.ring_late_comer(id, now);
+    }
+}
