@@ -9,6 +9,8 @@ pub mod auth;
 pub mod config;
 /// What is wrong with an installation, and how it is put right.
 pub mod doctor;
+/// Requests to servers of others (D).
+pub mod fetch;
 /// Everything a browser or an operator fetches (D).
 pub mod http;
 /// The identifiers of everything, as newtypes.

@@ -19,6 +19,7 @@ use self::acme::client::HttpsClient;
 use self::certificate::{Certificate, write_private};
 use self::shelf::Shelf;
 use crate::config::{CertificateFiles, TlsMode};
+use crate::fetch::FetchError;
 use crate::metrics::Metrics;
 
 /// In the data folder.
@@ -50,6 +51,8 @@ pub enum TlsError {
     },
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
 }
 
 /// What TLS connections are accepted with. Following files and renewing end when this is dropped.
