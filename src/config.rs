@@ -1,12 +1,17 @@
 //! Every key of config.toml, in two stages: [`File`] is what was typed (unknown keys refused), [`Config`] what the program relies on.
 //! Layers: the defaults (config.toml itself, inside the binary) < the file < the environment < flags.
 
+mod auth;
+
 use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use self::auth::AuthFile;
+pub use self::auth::{AuthMode, JwksSource, Secret, SecretKey, TokenAuth};
 
 /// The documented defaults: the config.toml of the source tree.
 pub const EXAMPLE: &str = include_str!("../config.toml");
@@ -44,6 +49,7 @@ pub struct Flags {
 #[serde(deny_unknown_fields)]
 struct File {
     server: ServerFile,
+    auth: AuthFile,
     tls: TlsFile,
     log: LogFile,
     calls: CallsFile,
@@ -156,6 +162,8 @@ pub struct Config {
     pub stop_timeout: Duration,
     /// Origins beside our own that may open the websocket, in lower case.
     pub allowed_origins: Vec<String>,
+    /// Who may come in.
+    pub auth: AuthMode,
     /// Where the certificate comes from.
     pub tls: TlsMode,
     /// A filter of `tracing_subscriber::EnvFilter`.
@@ -208,7 +216,8 @@ impl Config {
             .list_separator(",")
             .with_list_parse_key("server.allowed_origins")
             .with_list_parse_key("network.public_addresses")
-            .with_list_parse_key("tls.domains");
+            .with_list_parse_key("tls.domains")
+            .with_list_parse_key("auth.keys");
         layers = layers
             .add_source(variables)
             .set_override_option("server.listen", flags.listen.clone())
@@ -337,6 +346,7 @@ impl File {
             }),
             stop_timeout,
             allowed_origins,
+            auth: self.auth.check()?,
             tls: self.tls.check()?,
             log_filter: self.log.filter,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
@@ -522,6 +532,40 @@ mod tests {
                 ["calls.ring_timeout_s", "soon", "integer"],
             ),
             ("[tls]\nmode = \"on\"\n", ["tls.mode", "on", "self-made"]),
+            ("[auth]\nmode = \"jwt\"\n", ["auth.mode", "jwt", "\"token\""]),
+            ("[auth]\nmode = \"token\"\n", ["auth.keys", "secret_file", "auth.jwks"]),
+            (
+                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\n",
+                ["auth.keys", "\"a\"", "secret_file"],
+            ),
+            (
+                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\nsecret_file = \"/none\"\n",
+                ["auth.keys", "a: /none", "can be read"],
+            ),
+            (
+                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\nsecret = \"\"\n",
+                ["auth.keys", "\"a\"", "32 random bytes"],
+            ),
+            (
+                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\nsecret = \"s\"\n[[auth.keys]]\nid = \"a\"\nsecret = \"t\"\n",
+                ["auth.keys", "\"a\"", "once"],
+            ),
+            (
+                "[auth]\nmode = \"token\"\njwks = \"http://keys.example\"\n",
+                ["auth.jwks", "http://keys.example", "https://"],
+            ),
+            (
+                "[auth]\nmode = \"token\"\njwks = \"https://keys.example\"\nsign_in_url = \"javascript:alert(1)\"\n",
+                ["auth.sign_in_url", "javascript", "https://"],
+            ),
+            (
+                "[auth]\nmode = \"token\"\njwks = \"k.json\"\nleeway_s = 301\n",
+                ["auth.leeway_s", "301", "0 to 300"],
+            ),
+            (
+                "[auth]\n[[auth.keys]]\nid = \"a\"\nkey = \"s\"\n",
+                ["auth.keys", "`key`", "secret_file"],
+            ),
             (
                 "[tls]\nmode = \"files\"\nkey = \"/none\"\n",
                 ["tls.certificate", "PEM", "files"],
@@ -565,6 +609,32 @@ mod tests {
         assert!(text.contains("`ring`"), "{text}");
         let text = refusal("", &[("TANDEM__MEDIA__WORKERS", "many")]);
         assert!(text.contains("media.workers") && text.contains("many"), "{text}");
+    }
+
+    #[test]
+    fn a_secret_is_read_and_never_printed() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(b"out of a file, and long enough\n").expect("written");
+        let text = "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"one\"\nsecret = \"typed in, and long enough\"\n";
+        let in_file = load(text, &[], Flags::default()).expect("valid");
+        let keys = format!("two:{}", file.path().display());
+        let named = [("TANDEM__AUTH__MODE", "token"), ("TANDEM__AUTH__KEYS", keys.as_str())];
+        let in_environment = load("", &named, Flags::default()).expect("valid");
+        for (config, id, secret) in [
+            (in_file, "one", "typed in, and long enough"),
+            (in_environment, "two", "out of a file, and long enough"),
+        ] {
+            let AuthMode::Token(auth) = &config.auth else {
+                panic!("{:?}", config.auth)
+            };
+            assert_eq!(
+                (auth.keys[0].id.as_str(), auth.keys[0].secret.bytes()),
+                (id, secret.as_bytes())
+            );
+            assert!(!format!("{config:?}").contains("long enough"));
+        }
+        let text = refusal("[[auth.keys]]\nid = \"one\"\nsecret = [\"long enough\"]\n", &[]);
+        assert!(!text.contains("long enough"), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The house plan, a line a room. Cores are pure (no tokio, socket, clock, thread or randomness of their own); drivers,
 //! marked (D), are thin. docs/ARCHITECTURE.md follows a packet and a call through them.
 
-/// Which user a new websocket is: makes an identity, or checks the one presented.
+/// Which user a new websocket is, and what it may do: by an id and its secret, or by a token of the operator's.
 pub mod auth;
 /// Every key of config.toml, layered defaults < file < environment < flags.
 pub mod config;
@@ -11,6 +11,8 @@ pub mod config;
 pub mod doctor;
 /// Requests to servers of others (D).
 pub mod fetch;
+/// What a session may do; pure, said by a token and obeyed by signaling.
+pub mod grants;
 /// Everything a browser or an operator fetches (D).
 pub mod http;
 /// The identifiers of everything, as newtypes.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tandem::auth::issue::{Wish, issue};
 use tandem::config::{self, Config, Flags};
 use tandem::doctor;
 
@@ -37,6 +38,8 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Prints a token of auth.mode "token", signed with a key of auth.keys
+    Token(Wish),
     /// Looks at this installation and says what is wrong and how to put it right. Ends with 0 if nothing is, 1 if something is, 2 if it
     /// could not look
     Doctor {
@@ -75,6 +78,10 @@ fn main() -> ExitCode {
         }) => Config::load(&flags)
             .map(|_| println!("the configuration is right"))
             .map_err(anyhow::Error::from),
+        Some(Command::Token(wish)) => Config::load(&flags)
+            .map_err(anyhow::Error::from)
+            .and_then(|config| issue(&config, &wish))
+            .map(|token| println!("{token}")),
         Some(Command::Doctor { json }) => return diagnose(&flags, json),
         None => Config::load(&flags)
             .map_err(anyhow::Error::from)

@@ -6,6 +6,8 @@ use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::auth::token::Fault;
+
 /// All metrics of one process. Cheap to share behind an `Arc`; every update is one atomic operation.
 pub struct Metrics {
     registry: Registry,
@@ -85,6 +87,10 @@ pub struct Metrics {
     pub tls_certificate_expiry: IntGauge,
     /// Times that another certificate was to come into use, by `result`: `ok`, `failed`.
     pub tls_reload: IntCounterVec,
+    /// Tokens at a sign-in, by `outcome`: `accepted`, `failed`, or what was wrong.
+    pub tokens: IntCounterVec,
+    /// Times that the key set was read, by `result`.
+    pub jwks_reads: IntCounterVec,
     /// Failures of the store, by `operation`.
     pub store_failures: IntCounterVec,
 }
@@ -238,6 +244,8 @@ impl Metrics {
                 "Times that another TLS certificate was to come into use.",
                 &["result"],
             ),
+            tokens: counters(r, "tandem_tokens_total", "Tokens presented at a sign-in.", &["outcome"]),
+            jwks_reads: counters(r, "tandem_jwks_reads_total", "Times that the key set was read.", &["result"]),
             store_failures: counters(r, "tandem_store_failures_total", "Failures of the store.", &["operation"]),
             registry,
         };
@@ -308,7 +316,14 @@ impl Metrics {
         for reason in ["full", "refused"] {
             self.udp_send_lost.with_label_values(&[reason]);
         }
+        for fault in Fault::ALL {
+            self.tokens.with_label_values(&[fault.as_str()]);
+        }
+        for outcome in ["accepted", "failed"] {
+            self.tokens.with_label_values(&[outcome]);
+        }
         for result in ["ok", "failed"] {
+            self.jwks_reads.with_label_values(&[result]);
             self.tls_reload.with_label_values(&[result]);
         }
         for direction in ["in", "out", "throttled"] {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::http::addresses::Addresses;
+use crate::http::api::SignIn;
 use crate::http::ice_servers::{IssueCredential, RelayCredential};
 use crate::http::port::Service;
 use crate::http::tls::Tls;
@@ -116,10 +117,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         metrics.clone(),
         session_ended,
     );
+    let authenticator = Authenticator::start(&config.auth, store.clone(), metrics.clone())
+        .await
+        .context("tokens cannot be checked: auth.jwks")?;
     let addresses = Addresses::new(config.connections_per_address, config.websockets_per_address);
     let gate = Gate {
         hub: hub.clone(),
-        authenticator: Authenticator::new(store.clone(), metrics.clone()),
+        authenticator,
         metrics: metrics.clone(),
         allowed_origins: config.allowed_origins.clone(),
         addresses: addresses.clone(),
@@ -130,7 +134,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
     let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;
     let main_service = Service {
-        router: http::router(gate),
+        router: http::router(gate, SignIn::new(&config.auth)),
         tls: tls.as_ref().map(|tls| tls.config.clone().into()),
         media: Some(port::Media {
             sfu: media,

@@ -27,7 +27,7 @@ const DRIVERS: &[&str] = &[
 const CORE_FOLDERS: &[&str] = &["src/relay/", "src/sfu/", "src/signaling/", "src/doctor/"];
 
 /// Files of the root that cores may import, and which are as pure.
-const CORE_FILES: &[&str] = &["src/id.rs", "src/rate.rs", "src/view.rs"];
+const CORE_FILES: &[&str] = &["src/grants.rs", "src/id.rs", "src/rate.rs", "src/view.rs"];
 
 /// What a core may not name.
 const IMPURE: &[&str] = &[
@@ -62,6 +62,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &["src/sfu/transport.rs"],
         "the contract of Rtc is kept in one file",
     ),
+    ("jsonwebtoken::", &["src/auth/"], "who is let in is decided in one folder"),
     ("quinn_udp::", &["src/udp.rs"], "datagram system calls belong to udp.rs"),
     (
         "use nix::",
@@ -95,6 +96,11 @@ const NOT_FROM: &[(&str, &[&str], &str)] = &[
     ),
     ("src/id.rs", &["crate::"], "ids depend on nothing"),
     ("src/rate.rs", &["crate::"], "what several cores import depends on nothing"),
+    (
+        "src/grants.rs",
+        &["crate::sfu", "crate::signaling", "crate::http", "crate::auth"],
+        "what several cores import depends on ids alone",
+    ),
     (
         "src/view.rs",
         &["crate::sfu", "crate::signaling", "crate::http"],

@@ -18,9 +18,10 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::findings::{CertificateFacts, Facts, Port, Reach, TlsFacts};
+use super::findings::{CertificateFacts, Facts, KeyFacts, Port, Reach, TlsFacts, TokenFacts};
 use super::stun;
-use crate::config::{Acme, Config, TlsMode};
+use crate::auth::jwks;
+use crate::config::{Acme, AuthMode, Config, TlsMode, TokenAuth};
 use crate::http::port;
 use crate::http::tls;
 use crate::http::tls::acme::cache::Cache;
@@ -91,6 +92,10 @@ pub async fn gather(config: &Config) -> io::Result<Facts> {
             None => None,
         },
         tls: tls_facts(config).await,
+        tokens: match &config.auth {
+            AuthMode::Open => None,
+            AuthMode::Token(auth) => Some(token_facts(auth).await),
+        },
         udp_buffers: kernel_number("rmem_max").zip(kernel_number("wmem_max")).map(|(r, w)| [r, w]),
         udp_buffer_wanted: udp::SOCKET_BUFFER_BYTES as u64,
         files_max: running_files.or_else(|| rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum),
@@ -230,6 +235,25 @@ async fn tls_facts(config: &Config) -> TlsFacts {
     }
 }
 
+async fn token_facts(auth: &TokenAuth) -> TokenFacts {
+    let keys = auth.keys.iter().map(|key| KeyFacts {
+        id: key.id.clone(),
+        bytes: key.secret.bytes().len(),
+        readable_file: key.file.as_deref().and_then(readable_by_all),
+    });
+    let jwks = match &auth.jwks {
+        None => None,
+        Some(source) => {
+            let looked = jwks::look_at(source).await;
+            Some((source.to_string(), looked.map_err(|error| error.to_string())))
+        }
+    };
+    TokenFacts {
+        keys: keys.collect(),
+        jwks,
+    }
+}
+
 async fn acme_facts(config: &Config, acme: &Acme) -> TlsFacts {
     let cache = Cache::new(&config.data, &acme.directory);
     let answers = match HttpsClient::new(acme.ca.as_deref()) {
@@ -259,15 +283,19 @@ async fn acme_facts(config: &Config, acme: &Acme) -> TlsFacts {
 }
 
 fn certificate_facts(certificate: &Certificate, key: &Path) -> CertificateFacts {
-    let mode = fs::metadata(key).map(|found| found.permissions().mode()).unwrap_or(0);
     CertificateFacts {
         names: certificate.names.clone(),
         not_before: certificate.not_before,
         not_after: certificate.not_after,
         self_signed: certificate.self_signed,
-        // A group may be meant to read it, as with Debian's ssl-cert.
-        readable_key: (mode & 0o007 != 0).then(|| key.display().to_string()),
+        readable_key: readable_by_all(key),
     }
+}
+
+/// The file's name, if everybody on this machine may read it. A group may be meant to, as with Debian's ssl-cert.
+fn readable_by_all(file: &Path) -> Option<String> {
+    let mode = fs::metadata(file).map(|found| found.permissions().mode()).unwrap_or(0);
+    (mode & 0o007 != 0).then(|| file.display().to_string())
 }
 
 fn kernel_number(name: &str) -> Option<u64> {

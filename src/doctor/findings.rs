@@ -11,6 +11,9 @@ const DAY_S: i64 = 86_400;
 /// File handles that are not sessions: database, media sockets, HTTP requests under way.
 const FILES_BESIDE_SESSIONS: u64 = 256;
 
+/// RFC 7518 section 3.2: as many as the hash has.
+const SECRET_BYTES_MIN: usize = 32;
+
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,6 +88,23 @@ pub enum TlsFacts {
     },
 }
 
+/// What tokens are proven by; none where there are none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFacts {
+    pub keys: Vec<KeyFacts>,
+    /// Where the key set is, and how many keys it has.
+    pub jwks: Option<(String, Result<usize, String>)>,
+}
+
+/// A secret that tokens are signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacts {
+    pub id: String,
+    pub bytes: usize,
+    /// Its file, if others than its owner may read it.
+    pub readable_file: Option<String>,
+}
+
 /// Everything that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -105,6 +125,7 @@ pub struct Facts {
     /// From where the configured STUN server saw us; none without one.
     pub seen: Option<Result<IpAddr, String>>,
     pub tls: TlsFacts,
+    pub tokens: Option<TokenFacts>,
     /// What the kernel grants at most to a socket for receiving and sending, and what is asked for, in bytes.
     pub udp_buffers: Option<[u64; 2]>,
     pub udp_buffer_wanted: u64,
@@ -138,9 +159,48 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     found.extend(seen(facts));
     found.push(ipv6(facts));
     found.extend(tls(facts));
+    found.extend(facts.tokens.iter().flat_map(tokens));
     found.push(udp_buffers(facts));
     found.push(files(facts));
     found.push(clock(facts));
+    found
+}
+
+fn tokens(facts: &TokenFacts) -> Vec<Finding> {
+    const CHECK: &str = "tokens";
+    let mut found = Vec::new();
+    for key in &facts.keys {
+        let id = &key.id;
+        if key.bytes < SECRET_BYTES_MIN {
+            found.push(problem(
+                CHECK,
+                format!(
+                    "the key {id} in auth.keys has {} bytes: whoever has a token can guess it",
+                    key.bytes
+                ),
+                "make another one of at least 32 random bytes (`openssl rand -hex 32`), here and in your application",
+            ));
+        } else {
+            found.push(ok(CHECK, format!("the key {id} in auth.keys is long enough")));
+        }
+        if let Some(file) = &key.readable_file {
+            found.push(problem(
+                CHECK,
+                format!("everybody on this machine may read {file}, and so sign tokens with the key {id}"),
+                format!("let the server's user alone read it: chmod 600 {file}"),
+            ));
+        }
+    }
+    match &facts.jwks {
+        None => {}
+        Some((_, Ok(keys))) => found.push(ok(CHECK, format!("auth.jwks has {keys} usable keys"))),
+        Some((_, Err(error))) => found.push(problem(
+            CHECK,
+            format!("auth.jwks cannot be used: {error}"),
+            "check the address or the file, and auth.jwks_ca where the authority is your own; until then only the last good keys are \
+             used, and after a start none",
+        )),
+    }
     found
 }
 

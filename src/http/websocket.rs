@@ -20,9 +20,9 @@ use crate::auth::{AuthError, Authenticator};
 use crate::id::ConnectionId;
 use crate::metrics::Metrics;
 use crate::signaling::driver::{CLOSE_GOING_AWAY, CLOSE_POLICY, HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
-use crate::signaling::hub::Attach;
+use crate::signaling::hub::{Attach, AttachRefused};
 use crate::signaling::limits::{FRAME_BYTES_MAX, Limit};
-use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION};
+use crate::signaling::protocol::{Command, CommandFrame, Credentials, ErrorCode, Event, EventFrame, PROTOCOL_VERSION};
 use crate::signaling::session::Departure;
 
 /// A frame beyond [`FRAME_BYTES_MAX`] is refused; one beyond this is not even read, and ends the websocket.
@@ -166,6 +166,7 @@ async fn greet(
         protocol,
         user,
         name,
+        token,
         resume,
     } = frame.command
     else {
@@ -178,39 +179,103 @@ async fn greet(
         return None;
     }
     place.greeted();
-    if user.is_none() && !place.may_make_user(Instant::now().into_std()) {
-        gate.limit_reached(Limit::UsersPerAddress);
-        let message = "too many new users from this address: wait a minute";
-        refuse(socket, gate, Some(reference), ErrorCode::RateLimited, message).await;
-        return None;
-    }
-    let signed_in = match gate.authenticator.sign_in(user.as_ref(), name.as_deref()).await {
-        Ok(signed_in) => signed_in,
-        Err(error) => {
-            let code = match error {
-                AuthError::NotSignedIn => ErrorCode::NotSignedIn,
-                AuthError::Random | AuthError::Store(_) => ErrorCode::NotAllowed,
-            };
-            refuse(socket, gate, Some(reference), code, &error.to_string()).await;
-            return None;
-        }
+    let hello = Hello {
+        user,
+        name,
+        token,
+        attach: Attach {
+            identity: None,
+            new_secret: None,
+            resume,
+            reference,
+            loopback: remote.is_loopback(),
+            unattended: false,
+        },
     };
-    let (sender, receiver) = mpsc::channel(OUTBOX_FRAMES_MAX);
-    let attach = Attach {
-        identity: signed_in.identity,
-        new_secret: signed_in.new_secret,
-        resume,
-        reference,
-        loopback: remote.is_loopback(),
-        unattended: false,
+    let attached = match gate.authenticator.takes_tokens() {
+        true => hello.attach_by_token(gate).await,
+        false => hello.attach_as_user(gate, place).await,
     };
-    match gate.hub.attach(attach, sender).await {
-        Ok(connection) => Some((connection, receiver)),
-        Err(refused) => {
-            refuse(socket, gate, Some(reference), refused.code(), &refused.to_string()).await;
+    match attached {
+        Ok(attached) => Some(attached),
+        Err((code, message)) => {
+            refuse(socket, gate, Some(reference), code, &message).await;
             None
         }
     }
+}
+
+/// Who a `hello` says it comes from, and what is to become of it.
+struct Hello {
+    user: Option<Credentials>,
+    name: Option<String>,
+    token: Option<String>,
+    /// Without an identity as yet.
+    attach: Attach,
+}
+
+type Attached = Result<(ConnectionId, mpsc::Receiver<Outgoing>), (ErrorCode, String)>;
+
+impl Hello {
+    /// A user of ours, who is made on the first visit.
+    async fn attach_as_user(self, gate: &Gate, place: &Place) -> Attached {
+        if self.token.is_some() {
+            let message = "this server takes no tokens (auth.mode)".to_owned();
+            return Err((ErrorCode::NotAllowed, message));
+        }
+        if self.user.is_none() && !place.may_make_user(Instant::now().into_std()) {
+            gate.limit_reached(Limit::UsersPerAddress);
+            let message = "too many new users from this address: wait a minute".to_owned();
+            return Err((ErrorCode::RateLimited, message));
+        }
+        let signed_in = gate.authenticator.sign_in(self.user.as_ref(), self.name.as_deref()).await;
+        let signed_in = signed_in.map_err(|error| why(&error))?;
+        let attach = Attach {
+            identity: Some(signed_in.identity),
+            new_secret: signed_in.new_secret,
+            ..self.attach
+        };
+        attach_to(gate, attach)
+            .await
+            .map_err(|error| (error.code(), error.to_string()))
+    }
+
+    /// A session goes on by what proves it, whatever became of its token. A new one needs a token.
+    async fn attach_by_token(self, gate: &Gate) -> Attached {
+        if self.attach.resume.is_some() {
+            match attach_to(gate, self.attach.clone()).await {
+                Ok(attached) => return Ok(attached),
+                Err(HubError::Refused(AttachRefused::NotSignedIn)) => {}
+                Err(error) => return Err((error.code(), error.to_string())),
+            }
+        }
+        let signed_in = gate.authenticator.sign_in_by_token(self.token.as_deref()).await;
+        let signed_in = signed_in.map_err(|error| why(&error))?;
+        let attach = Attach {
+            identity: Some(signed_in.identity),
+            resume: None,
+            ..self.attach
+        };
+        let attached = attach_to(gate, attach).await;
+        if let (Err(_), Some(used)) = (&attached, &signed_in.used) {
+            gate.authenticator.give_back(used).await;
+        }
+        attached.map_err(|error| (error.code(), error.to_string()))
+    }
+}
+
+async fn attach_to(gate: &Gate, attach: Attach) -> Result<(ConnectionId, mpsc::Receiver<Outgoing>), HubError> {
+    let (sender, receiver) = mpsc::channel(OUTBOX_FRAMES_MAX);
+    let connection = gate.hub.attach(attach, sender).await?;
+    Ok((connection, receiver))
+}
+
+fn why(error: &AuthError) -> (ErrorCode, String) {
+    let code = match error {
+        AuthError::NotSignedIn | AuthError::BadToken(_) => ErrorCode::NotSignedIn,
+        AuthError::Random | AuthError::Store(_) => ErrorCode::NotAllowed,
+    };
+    (code, error.to_string())
 }
 
 /// Carries commands and events until either side ends it.

@@ -23,13 +23,15 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tower_http::cors::{Any, CorsLayer};
 
-use self::offer::Side;
+use self::offer::{Offered, Side};
 use self::resources::{Ask, NoPlace};
 use self::session::{Opened, Patched, Refused, Unpatched, Wish};
 use super::ice_servers::{IceServers, Reached};
 use super::port::Endpoints;
 use super::problem::problem;
 use super::websocket::Gate;
+use crate::auth::{AuthError, SignedIn};
+use crate::grants::Grants;
 use crate::id::LinkId;
 use crate::signaling::driver::HubError;
 use crate::signaling::hub::AttachRefused;
@@ -156,14 +158,11 @@ async fn create(
     let Ok(link) = room.parse::<LinkId>() else {
         return problem(StatusCode::NOT_FOUND, "there is no such room");
     };
-    let passphrase = bearer(&head.headers);
+    let presented = bearer(&head.headers);
     let too_long = |text: &str, max| text.len() > max;
     if name.is_some_and(|name| too_long(name, NAME_BYTES_MAX)) || watched.as_deref().is_some_and(|w| too_long(w, NAME_BYTES_MAX))
     {
         return problem(StatusCode::URI_TOO_LONG, "the name is too long");
-    }
-    if passphrase.as_deref().is_some_and(|p| too_long(p, PASSPHRASE_BYTES_MAX)) {
-        return unauthorized("the bearer token is too long for a pass phrase");
     }
     let chosen = name.map(clean_name);
     if side == Side::Publish && chosen.as_deref() == Some("") {
@@ -184,6 +183,17 @@ async fn create(
             );
         }
     };
+    let (signed_in, passphrase) = if gate.authenticator.takes_tokens() {
+        match sign_in(gate, &offered, link, side, presented.as_deref()).await {
+            Ok(signed_in) => (Some(signed_in), None),
+            Err(response) => return response,
+        }
+    } else {
+        if presented.as_deref().is_some_and(|p| too_long(p, PASSPHRASE_BYTES_MAX)) {
+            return unauthorized("the bearer token is too long for a pass phrase");
+        }
+        (None, presented)
+    };
     let registered = match gate.resources.add(side) {
         Ok(registered) => registered,
         Err(NoPlace::Full) => {
@@ -193,11 +203,21 @@ async fn create(
         Err(NoPlace::NoRandom) => return refused(&Refused::NoRandom),
     };
     let name_is_chosen = side == Side::Publish && chosen.is_some();
-    let name = chosen.filter(|name| !name.is_empty()).unwrap_or_else(|| unnamed.to_owned());
+    // A name that comes with the token is whose it is; the path names those that have none.
+    let given = signed_in.as_ref().filter(|s| !s.identity.grants.rename);
+    let name = match given {
+        Some(signed_in) => signed_in.identity.name.clone(),
+        None => chosen.filter(|name| !name.is_empty()).unwrap_or_else(|| unnamed.to_owned()),
+    };
+    let (user, grants) = match &signed_in {
+        Some(signed_in) => (signed_in.identity.user_id, signed_in.identity.grants),
+        None => (gate.resources.user(remote, link, &name, &registered), Grants::ALL),
+    };
     let wish = Wish {
         side,
         link,
-        user: gate.resources.user(remote, link, &name, &registered),
+        user,
+        grants,
         name,
         name_is_chosen,
         watched,
@@ -207,8 +227,34 @@ async fn create(
     };
     match session::open(gate.hub.clone(), wish, place, registered).await {
         Ok(opened) => created(gate, side, endpoints, &head.headers, &head.uri, opened),
-        Err(error) => refused(&error),
+        Err(error) => {
+            if let Some(used) = signed_in.and_then(|signed_in| signed_in.used) {
+                gate.authenticator.give_back(&used).await;
+            }
+            refused(&error)
+        }
     }
+}
+
+/// Whom the bearer token speaks for, if it lets them do this in this room.
+async fn sign_in(gate: &Gate, offered: &Offered, link: LinkId, side: Side, token: Option<&str>) -> Result<SignedIn, Response> {
+    let signed_in = match gate.authenticator.sign_in_by_token(token).await {
+        Ok(signed_in) => signed_in,
+        Err(error @ (AuthError::NotSignedIn | AuthError::BadToken(_))) => return Err(bad_token(token, &error.to_string())),
+        Err(error) => return Err(later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())),
+    };
+    let grants = &signed_in.identity.grants;
+    let may = match side {
+        Side::Publish => offered.sources.iter().all(|line| grants.publish.has(line.source)),
+        Side::Watch => grants.subscribe,
+    };
+    if may && grants.may_join(link) {
+        return Ok(signed_in);
+    }
+    if let Some(used) = &signed_in.used {
+        gate.authenticator.give_back(used).await;
+    }
+    Err(insufficient())
 }
 
 /// RFC 9725 section 4.2.
@@ -341,7 +387,7 @@ async fn text(headers: &HeaderMap, media_type: &str, body: Body, bytes_max: usiz
     text.map_err(|_| problem(StatusCode::BAD_REQUEST, "the body is not UTF-8"))
 }
 
-/// The token of `Authorization: Bearer` (RFC 6750 section 2.1). Until there are accounts, it is the pass phrase of the room.
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1): where no tokens are taken, the pass phrase of the room.
 fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = std::str::from_utf8(headers.get(header::AUTHORIZATION)?.as_bytes()).ok()?;
     let (scheme, token) = value.split_once(' ')?;
@@ -379,6 +425,22 @@ fn refused(error: &Refused) -> Response {
 fn unauthorized(detail: &str) -> Response {
     let why = problem(StatusCode::UNAUTHORIZED, detail);
     ([(header::WWW_AUTHENTICATE, "Bearer realm=\"tandem\"")], why).into_response()
+}
+
+/// RFC 6750 section 3.1: a request without any token is not told of an error.
+fn bad_token(token: Option<&str>, detail: &str) -> Response {
+    let challenge = match token {
+        None => "Bearer realm=\"tandem\"",
+        Some(_) => "Bearer realm=\"tandem\", error=\"invalid_token\"",
+    };
+    let why = problem(StatusCode::UNAUTHORIZED, detail);
+    ([(header::WWW_AUTHENTICATE, challenge)], why).into_response()
+}
+
+fn insufficient() -> Response {
+    let why = problem(StatusCode::FORBIDDEN, "the token does not let you do this in this room");
+    let challenge = "Bearer realm=\"tandem\", error=\"insufficient_scope\"";
+    ([(header::WWW_AUTHENTICATE, challenge)], why).into_response()
 }
 
 fn later(status: StatusCode, detail: &str) -> Response {

@@ -34,7 +34,12 @@ pub enum SfuCommand {
     /// Connect (or, with the same `attempt`, renegotiate) a participant's transport. Answered by `Answered` or `Refused`.
     Offer(Offer),
     /// Media may flow from and to this participant (while a call rings, transports connect but carry nothing).
-    Admit { room: RoomId, participant: ParticipantId },
+    Admit {
+        room: RoomId,
+        participant: ParticipantId,
+        /// Whether it is sent the media of others.
+        receives: bool,
+    },
     /// The tracks that the participant has on now.
     Publish {
         room: RoomId,

@@ -56,6 +56,8 @@ struct Member {
     /// Counts arrivals: tracks get slots in this order.
     joined: u64,
     admitted: bool,
+    /// Whether it is sent the media of others.
+    receives: bool,
     /// The tracks that are on, and which of all starts in the room it was.
     published: Vec<(Source, u64)>,
     view: View,
@@ -93,6 +95,7 @@ impl Router {
             participant,
             joined,
             admitted: false,
+            receives: true,
             published: Vec::new(),
             view: View::default(),
             voice: Voice::default(),
@@ -208,9 +211,10 @@ impl Router {
         self.assign(now, out);
     }
 
-    pub fn admit(&mut self, place: usize, now: Instant, out: &mut Vec<RouterOutput>) {
+    pub fn admit(&mut self, place: usize, receives: bool, now: Instant, out: &mut Vec<RouterOutput>) {
         if let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) {
             member.admitted = true;
+            member.receives = receives;
         }
         self.assign(now, out);
     }

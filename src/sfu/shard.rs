@@ -115,12 +115,14 @@ impl Shard {
     pub fn handle_command(&mut self, command: SfuCommand, now: Instant) {
         match command {
             SfuCommand::Offer(offer) => self.handle_offer(offer, now),
-            SfuCommand::Admit { room, participant } => {
-                self.with_router(room, now, |router, out| {
-                    let place = router.member(participant);
-                    router.admit(place, now, out);
-                });
-            }
+            SfuCommand::Admit {
+                room,
+                participant,
+                receives,
+            } => self.with_router(room, now, |router, out| {
+                let place = router.member(participant);
+                router.admit(place, receives, now, out);
+            }),
             SfuCommand::Publish {
                 room,
                 participant,

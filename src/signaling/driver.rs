@@ -597,10 +597,11 @@ mod tests {
 
     fn a_hello(user: u64, resume: Option<Resume>) -> Attach {
         Attach {
-            identity: Identity {
+            identity: Some(Identity {
                 user_id: UserId::from_random(user),
                 name: format!("user {user}"),
-            },
+                grants: crate::grants::Grants::ALL,
+            }),
             new_secret: None,
             resume,
             reference: 1,

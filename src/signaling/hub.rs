@@ -5,6 +5,7 @@ mod attaching;
 mod calls;
 mod checks;
 mod commands;
+mod granted;
 mod hosting;
 mod invites;
 mod joining;
@@ -31,6 +32,7 @@ use super::output::{CloseReason, Counts, Fact, Keep, MediaRequest, Output};
 use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, UserInfo};
 use super::room::Room;
 use super::session::{Departure, Session};
+use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, RoomId, SessionId, UserId};
 
 /// Times and limits of signaling.
@@ -325,6 +327,7 @@ impl Hub {
             ice_servers: Vec::new(),
             boot_id: self.boot_id.clone(),
             call: resumed.flatten(),
+            grants: Some(session.grants).filter(|grants| *grants != Grants::ALL),
         };
         self.send_aside(connection, attach.reference, event);
     }

@@ -72,11 +72,13 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
             session,
             user,
             secret_hash,
+            grants,
         } = row;
         let kept = KeptSession {
             session,
             user,
             secret_hash,
+            grants,
         };
         restored.sessions.push((kept, name));
     }
@@ -138,6 +140,7 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
             session: kept.session,
             user: kept.user,
             secret_hash: kept.secret_hash,
+            grants: kept.grants,
         }),
         Keep::ForgetSession(session) => Change::ForgetSession(*session),
         Keep::Call(kept) => Change::KeepCall(CallRow {

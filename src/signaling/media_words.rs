@@ -22,7 +22,15 @@ pub fn sfu_command(request: MediaRequest) -> SfuCommand {
             sources,
             loopback,
         }),
-        MediaRequest::Admit { room, participant } => SfuCommand::Admit { room, participant },
+        MediaRequest::Admit {
+            room,
+            participant,
+            receives,
+        } => SfuCommand::Admit {
+            room,
+            participant,
+            receives,
+        },
         MediaRequest::Publish {
             room,
             participant,

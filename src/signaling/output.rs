@@ -6,6 +6,7 @@ use super::call::Kind;
 use super::limits::Limit;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
+use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
 
@@ -70,6 +71,7 @@ pub struct KeptSession {
     pub user: UserId,
     /// SHA-256.
     pub secret_hash: [u8; 32],
+    pub grants: Grants,
 }
 
 /// What an answered call needs to go on after a restart. Who came by it is in their members.
@@ -144,6 +146,8 @@ pub enum MediaRequest {
     Admit {
         room: RoomId,
         participant: ParticipantId,
+        /// Whether it is sent the media of others.
+        receives: bool,
     },
     Publish {
         room: RoomId,

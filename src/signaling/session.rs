@@ -8,6 +8,7 @@ use super::limits::{
     SESSION_ATTEMPTS_MAX, TokenBucket,
 };
 use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
+use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, RoomId, UserId};
 
 /// Events kept for a resume: a call's whole negotiation is about fifty.
@@ -32,6 +33,7 @@ pub struct Session {
     pub loopback: bool,
     /// Nobody is at it: it is never a host.
     pub unattended: bool,
+    pub grants: Grants,
     /// The one live call that this session made, that rings here, or that brought it into its room.
     pub call: Option<CallId>,
     /// The room that it is in, or may come into: it rings here, or the lobby has it.
@@ -138,6 +140,7 @@ impl Session {
             last_ref: 0,
             loopback: false,
             unattended: false,
+            grants: Grants::ALL,
             call: None,
             room: None,
             check: None,

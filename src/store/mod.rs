@@ -1,5 +1,6 @@
 //! What survives a restart, in one SQLite file: users, their sessions, links, and rooms with who is in them.
 
+mod identities;
 mod restart;
 mod rooms;
 

@@ -2,6 +2,7 @@
 
 use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::{Store, StoreError};
+use crate::grants::Grants;
 use crate::id::{CallId, LinkId, RoomId, SessionId, UserId};
 
 /// A session that may be resumed.
@@ -11,6 +12,7 @@ pub struct SessionRow {
     pub user: UserId,
     /// SHA-256 of the resume secret.
     pub secret_hash: [u8; 32],
+    pub grants: Grants,
 }
 
 /// An answered call.
@@ -43,6 +45,9 @@ pub enum Change {
     ForgetLink(LinkId),
 }
 
+/// The columns of a session, and its user's name.
+type SessionColumns = (String, String, Vec<u8>, Option<String>, String);
+
 /// The columns of a call as text.
 type CallColumns = (String, String, bool, String, String, String, i64);
 
@@ -53,10 +58,11 @@ impl Store {
         for change in changes {
             let query = match change {
                 Change::KeepSession(row) => {
-                    sqlx::query("INSERT OR REPLACE INTO sessions (session_id, user_id, secret_hash) VALUES (?, ?, ?)")
+                    sqlx::query("INSERT OR REPLACE INTO sessions (session_id, user_id, secret_hash, grants) VALUES (?, ?, ?, ?)")
                         .bind(row.session.to_string())
                         .bind(row.user.to_string())
                         .bind(row.secret_hash.to_vec())
+                        .bind(written(&row.grants))
                 }
                 Change::ForgetSession(session) => {
                     sqlx::query("DELETE FROM sessions WHERE session_id = ?").bind(session.to_string())
@@ -108,16 +114,17 @@ impl Store {
 
     /// The kept sessions, each with its user's name.
     pub async fn sessions(&self) -> Result<Vec<(SessionRow, String)>, StoreError> {
-        let rows: Vec<(String, String, Vec<u8>, String)> = sqlx::query_as(
-            "SELECT session_id, user_id, s.secret_hash, name FROM sessions s JOIN users USING (user_id) ORDER BY session_id",
+        let rows: Vec<SessionColumns> = sqlx::query_as(
+            "SELECT session_id, user_id, s.secret_hash, grants, name FROM sessions s JOIN users USING (user_id) ORDER BY session_id",
         )
         .fetch_all(&self.pool)
         .await?;
-        let read = rows.into_iter().map(|(session, user, secret_hash, name)| {
+        let read = rows.into_iter().map(|(session, user, secret_hash, grants, name)| {
             let row = SessionRow {
                 session: id(&session, "session_id")?,
                 user: id(&user, "user_id")?,
                 secret_hash: secret_hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
+                grants: read(grants.as_deref())?,
             };
             Ok((row, name))
         });
@@ -149,6 +156,16 @@ impl Store {
     }
 }
 
+/// None for everything, which is most often the case.
+fn written(grants: &Grants) -> Option<String> {
+    (*grants != Grants::ALL).then(|| serde_json::to_string(grants).expect("its keys are text"))
+}
+
+fn read(grants: Option<&str>) -> Result<Grants, StoreError> {
+    let Some(grants) = grants else { return Ok(Grants::ALL) };
+    serde_json::from_str(grants).map_err(|_| StoreError::Corrupt("grants"))
+}
+
 pub(super) fn id<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt(column))
 }
@@ -169,6 +186,10 @@ mod tests {
             session: SessionId::from_random(n.into()),
             user: users[usize::from(n)],
             secret_hash: [n; 32],
+            grants: Grants {
+                admin: n == 1,
+                ..Grants::ALL
+            },
         });
         let call = |n| CallRow {
             call: CallId::from_random(n),

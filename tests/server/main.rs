@@ -13,4 +13,5 @@ mod sessions;
 mod support;
 mod survive;
 mod tls;
+mod tokens;
 mod whip;

@@ -13,25 +13,25 @@ const SDPFRAG: &str = "application/trickle-ice-sdpfrag";
 
 /// An answer over HTTP.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    fn location(&self) -> String {
+    pub fn location(&self) -> String {
         assert_eq!(self.status, 201, "{self:?}");
         self.header("location").expect("a location").to_owned()
     }
 
     /// Says what is wrong as RFC 9457 has it.
-    fn is_problem(&self, status: u16) {
+    pub fn is_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let body: Value = serde_json::from_str(&self.body).expect("JSON");
@@ -40,7 +40,7 @@ impl Answer {
     }
 }
 
-fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let (head, body) = server.request(&format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
@@ -64,15 +64,15 @@ fn end(server: &Server, location: &str) -> u16 {
 }
 
 /// An encoder or a player: a WebRTC client on a socket of its own.
-struct Device {
-    client: Participant,
+pub struct Device {
+    pub client: Participant,
     socket: UdpSocket,
-    offer: String,
+    pub offer: String,
 }
 
 impl Device {
     /// It sends a camera and a microphone, and receives pictures in so many slots.
-    fn new(slots: usize) -> Device {
+    pub fn new(slots: usize) -> Device {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_nonblocking(true).expect("it can be");
         let (client, offer) = Participant::new(socket.local_addr().expect("an address"), slots, Instant::now());
@@ -112,7 +112,7 @@ impl Device {
 }
 
 /// Carries datagrams until it is so, while the host's page says that it is there.
-async fn run(what: &str, host: &mut Tab, devices: &mut [&mut Device], mut done: impl FnMut(&[&mut Device]) -> bool) {
+pub async fn run(what: &str, host: &mut Tab, devices: &mut [&mut Device], mut done: impl FnMut(&[&mut Device]) -> bool) {
     let deadline = Instant::now() + 2 * PATIENCE;
     let mut ping = Instant::now();
     while !done(devices) {
@@ -130,7 +130,7 @@ async fn run(what: &str, host: &mut Tab, devices: &mut [&mut Device], mut done: 
 }
 
 /// Until the last of these has got this much more of picture and sound.
-async fn flow(what: &str, host: &mut Tab, devices: &mut [&mut Device]) {
+pub async fn flow(what: &str, host: &mut Tab, devices: &mut [&mut Device]) {
     let (frames, packets) = devices.last().expect("a viewer").received();
     let more = |devices: &[&mut Device]| {
         let (now_frames, now_packets) = devices.last().expect("a viewer").received();

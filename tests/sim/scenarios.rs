@@ -486,3 +486,20 @@ fn half_open_transports_are_limited_and_make_room_when_they_connect() {
     world.reopen(ids[2]);
     world.run_until("the third connects", SECOND * 5, |w| w.shard.count_transports() == (0, 3));
 }
+
+#[test]
+fn who_may_not_be_sent_anything_is_seen_and_sees_nothing() {
+    let mut world = World::new(seed(90));
+    let (a, b) = (world.join(Link::GOOD, 1), world.open(Link::GOOD, 1));
+    let room = world.room;
+    world.command(SfuCommand::Admit {
+        room,
+        participant: b,
+        receives: false,
+    });
+    world.publish(b, &[Source::Microphone, Source::Camera]);
+    world.run_until("it is seen", SECOND * 5, |w| decoded(w, a) > 30 && audio_packets(w, a) > 50);
+    let received = &world.members[&b].browser.received;
+    assert!(received.values().all(|r| r.packets == 0), "it was sent something");
+    assert!(world.members[&b].slots.is_empty());
+}

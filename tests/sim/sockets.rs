@@ -77,7 +77,12 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
                 sources,
             })
             .expect("it runs");
-            sfu.send(SfuCommand::Admit { room, participant: id }).expect("it runs");
+            let admit = SfuCommand::Admit {
+                room,
+                participant: id,
+                receives: true,
+            };
+            sfu.send(admit).expect("it runs");
             participant.publish(now);
             Browser { id, socket, participant }
         })
@@ -116,7 +121,8 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
     assert!(
         sfu.send(SfuCommand::Admit {
             room,
-            participant: browsers[0].id
+            participant: browsers[0].id,
+            receives: true,
         })
         .is_err()
     );

@@ -207,6 +207,7 @@ impl World {
         self.command(SfuCommand::Admit {
             room: self.room,
             participant,
+            receives: true,
         });
     }
 

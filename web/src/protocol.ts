@@ -52,7 +52,11 @@ user?: Credentials | null,
 /**
  * Only for a user that is being made; later `set_name`.
  */
-name?: string | null, resume?: Resume | null, } | { "type": "ping", } | { "type": "set_name", name: string, } | { "type": "call", user_id: UserId, always_through_server: boolean, } | { "type": "accept", call_id: CallId, always_through_server: boolean, } | { "type": "decline", call_id: CallId, } | { "type": "cancel", call_id: CallId, } | { "type": "hang_up", call_id: CallId, } | { "type": "offer", room_id: RoomId, 
+name?: string | null, 
+/**
+ * In place of `user`, where the server takes tokens of its operator's application. A session that is resumed needs none.
+ */
+token?: string | null, resume?: Resume | null, } | { "type": "ping", } | { "type": "set_name", name: string, } | { "type": "call", user_id: UserId, always_through_server: boolean, } | { "type": "accept", call_id: CallId, always_through_server: boolean, } | { "type": "decline", call_id: CallId, } | { "type": "cancel", call_id: CallId, } | { "type": "hang_up", call_id: CallId, } | { "type": "offer", room_id: RoomId, 
 /**
  * Counts this session's forwarded connections in this room: a higher one replaces the one before.
  */
@@ -160,7 +164,11 @@ boot_id: string,
 /**
  * The call that the session has, for a page that does not know of it: after the events that follow, nothing is new in it.
  */
-call?: CallNow, } | { "type": "pong", 
+call?: CallNow, 
+/**
+ * What the token of this session lets it do; none: everything.
+ */
+grants?: Grants, } | { "type": "pong", 
 /**
  * Instead of all that were told before: credentials are renewed before they run out.
  */
@@ -218,6 +226,43 @@ seq?: number,
  * The `ref` of the command that this answers.
  */
 ref?: number, } & Event;
+
+/**
+ * What a session may do.
+ */
+export type Grants = { 
+/**
+ * The only room that it may enter, by the id of its link; none: any.
+ */
+room?: LinkId, 
+/**
+ * May enter rooms by links, and answer calls.
+ */
+join: boolean, 
+/**
+ * May make rooms: by links and by calls. Bound to a room, it may open that one.
+ */
+create: boolean, 
+/**
+ * Is a host wherever it enters by a link.
+ */
+admin: boolean, 
+/**
+ * May become a host by what happens: the first who comes in, or the longest there when the last host goes.
+ */
+appointed: boolean, publish: Sources, 
+/**
+ * May be sent the media of others.
+ */
+subscribe: boolean, 
+/**
+ * May raise a hand and react.
+ */
+data: boolean, 
+/**
+ * May change its user's name.
+ */
+rename: boolean, };
 
 /**
  * `RTCIceCandidateInit` in snake_case.
@@ -401,6 +446,11 @@ export type SourceLine = {
  * The m-line's `a=mid`.
  */
 mid: string, source: Source, };
+
+/**
+ * Which tracks may be published.
+ */
+export type Sources = { microphone: boolean, camera: boolean, screen: boolean, screen_audio: boolean, };
 
 /**
  * One picture on a page.

@@ -13,6 +13,7 @@ use super::offer::{self, Credentials, Offered, Side};
 use super::resources::{Ask, Registered};
 use super::sdpfrag::{self, Fragment};
 use crate::auth;
+use crate::grants::Grants;
 use crate::http::addresses::ResourcePlace;
 use crate::id::{ConnectionId, LinkId, ParticipantId, RoomId, SessionId, UserId};
 use crate::signaling::driver::{HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
@@ -38,6 +39,7 @@ pub struct Wish {
     pub side: Side,
     pub link: LinkId,
     pub user: UserId,
+    pub grants: Grants,
     /// Of the new participant.
     pub name: String,
     /// Somebody chose it, so nobody else in the room may have it.
@@ -123,6 +125,7 @@ async fn run(
     let identity = Identity {
         user_id: wish.user,
         name: wish.name.clone(),
+        grants: wish.grants,
     };
     let mut conversation = match Conversation::begin(hub, identity, wish.loopback).await {
         Ok(conversation) => conversation,
@@ -415,7 +418,7 @@ impl Conversation {
     async fn begin(hub: HubHandle, identity: Identity, loopback: bool) -> Result<Conversation, Refused> {
         let (sender, outbox) = mpsc::channel(OUTBOX_FRAMES_MAX);
         let attach = Attach {
-            identity,
+            identity: Some(identity),
             new_secret: None,
             resume: None,
             reference: 0,

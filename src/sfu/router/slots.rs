@@ -43,7 +43,8 @@ impl Router {
     }
 
     fn fill_slots_of(&mut self, place: usize, stage: &Stage) {
-        let Some(member) = self.members[place].as_mut().filter(|m| m.admitted && m.link.is_some()) else {
+        let is_served = |m: &&mut Member| m.admitted && m.receives && m.link.is_some();
+        let Some(member) = self.members[place].as_mut().filter(is_served) else {
             return;
         };
         let count = |is_video| member.slots.iter().filter(|slot| slot.is_video == is_video).count();

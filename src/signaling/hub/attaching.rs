@@ -5,24 +5,27 @@ use std::time::Instant;
 use rand::Rng;
 
 use super::{Hub, sha256};
+use crate::grants::Grants;
 use crate::id::{ConnectionId, SessionId, UserId};
 use crate::signaling::limits::Limit;
 use crate::signaling::output::{Fact, Keep, KeptSession, Output};
 use crate::signaling::protocol::{ErrorCode, Resume};
 use crate::signaling::session::Session;
 
-/// Who someone is, proven to `auth`.
+/// Who someone is and what they may do, proven to `auth`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub user_id: UserId,
     /// Empty where none was given.
     pub name: String,
+    pub grants: Grants,
 }
 
 /// A websocket whose `hello` was found to be good.
 #[derive(Debug, Clone)]
 pub struct Attach {
-    pub identity: Identity,
+    /// None: only the session that it wants to resume can prove it.
+    pub identity: Option<Identity>,
     /// For a user that was just made.
     pub new_secret: Option<String>,
     pub resume: Option<Resume>,
@@ -43,6 +46,8 @@ pub enum AttachRefused {
     TooMany,
     #[error("the server is going down")]
     ShuttingDown,
+    #[error("there is no such session to be resumed")]
+    NotSignedIn,
 }
 
 impl AttachRefused {
@@ -50,25 +55,31 @@ impl AttachRefused {
         match self {
             AttachRefused::TooManyOfUser | AttachRefused::TooMany => ErrorCode::RateLimited,
             AttachRefused::ShuttingDown => ErrorCode::ShuttingDown,
+            AttachRefused::NotSignedIn => ErrorCode::NotSignedIn,
         }
     }
 }
 
 impl Hub {
     /// A websocket said a good `hello`: its session goes on, or begins. `connection` was never used before.
-    pub fn handle_attach(&mut self, connection: ConnectionId, attach: Attach, now: Instant) -> Result<(), AttachRefused> {
+    pub fn handle_attach(&mut self, connection: ConnectionId, mut attach: Attach, now: Instant) -> Result<(), AttachRefused> {
         let before = attach
             .resume
             .as_ref()
-            .and_then(|resume| self.proven(resume, &attach.identity));
+            .and_then(|resume| self.proven(resume, attach.identity.as_ref()));
+        let identity = attach
+            .identity
+            .take()
+            .or_else(|| before.and_then(|before| self.identity_of(before)))
+            .ok_or(AttachRefused::NotSignedIn)?;
         match (before, &attach.resume) {
             (Some(session), Some(resume)) if self.sessions[&session].can_replay(resume.seq) => {
                 let seq = resume.seq;
                 self.resume(session, seq, connection, attach, now);
             }
             _ => {
-                self.make_room_for(&attach.identity, before, now)?;
-                self.begin(connection, attach, now);
+                self.make_room_for(&identity, before, now)?;
+                self.begin(connection, identity, attach, now);
                 // Only after: a call that rings at this user finds the session that takes its place.
                 if let Some(before) = before {
                     self.remove_session(before, now);
@@ -79,12 +90,23 @@ impl Hub {
         Ok(())
     }
 
-    /// The session that a resume asks for, if the secret and the user are right.
-    fn proven(&self, resume: &Resume, identity: &Identity) -> Option<SessionId> {
+    /// Who a session was signed in as.
+    fn identity_of(&self, session: SessionId) -> Option<Identity> {
+        let session = self.sessions.get(&session)?;
+        Some(Identity {
+            user_id: session.user,
+            name: self.user_info(session.user).name,
+            grants: session.grants,
+        })
+    }
+
+    /// The session that a resume asks for, if the secret is right, and the user where one is named.
+    fn proven(&self, resume: &Resume, identity: Option<&Identity>) -> Option<SessionId> {
         let session = self.sessions.get(&resume.session_id)?;
         let presented = sha256(&resume.secret);
         let same = aws_lc_rs::constant_time::verify_slices_are_equal(&session.secret_hash, &presented).is_ok();
-        (same && session.user == identity.user_id).then_some(resume.session_id)
+        let is_theirs = identity.is_none_or(|identity| session.user == identity.user_id);
+        (same && is_theirs).then_some(resume.session_id)
     }
 
     /// Makes sure that one more session of this user is within the limits; `before` will give way to it.
@@ -121,21 +143,31 @@ impl Hub {
         away.min().map(|(_, id)| id)
     }
 
-    fn begin(&mut self, connection: ConnectionId, attach: Attach, now: Instant) {
+    fn begin(&mut self, connection: ConnectionId, identity: Identity, attach: Attach, now: Instant) {
         let id = SessionId::from_random(self.rng.next_u64());
         let secret = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
-        let Identity { user_id, name } = &attach.identity;
-        let (user, secret_hash) = (*user_id, sha256(&secret));
+        let Identity {
+            user_id: user,
+            name,
+            grants,
+        } = identity;
+        let secret_hash = sha256(&secret);
         let mut session = Session::new(user, secret_hash, connection, attach.loopback, now);
         session.unattended = attach.unattended;
+        session.grants = grants;
         self.connections.insert(connection, id);
         self.sessions.insert(id, session);
-        self.user(user, name).sessions.insert(id);
+        if !grants.rename {
+            // Before it is one of them: its own name comes with the welcome.
+            self.rename(user, &name);
+        }
+        self.user(user, &name).sessions.insert(id);
         self.outputs.push_back(Output::Count(Fact::SessionStarted { session: id }));
         self.outputs.push_back(Output::Keep(Keep::Session(KeptSession {
             session: id,
             user,
             secret_hash,
+            grants,
         })));
         self.welcome(id, connection, None, secret, attach);
         self.ring_late_comer(id, now);

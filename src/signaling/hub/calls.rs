@@ -37,6 +37,8 @@ impl Hub {
         if session.room.is_some() {
             return Err(Refusal::not_allowed("this session has a call already"));
         }
+        self.check_may_call(caller)?;
+        let through_server = self.goes_through_server(caller, through_server);
         let Some((id, at)) = self.find(caller, reference, callee_user, now)? else {
             return Ok(());
         };
@@ -76,6 +78,7 @@ impl Hub {
         let at: BTreeSet<SessionId> = callee
             .map(|user| user.sessions.iter().copied().filter(|s| *s != caller).collect())
             .unwrap_or_default();
+        let at: BTreeSet<SessionId> = at.into_iter().filter(|session| self.grants(*session).may_answer()).collect();
         // One that waits to be resumed rings too, but alone it is most often a page that was closed.
         let is_there = at.iter().any(|session| self.sessions[session].connection().is_some());
         if !is_there {
@@ -164,7 +167,9 @@ impl Hub {
     /// A session that comes while its user is being called rings too.
     pub(super) fn ring_late_comer(&mut self, session: SessionId, now: Instant) {
         let user_id = self.sessions[&session].user;
-        let Some(user) = self.users.get(&user_id) else { return };
+        let Some(user) = self.users.get(&user_id).filter(|_| self.grants(session).may_answer()) else {
+            return;
+        };
         let ringing = user
             .calls
             .iter()
@@ -189,6 +194,7 @@ impl Hub {
         through_server: bool,
         now: Instant,
     ) -> Result<(), Refusal> {
+        let through_server = self.goes_through_server(callee, through_server);
         let call = self.calls.get_mut(&id).ok_or_else(no_such_call)?;
         let (room_id, caller, kind) = (call.room, call.caller, call.kind);
         if kind == Kind::Invitation && call.rings_at(callee) {

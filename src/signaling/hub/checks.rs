@@ -42,6 +42,7 @@ impl Hub {
         self.ask_sfu(MediaRequest::Admit {
             room: room_id,
             participant,
+            receives: true,
         });
         self.tell(id, Some(reference), Event::CheckStarted { room_id });
         Ok(())

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Hub;
-use crate::id::{ConnectionId, SessionId};
+use crate::id::{ConnectionId, SessionId, UserId};
 use crate::signaling::call::Farewell;
 use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
@@ -49,10 +49,7 @@ impl Hub {
                 self.send_aside(connection, reference, Event::Pong { ice_servers: None });
                 Ok(())
             }
-            Command::SetName { name } => {
-                self.set_name(session, reference, &name);
-                Ok(())
-            }
+            Command::SetName { name } => self.set_name(session, reference, &name),
             Command::Call {
                 user_id,
                 always_through_server,
@@ -109,8 +106,12 @@ impl Hub {
                 source,
             } => self.mute(session, room_id, participant_id, source),
             Command::Remove { room_id, participant_id } => self.remove(session, room_id, participant_id, now),
-            Command::RaiseHand { room_id, raised } => self.raise_hand(session, reference, room_id, raised),
-            Command::React { room_id, reaction } => self.react(session, room_id, reaction, now),
+            Command::RaiseHand { room_id, raised } => self
+                .check_may_say(session)
+                .and_then(|()| self.raise_hand(session, reference, room_id, raised)),
+            Command::React { room_id, reaction } => self
+                .check_may_say(session)
+                .and_then(|()| self.react(session, room_id, reaction, now)),
             Command::View { room_id, view } => self.view(session, room_id, view),
             Command::StartCheck {} => self.start_check(session, reference, now),
             Command::EndCheck {} => {
@@ -120,26 +121,45 @@ impl Hub {
         }
     }
 
-    fn set_name(&mut self, session: SessionId, reference: u32, name: &str) {
+    fn set_name(&mut self, session: SessionId, reference: u32, name: &str) -> Result<(), Refusal> {
+        self.check_may_rename(session)?;
         let user_id = self.sessions[&session].user;
         if name.chars().count() > NAME_CHARS_MAX {
             self.count_limit(Limit::NameChars);
         }
-        let Some(user) = self.users.get_mut(&user_id) else { return };
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return Ok(());
+        };
         let name = clean_name(name);
         if user.name == name {
             self.tell(session, Some(reference), Event::NameChanged { name });
-            return;
+            return Ok(());
         }
         user.name.clone_from(&name);
-        let sessions: Vec<SessionId> = user.sessions.iter().copied().collect();
         self.outputs.push_back(Output::SaveName {
             user: user_id,
             name: name.clone(),
         });
+        self.show_name(user_id, &name, Some((session, reference)));
+        Ok(())
+    }
+
+    /// A sign-in brought another name than the user's other sessions know. It is kept already.
+    pub(super) fn rename(&mut self, user_id: UserId, name: &str) {
+        let name = clean_name(name);
+        match self.users.get_mut(&user_id) {
+            Some(user) if user.name != name => user.name.clone_from(&name),
+            _ => return,
+        }
+        self.show_name(user_id, &name, None);
+    }
+
+    fn show_name(&mut self, user_id: UserId, name: &str, asked: Option<(SessionId, u32)>) {
+        let sessions = self.users.get(&user_id).map(|user| user.sessions.clone()).unwrap_or_default();
         for to in sessions {
-            let reference = (to == session).then_some(reference);
-            self.tell(to, reference, Event::NameChanged { name: name.clone() });
+            let reference = asked.filter(|(session, _)| *session == to).map(|(_, reference)| reference);
+            let name = name.to_owned();
+            self.tell(to, reference, Event::NameChanged { name });
             self.show_participant_of(to);
             self.show_in_lobby(to);
         }

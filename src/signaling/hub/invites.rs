@@ -18,6 +18,7 @@ impl Hub {
         now: Instant,
     ) -> Result<(), Refusal> {
         self.in_room(inviter, room_id)?;
+        self.check_may_invite(inviter)?;
         let Some(room) = self.rooms.get(&room_id) else { return Ok(()) };
         let is_in = |session: &SessionId| self.sessions.get(session).is_some_and(|s| s.user == user);
         if room.members.values().any(|m| m.standing.is_present() && is_in(&m.session)) {

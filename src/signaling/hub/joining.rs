@@ -59,10 +59,16 @@ impl Hub {
             self.count_limit(Limit::Joins);
             return Err(Refusal::rate_limited("too many joins: wait a minute"));
         }
+        self.check_may_join(id, link_id)?;
+        let through_server = self.goes_through_server(id, through_server);
+        if self.sessions[&id].room.is_none() {
+            self.open_granted(id, link_id, now)?;
+        }
         self.may_join(id, link_id, now)?;
-        let user = self.sessions[&id].user;
+        let link = self.links.get(&link_id).ok_or(NO_SUCH_LINK)?;
+        let is_known = self.is_bound_to(id, link_id) || self.is_host_by(id, link);
         let link = self.links.get_mut(&link_id).ok_or(NO_SUCH_LINK)?;
-        if link.passphrase.is_none() || link.is_owned_by(user) {
+        if link.passphrase.is_none() || is_known {
             return self.enter_by_link(id, reference, link_id, through_server, now);
         }
         let passphrase = passphrase.filter(|p| !p.is_empty()).ok_or(PASSPHRASE_NEEDED)?;
@@ -96,7 +102,7 @@ impl Hub {
         if room.removed.contains(&session.user) {
             return Err(Refusal::not_allowed("a host took you out of this room"));
         }
-        if room.locked && !link.is_owned_by(session.user) {
+        if room.locked && !self.is_host_by(id, link) {
             return Err(Refusal {
                 code: ErrorCode::RoomLocked,
                 message: "the room is locked",
@@ -193,9 +199,10 @@ impl Hub {
         through_server: bool,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let user = self.sessions[&id].user;
         let link = self.links.get(&link_id).ok_or(NO_SUCH_LINK)?;
-        let is_owner = link.is_owned_by(user);
+        let is_owner = self.is_host_by(id, link);
+        // An encoder of theirs comes in like them, and rules over nobody.
+        let is_attended = self.sessions.get(&id).is_some_and(|session| !session.unattended);
         let waits = !is_owner
             && link
                 .room
@@ -215,7 +222,7 @@ impl Hub {
         let standing = if waits { Standing::Waiting } else { Standing::Ringing };
         let participant_id = self.enter(id, standing, None, room_id, now);
         if let Ok((_, member)) = self.member(id, room_id) {
-            member.host = is_owner;
+            member.host = is_owner && is_attended;
             member.through_server = through_server;
         }
         if waits {

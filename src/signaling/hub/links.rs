@@ -6,7 +6,7 @@ use rand::Rng;
 
 use super::{Hub, Timer};
 use crate::id::{LinkId, RoomId, SessionId, UserId};
-use crate::signaling::limits::{LINK_ATTEMPTS_MAX, LINKS_MAX, LINKS_PER_USER_MAX, Limit, Refusal, TokenBucket};
+use crate::signaling::limits::{LINK_ATTEMPTS_MAX, Limit, Refusal, TokenBucket};
 use crate::signaling::link::Link;
 use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
 use crate::signaling::output::{Keep, Output};
@@ -34,6 +34,7 @@ impl Hub {
         if wish.expires_in_s == Some(0) {
             return Err(Refusal::bad_command("a link that is over before it begins"));
         }
+        self.check_may_make_link(id, room.is_some())?;
         self.may_make_link(id, room, now)?;
         let passphrase = wish.passphrase.take().filter(|passphrase| !passphrase.is_empty());
         let link = LinkId::from_random(self.rng.next_u64());
@@ -68,15 +69,7 @@ impl Hub {
             self.count_limit(Limit::Joins);
             return Err(Refusal::rate_limited("too many links: wait a minute"));
         }
-        if self.links_of.get(&user).map_or(0, |links| links.len()) >= LINKS_PER_USER_MAX {
-            self.count_limit(Limit::LinksPerUser);
-            return Err(Refusal::rate_limited("too many links: revoke some"));
-        }
-        if self.links.len() >= LINKS_MAX {
-            self.count_limit(Limit::Links);
-            return Err(Refusal::rate_limited("the server has too many links"));
-        }
-        Ok(())
+        self.check_space_for_link(user)
     }
 
     #[expect(clippy::too_many_arguments, reason = "what was asked for, and what came of its pass phrase")]
@@ -187,16 +180,21 @@ impl Hub {
         let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
             return Ok(());
         };
+        self.check_may_join(session, link_id)?;
+        if let Some(link) = self.unopened(session, link_id) {
+            self.tell(session, Some(reference), Event::LinkSeen { link });
+            return Ok(());
+        }
         let link = self.link_for(link_id, user, now)?;
         let room = link.room.and_then(|room| self.rooms.get(&room));
         let link = LinkPreview {
             link_id,
             name: link.name.clone(),
-            has_passphrase: link.passphrase.is_some(),
+            has_passphrase: link.passphrase.is_some() && !self.is_bound_to(session, link_id),
             lobby: link.lobby,
             locked: room.is_some_and(|room| room.locked),
             participants: self.participants_by(link),
-            mine: link.is_owned_by(user),
+            mine: self.is_host_by(session, link),
         };
         self.tell(session, Some(reference), Event::LinkSeen { link });
         Ok(())

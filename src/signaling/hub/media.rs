@@ -25,6 +25,9 @@ impl Hub {
         sdp: String,
         sources: Vec<SourceLine>,
     ) -> Result<(), Refusal> {
+        // What it may not send has no m-line, whatever is on it.
+        let publish = self.grants(session).publish;
+        let sources: Vec<SourceLine> = sources.into_iter().filter(|line| publish.has(line.source)).collect();
         for (n, line) in sources.iter().enumerate() {
             let before = &sources[..n];
             if before.iter().any(|b| b.mid == line.mid || b.source == line.source) {
@@ -47,6 +50,10 @@ impl Hub {
     }
 
     pub(super) fn publish(&mut self, session: SessionId, room: RoomId, mut sources: Vec<Source>) -> Result<(), Refusal> {
+        // A check measures the way to the server, and nobody receives it.
+        if self.room_of(session) == Some(room) {
+            self.check_may_publish(session, &sources)?;
+        }
         let (participant, member) = self.member(session, room)?;
         sources.sort_unstable();
         sources.dedup();

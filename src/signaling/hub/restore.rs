@@ -31,7 +31,8 @@ impl Hub {
     pub fn restore(&mut self, restored: Restored, now: Instant) {
         let grace = self.config.resume_grace;
         for (kept, name) in restored.sessions {
-            let session = Session::restored(kept.user, kept.secret_hash, grace, now);
+            let mut session = Session::restored(kept.user, kept.secret_hash, grace, now);
+            session.grants = kept.grants;
             if self.sessions.insert(kept.session, session).is_none() {
                 self.user(kept.user, &name).sessions.insert(kept.session);
                 self.wait_for(kept.session, now, grace);
@@ -101,9 +102,11 @@ impl Hub {
         room.add(kept.participant, member);
         self.present += 1;
         self.open_rooms += usize::from(room.present_count() == 1);
+        let receives = self.grants(kept.session).subscribe;
         self.ask_sfu(MediaRequest::Admit {
             room: kept.room,
             participant: kept.participant,
+            receives,
         });
         true
     }

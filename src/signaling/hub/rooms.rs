@@ -99,7 +99,7 @@ impl Hub {
         };
         let has_host = self.rooms.get(&room_id).is_some_and(Room::has_host);
         if !has_host
-            && self.is_attended(newcomer)
+            && self.may_be_appointed(newcomer)
             && let Ok((_, member)) = self.member(newcomer, room_id)
         {
             member.host = true;
@@ -146,7 +146,12 @@ impl Hub {
         if self.rooms.get(&room).is_some_and(|room| room.present_count() == 1) {
             self.open_rooms += 1;
         }
-        self.ask_sfu(MediaRequest::Admit { room, participant });
+        let receives = self.grants(session).subscribe;
+        self.ask_sfu(MediaRequest::Admit {
+            room,
+            participant,
+            receives,
+        });
         // One whose websocket went while it rang: what nobody saw then is due to be shown.
         if let Some(since) = self.sessions.get(&session).and_then(|s| s.detached_since()) {
             let due = since + self.config.reconnecting_after;
@@ -366,7 +371,10 @@ impl Hub {
         let Some(room) = self.rooms.get(&room_id).filter(|room| !room.has_host()) else {
             return;
         };
-        let mut people = room.present().into_iter().filter(|(_, session)| self.is_attended(*session));
+        let mut people = room
+            .present()
+            .into_iter()
+            .filter(|(_, session)| self.may_be_appointed(*session));
         let Some((id, session)) = people.next() else { return };
         if let Ok((_, member)) = self.member(session, room_id) {
             member.host = true;
@@ -379,8 +387,10 @@ impl Hub {
 
 /// What there is to see.
 impl Hub {
-    fn is_attended(&self, session: SessionId) -> bool {
-        self.sessions.get(&session).is_some_and(|session| !session.unattended)
+    /// Whether it may become a host without being asked for.
+    fn may_be_appointed(&self, session: SessionId) -> bool {
+        let session = self.sessions.get(&session);
+        session.is_some_and(|session| !session.unattended && session.grants.appointed)
     }
 
     /// Shows the others that a participant's websocket is gone, or is back. While it rings there is nobody to show it to.

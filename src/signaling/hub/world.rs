@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
+use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, UserId};
 use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
@@ -76,6 +77,7 @@ pub(super) struct Seat {
 
 pub(super) struct Browser {
     pub(super) user: UserId,
+    pub(super) grants: Grants,
     pub(super) connection: Option<ConnectionId>,
     pub(super) session: SessionId,
     pub(super) secret: String,
@@ -142,9 +144,15 @@ impl World {
     }
 
     pub(super) fn try_open(&mut self, user: u64) -> Result<usize, AttachRefused> {
+        self.open_with(user, Grants::ALL)
+    }
+
+    /// With what a token grants.
+    pub(super) fn open_with(&mut self, user: u64, grants: Grants) -> Result<usize, AttachRefused> {
         let number = self.browsers.len();
         self.browsers.push(Browser {
             user: user_id(user),
+            grants,
             connection: None,
             session: SessionId::from_random(0),
             secret: String::new(),
@@ -190,10 +198,11 @@ impl World {
         let connection = ConnectionId::from_random(self.connections);
         let user_id = self.browsers[browser].user;
         let attach = Attach {
-            identity: Identity {
+            identity: Some(Identity {
                 user_id,
                 name: format!("name of {user_id}"),
-            },
+                grants: self.browsers[browser].grants,
+            }),
             new_secret: None,
             resume,
             reference: 1,
@@ -681,7 +690,7 @@ impl World {
         assert!(!self.closed_rooms.contains(room), "a room is asked for after its end");
         match request {
             MediaRequest::Offer { room, participant, .. }
-            | MediaRequest::Admit { room, participant }
+            | MediaRequest::Admit { room, participant, .. }
             | MediaRequest::Publish { room, participant, .. }
             | MediaRequest::View { room, participant, .. } => {
                 self.sfu.entry(room).or_default().insert(participant);

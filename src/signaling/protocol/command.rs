@@ -23,6 +23,10 @@ pub enum Command {
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]
         name: Option<String>,
+        /// In place of `user`, where the server takes tokens of its operator's application. A session that is resumed needs none.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        token: Option<String>,
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]
         resume: Option<Resume>,

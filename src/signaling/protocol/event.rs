@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::command::DirectSignal;
 use super::path::{Path, PathProtocol, PathReason};
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
+use crate::grants::Grants;
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
 
 /// What the server sends.
@@ -40,6 +41,10 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         call: Option<CallNow>,
+        /// What the token of this session lets it do; none: everything.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        grants: Option<Grants>,
     },
     Pong {
         /// Instead of all that were told before: credentials are renewed before they run out.
@@ -417,7 +422,7 @@ pub enum EndReason {
 pub enum ErrorCode {
     /// It is not a command, or its values make no sense.
     BadCommand,
-    /// `hello` has to come first, or the secret is not the user's.
+    /// `hello` has to come first, the secret is not the user's, or the token is not good.
     NotSignedIn,
     /// Not to this session, or not in this state.
     NotAllowed,

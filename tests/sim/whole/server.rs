@@ -1,4 +1,4 @@
-//! The server without its drivers: the real hub and an SFU, with a door for each websocket. What `http/websocket.rs`, `auth.rs` and
+//! The server without its drivers: the real hub and an SFU, with a door for each websocket. What `http/websocket.rs`, `auth/` and
 //! `signaling/driver.rs` do is done here in one thread and in one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tandem::grants::Grants;
 use tandem::id::{ConnectionId, UserId};
 use tandem::signaling::hub::{Attach, Hub, HubConfig, Identity};
 use tandem::signaling::output::{Fact, Output};
@@ -158,7 +159,7 @@ impl Server {
 
     fn attach(&self, identity: Identity, new_secret: Option<String>, resume: Option<Resume>, reference: u32) -> Attach {
         Attach {
-            identity,
+            identity: Some(identity),
             new_secret,
             resume,
             reference,
@@ -171,12 +172,12 @@ impl Server {
         if let Some(Credentials { user_id, secret }) = user {
             let (kept, name) = self.users.get(&user_id)?;
             let name = name.clone();
-            return (*kept == secret).then_some((Identity { user_id, name }, None));
+            return (*kept == secret).then_some((identity(user_id, name), None));
         }
         let user_id = UserId::from_random(self.dice.next());
         let (secret, name) = (format!("{:016x}", self.dice.next()), name.unwrap_or_default());
         self.users.insert(user_id, (secret.clone(), name.clone()));
-        Some((Identity { user_id, name }, Some(secret)))
+        Some((identity(user_id, name), Some(secret)))
     }
 
     fn refuse(&mut self, websocket: u64, reference: Option<u32>, code: ErrorCode, message: String) {
@@ -188,5 +189,13 @@ impl Server {
         };
         self.outgoing.push((websocket, Outgoing::Text(frame.to_json())));
         self.outgoing.push((websocket, Outgoing::Close));
+    }
+}
+
+fn identity(user_id: UserId, name: String) -> Identity {
+    Identity {
+        user_id,
+        name,
+        grants: Grants::ALL,
     }
 }

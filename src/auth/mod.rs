@@ -1,10 +1,22 @@
-//! Which user a websocket is: makes an identity on the first visit, and checks the one that is presented later.
+//! Which user a websocket is, and what it may do: a user of ours by an id and its secret (`open.rs`), or one of the operator's by a
+//! token that their application signed (`token.rs`).
+
+mod identities;
+pub mod issue;
+pub mod jwks;
+mod keys;
+mod open;
+pub mod token;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::{constant_time, digest, rand};
+use aws_lc_rs::{digest, rand};
 
+use self::identities::Tokens;
+use self::jwks::JwksError;
+use self::token::Fault;
+use crate::config::AuthMode;
 use crate::id::UserId;
 use crate::metrics::Metrics;
 use crate::signaling::hub::Identity;
@@ -27,6 +39,9 @@ pub enum AuthError {
     /// No such user, or not their secret: the answer is the same.
     #[error("the user id and the secret do not belong together")]
     NotSignedIn,
+    /// None, or one that is not good: whoever presents it is not told what is wrong.
+    #[error("this server takes people in with a good token of its operator's")]
+    BadToken(Fault),
     #[error("no random numbers")]
     Random,
     #[error(transparent)]
@@ -39,6 +54,8 @@ pub struct SignedIn {
     pub identity: Identity,
     /// For a user that was just made: shown once, and kept by the browser.
     pub new_secret: Option<String>,
+    /// The id of the token that was used up by it.
+    pub used: Option<String>,
 }
 
 /// Signs users in against the store. Cheap to clone.
@@ -46,69 +63,80 @@ pub struct SignedIn {
 pub struct Authenticator {
     store: Store,
     metrics: Arc<Metrics>,
+    /// None: users are ours.
+    tokens: Option<Arc<Tokens>>,
 }
 
 impl Authenticator {
-    pub fn new(store: Store, metrics: Arc<Metrics>) -> Authenticator {
-        Authenticator { store, metrics }
+    /// # Errors
+    /// The key set of tokens cannot be used.
+    pub async fn start(mode: &AuthMode, store: Store, metrics: Arc<Metrics>) -> Result<Authenticator, JwksError> {
+        let tokens = match mode {
+            AuthMode::Open => None,
+            AuthMode::Token(config) => Some(Arc::new(Tokens::start(config, &metrics).await?)),
+        };
+        Ok(Authenticator { store, metrics, tokens })
+    }
+
+    /// Whether people come with tokens, and not otherwise.
+    pub fn takes_tokens(&self) -> bool {
+        self.tokens.is_some()
     }
 
     /// Checks who a `hello` says it comes from, or makes a user with this name if it does not say.
     pub async fn sign_in(&self, user: Option<&Credentials>, name: Option<&str>) -> Result<SignedIn, AuthError> {
-        let done = match user {
-            Some(credentials) => self.check(credentials).await,
-            None => self.make(&clean_name(name.unwrap_or_default())).await,
-        };
-        if let Err(AuthError::Store(_)) = &done {
-            self.metrics.store_failures.with_label_values(&["sign_in"]).inc();
+        if self.takes_tokens() {
+            return self.sign_in_by_token(None).await;
         }
+        let done = match user {
+            Some(credentials) => open::check(&self.store, &self.metrics, credentials).await,
+            None => open::make(&self.store, &clean_name(name.unwrap_or_default())).await,
+        };
+        self.count_failure(&done, "sign_in");
         done
     }
 
-    async fn check(&self, credentials: &Credentials) -> Result<SignedIn, AuthError> {
-        let hash = secret_hash(&credentials.secret);
-        let row = self.store.user(credentials.user_id).await?;
-        // An unknown id is compared too, so that it takes the same time.
-        let kept = row.as_ref().map_or([0; 32], |row| row.secret_hash);
-        let same = constant_time::verify_slices_are_equal(&kept, &hash).is_ok();
-        let Some(row) = row.filter(|_| same) else {
-            return Err(AuthError::NotSignedIn);
+    /// Checks whom a token speaks for. Every one that is not good is refused alike, as is none.
+    pub async fn sign_in_by_token(&self, token: Option<&str>) -> Result<SignedIn, AuthError> {
+        let proven = match &self.tokens {
+            Some(tokens) => tokens.prove(token).await,
+            None => Err(Fault::Missing),
         };
-        if let Err(error) = self.store.touch(credentials.user_id, now_unix()).await {
-            // A full disk is no reason to turn someone away.
-            self.metrics.store_failures.with_label_values(&["touch"]).inc();
-            tracing::warn!(error = &error as &dyn std::error::Error, "sign-in time not kept");
-        }
-        Ok(SignedIn {
-            identity: Identity {
-                user_id: credentials.user_id,
-                name: row.name,
-            },
-            new_secret: None,
-        })
+        let done = match proven {
+            Ok(token) => identities::sign_in(&self.store, token).await,
+            Err(fault) => Err(AuthError::BadToken(fault)),
+        };
+        self.count_failure(&done, "sign_in");
+        let outcome = match &done {
+            Ok(_) => "accepted",
+            Err(AuthError::BadToken(fault)) => {
+                tracing::debug!(reason = fault.as_str(), "a token was refused: {fault}");
+                fault.as_str()
+            }
+            Err(_) => "failed",
+        };
+        self.metrics.tokens.with_label_values(&[outcome]).inc();
+        done
     }
 
-    async fn make(&self, name: &str) -> Result<SignedIn, AuthError> {
-        let secret = random_secret()?;
-        let hash = secret_hash(&secret);
-        let mut draws = 0;
-        loop {
-            let mut bits = [0; 8];
-            rand::fill(&mut bits).map_err(|_| AuthError::Random)?;
-            let user_id = UserId::from_random(u64::from_be_bytes(bits));
-            match self.store.create_user(user_id, &hash, name, now_unix()).await {
-                Ok(()) => {
-                    let name = name.to_owned();
-                    return Ok(SignedIn {
-                        identity: Identity { user_id, name },
-                        new_secret: Some(secret),
-                    });
-                }
-                Err(StoreError::Taken) if draws + 1 < DRAWS_MAX => draws += 1,
-                Err(e) => return Err(e.into()),
-            }
+    /// Nothing came of a sign-in that used a token up: it is good once more.
+    pub async fn give_back(&self, used: &str) {
+        let done = self.store.forget_use(used).await.map_err(AuthError::from);
+        self.count_failure(&done, "sign_in");
+    }
+
+    fn count_failure<T>(&self, done: &Result<T, AuthError>, operation: &str) {
+        if let Err(AuthError::Store(_)) = done {
+            self.metrics.store_failures.with_label_values(&[operation]).inc();
         }
     }
+}
+
+/// 60 random bits.
+fn draw_user_id() -> Result<UserId, AuthError> {
+    let mut bits = [0; 8];
+    rand::fill(&mut bits).map_err(|_| AuthError::Random)?;
+    Ok(UserId::from_random(u64::from_be_bytes(bits)))
 }
 
 /// 160 random bits as text.
@@ -149,7 +177,9 @@ mod tests {
 
     async fn authenticator(directory: &std::path::Path) -> Authenticator {
         let store = Store::open(directory).await.expect("it opens");
-        Authenticator::new(store, Arc::new(Metrics::new()))
+        Authenticator::start(&AuthMode::Open, store, Arc::new(Metrics::new()))
+            .await
+            .expect("it needs no keys")
     }
 
     #[tokio::test]

@@ -1,0 +1,61 @@
+//! Users who are nobody but an id and a secret: made on the first visit, and checked at every later one.
+
+use aws_lc_rs::constant_time;
+
+use super::{AuthError, DRAWS_MAX, SignedIn, draw_user_id, now_unix, random_secret, secret_hash};
+use crate::grants::Grants;
+use crate::metrics::Metrics;
+use crate::signaling::hub::Identity;
+use crate::signaling::protocol::Credentials;
+use crate::store::{Store, StoreError};
+
+/// Who these credentials belong to.
+pub(super) async fn check(store: &Store, metrics: &Metrics, credentials: &Credentials) -> Result<SignedIn, AuthError> {
+    let hash = secret_hash(&credentials.secret);
+    let row = store.user(credentials.user_id).await?;
+    // An unknown id is compared too, so that it takes the same time.
+    let kept = row.as_ref().map_or([0; 32], |row| row.secret_hash);
+    let same = constant_time::verify_slices_are_equal(&kept, &hash).is_ok();
+    let Some(row) = row.filter(|_| same) else {
+        return Err(AuthError::NotSignedIn);
+    };
+    if let Err(error) = store.touch(credentials.user_id, now_unix()).await {
+        // A full disk is no reason to turn someone away.
+        metrics.store_failures.with_label_values(&["touch"]).inc();
+        tracing::warn!(error = &error as &dyn std::error::Error, "sign-in time not kept");
+    }
+    Ok(SignedIn {
+        identity: Identity {
+            user_id: credentials.user_id,
+            name: row.name,
+            grants: Grants::ALL,
+        },
+        new_secret: None,
+        used: None,
+    })
+}
+
+/// A new user with this name.
+pub(super) async fn make(store: &Store, name: &str) -> Result<SignedIn, AuthError> {
+    let secret = random_secret()?;
+    let hash = secret_hash(&secret);
+    let mut draws = 0;
+    loop {
+        let user_id = draw_user_id()?;
+        match store.create_user(user_id, &hash, name, now_unix()).await {
+            Ok(()) => {
+                return Ok(SignedIn {
+                    identity: Identity {
+                        user_id,
+                        name: name.to_owned(),
+                        grants: Grants::ALL,
+                    },
+                    new_secret: Some(secret),
+                    used: None,
+                });
+            }
+            Err(StoreError::Taken) if draws + 1 < DRAWS_MAX => draws += 1,
+            Err(e) => return Err(e.into()),
+        }
+    }
+}

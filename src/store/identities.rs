@@ -1,0 +1,121 @@
+//! What is kept of the operator's tokens: which user a subject is, and which tokens were used up.
+
+use super::restart::id;
+use super::{Store, StoreError};
+use crate::id::UserId;
+
+impl Store {
+    /// Which user a subject is, with the name.
+    pub async fn identity(&self, subject: &str) -> Result<Option<(UserId, String)>, StoreError> {
+        let row: Option<(String, String)> =
+            sqlx::query_as("SELECT user_id, name FROM identities JOIN users USING (user_id) WHERE subject = ?")
+                .bind(subject)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|(user, name)| Ok((id(&user, "user_id")?, name))).transpose()
+    }
+
+    /// Makes a user for a subject, both or neither. Fails with [`StoreError::Taken`] if one of them is there already.
+    pub async fn create_identity(
+        &self,
+        subject: &str,
+        user: UserId,
+        secret_hash: &[u8; 32],
+        name: &str,
+        now_unix: i64,
+    ) -> Result<(), StoreError> {
+        let taken = |error: sqlx::Error| match error {
+            sqlx::Error::Database(e) if e.is_unique_violation() => StoreError::Taken,
+            other => other.into(),
+        };
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("INSERT INTO identities (subject, user_id) VALUES (?, ?)")
+            .bind(subject)
+            .bind(user.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(taken)?;
+        sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(user.to_string())
+            .bind(secret_hash.as_slice())
+            .bind(name)
+            .bind(now_unix)
+            .bind(now_unix)
+            .execute(&mut *transaction)
+            .await
+            .map_err(taken)?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Notes that a token is used up; false: it was before. Those that have run out are forgotten.
+    pub async fn use_token(&self, token: &str, until_unix: i64, now_unix: i64) -> Result<bool, StoreError> {
+        sqlx::query("DELETE FROM used_tokens WHERE until_unix < ?")
+            .bind(now_unix)
+            .execute(&self.pool)
+            .await?;
+        let done = sqlx::query("INSERT INTO used_tokens (token_id, until_unix) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(token)
+            .bind(until_unix)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// A token was used in vain.
+    pub async fn forget_use(&self, token: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM used_tokens WHERE token_id = ?")
+            .bind(token)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_subject_is_one_user_for_ever() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        let [ada, bob] = [1, 2].map(UserId::from_random);
+        assert_eq!(store.identity("ada").await.expect("it is read"), None);
+        store.create_identity("ada", ada, &[1; 32], "Ada", 0).await.expect("made");
+        for (subject, user) in [("ada", bob), ("bob", ada)] {
+            let again = store.create_identity(subject, user, &[1; 32], "", 0).await;
+            assert!(matches!(again, Err(StoreError::Taken)), "{subject}");
+        }
+        assert_eq!(
+            store.identity("bob").await.expect("it is read"),
+            None,
+            "neither of both is kept"
+        );
+        store.create_identity("bob", bob, &[1; 32], "", 0).await.expect("made");
+        store.close().await;
+        let store = Store::open(directory.path()).await.expect("it opens again");
+        let found = store.identity("ada").await.expect("it is read");
+        assert_eq!(found, Some((ada, "Ada".to_owned())));
+        assert_eq!(store.identity("Ada").await.expect("it is read"), None, "case counts");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_used_up_until_it_has_run_out() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        assert!(store.use_token("a", 100, 50).await.expect("kept"));
+        assert!(!store.use_token("a", 100, 50).await.expect("read"));
+        store.close().await;
+        let store = Store::open(directory.path()).await.expect("it opens again");
+        assert!(!store.use_token("a", 100, 100).await.expect("read"));
+        store.forget_use("a").await.expect("forgotten");
+        assert!(store.use_token("a", 100, 100).await.expect("kept"));
+        assert!(store.use_token("b", 300, 200).await.expect("kept"));
+        let left: (i64,) = sqlx::query_as("SELECT count(*) FROM used_tokens")
+            .fetch_one(&store.pool)
+            .await
+            .expect("counted");
+        assert_eq!(left.0, 1, "what ran out is forgotten");
+    }
+}
