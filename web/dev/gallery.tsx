@@ -8,7 +8,7 @@ import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import type { RemoteTrack, RemoteTracks } from "../src/media/remote";
 import { systemMuted } from "../src/media/takeover";
-import type { Link, LinkPreview, Participant, RoomInfo, Source } from "../src/protocol";
+import type { Grants, Link, LinkPreview, Participant, RoomInfo, Source } from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
 import { type AppState, freshRoom, type InCall, initialState, NO_DEVICES, NOBODY, unknownPath } from "../src/state";
 import { markLanguage, text } from "../src/texts";
@@ -23,6 +23,16 @@ const base: AppState = {
   ...initialState(null, false),
   connection: "up",
   me: { userId: "h4ns-9kpt-2xwd", name: "Hans" },
+};
+const ALL: Grants = {
+  join: true,
+  create: true,
+  admin: false,
+  appointed: true,
+  publish: { microphone: true, camera: true, screen: true, screen_audio: true },
+  subscribe: true,
+  data: true,
+  rename: true,
 };
 const other = (sources: Participant["sources"], reconnecting = false): Participant => ({
   participant_id: "p",
@@ -251,6 +261,8 @@ const STATES: Record<string, AppState> = {
     reactions: [{ id: 1, participantId: "me", reaction: "party" }],
   }),
   "room-alone": group([], { callId: null, speakers: [] }),
+  "signed-out": { ...base, connection: "signed_out", me: null },
+  "home-of-one-room": { ...base, grants: { ...ALL, room: "q3vk8m2xw7rtd", create: false, rename: false } },
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
   "ended-left": ended({ callId: null, reason: "left", byMe: true, linkId: "q3vk8m2xw7rtd" }),

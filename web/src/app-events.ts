@@ -15,6 +15,7 @@ import {
   roomPhase,
   waitAgain,
 } from "./app-room-events";
+import { openLink } from "./app-rooms";
 import { backToTheDoor, end, goOnWithoutServer, only, send, sessionLost } from "./app-steps";
 import { assertNever } from "./assert";
 import type { CallNow, Command, ErrorCode, Event, Participant, UserInfo } from "./protocol";
@@ -119,6 +120,7 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
     ...was,
     connection: "up",
     me: { userId: event.user_id, name: event.name },
+    grants: event.grants ?? null,
     iceServers: event.ice_servers,
     bootId: event.boot_id,
   };
@@ -126,6 +128,9 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
   const { kind } = state.phase;
   if (isFirst && call !== null && (kind === "home" || kind === "joining")) return comeBack(state, call, now);
   if (restarted && event.resumed) return afterRestart(state, call, now);
+  // Whose token is for one room has come for that.
+  const room = state.grants?.room;
+  if (isFirst && kind === "home" && room !== undefined) return openLink(state, room);
   return { state, effects: isFirst || !event.resumed ? atTheDoor(state) : [] };
 }
 

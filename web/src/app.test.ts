@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
 import type { CallNow, EndReason, Event, Path, PathProtocol, PathReason } from "./protocol";
-import { type AppState, type Effect, type Input, initialState, NO_DEVICES } from "./state";
+import { type AppState, type Effect, type Input, initialState, mayCall, maySend, NO_DEVICES } from "./state";
 
 const ME = "h4ns-9kpt-2xwd";
 const BERTA = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
@@ -439,5 +439,36 @@ describe("what the other page says directly", () => {
   it("shows what the other has on", () => {
     const told: Input = { kind: "told", message: { type: "sources", sources: ["camera"] } };
     expect(reduce(talk, told, 0).state.phase).toMatchObject({ others: [{ sources: ["camera"] }] });
+  });
+});
+
+describe("what a token grants", () => {
+  const grants = {
+    room: "q3vk8m2xw7rtd",
+    join: true,
+    create: false,
+    admin: false,
+    appointed: false,
+    publish: { microphone: true, camera: true, screen: false, screen_audio: false },
+    subscribe: true,
+    data: true,
+    rename: false,
+  };
+  const welcomed = (input: Input) => reduce(initialState(null, false), input, 0);
+
+  it("leads to the one room that it is for", () => {
+    const { state, effects } = welcomed({
+      ...welcome,
+      event: { ...(welcome as Extract<Input, { kind: "event" }>).event, grants },
+    } as Input);
+    expect(state.phase).toMatchObject({ kind: "joining", linkId: grants.room });
+    expect(effects).toContainEqual({ kind: "send", command: { type: "look_at_link", link_id: grants.room } });
+    expect([mayCall(state), maySend(state, "camera"), maySend(state, "screen")]).toEqual([false, true, false]);
+  });
+
+  it("is everything without one", () => {
+    const { state } = welcomed(welcome);
+    expect(state.phase.kind).toBe("home");
+    expect([mayCall(state), maySend(state, "screen")]).toEqual([true, true]);
   });
 });

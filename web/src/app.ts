@@ -13,6 +13,7 @@ import {
   type Effect,
   type InCall,
   type Input,
+  maySend,
   NO_DEVICES,
   type PathMeasures,
   type Phase,
@@ -252,7 +253,7 @@ function toggleCamera(state: AppState): Step {
 /** What is not shown is not captured, so there is no screen that is off. */
 function toggleScreen(state: AppState): Step {
   const { devices, phase } = state;
-  if (phase.kind !== "in_call") return only(state);
+  if (phase.kind !== "in_call" || !maySend(state, "screen")) return only(state);
   switch (devices.screen) {
     case "opening":
       return only(state);

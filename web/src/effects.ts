@@ -20,7 +20,7 @@ import type { Event, Tile } from "./protocol";
 import { Ringer } from "./ring";
 import { settings } from "./settings";
 import { Socket } from "./socket";
-import { type AppState, type Effect, type Input, initialState } from "./state";
+import { type AppState, type Effect, type Input, initialState, maySend } from "./state";
 import { toast } from "./toasts";
 import { roomPath } from "./user-id";
 
@@ -63,6 +63,8 @@ export class App {
         open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`),
         random: Math.random,
         firstHello: () => identity.firstHello(),
+        token: () => identity.token(),
+        forgetToken: () => identity.forgetToken(),
         storedSession: () => identity.storedSession(),
         keepSession: (session) => identity.keepSession(session),
         keepCredentials: (credentials) => identity.keepCredentials(credentials),
@@ -72,6 +74,7 @@ export class App {
         event: (event, answers) => this.serverEvent(event, answers),
         connected: (up) => this.connected(up),
         sessionLost: () => this.send({ kind: "session_lost" }),
+        signedOut: () => this.send({ kind: "connection_changed", connection: "signed_out" }),
       },
     );
   }
@@ -84,6 +87,14 @@ export class App {
     });
     watchUnseen(document, (unseen) => this.setUnseen(unseen));
     addEventListener("pageshow", (event) => event.persisted && this.socket.reconnectNow());
+  }
+
+  /** Goes on as whom this token signs in. One that the page has already changes nothing. */
+  signIn(token: string): void {
+    if (token === this.identity.token()) return;
+    this.identity.keepToken(token);
+    // The page begins anew: what it showed was somebody else's.
+    location.reload();
   }
 
   /** Feeds the reducer; views call it with what the user does. */
@@ -249,7 +260,12 @@ export class App {
 
   private async openDevices(microphone: boolean, camera: boolean): Promise<void> {
     const { call } = this;
-    const opened = await openDevices(browserDevices(settings.value), microphone, camera);
+    const state = this.state.value;
+    const opened = await openDevices(
+      browserDevices(settings.value),
+      microphone && maySend(state, "microphone"),
+      camera && maySend(state, "camera"),
+    );
     if (call !== this.call) {
       opened.microphone?.stop();
       opened.camera?.stop();
@@ -273,7 +289,10 @@ export class App {
 
   private async openScreen(): Promise<void> {
     const { call } = this;
-    const { screen, screen_audio } = await openScreen(browserScreen());
+    const shown = await openScreen(browserScreen());
+    const { screen } = shown;
+    const screen_audio = maySend(this.state.value, "screen_audio") ? shown.screen_audio : null;
+    if (screen_audio === null) shown.screen_audio?.stop();
     if (call !== this.call) {
       screen?.stop();
       screen_audio?.stop();

@@ -72,7 +72,8 @@ export class Identity {
    */
   async firstHello(): Promise<FirstHello> {
     const known = this.credentials();
-    if (known !== null || this.locks === undefined) return { credentials: known, release: () => {} };
+    if (known !== null || this.token() !== null || this.locks === undefined)
+      return { credentials: known, release: () => {} };
     const { locks } = this;
     return new Promise((resolve) => {
       locks
@@ -86,6 +87,23 @@ export class Identity {
         )
         .catch(() => resolve({ credentials: this.credentials(), release: () => {} }));
     });
+  }
+
+  /** The token that the operator's application gave this tab. It is nobody's in another one. */
+  token(): string | null {
+    return read<string>(this.session, this.key("token"));
+  }
+
+  /** One that is new brings somebody new, or the same to another room: what this tab did before is over. */
+  keepToken(token: string): void {
+    if (token === this.token()) return;
+    write(this.session, this.key("token"), token);
+    this.keepSession(null);
+    this.keepCall(null);
+  }
+
+  forgetToken(): void {
+    write(this.session, this.key("token"), null);
   }
 
   /** The session of this tab before a reload; null if another tab has it (a duplicated tab copies sessionStorage). */

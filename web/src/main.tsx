@@ -7,6 +7,7 @@ import { watchDevices } from "./media/device-watch";
 import { watchQuality } from "./media/quality-watch";
 import { loadSettings } from "./settings";
 import { markLanguage } from "./texts";
+import { takeToken } from "./token";
 import { AppView } from "./ui/app-view";
 import { linkIdInPath, userIdInPath } from "./user-id";
 import { keepAwake } from "./wake-lock";
@@ -14,10 +15,17 @@ import { keepAwake } from "./wake-lock";
 declare global {
   interface Window {
     /** For tests and support; web/README.md says what is in it. */
-    readonly tandem: { stats(): Promise<Record<string, unknown>>; closeDirect(): void };
+    readonly tandem: {
+      stats(): Promise<Record<string, unknown>>;
+      closeDirect(): void;
+      /** For a page that embeds this one: goes on as whom this token signs in. */
+      signIn(token: string): void;
+    };
   }
 }
 
+// Before anything else looks at the address.
+const token = takeToken();
 const slot = new URLSearchParams(location.search).get("user") ?? "";
 const local = storeOr(() => localStorage);
 loadSettings(local, slot);
@@ -28,10 +36,20 @@ const identity = new Identity(
   storeOr(() => sessionStorage),
   navigator.locks,
 );
+if (token !== null) identity.keepToken(token);
 const app = new App(identity, userIdInPath(location.pathname));
 
 Object.defineProperty(window, "tandem", {
-  value: Object.freeze({ stats: () => app.stats(), closeDirect: () => app.closeDirect() }),
+  value: Object.freeze({
+    stats: () => app.stats(),
+    closeDirect: () => app.closeDirect(),
+    signIn: (token: string) => app.signIn(token),
+  }),
+});
+// A link of the operator's application that leads to a page that is open already.
+addEventListener("hashchange", () => {
+  const token = takeToken();
+  if (token !== null) app.signIn(token);
 });
 
 const root = document.getElementById("app");

@@ -37,6 +37,8 @@ class World {
   readonly up: boolean[] = [];
   lost = 0;
   onWelcome = () => {};
+  token: string | null = null;
+  signedOut = 0;
   /** Sent as soon as the session is lost. */
   onLost: Command | null = null;
   released = 0;
@@ -53,6 +55,10 @@ class World {
       keepSession: (session) => {
         this.stored = session;
       },
+      token: () => this.token,
+      forgetToken: () => {
+        this.token = null;
+      },
       keepCredentials: (credentials) => {
         this.credentials = credentials;
       },
@@ -66,6 +72,9 @@ class World {
         if (event.type === "welcome") this.onWelcome();
       },
       connected: (up) => this.up.push(up),
+      signedOut: () => {
+        this.signedOut++;
+      },
       sessionLost: () => {
         this.lost++;
         if (this.onLost) this.socket.send(this.onLost);
@@ -172,6 +181,7 @@ describe("hello", () => {
       protocol: 1,
       user: { user_id: "u", secret: "user-secret" },
       name: null,
+      token: null,
       resume: null,
     });
     expect(world.released).toBeGreaterThan(0);
@@ -195,6 +205,41 @@ describe("hello", () => {
     await vi.advanceTimersByTimeAsync(1000);
     const next = await world.open();
     expect(next.sent[0]).toMatchObject({ type: "hello", user: null, resume: null });
+  });
+
+  it("shows a token in place of the user, and gives up when that is refused", async () => {
+    const world = new World();
+    world.token = "a.b.c";
+    world.stored = { session_id: "s1", secret: "resume", seq: 7 };
+    world.socket.start();
+    const websocket = await world.open();
+    expect(websocket.sent[0]).toMatchObject({ token: "a.b.c", user: null, resume: { session_id: "s1" } });
+    world.last.receive({ type: "error", ref: 0, code: "not_signed_in", message: "" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(world.websockets.length).toBe(1);
+    expect([world.signedOut, world.lost, world.token, world.stored]).toEqual([1, 1, null, null]);
+    expect(world.credentials).not.toBeNull();
+  });
+
+  it("asks a server that wants a token only once without one", async () => {
+    const world = new World();
+    world.credentials = null;
+    world.socket.start();
+    await world.open();
+    world.last.receive({ type: "error", ref: 0, code: "not_signed_in", message: "" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([world.websockets.length, world.signedOut]).toEqual([1, 1]);
+  });
+
+  it("comes without its token to a server that takes none", async () => {
+    const world = new World();
+    world.token = "a.b.c";
+    world.socket.start();
+    await world.open();
+    world.last.receive({ type: "error", ref: 0, code: "not_allowed", message: "" });
+    await vi.advanceTimersByTimeAsync(1000);
+    const next = await world.open();
+    expect(next.sent[0]).toMatchObject({ token: null, user: { user_id: "u" } });
   });
 
   it("sends what was said before the welcome after it", async () => {

@@ -43,6 +43,9 @@ export interface SocketWorld {
   open(): WebSocket;
   random(): number;
   firstHello(): Promise<FirstHello>;
+  /** By which the operator's application signs this page in, in place of credentials. */
+  token(): string | null;
+  forgetToken(): void;
   storedSession(): Promise<StoredSession | null>;
   keepSession(session: StoredSession | null): void;
   keepCredentials(credentials: Credentials): void;
@@ -55,6 +58,8 @@ export interface SocketListener {
   connected(up: boolean): void;
   /** The session was not resumed: its calls are gone, and so are the commands that the server had not taken. */
   sessionLost(): void;
+  /** The server takes people in by tokens, and this page has none that is good: it is not tried again. */
+  signedOut(): void;
 }
 
 export class Socket {
@@ -154,7 +159,9 @@ export class Socket {
   private hello(websocket: WebSocket, user: Credentials | null): void {
     // 0: a hello is not one of the session's commands, and must not outrun those that are sent again after it.
     const resume = this.session && { ...this.session };
-    const frame: CommandFrame = { ref: 0, type: "hello", protocol: PROTOCOL_VERSION, user, name: null, resume };
+    const token = this.world.token();
+    const who = token === null ? { user, token: null } : { user: null, token };
+    const frame: CommandFrame = { ref: 0, type: "hello", protocol: PROTOCOL_VERSION, name: null, resume, ...who };
     websocket.send(JSON.stringify(frame));
   }
 
@@ -211,10 +218,21 @@ export class Socket {
   }
 
   private helloRefused(event: Extract<Event, { type: "error" }>, used: Credentials | null): void {
+    const hasToken = this.world.token() !== null;
     if (event.code === "not_signed_in") {
-      // The server lost its users, or this browser's storage is of another server: start as a new user.
-      if (used) this.world.forgetCredentials(used);
       this.forgetSession();
+      if (hasToken || used === null) {
+        this.world.forgetToken();
+        this.stop();
+        this.listener.connected(false);
+        this.listener.signedOut();
+        return;
+      }
+      // The server lost its users, or this browser's storage is of another server: start as a new user.
+      this.world.forgetCredentials(used);
+    } else if (event.code === "not_allowed" && hasToken) {
+      // A server that takes no tokens.
+      this.world.forgetToken();
     } else {
       this.listener.event(event, "hello");
     }

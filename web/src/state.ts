@@ -6,6 +6,7 @@ import type {
   EndReason,
   ErrorCode,
   Event,
+  Grants,
   IceServer,
   LeaveReason,
   Link,
@@ -171,12 +172,17 @@ export interface CallMemory {
 /** What one page tells the other on the data channel of `direct`, so that it works without the server. */
 export type DirectMessage = { type: "hang_up" } | { type: "sources"; sources: Source[] };
 
-/** `starting`: not yet connected since the page was opened, so nothing is wrong yet. */
-export type Connection = "starting" | "up" | "down" | "stopping";
+/**
+ * `starting`: not yet connected since the page was opened, so nothing is wrong yet. `signed_out`: the server takes people in by
+ * tokens, and this page has none that is good.
+ */
+export type Connection = "starting" | "up" | "down" | "stopping" | "signed_out";
 
 export interface AppState {
   connection: Connection;
   me: { userId: string; name: string } | null;
+  /** What the token of this page lets it do; null: everything. */
+  grants: Grants | null;
   iceServers: IceServer[];
   alwaysThroughServer: boolean;
   /** The user of the call link that this page was opened with. */
@@ -342,6 +348,7 @@ export function initialState(
   return {
     connection: "starting",
     me: null,
+    grants: null,
     iceServers: [],
     alwaysThroughServer,
     link,
@@ -381,4 +388,19 @@ export function sourcesOn(devices: Devices): Source[] {
   if (devices.screen === "on") sources.push("screen");
   if (devices.screen === "on" && devices.screenAudio) sources.push("screen_audio");
   return sources;
+}
+
+/** Whether this page may send from a source. */
+export function maySend({ grants }: Pick<AppState, "grants">, source: Source): boolean {
+  return grants === null || grants.publish[source];
+}
+
+/** Whether this page may call people and make rooms. */
+export function mayCall({ grants }: Pick<AppState, "grants">): boolean {
+  return grants === null || (grants.create && grants.room === undefined);
+}
+
+/** Whether a call may ring at this page. */
+export function mayBeCalled({ grants }: Pick<AppState, "grants">): boolean {
+  return grants === null || (grants.join && grants.room === undefined);
 }

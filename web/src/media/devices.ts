@@ -52,6 +52,7 @@ export function constraintsOf(device: Device, id: string, exactly = false): Medi
 
 /** Opens what is wanted, together if possible (one prompt), else one by one, so that one bad device does not cost the other. */
 export async function openDevices(world: DeviceWorld, microphone: boolean, camera: boolean): Promise<OpenedDevices> {
+  if (!microphone && !camera) return { microphone: null, camera: null, problems: [] };
   if (world.getUserMedia === undefined) return { microphone: null, camera: null, problems: ["insecure_context"] };
   const get = world.getUserMedia;
   const audio = constraintsOf("microphone", world.chosen.microphone);

@@ -31,6 +31,12 @@ export const de: Texts = {
   notify_denied: "Benachrichtigungen sind für diese Seite im Browser gesperrt.",
   notification_hint: "Zum Annehmen Tandem öffnen.",
   getting_id: "Ihre Id wird geholt…",
+  signed_out: "Melden Sie sich über die Seite Ihrer Organisation an",
+  signed_out_hint:
+    "Auf diesen Server kommt man mit einem Ausweis, den die Seite Ihrer Organisation ausstellt. Sie haben keinen, oder er ist abgelaufen. Öffnen Sie Tandem von dort aus.",
+  sign_in: "Anmelden",
+  own_room: "Ihr Raum",
+  own_room_hint: "Ihr Ausweis gilt für einen Raum.",
   calling: "{name} wird angerufen…",
   ringing: "Es klingelt bei {name}…",
   cancel: "Abbrechen",

@@ -30,6 +30,12 @@ export const en = {
   notify_denied: "Notifications are blocked in the browser's settings for this page.",
   notification_hint: "Open Tandem to answer.",
   getting_id: "Getting your id…",
+  signed_out: "Sign in through your organization's page",
+  signed_out_hint:
+    "This server takes people in with a pass that your organization's own page gives. You have none, or it has run out. Open Tandem from there.",
+  sign_in: "Sign in",
+  own_room: "Your room",
+  own_room_hint: "Your pass is for one room.",
   calling: "Calling {name}…",
   ringing: "Ringing {name}…",
   cancel: "Cancel",

@@ -32,6 +32,12 @@ export const fr: Texts = {
   notify_denied: "Les notifications de cette page sont bloquées dans le navigateur.",
   notification_hint: "Ouvrez Tandem pour répondre.",
   getting_id: "Demande de votre identifiant…",
+  signed_out: "Connectez-vous par la page de votre organisation",
+  signed_out_hint:
+    "On entre sur ce serveur avec un laissez-passer que donne la page de votre organisation. Vous n’en avez pas, ou il a expiré. Ouvrez Tandem depuis cette page.",
+  sign_in: "Se connecter",
+  own_room: "Votre salle",
+  own_room_hint: "Votre laissez-passer vaut pour une seule salle.",
   calling: "Appel de {name}…",
   ringing: "Ça sonne chez {name}…",
   cancel: "Annuler",

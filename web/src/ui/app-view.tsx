@@ -21,6 +21,7 @@ import { openDialog } from "./open-dialog";
 import { Problems } from "./problems";
 import { RemoveDialog } from "./remove-dialog";
 import { Calling, Incoming, QuietIncoming } from "./ringing";
+import { SignIn } from "./sign-in";
 import { Toasts } from "./toasts";
 import { useKeys } from "./use-keys";
 
@@ -81,7 +82,9 @@ export function AppView(props: AppViewProps) {
 }
 
 function Page({ state, remote, selfStream, selfScreen, setView, send, quietly }: AppViewProps & { quietly: boolean }) {
-  const { phase } = state.value;
+  const { phase, connection } = state.value;
+  // A direct call goes on without the server, and says so.
+  if (connection === "signed_out" && phase.kind !== "in_call") return <SignIn />;
   if (quietly) return <Home state={state.value} send={send} />;
   switch (phase.kind) {
     case "home":

@@ -1,6 +1,6 @@
 import { assertNever } from "../assert";
 import { speakingMuted } from "../media/levels";
-import type { AppState, DeviceState, InCall, Input } from "../state";
+import { type AppState, type DeviceState, type InCall, type Input, maySend } from "../state";
 import { type TextKey, text } from "../texts";
 import { Duration } from "./duration";
 import { Icon, type IconName } from "./icon";
@@ -18,8 +18,11 @@ export interface ControlsProps {
 }
 
 export function CallControls({ state, phase, send }: ControlsProps) {
-  const microphone = <DeviceButton device="microphone" state={state.devices.microphone} send={send} />;
-  const camera = <DeviceButton device="camera" state={state.devices.camera} send={send} />;
+  const microphone = maySend(state, "microphone") && (
+    <DeviceButton device="microphone" state={state.devices.microphone} send={send} />
+  );
+  const camera = maySend(state, "camera") && <DeviceButton device="camera" state={state.devices.camera} send={send} />;
+  const maySay = state.grants?.data !== false;
   if (isNarrow.value) {
     return (
       <div class="controls narrow">
@@ -39,9 +42,9 @@ export function CallControls({ state, phase, send }: ControlsProps) {
       <div class="buttons">
         {microphone}
         {camera}
-        <ScreenButton state={state.devices.screen} send={send} />
-        {isGroup(phase) && <HandButton phase={phase} send={send} />}
-        {isGroup(phase) && <ReactMenu send={send} />}
+        {maySend(state, "screen") && <ScreenButton state={state.devices.screen} send={send} />}
+        {isGroup(phase) && maySay && <HandButton phase={phase} send={send} />}
+        {isGroup(phase) && maySay && <ReactMenu send={send} />}
         <RoundButton
           testId="devices"
           icon="settings"

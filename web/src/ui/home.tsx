@@ -1,4 +1,4 @@
-import type { AppState, Input } from "../state";
+import { type AppState, type Input, mayBeCalled, mayCall } from "../state";
 import { text } from "../texts";
 import { callLink } from "../user-id";
 import { CheckNotice } from "./check-notice";
@@ -20,6 +20,7 @@ interface Props {
 
 export function Home({ state, send }: Props) {
   const heading = useFocus<HTMLHeadingElement>();
+  const room = state.grants?.room;
   return (
     <main class="home">
       <header class="brand">
@@ -38,9 +39,10 @@ export function Home({ state, send }: Props) {
       <CheckNotice />
       {state.link && <LinkCard state={state} send={send} link={state.link} />}
       <div class="cards">
-        <CallCard state={state} send={send} />
+        {room !== undefined && <OwnRoomCard send={send} linkId={room} />}
+        {mayCall(state) && <CallCard state={state} send={send} />}
         <MeCard state={state} send={send} />
-        <RoomsCard state={state} send={send} />
+        {mayCall(state) && <RoomsCard state={state} send={send} />}
       </div>
     </main>
   );
@@ -60,6 +62,22 @@ function LinkCard({ state, send, link }: Props & { link: string }) {
         <button type="button" class="go" data-testid="call-link" onClick={() => send({ kind: "call", userId: link })}>
           <Icon name="phone" />
           {text("call")}
+        </button>
+      </div>
+    </section>
+  );
+}
+
+/** The room that the token of this page is for. */
+function OwnRoomCard({ send, linkId }: { send: Props["send"]; linkId: string }) {
+  return (
+    <section class="card">
+      <h2>{text("own_room")}</h2>
+      <p class="faint">{text("own_room_hint")}</p>
+      <div class="row">
+        <button type="button" class="go" data-testid="own-room" onClick={() => send({ kind: "open_link", linkId })}>
+          <Icon name="logIn" />
+          {text("enter_room")}
         </button>
       </div>
     </section>
@@ -99,19 +117,21 @@ function MeCard({ state, send }: Props) {
             </span>
             <CopyButton label={text("copy_id")} value={me.userId} />
           </div>
-          <div class="me-link">
-            <figure>
-              <Qr value={link} />
-              <figcaption class="faint">{text("qr_hint")}</figcaption>
-            </figure>
-            <div class="stack">
-              <span class="label">{text("my_link")}</span>
-              <span class="link" data-testid="call-url">
-                {link}
-              </span>
-              <CopyButton label={text("copy_link")} value={link} />
+          {mayBeCalled(state) && (
+            <div class="me-link">
+              <figure>
+                <Qr value={link} />
+                <figcaption class="faint">{text("qr_hint")}</figcaption>
+              </figure>
+              <div class="stack">
+                <span class="label">{text("my_link")}</span>
+                <span class="link" data-testid="call-url">
+                  {link}
+                </span>
+                <CopyButton label={text("copy_link")} value={link} />
+              </div>
             </div>
-          </div>
+          )}
         </>
       ) : (
         <p class="faint" aria-live="polite">
@@ -119,7 +139,7 @@ function MeCard({ state, send }: Props) {
         </p>
       )}
       <hr />
-      <NameField name={me?.name ?? ""} disabled={me === null} send={send} />
+      <NameField name={me?.name ?? ""} disabled={me === null || state.grants?.rename === false} send={send} />
     </section>
   );
 }

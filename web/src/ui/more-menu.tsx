@@ -1,3 +1,4 @@
+import { maySend } from "../state";
 import { text } from "../texts";
 import type { ControlsProps } from "./call-controls";
 import { toggleMode } from "./layout/chosen";
@@ -14,7 +15,7 @@ export function MoreMenu({ state, phase, send }: ControlsProps) {
   const grid = modeNow(phase) === "grid";
   return (
     <Menu testId="more" icon="dots" label={text("more")} class="round">
-      {isGroup(phase) && (
+      {isGroup(phase) && state.grants?.data !== false && (
         <>
           <ReactionItems send={send} />
           <MenuItem
@@ -25,7 +26,7 @@ export function MoreMenu({ state, phase, send }: ControlsProps) {
           />
         </>
       )}
-      {canShareScreen() && (
+      {canShareScreen() && maySend(state, "screen") && (
         <MenuItem
           testId="share-screen"
           icon={sharing ? "screenShareOff" : "screenShare"}
