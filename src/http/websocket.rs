@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::addresses::{Addresses, Place};
+use super::addresses::{self, Addresses, Place};
 use super::ice_servers::{IceServers, IssueCredential, Reached};
 use super::port::Endpoints;
 use super::whip::resources::Resources;
@@ -189,6 +189,7 @@ async fn greet(
             resume,
             reference,
             loopback: remote.is_loopback(),
+            address: addresses::key(remote),
             unattended: false,
         },
     };

@@ -606,6 +606,7 @@ mod tests {
             resume,
             reference: 1,
             loopback: true,
+            address: None,
             unattended: false,
         }
     }

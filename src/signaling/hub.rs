@@ -32,6 +32,7 @@ use super::output::{CloseReason, Counts, Fact, Keep, MediaRequest, Output};
 use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, UserInfo};
 use super::room::Room;
 use super::session::{Departure, Session};
+use super::strangers::Strangers;
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, RoomId, SessionId, UserId};
 
@@ -124,6 +125,7 @@ pub struct Hub {
     /// Who waits in lobbies.
     waiting: usize,
     timers: BTreeSet<(Instant, Timer)>,
+    strangers: Strangers,
     /// Sessions that missed more than can be replayed.
     lost: Vec<SessionId>,
     outputs: VecDeque<Output>,
@@ -148,6 +150,7 @@ impl Hub {
             open_rooms: 0,
             waiting: 0,
             timers: BTreeSet::new(),
+            strangers: Strangers::default(),
             lost: Vec::new(),
             outputs: VecDeque::new(),
             stopping: false,
@@ -276,6 +279,7 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.presence = super::session::Presence::Attached { connection };
         session.loopback = attach.loopback;
+        session.address = attach.address;
         session.count_from(seq);
         let missed = session.replay(seq);
         let secret = attach.resume.as_ref().map(|resume| resume.secret.clone()).unwrap_or_default();

@@ -38,6 +38,9 @@ pub const RATE_REFUSALS_MAX: f64 = 100.0;
 /// Calls of one session in a row that reach nobody (somebody may be guessing user ids); a minute brings that many back.
 pub const MISSES_MAX: f64 = 10.0;
 
+/// The same of everybody at one address together: an office where many mistype at once, and still 60 bits to guess.
+pub const ADDRESS_MISSES_MAX: f64 = 30.0;
+
 /// Checks of a connection by one session at once; a minute brings that many back. Each costs the SFU a handshake.
 pub const CHECKS_MAX: f64 = 6.0;
 
@@ -85,7 +88,7 @@ pub enum Limit {
     NameChars,
     /// [`COMMANDS_PER_S`].
     CommandRate,
-    /// [`MISSES_MAX`].
+    /// [`MISSES_MAX`] or [`ADDRESS_MISSES_MAX`].
     CallsToNobody,
     /// [`CHECKS_MAX`].
     Checks,

@@ -15,3 +15,4 @@ pub mod protocol;
 pub mod record;
 pub mod room;
 pub mod session;
+mod strangers;

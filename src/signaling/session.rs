@@ -1,6 +1,7 @@
 //! One open browser tab: who it is, which websocket it has, and the events that it may have missed.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::limits::{
@@ -31,6 +32,8 @@ pub struct Session {
     pub last_ref: u32,
     /// Whether the browser runs on this machine.
     pub loopback: bool,
+    /// Where it is, as far as that tells people apart.
+    pub address: Option<IpAddr>,
     /// Nobody is at it: it is never a host.
     pub unattended: bool,
     pub grants: Grants,
@@ -139,6 +142,7 @@ impl Session {
             },
             last_ref: 0,
             loopback: false,
+            address: None,
             unattended: false,
             grants: Grants::ALL,
             call: None,

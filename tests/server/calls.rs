@@ -198,3 +198,40 @@ async fn a_stranger_cannot_touch_a_call() {
     assert_eq!(c.count("error").await, 0);
     assert_eq!((a.count("call_ended").await, b.count("call_ended").await), (0, 0));
 }
+
+#[tokio::test]
+async fn guesses_from_one_address_are_few_however_many_users_make_them() {
+    let server = Server::start();
+    let bob = Tab::open(&server).await;
+    let (mut unreachable, mut limited) = (0, 0);
+    for user in 0..8 {
+        let mut guesser = Tab::connect_from(&server, "127.0.0.5").await.expect("a websocket");
+        guesser.send(json!({ "type": "hello", "protocol": 1 })).await;
+        guesser.expect("welcome").await;
+        for guess in 0..8 {
+            let user_id = format!("0000-{user:04}-{guess:04}");
+            guesser.send(json!({ "type": "call", "user_id": user_id })).await;
+            let answer = guesser.next().await;
+            match (answer["reason"].as_str(), answer["code"].as_str()) {
+                (Some("unreachable"), None) => unreachable += 1,
+                (None, Some("rate_limited")) => limited += 1,
+                _ => panic!("{answer}"),
+            }
+        }
+        if limited > 0 {
+            // Somebody who is there is not found out either.
+            guesser.send(json!({ "type": "call", "user_id": bob.user_id() })).await;
+            assert_eq!(guesser.next().await["code"], "rate_limited");
+        }
+    }
+    // Some more come back while it lasts.
+    assert!(
+        (30..=36).contains(&unreachable) && limited >= 28,
+        "{unreachable} and {limited}"
+    );
+    let mut elsewhere = Tab::connect_from(&server, "127.0.0.6").await.expect("a websocket");
+    elsewhere.send(json!({ "type": "hello", "protocol": 1 })).await;
+    elsewhere.expect("welcome").await;
+    elsewhere.send(json!({ "type": "call", "user_id": bob.user_id() })).await;
+    elsewhere.expect("call_ringing").await;
+}

@@ -423,6 +423,8 @@ impl Conversation {
             resume: None,
             reference: 0,
             loopback,
+            // It calls nobody.
+            address: None,
             unattended: true,
         };
         let connection = hub.attach(attach, sender).await?;

@@ -1,5 +1,6 @@
 //! Coming to the hub: whose session a websocket gets, a new one or the one that it had before.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use rand::Rng;
@@ -33,6 +34,8 @@ pub struct Attach {
     pub reference: u32,
     /// Whether the browser runs on this machine.
     pub loopback: bool,
+    /// Where it is, as far as that tells people apart: not where a proxy on this machine speaks for everybody.
+    pub address: Option<IpAddr>,
     /// Nobody is at it who could be a host: it speaks for an encoder or a player.
     pub unattended: bool,
 }
@@ -155,6 +158,7 @@ impl Hub {
         let mut session = Session::new(user, secret_hash, connection, attach.loopback, now);
         session.unattended = attach.unattended;
         session.grants = grants;
+        session.address = attach.address;
         self.connections.insert(connection, id);
         self.sessions.insert(id, session);
         if !grants.rename {

@@ -69,7 +69,8 @@ impl Hub {
             return Ok(None);
         };
         // Before any look at the user asked for, so that the answer does not depend on whether there is one.
-        if !session.misses.has(now) {
+        let address = session.address;
+        if !session.misses.has(now) || !self.strangers.may_miss(address, now) {
             self.count_limit(Limit::CallsToNobody);
             return Err(Refusal::rate_limited("too many calls that reached nobody"));
         }
@@ -85,6 +86,7 @@ impl Hub {
             if let Some(session) = self.sessions.get_mut(&caller) {
                 session.misses.take(now);
             }
+            self.strangers.miss(address, now);
             self.end_at_once(id, caller, reference, EndReason::Unreachable);
             return Ok(None);
         }

@@ -252,6 +252,45 @@ fn a_tab_that_comes_back_in_time_rings() {
 }
 
 #[test]
+fn a_hundred_thousand_guesses_from_one_address_find_nobody_and_are_few() {
+    let mut world = World::new();
+    let address = Some(std::net::IpAddr::from([192, 0, 2, 1]));
+    let bob = world.open(BOB);
+    world.told(bob);
+    let mut answers = BTreeMap::new();
+    // As many users as there is room for, each with its own guesses.
+    for user in 0..1000 {
+        let guesser = world.open(1000 + user);
+        world.browsers[guesser].address = address;
+        world.cut(guesser);
+        world.resume(guesser).expect("it comes back, from there");
+        world.told(guesser);
+        for guess in 0..100 {
+            world.send(guesser, call(1_000_000 + user * 100 + guess));
+            for told in world.told(guesser) {
+                *answers.entry(told).or_insert(0) += 1;
+            }
+            world.pass_ms(20);
+        }
+    }
+    // 30 at once, and 30 in each of the 33 minutes.
+    let reached = answers["call_ended unreachable"];
+    assert!((900..=1060).contains(&reached), "{answers:?}");
+    assert_eq!(answers.values().sum::<i32>(), 100_000, "{answers:?}");
+    assert_eq!(
+        answers["error rate_limited"],
+        100_000 - reached,
+        "no ring, and no other answer"
+    );
+    assert!(world.told(bob).is_empty());
+    // Whoever is elsewhere calls as before.
+    let ada = world.open(ADA);
+    world.told(ada);
+    world.send(ada, call(BOB));
+    assert_eq!(world.told(ada), ["call_ringing"]);
+}
+
+#[test]
 fn guessing_user_ids_is_slow() {
     let (mut world, ada, bobs) = ada_and_bob(1);
     for guess in 100..110 {

@@ -78,6 +78,7 @@ pub(super) struct Seat {
 pub(super) struct Browser {
     pub(super) user: UserId,
     pub(super) grants: Grants,
+    pub(super) address: Option<std::net::IpAddr>,
     pub(super) connection: Option<ConnectionId>,
     pub(super) session: SessionId,
     pub(super) secret: String,
@@ -153,6 +154,7 @@ impl World {
         self.browsers.push(Browser {
             user: user_id(user),
             grants,
+            address: None,
             connection: None,
             session: SessionId::from_random(0),
             secret: String::new(),
@@ -207,6 +209,7 @@ impl World {
             resume,
             reference: 1,
             loopback: false,
+            address: self.browsers[browser].address,
             unattended: false,
         };
         let done = self.hub.handle_attach(connection, attach, self.now);

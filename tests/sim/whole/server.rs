@@ -164,6 +164,7 @@ impl Server {
             resume,
             reference,
             loopback: false,
+            address: None,
             unattended: false,
         }
     }

@@ -357,6 +357,7 @@ fn a_session_is_resumed_by_its_secret_alone_and_nothing_else_is() {
         resume,
         reference: 1,
         loopback: false,
+        address: None,
         unattended: false,
     };
     let guess = Resume {
