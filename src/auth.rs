@@ -39,6 +39,8 @@ pub struct SignedIn {
     pub identity: Identity,
     /// For a user that was just made: shown once, and kept by the browser.
     pub new_secret: Option<String>,
+    /// Missed calls that the user has not seen.
+    pub missed: u32,
 }
 
 /// Signs users in against the store. Cheap to clone.
@@ -85,6 +87,7 @@ impl Authenticator {
                 name: row.name,
             },
             new_secret: None,
+            missed: row.missed,
         })
     }
 
@@ -102,6 +105,7 @@ impl Authenticator {
                     return Ok(SignedIn {
                         identity: Identity { user_id, name },
                         new_secret: Some(secret),
+                        missed: 0,
                     });
                 }
                 Err(StoreError::Taken) if draws + 1 < DRAWS_MAX => draws += 1,

@@ -199,6 +199,7 @@ async fn greet(
     let attach = Attach {
         identity: signed_in.identity,
         new_secret: signed_in.new_secret,
+        missed: signed_in.missed,
         resume,
         reference,
         loopback: remote.is_loopback(),

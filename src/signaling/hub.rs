@@ -5,6 +5,7 @@ mod calls;
 mod checks;
 mod commands;
 mod config;
+mod history;
 mod hosting;
 mod invites;
 mod joining;
@@ -47,6 +48,8 @@ pub struct Attach {
     pub identity: Identity,
     /// For a user that was just made.
     pub new_secret: Option<String>,
+    /// Missed calls that the user has not seen.
+    pub missed: u32,
     pub resume: Option<Resume>,
     /// The `ref` of the `hello`.
     pub reference: u32,
@@ -412,6 +415,7 @@ impl Hub {
             ice_servers: Vec::new(),
             boot_id: self.boot_id.clone(),
             call: resumed.flatten(),
+            missed: attach.missed,
         };
         self.send_aside(connection, attach.reference, event);
     }
@@ -549,6 +553,8 @@ impl Hub {
 mod gatherings;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod remembrance;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]

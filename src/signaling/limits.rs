@@ -71,6 +71,9 @@ pub const REACTIONS_BURST: f64 = 10.0;
 /// And in the long run. Everybody in the room is sent each.
 pub const REACTIONS_PER_S: f64 = 2.0;
 
+/// Calls in one answer to `history`.
+pub const HISTORY_PAGE_MAX: u32 = 100;
+
 /// Forwarded offers of one participant that wait for the SFU's answer.
 pub const OFFERS_PENDING_MAX: usize = 4;
 
@@ -266,7 +269,10 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::RaiseHand { .. }
         | Command::React { .. }
         | Command::StartCheck {}
-        | Command::EndCheck {} => Ok(()),
+        | Command::EndCheck {}
+        | Command::History { .. }
+        | Command::SeeHistory {}
+        | Command::ForgetHistory { .. } => Ok(()),
         Command::CreateLink { wish, .. } => {
             limit(wish.name.len(), NAME_BYTES_MAX, "the name is too long")?;
             let passphrase = wish.passphrase.as_ref().map_or(0, String::len);

@@ -6,6 +6,7 @@ use super::call::Kind;
 use super::limits::Limit;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
+use super::records::{Note, Question};
 use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
 
@@ -26,8 +27,10 @@ pub enum Output {
         link: LinkId,
         passphrase: String,
     },
-    /// Note this for the time after a restart.
+    /// Note this in the store. What comes of a [`Note`] is for `Hub::handle_news`.
     Keep(Keep),
+    /// Read this in the store, beside the hub, and bring it to `Hub::handle_finding`.
+    Read(Question),
     /// Count it, and log it where it is the start or the end of something.
     Count(Fact),
 }
@@ -61,6 +64,8 @@ pub enum Keep {
     /// It was made just now, or let its one guest in.
     Link(KeptLink),
     ForgetLink(LinkId),
+    /// For what its users see of it later.
+    History(Note),
 }
 
 /// What a session needs to go on after a restart.

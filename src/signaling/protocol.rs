@@ -3,6 +3,7 @@
 
 mod command;
 mod event;
+mod history;
 mod path;
 mod rooms;
 mod wire_names;
@@ -13,6 +14,7 @@ pub use command::{Command, Credentials, DirectSignal, IceCandidate, Resume, SdpT
 pub use event::{
     CallNow, EndReason, ErrorCode, Event, IceServer, Invitation, Participant, Slot, TransportLostReason, UserInfo, WantedLayer,
 };
+pub use history::{Direction, HistoryPlace, HistoryRow};
 pub use path::{Path, PathProtocol, PathReason};
 pub use rooms::{LeaveReason, Link, LinkPreview, LinkWish, Reaction, RoomInfo, Waiting};
 

@@ -261,6 +261,7 @@ fn long_bytes(event: &Event) -> usize {
         Event::LobbyChanged { waiting, .. } => waiting.len() * EVENT_BYTES,
         Event::SlotsChanged { slots, .. } => slots.len() * EVENT_BYTES,
         Event::Links { links } => links.len() * EVENT_BYTES,
+        Event::History { rows, .. } => rows.len() * EVENT_BYTES,
         _ => 0,
     }
 }

@@ -1,5 +1,6 @@
 //! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
+use super::history::{self, HistoryChange, HistoryNews};
 use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::{Store, StoreError};
 use crate::id::{CallId, LinkId, RoomId, SessionId, UserId};
@@ -41,17 +42,32 @@ pub enum Change {
     ForgetMember(SessionId),
     KeepLink(LinkRow),
     ForgetLink(LinkId),
+    History(HistoryChange),
+}
+
+/// What others are to be told once a change is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    History(HistoryNews),
 }
 
 /// The columns of a call as text.
 type CallColumns = (String, String, bool, String, String, String, i64);
 
 impl Store {
-    /// Makes these changes in order, all or none, and notes that the server lives.
-    pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<(), StoreError> {
+    /// Makes these changes in order, all or none, and notes that the server lives. What is to be told of them comes with the place of
+    /// the change among them.
+    pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<Vec<(usize, News)>, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        for change in changes {
+        let mut news = Vec::new();
+        for (place, change) in changes.iter().enumerate() {
             let query = match change {
+                Change::History(change) => {
+                    let mut changed = Vec::new();
+                    history::apply(&mut transaction, change, now_ms, &mut changed).await?;
+                    news.extend(changed.into_iter().map(|one| (place, News::History(one))));
+                    continue;
+                }
                 Change::KeepSession(row) => {
                     sqlx::query("INSERT OR REPLACE INTO sessions (session_id, user_id, secret_hash) VALUES (?, ?, ?)")
                         .bind(row.session.to_string())
@@ -90,7 +106,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(news)
     }
 
     /// Forgets all sessions, calls and rooms if the server has not lived since then (Unix milliseconds).

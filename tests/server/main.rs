@@ -5,6 +5,7 @@
 mod acme;
 mod calls;
 mod doctor;
+mod history;
 mod one_port;
 mod pages;
 mod process;

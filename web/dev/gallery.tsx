@@ -8,7 +8,7 @@ import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import type { RemoteTrack, RemoteTracks } from "../src/media/remote";
 import { systemMuted } from "../src/media/takeover";
-import type { Link, LinkPreview, Participant, RoomInfo, Source } from "../src/protocol";
+import type { HistoryRow, Link, LinkPreview, Participant, RoomInfo, Source } from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
 import { type AppState, freshRoom, type InCall, initialState, NO_DEVICES, NOBODY, unknownPath } from "../src/state";
 import { markLanguage, text } from "../src/texts";
@@ -118,6 +118,32 @@ const LINKS = [
   link("8m2xw7rtdq3vk", "", { single_use: true, has_passphrase: true, expires_in_s: 3000 }),
   link("w7rtdq3vk8m2x", "Interview mit Frau Dr. von Hohenstein-Wertheim"),
 ];
+const HOUR_MS = 3_600_000;
+const past = (name: string, hoursAgo: number, more: Partial<HistoryRow> = {}): HistoryRow => ({
+  call_id: `${name} ${hoursAgo}`,
+  user: { user_id: `${(name || "k7mq").slice(0, 4).toLowerCase()}-a8xn-4m2q`, name },
+  direction: "received",
+  rang_at_ms: Date.now() - hoursAgo * HOUR_MS,
+  reason: "hung_up",
+  answered: true,
+  talked_ms: 754_000,
+  missed: false,
+  seen: false,
+  ...more,
+});
+const MISSED = { answered: false, talked_ms: 0, missed: true } as const;
+const CALLS: HistoryRow[] = [
+  past("Berta Nowak", 0.1, { ...MISSED, reason: "no_answer" }),
+  past("Dr. Maximilian von Hohenstein-Wertheim", 3, { ...MISSED, reason: "busy" }),
+  past("Cleo", 5, { direction: "made" }),
+  past("", 26, { direction: "made", reason: "unreachable", answered: false, talked_ms: 0 }),
+  past("Emre Yılmaz", 80, { ...MISSED, reason: "cancelled", seen: true }),
+  past("Fatima", 800, { talked_ms: 5_400_000, reason: "connection_lost" }),
+];
+const history = (rows: HistoryRow[], missed = 0, more = false): Partial<AppState> => ({
+  history: { rows, more, asking: false },
+  missed,
+});
 type Door = Extract<AppState["phase"], { kind: "joining" }>;
 const door = (more: Partial<Door> = {}, preview: Partial<LinkPreview> = {}): AppState => ({
   ...base,
@@ -162,6 +188,9 @@ const STATES: Record<string, AppState> = {
   "home-link": { ...base, link: nobody.user_id },
   "home-down": { ...base, connection: "down", refused: "rate_limited", alwaysThroughServer: true },
   "home-rooms": { ...base, links: LINKS },
+  "home-calls": { ...base, ...history(CALLS, 2, true), links: LINKS },
+  "home-calls-none": { ...base, ...history([]) },
+  "home-calls-forget": { ...base, ...history(CALLS) },
   "home-made-link": { ...base, links: LINKS.slice(1), madeLink: link("q3vk8m2xw7rtd", "Weekly") },
   door: door(),
   "door-looking": door({ link: null }),
@@ -283,6 +312,9 @@ const BESIDE: Record<string, () => void> = {
   "room-speaker": () => changeSettings({ layout: "speaker" }),
   "room-panel": () => {
     panelOpen.value = true;
+  },
+  "home-calls-forget": () => {
+    openDialog.value = "forget";
   },
   "room-add": () => {
     openDialog.value = "add";

@@ -1,5 +1,6 @@
 /** The half of the state machine that answers the server's events. */
 
+import { historyEvent, historyRefused, listHistory } from "./app-history";
 import { ringOver, ringsAtTheDoor } from "./app-ring";
 import {
   atTheDoor,
@@ -90,6 +91,11 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
       return only({ ...state, links: event.links });
     case "link_seen":
       return linkSeen(state, event);
+    case "history":
+    case "history_changed":
+    case "history_seen":
+    case "history_forgotten":
+      return historyEvent(state, event);
     case "offer_answered":
     case "slots_changed":
     case "layers_wanted":
@@ -121,7 +127,17 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
     me: { userId: event.user_id, name: event.name },
     iceServers: event.ice_servers,
     bootId: event.boot_id,
+    missed: event.missed,
   };
+  // What came to be kept while this page was away it was not told.
+  if (state.history !== null && (restarted || !event.resumed)) {
+    const step = welcomed(state, event, isFirst, restarted, now);
+    return { ...step, effects: [...step.effects, listHistory()] };
+  }
+  return welcomed(state, event, isFirst, restarted, now);
+}
+
+function welcomed(state: AppState, event: Of<"welcome">, isFirst: boolean, restarted: boolean, now: number): Step {
   const call = event.resumed ? (event.call ?? null) : null;
   const { kind } = state.phase;
   if (isFirst && call !== null && (kind === "home" || kind === "joining")) return comeBack(state, call, now);
@@ -276,7 +292,8 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
     const step = inviteEnded(state, "", true) ?? only(state);
     return only({ ...step.state, refused: event.code });
   }
-  if (answers === "create_link") return only({ ...state, refused: event.code });
+  if (answers === "history" || answers === "see_history") return only(historyRefused(state, answers));
+  if (answers === "create_link" || answers === "forget_history") return only({ ...state, refused: event.code });
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
   return only(state);
 }

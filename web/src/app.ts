@@ -1,6 +1,7 @@
 /** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
 
 import { handleEvent } from "./app-events";
+import { historyInput } from "./app-history";
 import { declineAtTheDoor, ringOver, turnToRing } from "./app-ring";
 import { joinRoom, openLink, roomInput } from "./app-rooms";
 import { backToTheDoor, end, goHome, isPhoneCall, only, send, sessionLost, withDevices } from "./app-steps";
@@ -78,6 +79,12 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "react":
     case "reaction_faded":
       return roomInput(state, input);
+    case "list_history":
+    case "more_history":
+    case "see_history":
+    case "forget_call":
+    case "forget_history":
+      return historyInput(state, input);
     case "toggle_screen":
       return toggleScreen(state);
     case "screen_opened":
@@ -173,7 +180,8 @@ function call(state: AppState, userId: string, user = knownUser(state, userId)):
 }
 
 function knownUser(state: AppState, userId: string) {
-  return state.phase.kind === "ended" && state.phase.user.user_id === userId ? state.phase.user : null;
+  if (state.phase.kind === "ended" && state.phase.user.user_id === userId) return state.phase.user;
+  return state.history?.rows.find(({ user }) => user.user_id === userId)?.user ?? null;
 }
 
 function answer(state: AppState, now: number): Step {

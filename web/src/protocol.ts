@@ -88,7 +88,15 @@ single_use: boolean,
 /**
  * Whoever joins waits until a host admits them.
  */
-lobby: boolean, } | { "type": "revoke_link", link_id: LinkId, } | { "type": "list_links", } | { "type": "look_at_link", link_id: LinkId, } | { "type": "join", link_id: LinkId, passphrase?: string | null, always_through_server: boolean, } | { "type": "leave", room_id: RoomId, } | { "type": "lock", room_id: RoomId, locked: boolean, } | { "type": "admit", room_id: RoomId, participant_id: ParticipantId, admitted: boolean, } | { "type": "mute", room_id: RoomId, participant_id: ParticipantId, source: Source, } | { "type": "remove", room_id: RoomId, participant_id: ParticipantId, } | { "type": "raise_hand", room_id: RoomId, raised: boolean, } | { "type": "react", room_id: RoomId, reaction: Reaction, } | { "type": "view", room_id: RoomId, view: View, } | { "type": "start_check", } | { "type": "end_check", };
+lobby: boolean, } | { "type": "revoke_link", link_id: LinkId, } | { "type": "list_links", } | { "type": "look_at_link", link_id: LinkId, } | { "type": "join", link_id: LinkId, passphrase?: string | null, always_through_server: boolean, } | { "type": "leave", room_id: RoomId, } | { "type": "lock", room_id: RoomId, locked: boolean, } | { "type": "admit", room_id: RoomId, participant_id: ParticipantId, admitted: boolean, } | { "type": "mute", room_id: RoomId, participant_id: ParticipantId, source: Source, } | { "type": "remove", room_id: RoomId, participant_id: ParticipantId, } | { "type": "raise_hand", room_id: RoomId, raised: boolean, } | { "type": "react", room_id: RoomId, reaction: Reaction, } | { "type": "view", room_id: RoomId, view: View, } | { "type": "start_check", } | { "type": "end_check", } | { "type": "history", 
+/**
+ * Only those that rang before this one.
+ */
+before?: HistoryPlace | null, 
+/**
+ * At most 100.
+ */
+limit: number, } | { "type": "see_history", } | { "type": "forget_history", call_id?: CallId | null, };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -116,6 +124,11 @@ export type DirectSignal = { "kind": "description",
 generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", generation: number, candidate?: IceCandidate | null, } | { "kind": "restart", generation: number, };
 
 /**
+ * Who called whom.
+ */
+export type Direction = "made" | "received";
+
+/**
  * Why a call ended.
  */
 export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_up" | "connection_lost" | "unreachable" | "removed";
@@ -123,7 +136,7 @@ export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_
 /**
  * Why a command was refused.
  */
-export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed";
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded";
 
 /**
  * What the server sends.
@@ -160,7 +173,11 @@ boot_id: string,
 /**
  * The call that the session has, for a page that does not know of it: after the events that follow, nothing is new in it.
  */
-call?: CallNow, } | { "type": "pong", 
+call?: CallNow, 
+/**
+ * Missed calls that the user has not seen.
+ */
+missed: number, } | { "type": "pong", 
 /**
  * Instead of all that were told before: credentials are renewed before they run out.
  */
@@ -204,7 +221,15 @@ participants: Array<Participant>, direct: boolean, polite: boolean, host: boolea
 /**
  * What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
  */
-protocol?: PathProtocol, } | { "type": "check_started", room_id: RoomId, } | { "type": "server_stopping", };
+protocol?: PathProtocol, } | { "type": "check_started", room_id: RoomId, } | { "type": "history", rows: Array<HistoryRow>, 
+/**
+ * Whether there are older ones.
+ */
+more: boolean, 
+/**
+ * Missed and not seen, in the whole history.
+ */
+missed: number, } | { "type": "history_changed", row: HistoryRow, missed: number, } | { "type": "history_seen", } | { "type": "history_forgotten", call_id?: CallId, missed: number, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -218,6 +243,36 @@ seq?: number,
  * The `ref` of the command that this answers.
  */
 ref?: number, } & Event;
+
+/**
+ * A place in a history: calls are in the order of ringing, and those of one moment in the order of their ids.
+ */
+export type HistoryPlace = { rang_at_ms: number, call_id: CallId, };
+
+/**
+ * A call that is over, as its user had it.
+ */
+export type HistoryRow = { call_id: CallId, 
+/**
+ * The other, with the name that they had then (empty where it was not known).
+ */
+user: UserInfo, direction: Direction, 
+/**
+ * Unix milliseconds.
+ */
+rang_at_ms: number, reason: EndReason, answered: boolean, 
+/**
+ * Milliseconds.
+ */
+talked_ms: number, 
+/**
+ * It was for this user, and nobody answered.
+ */
+missed: boolean, 
+/**
+ * Of a missed one: the user knows of it.
+ */
+seen: boolean, };
 
 /**
  * `RTCIceCandidateInit` in snake_case.

@@ -98,6 +98,7 @@ class World {
       ring_timeout_s: 45,
       ice_servers: [],
       boot_id: "one",
+      missed: 0,
       ...more,
     });
   }

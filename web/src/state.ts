@@ -6,6 +6,7 @@ import type {
   EndReason,
   ErrorCode,
   Event,
+  HistoryRow,
   IceServer,
   LeaveReason,
   Link,
@@ -198,7 +199,19 @@ export interface AppState {
   links: Link[] | null;
   /** The link that was just made, for the dialog that shows it. */
   madeLink: Link | null;
+  /** The calls there were, newest first, as far as they were asked for; null: not yet. */
+  history: History | null;
+  /** Missed calls that the user does not know of. */
+  missed: number;
   phase: Phase;
+}
+
+export interface History {
+  rows: HistoryRow[];
+  /** Whether there are older ones. */
+  more: boolean;
+  /** Whether older ones were asked for. */
+  asking: boolean;
 }
 
 export type WelcomeEvent = Extract<Event, { type: "welcome" }>;
@@ -243,6 +256,11 @@ export type Input =
   | { kind: "forget_made_link" }
   | { kind: "revoke_link"; linkId: string }
   | { kind: "list_links" }
+  | { kind: "list_history" }
+  | { kind: "more_history" }
+  | { kind: "see_history" }
+  | { kind: "forget_call"; callId: string }
+  | { kind: "forget_history" }
   | { kind: "lock"; locked: boolean }
   | { kind: "admit"; participantId: string; admitted: boolean }
   | { kind: "mute_other"; participantId: string; source: Source }
@@ -354,6 +372,8 @@ export function initialState(
     opensMuted: false,
     links: null,
     madeLink: null,
+    history: null,
+    missed: 0,
     phase: { kind: "home" },
   };
 }

@@ -417,6 +417,7 @@ impl Conversation {
         let attach = Attach {
             identity,
             new_secret: None,
+            missed: 0,
             resume: None,
             reference: 0,
             loopback,

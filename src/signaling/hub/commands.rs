@@ -117,6 +117,18 @@ impl Hub {
                 self.end_check_of(session);
                 Ok(())
             }
+            Command::History { before, limit } => {
+                self.history(session, reference, before, limit);
+                Ok(())
+            }
+            Command::SeeHistory {} => {
+                self.see_history(session, reference);
+                Ok(())
+            }
+            Command::ForgetHistory { call_id } => {
+                self.forget_history(session, reference, call_id);
+                Ok(())
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
 };
 use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Participant, Resume, RoomInfo};
+use crate::signaling::records::{Note, Question};
 use crate::signaling::session::Departure;
 
 pub(super) struct World {
@@ -44,6 +45,9 @@ pub(super) struct World {
     to_hash: Vec<(SessionId, LinkId, String)>,
     /// Calls that rang when the server was killed.
     pub(super) forgotten: BTreeSet<CallId>,
+    /// What was noted for histories, and what is to be read: the stories answer.
+    pub(super) notes: Vec<Note>,
+    pub(super) questions: Vec<Question>,
 }
 
 /// What a browser believes of its call.
@@ -133,6 +137,8 @@ impl World {
             starts: 0,
             to_hash: Vec::new(),
             forgotten: BTreeSet::new(),
+            notes: Vec::new(),
+            questions: Vec::new(),
         }
     }
 
@@ -195,6 +201,7 @@ impl World {
                 name: format!("name of {user_id}"),
             },
             new_secret: None,
+            missed: 0,
             resume,
             reference: 1,
             loopback: false,
@@ -315,6 +322,7 @@ impl World {
             Keep::ForgetLink(link) => {
                 assert!(self.links.remove(&link).is_some());
             }
+            Keep::History(note) => self.notes.push(note),
         }
     }
 
@@ -420,6 +428,7 @@ impl World {
                     passphrase,
                 } => self.to_hash.push((session, link, passphrase)),
                 Output::Keep(keep) => self.keep(keep),
+                Output::Read(question) => self.questions.push(question),
                 Output::SaveName { user, name } => self.saved.push((user, name)),
                 Output::Count(fact) => self.facts.push(fact),
             }
@@ -660,6 +669,10 @@ impl World {
             | Event::NameChanged { .. }
             | Event::Links { .. }
             | Event::LinkSeen { .. }
+            | Event::History { .. }
+            | Event::HistoryChanged { .. }
+            | Event::HistorySeen {}
+            | Event::HistoryForgotten { .. }
             | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::history::HistoryPlace;
 use super::path::{Path, PathProtocol, PathReason};
 use super::rooms::{LinkWish, Reaction};
 use crate::id::{CallId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -180,6 +181,23 @@ pub enum Command {
     StartCheck {},
     /// Ends the check; where there is none, that is no error.
     EndCheck {},
+    /// Asks for the calls of this user that are over, newest first. Answered by `history`.
+    History {
+        /// Only those that rang before this one.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        before: Option<HistoryPlace>,
+        /// At most 100.
+        limit: u32,
+    },
+    /// The user knows of all missed calls. Answered by `history_seen`.
+    SeeHistory {},
+    /// Forgets one of this user's calls, or all; the other user keeps theirs. Answered by `history_forgotten`.
+    ForgetHistory {
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        call_id: Option<CallId>,
+    },
 }
 
 /// A user id and the secret that proves it.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::command::DirectSignal;
+use super::history::HistoryRow;
 use super::path::{Path, PathProtocol, PathReason};
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -40,6 +41,8 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         call: Option<CallNow>,
+        /// Missed calls that the user has not seen.
+        missed: u32,
     },
     Pong {
         /// Instead of all that were told before: credentials are renewed before they run out.
@@ -232,6 +235,28 @@ pub enum Event {
     /// The room for a check of the connection is there.
     CheckStarted {
         room_id: RoomId,
+    },
+    /// A part of the history of this user's calls.
+    History {
+        rows: Vec<HistoryRow>,
+        /// Whether there are older ones.
+        more: bool,
+        /// Missed and not seen, in the whole history.
+        missed: u32,
+    },
+    /// A call of this user is over, and in the history.
+    HistoryChanged {
+        row: HistoryRow,
+        missed: u32,
+    },
+    /// The user knows of all missed calls.
+    HistorySeen {},
+    /// One call is not in the history any more; without `call_id`: none is.
+    HistoryForgotten {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        call_id: Option<CallId>,
+        missed: u32,
     },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},
@@ -435,4 +460,8 @@ pub enum ErrorCode {
     NoSuchLink,
     /// The link has a pass phrase, and this was none or another.
     PassphraseNeeded,
+    /// The store did not keep it: nothing has changed, and it may be said again.
+    NotSaved,
+    /// The store could not be read.
+    NotLoaded,
 }

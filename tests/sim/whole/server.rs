@@ -122,7 +122,7 @@ impl Server {
             // Nobody here has a link.
             Output::Hash { .. } => {}
             // This world's server is not started again.
-            Output::Keep(_) => {}
+            Output::Keep(_) | Output::Read(_) => {}
             Output::Count(fact) => self.facts.push(fact),
         }
     }
@@ -160,6 +160,7 @@ impl Server {
         Attach {
             identity,
             new_secret,
+            missed: 0,
             resume,
             reference,
             loopback: false,

@@ -12,6 +12,7 @@ import { Banner } from "./banner";
 import { CheckDialog } from "./check-dialog";
 import { DevicesDialog } from "./devices-dialog";
 import { Ended } from "./ended";
+import { ForgetDialog } from "./forget-dialog";
 import { HelpDialog } from "./help-dialog";
 import { Home } from "./home";
 import { InCall } from "./in-call";
@@ -73,6 +74,7 @@ export function AppView(props: AppViewProps) {
         <AddDialog state={state} phase={phase} send={props.send} />
       )}
       {openDialog.value === "remove" && inCall && <RemoveDialog send={props.send} />}
+      {openDialog.value === "forget" && <ForgetDialog send={props.send} />}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}

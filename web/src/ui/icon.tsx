@@ -26,7 +26,10 @@ import fullscreenOff from "lucide-static/icons/minimize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
 import phone from "lucide-static/icons/phone.svg?raw";
+import phoneIncoming from "lucide-static/icons/phone-incoming.svg?raw";
+import phoneMissed from "lucide-static/icons/phone-missed.svg?raw";
 import phoneOff from "lucide-static/icons/phone-off.svg?raw";
+import phoneOutgoing from "lucide-static/icons/phone-outgoing.svg?raw";
 import pictureInPicture from "lucide-static/icons/picture-in-picture-2.svg?raw";
 import pin from "lucide-static/icons/pin.svg?raw";
 import pinOff from "lucide-static/icons/pin-off.svg?raw";
@@ -61,7 +64,10 @@ const ICONS = {
   mic,
   micOff,
   phone,
+  phoneIncoming,
+  phoneMissed,
   phoneOff,
+  phoneOutgoing,
   server,
   video,
   videoOff,
