@@ -393,8 +393,12 @@ impl Driver {
                     passphrase,
                 } => self.hash(session, link, passphrase),
                 Output::Keep(keep) => {
+                    let asked = keep.asked();
                     if self.keeps.try_send(keep).is_err() {
                         self.metrics.queue_full.with_label_values(&["keep"]).inc();
+                        if let Some(asked) = asked {
+                            self.hub.handle_news(News::NotKept(asked), Instant::now());
+                        }
                     }
                 }
                 Output::Read(question) => self.read(question),

@@ -2,6 +2,7 @@
 //! call [`Hub::handle_timeout`] when [`Hub::poll_timeout`] is due; repeat after every input.
 
 mod calls;
+mod chat;
 mod checks;
 mod commands;
 mod config;
@@ -30,6 +31,7 @@ use super::link::Link;
 use super::names::clean_name;
 use super::output::{CloseReason, Counts, Fact, Keep, KeptSession, MediaRequest, Output};
 use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, Resume, UserInfo};
+use super::records::Asked;
 use super::room::Room;
 use super::session::{Departure, Session};
 use crate::id::{CallId, ConnectionId, LinkId, RoomId, SessionId, UserId};
@@ -100,6 +102,7 @@ enum Timer {
     EndCheck(RoomId),
     DirectAgain(RoomId),
     ExpireLink(LinkId),
+    Unkept(Asked),
 }
 
 /// See the module's documentation.
@@ -126,6 +129,8 @@ pub struct Hub {
     /// Who waits in lobbies.
     waiting: usize,
     timers: BTreeSet<(Instant, Timer)>,
+    /// Commands that wait for the store to have kept them.
+    unkept: BTreeSet<Asked>,
     /// Sessions that missed more than can be replayed.
     lost: Vec<SessionId>,
     outputs: VecDeque<Output>,
@@ -150,6 +155,7 @@ impl Hub {
             open_rooms: 0,
             waiting: 0,
             timers: BTreeSet::new(),
+            unkept: BTreeSet::new(),
             lost: Vec::new(),
             outputs: VecDeque::new(),
             stopping: false,
@@ -242,6 +248,7 @@ impl Hub {
                 Timer::EndCheck(room) => self.check_lasted(room),
                 Timer::DirectAgain(room) => self.direct_again(room, now),
                 Timer::ExpireLink(link) => self.expire_link(link, now),
+                Timer::Unkept(asked) => self.not_kept(asked),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -549,6 +556,8 @@ impl Hub {
     }
 }
 
+#[cfg(test)]
+mod chats;
 #[cfg(test)]
 mod gatherings;
 #[cfg(test)]

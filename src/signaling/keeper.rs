@@ -1,5 +1,5 @@
-//! Notes in the store what a restart of the server has to find again (D): sessions, rooms with who is in them, links, and histories of
-//! calls. The hub never waits for it.
+//! Notes in the store what a restart of the server has to find again (D): sessions, rooms with who is in them, links, histories of
+//! calls, and what was written. The hub never waits for it, and tells nobody of a message before it is kept.
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock")]
 
@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 
 use super::hub::restore::Restored;
 use super::output::{Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession};
-use super::reader::history_row;
-use super::records::{Asked, News, Note};
+use super::reader::{history_row, message};
+use super::records::{Asked, MessageNote, News, Note};
 use crate::metrics::Metrics;
 use crate::store::{
-    self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, RoomRow, SessionRow, Store, StoreError,
+    self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, RoomRow,
+    SessionRow, Store, StoreError,
 };
 
 /// Changes written at once: one commit, one wait for the disk.
@@ -59,7 +60,7 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
         let told = match store.keep(&changes, now).await {
             Ok(kept) => kept
                 .into_iter()
-                .filter_map(|(place, one)| told(one, asked(&batch[place])))
+                .filter_map(|(place, one)| told(one, batch[place].asked()))
                 .collect(),
             Err(error) => {
                 metrics.store_failures.with_label_values(&["keep"]).inc();
@@ -68,7 +69,7 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
                     changes = changes.len(),
                     "sessions and calls not kept"
                 );
-                batch.iter().filter_map(asked).map(News::NotKept).collect::<Vec<_>>()
+                batch.iter().filter_map(Keep::asked).map(News::NotKept).collect::<Vec<_>>()
             }
         };
         for one in told {
@@ -88,13 +89,9 @@ async fn purge_old(archive: &Archive, metrics: &Metrics) {
         metrics.store_failures.with_label_values(&["purge"]).inc();
         tracing::warn!(error = &error as &dyn Error, "old calls not forgotten");
     }
-}
-
-/// Who waits for what comes of it.
-fn asked(keep: &Keep) -> Option<Asked> {
-    match keep {
-        Keep::History(note) => note.asked(),
-        _ => None,
+    if let Err(error) = archive.store.purge_messages().await {
+        metrics.store_failures.with_label_values(&["purge"]).inc();
+        tracing::warn!(error = &error as &dyn Error, "old messages not forgotten");
     }
 }
 
@@ -113,6 +110,19 @@ fn told(news: store::News, asked: Option<Asked>) -> Option<News> {
             missed,
             asked: asked?,
         }),
+        store::News::Message(MessageNews::Said { room, row, again }) => Some(News::Said {
+            room,
+            message: message(row),
+            again,
+            asked: asked?,
+        }),
+        store::News::Message(MessageNews::Changed { room, row }) => Some(News::MessageChanged {
+            room,
+            message: message(row),
+            asked: asked?,
+        }),
+        store::News::Message(MessageNews::NotTheirs) => Some(News::NotTheirs(asked?)),
+        store::News::Message(MessageNews::Full) => Some(News::Full(asked?)),
     }
 }
 
@@ -256,6 +266,51 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
         }),
         Keep::ForgetLink(link) => Change::ForgetLink(*link),
         Keep::History(note) => Change::History(history_change(note)),
+        Keep::Message(note) => Change::Message(message_change(note)),
+    }
+}
+
+fn message_change(note: &MessageNote) -> MessageChange {
+    match note {
+        MessageNote::Say {
+            room,
+            message,
+            author,
+            participant,
+            text,
+            ..
+        } => MessageChange::Say(NewMessage {
+            room: *room,
+            message: *message,
+            user: author.user_id,
+            name: author.name.clone(),
+            participant: *participant,
+            text: text.clone(),
+        }),
+        MessageNote::Edit {
+            room,
+            number,
+            user,
+            text,
+            ..
+        } => MessageChange::Edit {
+            room: *room,
+            number: *number,
+            user: *user,
+            text: text.clone(),
+        },
+        MessageNote::Delete {
+            room,
+            number,
+            user,
+            of_anybody,
+            ..
+        } => MessageChange::Delete {
+            room: *room,
+            number: *number,
+            user: *user,
+            of_anybody: *of_anybody,
+        },
     }
 }
 

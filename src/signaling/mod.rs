@@ -17,3 +17,4 @@ pub mod record;
 pub mod records;
 pub mod room;
 pub mod session;
+pub mod words;

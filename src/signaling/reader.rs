@@ -1,11 +1,11 @@
-//! Reads in the store what the hub is asked, beside it (D): pages of histories.
+//! Reads in the store what the hub is asked, beside it (D): pages of histories and of what was written.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::protocol::{Direction, EndReason, HistoryRow, UserInfo};
+use super::protocol::{Direction, EndReason, HistoryRow, Message, UserInfo};
 use super::records::{Finding, Question};
 use crate::metrics::Metrics;
 use crate::store::{self, Store, StoreError};
@@ -49,6 +49,53 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
                 missed: page.missed,
             })
         }
+        Question::Messages {
+            asked,
+            room,
+            before,
+            limit,
+        } => {
+            let page = store.messages(room, before, limit).await?;
+            Ok(Finding::Messages {
+                asked,
+                room: Some(room),
+                call: None,
+                messages: page.rows.into_iter().map(message).collect(),
+                more: page.more,
+            })
+        }
+        Question::CallMessages {
+            asked,
+            user,
+            call,
+            before,
+            limit,
+        } => Ok(match store.call_messages(user, call, before, limit).await? {
+            Some(page) => Finding::Messages {
+                asked,
+                room: None,
+                call: Some(call),
+                messages: page.rows.into_iter().map(message).collect(),
+                more: page.more,
+            },
+            None => Finding::NotTheirs(asked),
+        }),
+    }
+}
+
+pub(super) fn message(row: store::MessageRow) -> Message {
+    Message {
+        number: row.number,
+        message_id: row.message,
+        user: UserInfo {
+            user_id: row.user,
+            name: row.name,
+        },
+        participant_id: row.participant,
+        at_ms: row.at_ms,
+        text: row.text,
+        edited: row.edited,
+        deleted: row.deleted,
     }
 }
 
@@ -67,5 +114,6 @@ pub(super) fn history_row(row: store::HistoryRow) -> Option<HistoryRow> {
         talked_ms: row.talked_ms,
         missed: row.missed,
         seen: row.seen,
+        chat: row.chat,
     })
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::protocol::{EndReason, HistoryPlace, HistoryRow, UserInfo};
-use crate::id::{CallId, RoomId, SessionId, UserId};
+use super::protocol::{EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
+use crate::id::{CallId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
 /// Which command of whom is to be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
     pub session: SessionId,
     /// Its `ref`.
@@ -66,6 +66,45 @@ impl Note {
     }
 }
 
+/// A change of what was written in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageNote {
+    /// Answered by [`News::Said`].
+    Say {
+        room: RoomId,
+        message: MessageId,
+        author: UserInfo,
+        participant: ParticipantId,
+        text: String,
+        asked: Asked,
+    },
+    /// Its author's. Answered by [`News::MessageChanged`].
+    Edit {
+        room: RoomId,
+        number: u64,
+        user: UserId,
+        text: String,
+        asked: Asked,
+    },
+    /// The same.
+    Delete {
+        room: RoomId,
+        number: u64,
+        user: UserId,
+        of_anybody: bool,
+        asked: Asked,
+    },
+}
+
+impl MessageNote {
+    /// Who waits for an answer.
+    pub fn asked(&self) -> Asked {
+        match self {
+            MessageNote::Say { asked, .. } | MessageNote::Edit { asked, .. } | MessageNote::Delete { asked, .. } => *asked,
+        }
+    }
+}
+
 /// What has come to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
@@ -85,6 +124,22 @@ pub enum News {
         missed: u32,
         asked: Asked,
     },
+    /// `again`: it was there before.
+    Said {
+        room: RoomId,
+        message: Message,
+        again: bool,
+        asked: Asked,
+    },
+    MessageChanged {
+        room: RoomId,
+        message: Message,
+        asked: Asked,
+    },
+    /// There is no such message, or it is somebody else's.
+    NotTheirs(Asked),
+    /// The room has as many messages as it may.
+    Full(Asked),
     /// The store failed, and nothing has changed.
     NotKept(Asked),
 }
@@ -99,12 +154,27 @@ pub enum Question {
         before: Option<HistoryPlace>,
         limit: u32,
     },
+    /// Answered by [`Finding::Messages`].
+    Messages {
+        asked: Asked,
+        room: RoomId,
+        before: Option<u64>,
+        limit: u32,
+    },
+    /// Of a call that is over. Answered by [`Finding::Messages`], or [`Finding::NotTheirs`].
+    CallMessages {
+        asked: Asked,
+        user: UserId,
+        call: CallId,
+        before: Option<u64>,
+        limit: u32,
+    },
 }
 
 impl Question {
     pub fn asked(&self) -> Asked {
         match self {
-            Question::History { asked, .. } => *asked,
+            Question::History { asked, .. } | Question::Messages { asked, .. } | Question::CallMessages { asked, .. } => *asked,
         }
     }
 }
@@ -118,6 +188,15 @@ pub enum Finding {
         more: bool,
         missed: u32,
     },
+    Messages {
+        asked: Asked,
+        room: Option<RoomId>,
+        call: Option<CallId>,
+        messages: Vec<Message>,
+        more: bool,
+    },
+    /// There is no such call in the history of this user, or nobody answered it.
+    NotTheirs(Asked),
     /// It could not be read.
     Nothing(Asked),
     /// Too many wait for an answer.

@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
+use super::messages;
 use super::restart::id;
 use super::{Store, StoreError};
 use crate::id::{CallId, RoomId, UserId};
@@ -80,6 +81,8 @@ pub struct HistoryRow {
     pub reason: String,
     pub missed: bool,
     pub seen: bool,
+    /// Whether something was written in it while this user had part in it.
+    pub chat: bool,
 }
 
 /// A part of a history, newest first.
@@ -96,7 +99,9 @@ pub struct HistoryPage {
 const MISSED: &str =
     "made = 0 AND answered_at_ms IS NULL AND ? IN ('no_answer', 'cancelled', 'unreachable', 'busy', 'connection_lost')";
 
-const COLUMNS: &str = "call_id, other_id, other_name, made, rang_at_ms, answered_at_ms, talked_ms, reason, missed, seen";
+const COLUMNS: &str = "call_id, other_id, other_name, made, rang_at_ms, answered_at_ms, talked_ms, reason, missed, seen, \
+    answered_at_ms IS NOT NULL AND EXISTS (SELECT 1 FROM messages WHERE messages.room_id = history.room_id \
+    AND at_ms <= ended_at_ms) AS chat";
 
 type Writer<'a> = &'a mut Transaction<'static, Sqlite>;
 
@@ -191,11 +196,16 @@ pub(super) async fn apply(
         }
         HistoryChange::Forget { user, call } => {
             // What is not over yet is not in the list, and comes into it later.
-            sqlx::query("DELETE FROM history WHERE user_id = ?1 AND reason IS NOT NULL AND (?2 IS NULL OR call_id = ?2)")
-                .bind(user.to_string())
-                .bind(call.map(|call| call.to_string()))
-                .execute(&mut **writer)
-                .await?;
+            let rooms: Vec<(Option<String>,)> = sqlx::query_as(
+                "DELETE FROM history WHERE user_id = ?1 AND reason IS NOT NULL AND (?2 IS NULL OR call_id = ?2) RETURNING room_id",
+            )
+            .bind(user.to_string())
+            .bind(call.map(|call| call.to_string()))
+            .fetch_all(&mut **writer)
+            .await?;
+            for room in rooms.into_iter().filter_map(|(room,)| room) {
+                messages::forget_of(writer, &room).await?;
+            }
             let (user, call) = (*user, *call);
             let missed = missed(writer, user).await?;
             news.push(HistoryNews::Forgotten { user, call, missed });
@@ -258,6 +268,7 @@ fn read(row: &SqliteRow) -> Result<HistoryRow, StoreError> {
         reason: row.try_get("reason")?,
         missed: row.try_get("missed")?,
         seen: row.try_get("seen")?,
+        chat: row.try_get("chat")?,
     })
 }
 

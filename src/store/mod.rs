@@ -1,6 +1,8 @@
-//! What survives a restart, in one SQLite file: users, their sessions and histories of calls, links, and rooms with who is in them.
+//! What survives a restart, in one SQLite file: users, their sessions and histories of calls, links, rooms with who is in
+//! them, and what was written there.
 
 mod history;
+mod messages;
 mod restart;
 mod rooms;
 
@@ -12,6 +14,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
+pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
 pub use self::restart::{CallRow, Change, News, SessionRow};
 pub use self::rooms::{LinkRow, MemberRow, RoomRow};
 use crate::id::UserId;

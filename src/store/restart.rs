@@ -1,6 +1,7 @@
 //! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
 use super::history::{self, HistoryChange, HistoryNews};
+use super::messages::{self, MessageChange, MessageNews};
 use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::{Store, StoreError};
 use crate::id::{CallId, LinkId, RoomId, SessionId, UserId};
@@ -43,12 +44,14 @@ pub enum Change {
     KeepLink(LinkRow),
     ForgetLink(LinkId),
     History(HistoryChange),
+    Message(MessageChange),
 }
 
 /// What others are to be told once a change is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     History(HistoryNews),
+    Message(MessageNews),
 }
 
 /// The columns of a call as text.
@@ -66,6 +69,11 @@ impl Store {
                     let mut changed = Vec::new();
                     history::apply(&mut transaction, change, now_ms, &mut changed).await?;
                     news.extend(changed.into_iter().map(|one| (place, News::History(one))));
+                    continue;
+                }
+                Change::Message(change) => {
+                    let one = messages::apply(&mut transaction, change, now_ms).await?;
+                    news.push((place, News::Message(one)));
                     continue;
                 }
                 Change::KeepSession(row) => {
@@ -92,7 +100,9 @@ impl Store {
                 Change::KeepRoom(row) => rooms::keep_room(row),
                 Change::ForgetRoom(room) => {
                     rooms::forget_members_of(*room).execute(&mut *transaction).await?;
-                    rooms::forget_room(*room)
+                    rooms::forget_room(*room).execute(&mut *transaction).await?;
+                    messages::forget_of(&mut transaction, &room.to_string()).await?;
+                    continue;
                 }
                 Change::KeepMember(row) => rooms::keep_member(row),
                 Change::ForgetMember(session) => rooms::forget_member(*session),

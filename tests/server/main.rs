@@ -4,6 +4,7 @@
 
 mod acme;
 mod calls;
+mod chat;
 mod doctor;
 mod history;
 mod one_port;

@@ -1,5 +1,6 @@
 /** The half of the state machine that answers the server's events. */
 
+import { chatAfterRestart, chatEvent, chatRefused } from "./app-chat";
 import { historyEvent, historyRefused, listHistory } from "./app-history";
 import { ringOver, ringsAtTheDoor } from "./app-ring";
 import {
@@ -28,6 +29,7 @@ import {
   type Invited,
   type LinkProblem,
   type MediaEvent,
+  NO_CHAT,
   NO_DEVICES,
   type Phase,
   type Step,
@@ -37,7 +39,13 @@ import {
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
-export function handleEvent(state: AppState, event: Event, answers: Command["type"] | null, now: number): Step {
+export function handleEvent(
+  state: AppState,
+  event: Event,
+  answers: Command["type"] | null,
+  about: string | null,
+  now: number,
+): Step {
   const { phase } = state;
   switch (event.type) {
     case "welcome":
@@ -52,7 +60,7 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "name_changed":
       return only(state.me ? { ...state, me: { ...state.me, name: event.name } } : state);
     case "error":
-      return refused(state, event, answers);
+      return refused(state, event, answers, about);
     case "call_ringing":
       return inviteRings(state, event) ?? ringing(state, event);
     case "incoming_call":
@@ -91,6 +99,10 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
       return only({ ...state, links: event.links });
     case "link_seen":
       return linkSeen(state, event);
+    case "message":
+    case "message_changed":
+    case "messages":
+      return chatEvent(state, event);
     case "history":
     case "history_changed":
     case "history_seen":
@@ -195,6 +207,7 @@ function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { partici
       { kind: "others_changed", others },
       { kind: "set_direct", direct, polite, other },
       send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
+      ...chatAfterRestart(phase),
     ],
   };
 }
@@ -245,7 +258,11 @@ function rejoin(state: AppState, call: Extract<CallNow, { participants: Particip
   const was = state.remembered?.roomId === call.room.room_id ? state.remembered : null;
   const microphone = was?.microphone !== "none";
   const camera = was === null || was.camera === "on" || was.camera === "opening";
-  const inRoom = { ...roomPhase(state, call, now - call.elapsed_ms), invited: stillInvited(call) };
+  const inRoom = {
+    ...roomPhase(state, call, now - call.elapsed_ms),
+    invited: stillInvited(call),
+    chat: { ...NO_CHAT, seen: Number.MAX_SAFE_INTEGER },
+  };
   const phase: InCall =
     call.state === "joined"
       ? inRoom
@@ -274,7 +291,7 @@ function forMedia(state: AppState, event: MediaEvent): Step {
 /**
  * Only commands that the user gave are worth words: `hang_up` of a call that just ended is refused too, and that is well.
  */
-function refused(state: AppState, event: Of<"error">, answers: Command["type"] | null): Step {
+function refused(state: AppState, event: Of<"error">, answers: Command["type"] | null, about: string | null): Step {
   const { phase } = state;
   if (answers === "call" && state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
   const isRefused = answers === "call" ? phase.kind === "calling" : answers === "accept" && phase.kind === "incoming";
@@ -294,9 +311,18 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
   }
   if (answers === "history" || answers === "see_history") return only(historyRefused(state, answers));
   if (answers === "create_link" || answers === "forget_history") return only({ ...state, refused: event.code });
+  if (answers !== null && OF_CHAT.has(answers)) return only(chatRefused(state, event.code, answers, about));
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
   return only(state);
 }
+
+const OF_CHAT: ReadonlySet<Command["type"]> = new Set([
+  "say",
+  "edit_message",
+  "delete_message",
+  "messages",
+  "call_messages",
+]);
 
 const LINK_PROBLEMS: readonly string[] = [
   "no_such_link",

@@ -29,6 +29,7 @@ const row = (call_id: string, rang_at_ms: number, more: Partial<HistoryRow> = {}
   talked_ms: 0,
   missed: true,
   seen: false,
+  chat: false,
   ...more,
 });
 const page = (rows: HistoryRow[], more = false, missed = 0): Input =>

@@ -1,5 +1,6 @@
 /** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
 
+import { chatInput } from "./app-chat";
 import { handleEvent } from "./app-events";
 import { historyInput } from "./app-history";
 import { declineAtTheDoor, ringOver, turnToRing } from "./app-ring";
@@ -28,7 +29,7 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "session_lost":
       return ringOver({ ...state, abandoned: 0 }, null) ?? sessionLost({ ...state, abandoned: 0 }, now);
     case "event":
-      return handleEvent(state, input.event, input.answers, now);
+      return handleEvent(state, input.event, input.answers, input.about ?? null, now);
     case "call":
       return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId) : only(state);
     case "call_again":
@@ -85,6 +86,18 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "forget_call":
     case "forget_history":
       return historyInput(state, input);
+    case "load_chat":
+    case "older_messages":
+    case "say":
+    case "say_again":
+    case "drop_message":
+    case "edit_message":
+    case "delete_message":
+    case "see_chat":
+    case "open_past_chat":
+    case "older_past_messages":
+    case "close_past_chat":
+      return chatInput(state, input);
     case "toggle_screen":
       return toggleScreen(state);
     case "screen_opened":

@@ -96,7 +96,19 @@ before?: HistoryPlace | null,
 /**
  * At most 100.
  */
-limit: number, } | { "type": "see_history", } | { "type": "forget_history", call_id?: CallId | null, };
+limit: number, } | { "type": "see_history", } | { "type": "say", room_id: RoomId, message_id: MessageId, 
+/**
+ * At most 4,000 characters.
+ */
+text: string, } | { "type": "edit_message", room_id: RoomId, number: number, text: string, } | { "type": "delete_message", room_id: RoomId, number: number, } | { "type": "messages", room_id: RoomId, 
+/**
+ * Only those with a smaller number.
+ */
+before?: number, 
+/**
+ * At most 100.
+ */
+limit: number, } | { "type": "call_messages", call_id: CallId, before?: number, limit: number, } | { "type": "forget_history", call_id?: CallId | null, };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -229,7 +241,19 @@ more: boolean,
 /**
  * Missed and not seen, in the whole history.
  */
-missed: number, } | { "type": "history_changed", row: HistoryRow, missed: number, } | { "type": "history_seen", } | { "type": "history_forgotten", call_id?: CallId, missed: number, } | { "type": "server_stopping", };
+missed: number, } | { "type": "history_changed", row: HistoryRow, missed: number, } | { "type": "history_seen", } | { "type": "history_forgotten", call_id?: CallId, missed: number, } | { "type": "message", room_id: RoomId, message: Message, } | { "type": "message_changed", room_id: RoomId, message: Message, } | { "type": "messages", 
+/**
+ * Where a room was asked for.
+ */
+room_id?: RoomId, 
+/**
+ * Where a call was asked for.
+ */
+call_id?: CallId, messages: Array<Message>, 
+/**
+ * Whether there are older ones.
+ */
+more: boolean, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -272,7 +296,11 @@ missed: boolean,
 /**
  * Of a missed one: the user knows of it.
  */
-seen: boolean, };
+seen: boolean, 
+/**
+ * Whether something was written in it: `call_messages` has it.
+ */
+chat: boolean, };
 
 /**
  * `RTCIceCandidateInit` in snake_case.
@@ -350,6 +378,33 @@ single_use: boolean,
  * Whoever joins waits until a host admits them.
  */
 lobby: boolean, };
+
+/**
+ * Something written in a room.
+ */
+export type Message = { 
+/**
+ * Its place in the order of the room, from 1. There may be gaps.
+ */
+number: number, 
+/**
+ * Chosen by the sender.
+ */
+message_id: MessageId, 
+/**
+ * Who wrote it, with the name of then.
+ */
+user: UserInfo, participant_id: ParticipantId, 
+/**
+ * When it was kept, in Unix milliseconds.
+ */
+at_ms: number, 
+/**
+ * Empty where it was deleted.
+ */
+text: string, edited: boolean, deleted: boolean, };
+
+export type MessageId = string;
 
 /**
  * A session in a room as the others see it.

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::Hub;
 use crate::id::{CallId, SessionId, UserId};
-use crate::signaling::limits::{HISTORY_PAGE_MAX, Refusal};
+use crate::signaling::limits::{HISTORY_PAGE_MAX, Limit, Refusal};
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{EndReason, ErrorCode, Event, HistoryPlace};
 use crate::signaling::records::{Asked, Finding, News, Note, Question};
 
-const NOT_KEPT: Refusal = Refusal {
-    code: ErrorCode::NotSaved,
-    message: "the store could not keep it: try again",
+const NOT_THEIRS: Refusal = Refusal {
+    code: ErrorCode::NotAllowed,
+    message: "there is nothing like that of this user",
 };
 
 const NOT_READ: Refusal = Refusal {
@@ -90,19 +90,21 @@ impl Hub {
         }));
     }
 
-    pub(super) fn see_history(&mut self, session: SessionId, reference: u32) {
+    pub(super) fn see_history(&mut self, session: SessionId, reference: u32, now: Instant) {
         let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
             return;
         };
         let asked = Asked { session, reference };
+        self.await_store(asked, now);
         self.note(Note::Seen { user, asked });
     }
 
-    pub(super) fn forget_history(&mut self, session: SessionId, reference: u32, call: Option<CallId>) {
+    pub(super) fn forget_history(&mut self, session: SessionId, reference: u32, call: Option<CallId>, now: Instant) {
         let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
             return;
         };
         let asked = Asked { session, reference };
+        self.await_store(asked, now);
         self.note(Note::Forget { user, call, asked });
     }
 }
@@ -123,7 +125,22 @@ impl Hub {
                 let event = Event::HistoryForgotten { call_id: call, missed };
                 self.tell_user(user, Some(asked), &event);
             }
-            News::NotKept(asked) => self.refuse(asked.session, Some(asked.reference), NOT_KEPT.code, NOT_KEPT.message),
+            News::Said {
+                room,
+                message,
+                again,
+                asked,
+            } => self.said(room, asked, again, message),
+            News::MessageChanged { room, message, asked } => {
+                let event = Event::MessageChanged { room_id: room, message };
+                self.tell_message(room, asked, false, &event);
+            }
+            News::NotTheirs(asked) => self.refuse_kept(asked, NOT_THEIRS),
+            News::Full(asked) => {
+                self.count_limit(Limit::Messages);
+                self.refuse_kept(asked, Refusal::not_allowed("this room keeps no more messages"));
+            }
+            News::NotKept(asked) => self.not_kept(asked),
         }
         self.settle(now);
     }
@@ -137,6 +154,22 @@ impl Hub {
                 more,
                 missed,
             } => self.tell(asked.session, Some(asked.reference), Event::History { rows, more, missed }),
+            Finding::Messages {
+                asked,
+                room,
+                call,
+                messages,
+                more,
+            } => {
+                let event = Event::Messages {
+                    room_id: room,
+                    call_id: call,
+                    messages,
+                    more,
+                };
+                self.tell(asked.session, Some(asked.reference), event);
+            }
+            Finding::NotTheirs(asked) => self.refuse(asked.session, Some(asked.reference), NOT_THEIRS.code, NOT_THEIRS.message),
             Finding::Nothing(asked) => self.refuse(asked.session, Some(asked.reference), NOT_READ.code, NOT_READ.message),
             Finding::TooMany(asked) => {
                 let refusal = Refusal::rate_limited("too many ask at once: try again");
@@ -146,15 +179,23 @@ impl Hub {
         self.settle(now);
     }
 
+    /// It was understood and kept, and cannot be done.
+    fn refuse_kept(&mut self, asked: Asked, refusal: Refusal) {
+        if let Some(reference) = self.kept(asked) {
+            self.refuse(asked.session, Some(reference), refusal.code, refusal.message);
+        }
+    }
+
     /// Tells every session of a user, and the one that asked that this is its answer.
     fn tell_user(&mut self, user: UserId, asked: Option<Asked>, event: &Event) {
+        let answers = asked.and_then(|asked| self.kept(asked));
         let sessions: Vec<SessionId> = self
             .users
             .get(&user)
             .map(|user| user.sessions.iter().copied().collect())
             .unwrap_or_default();
         for to in sessions {
-            let reference = asked.filter(|asked| asked.session == to).map(|asked| asked.reference);
+            let reference = answers.filter(|_| asked.is_some_and(|asked| asked.session == to));
             self.tell(to, reference, event.clone());
         }
     }

@@ -41,6 +41,7 @@ fn a_row(world: &World, missed: bool) -> HistoryRow {
         talked_ms: 0,
         missed,
         seen: false,
+        chat: false,
     }
 }
 

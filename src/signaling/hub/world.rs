@@ -16,7 +16,7 @@ use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
 };
 use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Participant, Resume, RoomInfo};
-use crate::signaling::records::{Note, Question};
+use crate::signaling::records::{MessageNote, Note, Question};
 use crate::signaling::session::Departure;
 
 pub(super) struct World {
@@ -48,6 +48,8 @@ pub(super) struct World {
     /// What was noted for histories, and what is to be read: the stories answer.
     pub(super) notes: Vec<Note>,
     pub(super) questions: Vec<Question>,
+    /// What was written and is not kept yet.
+    pub(super) written: Vec<MessageNote>,
 }
 
 /// What a browser believes of its call.
@@ -139,6 +141,7 @@ impl World {
             forgotten: BTreeSet::new(),
             notes: Vec::new(),
             questions: Vec::new(),
+            written: Vec::new(),
         }
     }
 
@@ -220,6 +223,7 @@ impl World {
     /// The server is killed and started again. What was on its way to the store is lost with the rest: it is told how much of it.
     pub(super) fn restart(&mut self) {
         self.starts += 1;
+        self.written.clear();
         let ringing = self.hub.calls.values().filter(|call| !call.is_answered());
         self.forgotten.extend(ringing.map(|call| call.id));
         let sessions = self.sessions.values().map(|kept| (*kept, "name".to_owned())).collect();
@@ -323,6 +327,7 @@ impl World {
                 assert!(self.links.remove(&link).is_some());
             }
             Keep::History(note) => self.notes.push(note),
+            Keep::Message(note) => self.written.push(note),
         }
     }
 
@@ -673,6 +678,9 @@ impl World {
             | Event::HistoryChanged { .. }
             | Event::HistorySeen {}
             | Event::HistoryForgotten { .. }
+            | Event::Message { .. }
+            | Event::MessageChanged { .. }
+            | Event::Messages { .. }
             | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {
@@ -727,7 +735,7 @@ impl World {
         let hub = &self.hub;
         assert_eq!(hub.counts(), Default::default());
         assert!(hub.calls.is_empty() && hub.rooms.is_empty() && hub.users.is_empty());
-        assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty());
+        assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty() && hub.unkept.is_empty());
         assert!(self.rooms.is_empty() && self.members.is_empty() && self.calls.is_empty() && self.sessions.is_empty());
         let same = self.links.keys().eq(hub.links.keys()) && hub.links.values().all(|link| link.room.is_none());
         assert!(same, "links stay, and lead to no room");

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::DirectSignal;
 use super::history::HistoryRow;
+use super::messages::Message;
 use super::path::{Path, PathProtocol, PathReason};
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -257,6 +258,30 @@ pub enum Event {
         #[cfg_attr(test, ts(optional))]
         call_id: Option<CallId>,
         missed: u32,
+    },
+    /// Something was written in the room, and is kept. To everybody in it, the sender included.
+    Message {
+        room_id: RoomId,
+        message: Message,
+    },
+    /// Something that was written was written anew, or taken away.
+    MessageChanged {
+        room_id: RoomId,
+        message: Message,
+    },
+    /// A part of what was written in a room or a call, in its order.
+    Messages {
+        /// Where a room was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        room_id: Option<RoomId>,
+        /// Where a call was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        call_id: Option<CallId>,
+        messages: Vec<Message>,
+        /// Whether there are older ones.
+        more: bool,
     },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},

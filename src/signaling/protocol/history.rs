@@ -25,6 +25,8 @@ pub struct HistoryRow {
     pub missed: bool,
     /// Of a missed one: the user knows of it.
     pub seen: bool,
+    /// Whether something was written in it: `call_messages` has it.
+    pub chat: bool,
 }
 
 /// Who called whom.

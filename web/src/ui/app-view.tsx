@@ -19,6 +19,7 @@ import { InCall } from "./in-call";
 import { Joining } from "./joining";
 import { Lobby } from "./lobby";
 import { openDialog } from "./open-dialog";
+import { PastChatDialog } from "./past-chat-dialog";
 import { Problems } from "./problems";
 import { RemoveDialog } from "./remove-dialog";
 import { Calling, Incoming, QuietIncoming } from "./ringing";
@@ -75,6 +76,7 @@ export function AppView(props: AppViewProps) {
       )}
       {openDialog.value === "remove" && inCall && <RemoveDialog send={props.send} />}
       {openDialog.value === "forget" && <ForgetDialog send={props.send} />}
+      {openDialog.value === "past_chat" && <PastChatDialog state={state} send={props.send} />}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}

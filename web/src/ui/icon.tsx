@@ -20,11 +20,13 @@ import lock from "lucide-static/icons/lock.svg?raw";
 import lockOpen from "lucide-static/icons/lock-open.svg?raw";
 import logIn from "lucide-static/icons/log-in.svg?raw";
 import fullscreen from "lucide-static/icons/maximize.svg?raw";
+import message from "lucide-static/icons/message-square.svg?raw";
 import mic from "lucide-static/icons/mic.svg?raw";
 import micOff from "lucide-static/icons/mic-off.svg?raw";
 import fullscreenOff from "lucide-static/icons/minimize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
+import pencil from "lucide-static/icons/pencil.svg?raw";
 import phone from "lucide-static/icons/phone.svg?raw";
 import phoneIncoming from "lucide-static/icons/phone-incoming.svg?raw";
 import phoneMissed from "lucide-static/icons/phone-missed.svg?raw";
@@ -36,6 +38,7 @@ import pinOff from "lucide-static/icons/pin-off.svg?raw";
 import plus from "lucide-static/icons/plus.svg?raw";
 import screenShare from "lucide-static/icons/screen-share.svg?raw";
 import screenShareOff from "lucide-static/icons/screen-share-off.svg?raw";
+import sendIcon from "lucide-static/icons/send-horizontal.svg?raw";
 import server from "lucide-static/icons/server.svg?raw";
 import settings from "lucide-static/icons/settings-2.svg?raw";
 import signalGood from "lucide-static/icons/signal-high.svg?raw";
@@ -61,13 +64,16 @@ const ICONS = {
   check,
   close,
   copy,
+  message,
   mic,
   micOff,
+  pencil,
   phone,
   phoneIncoming,
   phoneMissed,
   phoneOff,
   phoneOutgoing,
+  send: sendIcon,
   server,
   video,
   videoOff,

@@ -132,6 +132,21 @@ function Row({ row, send }: { row: HistoryRow; send: Props["send"] }) {
         <span class="visually-hidden">{text("history_call", { name })}</span>
       </button>
       <span class="people-end">
+        {row.chat && (
+          <button
+            type="button"
+            class="plain icon-only"
+            data-testid="past-chat"
+            aria-label={text("chat_with", { name })}
+            title={text("chat_with", { name })}
+            onClick={() => {
+              send({ kind: "open_past_chat", callId });
+              openDialog.value = "past_chat";
+            }}
+          >
+            <Icon name="message" />
+          </button>
+        )}
         <button
           type="button"
           class="plain icon-only"

@@ -6,7 +6,7 @@ import type { AppState, Input, Phase } from "../state";
 import { page, toggleMode } from "./layout/chosen";
 import { canChooseLayout, hasFocus } from "./layout/use-arrangement";
 import { openDialog } from "./open-dialog";
-import { panelOpen } from "./open-panel";
+import { togglePanel } from "./open-panel";
 import { canShareScreen, isGroup } from "./room-buttons";
 import { toggleFullscreen, togglePictureInPicture } from "./view-actions";
 
@@ -69,7 +69,10 @@ function run(action: KeyAction, { phase }: AppState, send: (input: Input) => voi
       if (phase.kind === "in_call" && canChooseLayout(phase)) toggleMode(hasFocus(phase));
       break;
     case "participants":
-      panelOpen.value = !panelOpen.value;
+      togglePanel("participants");
+      break;
+    case "chat":
+      togglePanel("chat");
       break;
     case "add_person":
       openDialog.value = "add";
