@@ -65,6 +65,8 @@ for (const kind of ["chromium", "firefox"]) {
         );
       });
       await bob.page.goto(url);
+      // A call that rang while the page was away is told first.
+      await bob.goHome();
       await bob.sees("missed-count");
       const found = await until("the missed calls are listed", async () => {
         const all = await rows(bob);

@@ -40,6 +40,16 @@ export function MessageList({ messages, me, more, asking, onOlder, actions, chil
     else if (top < before.number) element.scrollTop += element.scrollHeight - before.height;
     first.current = { number: top, height: element.scrollHeight };
   });
+  // In a dialog that opens, or over a keyboard that comes up.
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const watch = new ResizeObserver(() => {
+      if (follows.current) element.scrollTop = element.scrollHeight;
+    });
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
   // Whoever writes wants to see it.
   useEffect(() => {
     const element = box.current;

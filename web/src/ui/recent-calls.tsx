@@ -125,7 +125,7 @@ function Row({ row, send }: { row: HistoryRow; send: Props["send"] }) {
           <span class={user.name ? "" : "mono"}>{name}</span>
           <small class="faint">
             <Icon name={icon} />
-            {facts.join(" · ")}
+            <span>{facts.join(" · ")}</span>
           </small>
         </span>
         {missed && !seen && <span class="unseen-mark" aria-hidden="true" />}
