@@ -37,7 +37,9 @@ describe("three cameras", { timeout: 240_000 }, () => {
       test("are decoded by everybody, small and large", async () => {
         server = await Server.start();
         const opened = await Promise.all(
-          cameras.map(() => Person.open("chromium", server.url, { cameraSize: SMALL_CAMERA, width: 1000, height: 640 })),
+          cameras.map(() =>
+            Person.open("chromium", server.url, { cameraSize: SMALL_CAMERA, width: 1000, height: 640 }),
+          ),
         );
         people.push(...opened);
         for (const [at, one] of people.entries()) await one.page.evaluateOnNewDocument(cameraCodec, cameras[at]);
