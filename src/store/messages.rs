@@ -11,7 +11,7 @@ use crate::id::{CallId, MessageId, ParticipantId, RoomId, UserId};
 pub const MESSAGES_PER_ROOM_MAX: i64 = 10_000;
 
 /// Of the texts of one page, so that an answer stays small whatever people write.
-const PAGE_BYTES_MAX: usize = 128 * 1024;
+const PAGE_BYTES_MAX: usize = 48 * 1024;
 
 /// A change of what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,8 +198,8 @@ fn read(row: &SqliteRow) -> Result<MessageRow, StoreError> {
 /// Forgets what was written in a room that nobody is in and that nobody's history leads to.
 pub(super) async fn forget_of(writer: Writer<'_>, room: &str) -> Result<(), StoreError> {
     sqlx::query(
-        "DELETE FROM messages WHERE room_id = ?1 AND NOT EXISTS (SELECT 1 FROM history WHERE room_id = ?1) \
-         AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1)",
+        "DELETE FROM messages WHERE room_id = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM history WHERE room_id = ?1 AND answered_at_ms IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1)",
     )
     .bind(room.to_owned())
     .execute(&mut **writer)
@@ -273,7 +273,7 @@ impl Store {
     pub async fn purge_messages(&self) -> Result<(), StoreError> {
         sqlx::query(
             "DELETE FROM messages WHERE room_id IN (SELECT DISTINCT room_id FROM messages m \
-             WHERE NOT EXISTS (SELECT 1 FROM history WHERE room_id = m.room_id) \
+             WHERE NOT EXISTS (SELECT 1 FROM history WHERE room_id = m.room_id AND answered_at_ms IS NOT NULL) \
              AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = m.room_id))",
         )
         .execute(&self.pool)
@@ -350,6 +350,24 @@ mod tests {
         let store = Store::open(directory.path()).await.expect("it opens again");
         assert_eq!(outcome(&store, say(1, 2, "three")).await, "3 three false");
         assert_eq!(texts(&store).await, ["1 one", "2 two", "3 three"]);
+    }
+
+    #[tokio::test]
+    async fn writers_wait_for_each_other() {
+        let (store, _directory) = store().await;
+        let writes = async {
+            for number in 1..=50 {
+                store.keep(&[say(1, number, "text")], 5).await.expect("kept");
+            }
+        };
+        let others = async {
+            for number in 1..=50 {
+                store.create_user(user(number), &[1; 32], "", 0).await.expect("made");
+                store.touch(user(number), 1).await.expect("noted");
+            }
+        };
+        tokio::join!(writes, others);
+        assert_eq!(texts(&store).await.len(), 50);
     }
 
     #[tokio::test]
@@ -481,8 +499,17 @@ mod tests {
         assert_eq!(texts(&store).await.len(), 1, "somebody is in the room");
         store.keep(&[Change::ForgetRoom(room(1))], 20).await.expect("kept");
         assert!(texts(&store).await.is_empty(), "a gathering by a link takes its chat along");
-        store.keep(&[say(1, 1, "one")], 30).await.expect("kept");
+        let rang = Change::History(HistoryChange::Rang {
+            call: CallId::from_random(1),
+            room: room(1),
+            caller: (user(1), "Ada".to_owned()),
+            callee: (user(2), "Bob".to_owned()),
+        });
+        store.keep(&[rang, say(1, 1, "one")], 30).await.expect("kept");
         store.purge_messages().await.expect("purged");
-        assert!(texts(&store).await.is_empty(), "of a room that was purged with the rest");
+        assert!(
+            texts(&store).await.is_empty(),
+            "of a room that was purged with the rest, and into which nobody came who was called"
+        );
     }
 }

@@ -61,7 +61,8 @@ impl Store {
     /// Makes these changes in order, all or none, and notes that the server lives. What is to be told of them comes with the place of
     /// the change among them.
     pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<Vec<(usize, News)>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        // A writer from its first word: one that has read before it writes fails where another has written meanwhile, and does not wait.
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let mut news = Vec::new();
         for (place, change) in changes.iter().enumerate() {
             let query = match change {

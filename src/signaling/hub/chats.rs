@@ -7,7 +7,7 @@ use super::world::World;
 use super::*;
 use crate::id::MessageId;
 use crate::signaling::limits::MESSAGES_BURST;
-use crate::signaling::protocol::{Command, Message};
+use crate::signaling::protocol::Command;
 use crate::signaling::records::{Finding, MessageNote, News, Question};
 use crate::signaling::words::MESSAGE_CHARS_MAX;
 
@@ -19,37 +19,6 @@ fn say(world: &mut World, browser: usize, message: u64, text: &str) {
         text: text.to_owned(),
     };
     world.send(browser, command);
-}
-
-/// The store keeps the oldest of what was written, under this number.
-fn keep(world: &mut World, number: u64, again: bool) {
-    let news = match world.written.remove(0) {
-        MessageNote::Say {
-            room,
-            message,
-            author,
-            participant,
-            text,
-            asked,
-        } => News::Said {
-            room,
-            message: Message {
-                number,
-                message_id: message,
-                user: author,
-                participant_id: participant,
-                at_ms: 1,
-                text,
-                edited: false,
-                deleted: false,
-            },
-            again,
-            asked,
-        },
-        other => panic!("{other:?}"),
-    };
-    world.hub.handle_news(news, world.now);
-    world.drain();
 }
 
 /// What a browser was told of messages, with the `ref` that it answers.
@@ -70,7 +39,7 @@ fn nobody_hears_a_message_before_it_is_kept() {
     let (mut world, ada, bob) = talking();
     say(&mut world, ada, 1, " hello\u{7}\n");
     assert!(heard(&mut world, ada).is_empty() && heard(&mut world, bob).is_empty());
-    keep(&mut world, 1, false);
+    world.save_one(true);
     assert_eq!(heard(&mut world, ada), ["1 hello answered"]);
     assert_eq!(heard(&mut world, bob), ["1 hello"]);
     all_go(world);
@@ -86,7 +55,7 @@ fn what_the_store_does_not_keep_in_time_is_said_and_heals() {
     world.pass_ms(1);
     assert_eq!(heard(&mut world, ada), ["not_saved", "not_saved"]);
     // The first was only slow: both are told, and the page forgets its doubt.
-    keep(&mut world, 1, false);
+    world.save_one(true);
     assert_eq!(heard(&mut world, ada), ["1 slow"]);
     assert_eq!(heard(&mut world, bob), ["1 slow"]);
     let asked = world.written.remove(0).asked();
@@ -106,9 +75,9 @@ fn what_the_store_does_not_keep_in_time_is_said_and_heals() {
 fn a_message_that_is_sent_again_is_heard_once() {
     let (mut world, ada, bob) = talking();
     say(&mut world, ada, 1, "hello");
-    keep(&mut world, 1, false);
+    world.save_one(true);
     say(&mut world, ada, 1, "hello");
-    keep(&mut world, 1, true);
+    world.save_one(true);
     assert_eq!(heard(&mut world, ada), ["1 hello answered", "1 hello answered"]);
     assert_eq!(heard(&mut world, bob), ["1 hello"]);
     all_go(world);
@@ -167,7 +136,7 @@ fn only_who_is_in_a_room_writes_and_reads_there() {
     world.drain();
     assert_eq!(world.told(eve).last().map(String::as_str), Some("messages"));
     say(&mut world, eve, 1, "here I am");
-    keep(&mut world, 1, false);
+    world.save_one(true);
     assert_eq!(heard(&mut world, bob), ["1 here I am"]);
     all_go(world);
 }
@@ -213,7 +182,7 @@ fn who_hung_up_meanwhile_is_told_that_it_was_kept() {
     let (mut world, ada, bob) = talking();
     say(&mut world, ada, 1, "bye");
     hang_up(&mut world, ada);
-    keep(&mut world, 1, false);
+    world.save_one(true);
     assert_eq!(heard(&mut world, ada), ["1 bye answered"]);
     assert!(heard(&mut world, bob).is_empty());
     all_go(world);

@@ -10,13 +10,15 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
-use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, UserId};
+use crate::id::{CallId, ConnectionId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
 };
-use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Participant, Resume, RoomInfo};
-use crate::signaling::records::{MessageNote, Note, Question};
+use crate::signaling::protocol::{
+    CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Resume, RoomInfo,
+};
+use crate::signaling::records::{MessageNote, News, Note, Question};
 use crate::signaling::session::Departure;
 
 pub(super) struct World {
@@ -48,8 +50,9 @@ pub(super) struct World {
     /// What was noted for histories, and what is to be read: the stories answer.
     pub(super) notes: Vec<Note>,
     pub(super) questions: Vec<Question>,
-    /// What was written and is not kept yet.
+    /// What was written and is not kept yet, and the numbers of what is.
     pub(super) written: Vec<MessageNote>,
+    messages: BTreeMap<(RoomId, UserId, MessageId), u64>,
 }
 
 /// What a browser believes of its call.
@@ -142,6 +145,7 @@ impl World {
             notes: Vec::new(),
             questions: Vec::new(),
             written: Vec::new(),
+            messages: BTreeMap::new(),
         }
     }
 
@@ -256,6 +260,47 @@ impl World {
             self.hub.handle_hashed(session, Some(quick_hash(link, &passphrase)), self.now);
             self.drain();
         }
+    }
+
+    /// The store keeps the oldest of what was written, once, or fails.
+    pub(super) fn save_one(&mut self, kept: bool) {
+        if self.written.is_empty() {
+            return;
+        }
+        let news = match self.written.remove(0) {
+            MessageNote::Say {
+                room,
+                message,
+                author,
+                participant,
+                text,
+                asked,
+            } if kept => {
+                let count = self.messages.len() as u64;
+                let key = (room, author.user_id, message);
+                let again = self.messages.contains_key(&key);
+                let number = *self.messages.entry(key).or_insert(count + 1);
+                let message = Message {
+                    number,
+                    message_id: message,
+                    user: author,
+                    participant_id: participant,
+                    at_ms: 0,
+                    text,
+                    edited: false,
+                    deleted: false,
+                };
+                News::Said {
+                    room,
+                    message,
+                    again,
+                    asked,
+                }
+            }
+            note => News::NotKept(note.asked()),
+        };
+        self.hub.handle_news(news, self.now);
+        self.drain();
     }
 
     /// Whether the store has what the hub has.
@@ -646,6 +691,15 @@ impl World {
                 b.seat.room = Some(room.clone());
             }
             Event::Muted { room_id, by, .. } => assert!(b.is_in(*room_id) && b.knows(*by)),
+            Event::Message { room_id, message } => {
+                let key = (*room_id, message.user.user_id, message.message_id);
+                assert_eq!(self.messages.get(&key), Some(&message.number), "heard before it is kept");
+                let is_mine = message.user.user_id == b.user;
+                assert!(
+                    is_mine || b.is_in(*room_id) || b.catching_up || b.adrift,
+                    "heard outside of the room"
+                );
+            }
             // They have no place in the order: right after a resume, what they are about may come later.
             Event::Reacted { room_id, .. } | Event::SpeakersChanged { room_id, .. } => {
                 assert!(b.is_in(*room_id) || b.adrift);
@@ -678,7 +732,6 @@ impl World {
             | Event::HistoryChanged { .. }
             | Event::HistorySeen {}
             | Event::HistoryForgotten { .. }
-            | Event::Message { .. }
             | Event::MessageChanged { .. }
             | Event::Messages { .. }
             | Event::ServerStopping {} => {}

@@ -38,6 +38,16 @@ for (const kind of ["chromium", "firefox"]) {
       await person.page.type(person.at("chat-input"), words);
       await person.page.keyboard.press("Enter");
     };
+    /** Opens the menu of the message with these words, and takes an entry of it. */
+    const pick = async (person, words, entry) => {
+      const press = (words) => {
+        const all = [...document.querySelectorAll('[data-testid="message"]')];
+        const one = all.find((message) => message.querySelector(".message-text").textContent === words);
+        one.querySelector('[data-testid="message-more"]').click();
+      };
+      await person.page.evaluate(press, words);
+      await person.click(entry);
+    };
     const sees = (person, words, within = '[data-testid="chat-panel"]') =>
       until(`${kind} reads ${words}`, async () => (await texts(person, within)).includes(words));
 
@@ -89,7 +99,10 @@ for (const kind of ["chromium", "firefox"]) {
     test("they write to each other, and texts stay texts", async () => {
       await ada.click("chat");
       await write(ada, HOSTILE);
-      await until("it is counted as unread", async () => (await bob.has("unread")) && (await bob.text("unread")) === "1");
+      await until(
+        "it is counted as unread",
+        async () => (await bob.has("unread")) && (await bob.text("unread")) === "1",
+      );
       await bob.click("chat");
       await sees(bob, HOSTILE);
       await bob.loses("unread");
@@ -105,6 +118,23 @@ for (const kind of ["chromium", "firefox"]) {
       await sees(ada, "to be changed");
     });
 
+    test("one's own message is changed and taken away", async () => {
+      await pick(bob, "to be changed", "edit-message");
+      await until("the field has it", () =>
+        bob.page.$eval(bob.at("chat-input"), (field) => field.value === "to be changed"),
+      );
+      await bob.page.focus(bob.at("chat-input"));
+      await bob.page.keyboard.type(" or not");
+      await bob.page.keyboard.press("Enter");
+      await sees(ada, "to be changed or not (edited)");
+      await write(bob, "to be taken away");
+      await sees(ada, "to be taken away");
+      await pick(bob, "to be taken away", "delete-message");
+      await sees(ada, "Message deleted");
+      // Who made the call is its host, and the other is not.
+      assert.equal(await ada.page.$$eval('[data-mine="false"] [data-testid="message-more"]', (all) => all.length), 0);
+    });
+
     test("what is written while the server is away is sent when it is back, once", async () => {
       await server.kill();
       await bob.sees("connection-banner");
@@ -113,7 +143,10 @@ for (const kind of ["chromium", "firefox"]) {
       await server.launch();
       await sees(ada, "while it was away");
       await bob.loses("outgoing");
-      assert.equal((await texts(bob, '[data-testid="chat-panel"]')).filter((one) => one === "while it was away").length, 1);
+      assert.equal(
+        (await texts(bob, '[data-testid="chat-panel"]')).filter((one) => one === "while it was away").length,
+        1,
+      );
     });
 
     test("after the end, and another start of the server, it is found again by both", async () => {
@@ -128,7 +161,8 @@ for (const kind of ["chromium", "firefox"]) {
         await sees(one, "while it was away", '[data-testid="past-chat-dialog"]');
         assert.deepEqual(await texts(one, '[data-testid="past-chat-dialog"]'), [
           HOSTILE,
-          "to be changed",
+          "to be changed or not (edited)",
+          "Message deleted",
           "while it was away",
         ]);
       }
@@ -147,7 +181,10 @@ for (const kind of ["chromium", "firefox"]) {
       await bob.click("confirm-forget");
       await until("all are gone", async () => (await rows(bob)).length === 0);
       assert.ok((await rows(ada)).length > 0);
-      assert.deepEqual([ada.errors, bob.errors].flat().filter((one) => !/WebSocket|websocket|ws:/.test(one)), []);
+      assert.deepEqual(
+        [ada.errors, bob.errors].flat().filter((one) => !/WebSocket|websocket|ws:/.test(one)),
+        [],
+      );
     });
   });
 }

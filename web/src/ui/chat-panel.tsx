@@ -8,6 +8,7 @@ import { Composer } from "./composer";
 import { Icon } from "./icon";
 import { Menu, MenuItem } from "./menu";
 import { MessageList, Words } from "./message-list";
+import { isNarrow } from "./narrow";
 import { Panel } from "./panel";
 
 interface Props {
@@ -53,7 +54,7 @@ export function ChatPanel({ state, phase, send }: Props) {
   };
   const isEmpty = chat.messages.length === 0 && chat.outgoing.length === 0;
   return (
-    <Panel testId="chat-panel" title={text("chat")} class="chat" focus="textarea">
+    <Panel testId="chat-panel" title={text("chat")} class="chat" focus={isNarrow.value ? undefined : "textarea"}>
       <MessageList
         messages={chat.messages}
         me={own}
@@ -67,7 +68,7 @@ export function ChatPanel({ state, phase, send }: Props) {
         {chat.outgoing.length > 0 && (
           <ol>
             {chat.outgoing.map((one) => (
-              <Waiting key={one.messageId} one={one} isAway={state.connection !== "up"} send={send} />
+              <Waiting key={one.messageId} one={one} state={state} canAgain={!phase.serverLost} send={send} />
             ))}
           </ol>
         )}
@@ -78,8 +79,9 @@ export function ChatPanel({ state, phase, send }: Props) {
 }
 
 /** Written here, and not kept yet. */
-function Waiting({ one, isAway, send }: { one: Outgoing; isAway: boolean; send: Props["send"] }) {
+function Waiting({ one, state, canAgain, send }: Omit<Props, "phase"> & { one: Outgoing; canAgain: boolean }) {
   const { messageId, problem } = one;
+  const isAway = state.connection !== "up";
   return (
     <li class="message is-mine" data-testid="outgoing" data-problem={problem ?? undefined}>
       <div class="message-row">
@@ -93,14 +95,16 @@ function Waiting({ one, isAway, send }: { one: Outgoing; isAway: boolean; send: 
         <div class="message-note" role="alert">
           <small class="wrong">{text(problem)}</small>
           <span class="row">
-            <button
-              type="button"
-              class="quiet slim"
-              data-testid="say-again"
-              onClick={() => send({ kind: "say_again", messageId })}
-            >
-              {text("chat_again")}
-            </button>
+            {canAgain && (
+              <button
+                type="button"
+                class="quiet slim"
+                data-testid="say-again"
+                onClick={() => send({ kind: "say_again", messageId })}
+              >
+                {text("chat_again")}
+              </button>
+            )}
             <button
               type="button"
               class="plain slim"

@@ -37,8 +37,10 @@ export function useKeys(phase: Phase["kind"], state: AppState, send: (input: Inp
   }, [send]);
 }
 
+/** What takes keys itself: to be typed in, or to be scrolled. */
 function isField(target: EventTarget | null): boolean {
-  return target instanceof Element && target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
+  const fields = "input:not([type=checkbox]), select, textarea, [contenteditable], .messages";
+  return target instanceof Element && target.matches(fields);
 }
 
 function run(action: KeyAction, { phase }: AppState, send: (input: Input) => void): void {
