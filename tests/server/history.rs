@@ -23,6 +23,22 @@ async fn calls(tab: &mut Tab) -> Vec<String> {
     rows.as_array().expect("a list").iter().map(brief).collect()
 }
 
+/// Calls somebody who is away: the end of the call, and what the history has of it.
+async fn call_in_vain(tab: &mut Tab, user: &str) -> (Value, Value) {
+    loop {
+        tab.send(json!({ "type": "call", "user_id": user })).await;
+        let answer = tab.next().await;
+        if answer["type"] == "call_ended" {
+            return (answer, tab.expect("history_changed").await);
+        }
+        // The server may not have noticed yet that they are away.
+        assert_eq!(answer["type"], "call_ringing", "{answer}");
+        tab.send(json!({ "type": "cancel", "call_id": answer["call_id"] })).await;
+        tab.expect("call_ended").await;
+        tab.expect("history_changed").await;
+    }
+}
+
 #[tokio::test]
 async fn calls_are_found_again_after_a_kill() {
     let mut server = Server::start();
@@ -80,20 +96,7 @@ async fn missed_calls_are_counted_until_they_are_seen_in_every_tab() {
     let bob = b.user_id();
     let credentials = b.credentials();
     b.leave().await;
-    // The server may not have noticed yet, and then it rings in vain.
-    loop {
-        a.send(json!({ "type": "call", "user_id": bob })).await;
-        let answer = a.next().await;
-        match answer["type"].as_str() {
-            Some("call_ended") => break,
-            Some("call_ringing") => {
-                a.send(json!({ "type": "cancel", "call_id": answer["call_id"] })).await;
-                a.expect("call_ended").await;
-            }
-            _ => {}
-        }
-    }
-    let mine = a.expect("history_changed").await;
+    let (_, mine) = call_in_vain(&mut a, &bob).await;
     assert_eq!((&mine["row"]["reason"], &mine["missed"]), (&json!("unreachable"), &json!(0)));
     let mut b = Tab::hello(&server, json!({ "user": credentials })).await;
     assert!(b.welcome["missed"].as_u64() >= Some(1), "{}", b.welcome);
@@ -113,17 +116,7 @@ async fn a_user_who_is_away_and_one_who_does_not_exist_look_the_same() {
     b.vanish();
     let mut told = Vec::new();
     for user in [bob.as_str(), "0000-0000-0001"] {
-        let (ended, changed) = loop {
-            a.send(json!({ "type": "call", "user_id": user })).await;
-            let answer = a.next().await;
-            if answer["type"] == "call_ended" {
-                break (answer, a.expect("history_changed").await);
-            }
-            if answer["type"] == "call_ringing" {
-                a.send(json!({ "type": "cancel", "call_id": answer["call_id"] })).await;
-                a.expect("history_changed").await;
-            }
-        };
+        let (ended, changed) = call_in_vain(&mut a, user).await;
         let mut row = changed["row"].clone();
         for secret in ["call_id", "rang_at_ms", "user"] {
             row[secret] = Value::Null;
