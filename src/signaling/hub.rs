@@ -519,14 +519,15 @@ impl Hub {
         }
     }
 
-    /// Tells a session what is true for a moment only: it has no `seq`, and whoever is away misses it.
-    fn tell_now(&mut self, to: SessionId, event: Event) {
+    /// Tells a session what is true for a moment only, or what it asks for when it comes back: it has no `seq`, and whoever is away
+    /// misses it.
+    fn tell_now(&mut self, to: SessionId, reference: Option<u32>, event: Event) {
         let Some(connection) = self.sessions.get(&to).and_then(Session::connection) else {
             return;
         };
         let frame = EventFrame {
             seq: None,
-            reference: None,
+            reference,
             event,
         };
         self.outputs.push_back(Output::Send { connection, frame });

@@ -264,7 +264,6 @@ fn long_bytes(event: &Event) -> usize {
         Event::LobbyChanged { waiting, .. } => waiting.len() * EVENT_BYTES,
         Event::SlotsChanged { slots, .. } => slots.len() * EVENT_BYTES,
         Event::Links { links } => links.len() * EVENT_BYTES,
-        Event::Message { message, .. } | Event::MessageChanged { message, .. } => message.text.len(),
         Event::Messages { messages, .. } => messages.iter().map(|message| EVENT_BYTES + message.text.len()).sum(),
         Event::History { rows, .. } => rows.len() * EVENT_BYTES,
         _ => 0,

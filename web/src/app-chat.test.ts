@@ -200,6 +200,27 @@ describe("what is written", () => {
     ]);
   });
 
+  it("is asked for after the websocket was away, until there is no gap", () => {
+    const back = welcome({ resumed: true });
+    const { sent, numbers } = run(
+      ...inCall,
+      page([written(1), written(2)]),
+      say("a"),
+      back,
+      message(written(9)),
+      page([written(7), written(8), written(9)], true),
+      page([written(5), written(6)], true),
+      page([written(2), written(3), written(4)], true),
+    );
+    expect(sent.slice(1)).toEqual([
+      { type: "say", room_id: "r", message_id: "a", text: "a" },
+      { type: "messages", room_id: "r", limit: 50 },
+      { type: "messages", room_id: "r", before: 7, limit: 50 },
+      { type: "messages", room_id: "r", before: 5, limit: 50 },
+    ]);
+    expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   it("has no place to be kept once the server is lost", () => {
     const { chat, sent } = run(
       ...inCall,

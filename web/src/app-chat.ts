@@ -129,7 +129,14 @@ export function chatEvent(state: AppState, event: ChatEvent): Step {
   }
   if (phase.kind !== "in_call" || phase.roomId !== event.room_id) return only(state);
   const chat = changed(phase.chat, event, state.me?.userId ?? "");
-  return only({ ...state, phase: { ...phase, chat } });
+  const first = event.type === "messages" ? (event.messages[0]?.number ?? 0) : 0;
+  // More was written while this page was away than one answer has.
+  const known = phase.chat.messages.map(({ number }) => number);
+  const isGap = known.some((number) => number < first) && !known.includes(first - 1);
+  return {
+    state: { ...state, phase: { ...phase, chat } },
+    effects: isGap ? [send({ type: "messages", room_id: phase.roomId, before: first, limit: PAGE })] : [],
+  };
 }
 
 function changed(chat: Chat, event: ChatEvent, me: string): Chat {
@@ -205,8 +212,8 @@ export function chatRefused(
   }
 }
 
-/** After a restart of the server: what it may not have kept goes to it again, and what it had kept and not said is asked for. */
-export function chatAfterRestart({ chat, roomId }: InCall): Effect[] {
+/** After the websocket was away: what the server may not have kept goes to it again, and what this page has not heard is asked for. */
+export function chatAfterGap({ chat, roomId }: InCall): Effect[] {
   const again = chat.outgoing.filter(({ problem }) => problem === null).map((one) => saying(roomId, one));
   return chat.loaded ? [...again, send({ type: "messages", room_id: roomId, limit: PAGE })] : again;
 }

@@ -1,6 +1,6 @@
 /** The half of the state machine that answers the server's events. */
 
-import { chatAfterRestart, chatEvent, chatRefused } from "./app-chat";
+import { chatAfterGap, chatEvent, chatRefused } from "./app-chat";
 import { historyEvent, historyRefused, listHistory } from "./app-history";
 import { ringOver, ringsAtTheDoor } from "./app-ring";
 import {
@@ -154,7 +154,8 @@ function welcomed(state: AppState, event: Of<"welcome">, isFirst: boolean, resta
   const { kind } = state.phase;
   if (isFirst && call !== null && (kind === "home" || kind === "joining")) return comeBack(state, call, now);
   if (restarted && event.resumed) return afterRestart(state, call, now);
-  return { state, effects: isFirst || !event.resumed ? atTheDoor(state) : [] };
+  if (isFirst || !event.resumed) return { state, effects: atTheDoor(state) };
+  return { state, effects: state.phase.kind === "in_call" ? chatAfterGap(state.phase) : [] };
 }
 
 function afterRestart(state: AppState, call: CallNow | null, now: number): Step {
@@ -207,7 +208,7 @@ function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { partici
       { kind: "others_changed", others },
       { kind: "set_direct", direct, polite, other },
       send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
-      ...chatAfterRestart(phase),
+      ...chatAfterGap(phase),
     ],
   };
 }

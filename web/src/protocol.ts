@@ -384,7 +384,7 @@ lobby: boolean, };
  */
 export type Message = { 
 /**
- * Its place in the order of the room, from 1. There may be gaps.
+ * Its place in the order of the room, from 1 without gaps.
  */
 number: number, 
 /**

@@ -182,7 +182,8 @@ impl Hub {
         }
     }
 
-    /// The message is kept: everybody in the room is told, and whoever sent it even if they are not in it any more.
+    /// The message is kept: everybody in the room is told, and whoever sent it even if they are not in it any more. It is not replayed:
+    /// fifteen seconds away from a lively room would overrun that, and who comes back asks for the messages.
     pub(super) fn tell_message(&mut self, room_id: RoomId, asked: Asked, again: bool, event: &Event) {
         let reference = self.kept(asked);
         let mut to: Vec<SessionId> = self.present_in(room_id).into_iter().map(|(_, session)| session).collect();
@@ -195,7 +196,7 @@ impl Hub {
         }
         for session in to {
             let reference = reference.filter(|_| session == asked.session);
-            self.tell(session, reference, event.clone());
+            self.tell_now(session, reference, event.clone());
         }
     }
 

@@ -84,6 +84,28 @@ fn a_message_that_is_sent_again_is_heard_once() {
 }
 
 #[test]
+fn who_is_away_from_a_lively_room_loses_no_session_by_it() {
+    let (mut world, ada, bob) = talking();
+    world.cut(bob);
+    for n in 1..=300 {
+        say(&mut world, ada, n, "and another thing");
+        world.save_one(true);
+        world.pass_ms(250);
+        if n % 40 == 0 {
+            world.resume(bob).expect("it comes back");
+            assert!(world.browsers[bob].resumed);
+            world.cut(bob);
+        }
+    }
+    world.resume(bob).expect("it comes back");
+    assert!(world.browsers[bob].resumed && heard(&mut world, bob).is_empty());
+    say(&mut world, ada, 999, "welcome back");
+    world.save_one(true);
+    assert_eq!(heard(&mut world, bob), ["301 welcome back"]);
+    all_go(world);
+}
+
+#[test]
 fn only_who_is_in_a_room_writes_and_reads_there() {
     let (mut world, ada, bob) = talking();
     let eve = world.open(3);

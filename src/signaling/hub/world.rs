@@ -488,9 +488,15 @@ impl World {
     fn hear(&mut self, browser: usize, frame: EventFrame) {
         let b = &mut self.browsers[browser];
         match (&frame.event, frame.seq) {
-            (Event::Welcome { .. } | Event::Pong { .. } | Event::Reacted { .. } | Event::SpeakersChanged { .. }, seq) => {
-                assert_eq!(seq, None)
-            }
+            (
+                Event::Welcome { .. }
+                | Event::Pong { .. }
+                | Event::Reacted { .. }
+                | Event::SpeakersChanged { .. }
+                | Event::Message { .. }
+                | Event::MessageChanged { .. },
+                seq,
+            ) => assert_eq!(seq, None),
             (event, seq) => {
                 b.seq += 1;
                 assert_eq!(seq, Some(b.seq), "a gap before {event:?}");

@@ -259,7 +259,7 @@ pub enum Event {
         call_id: Option<CallId>,
         missed: u32,
     },
-    /// Something was written in the room, and is kept. To everybody in it, the sender included.
+    /// Something was written in the room, and is kept. To everybody in it, the sender included. It is not replayed.
     Message {
         room_id: RoomId,
         message: Message,

@@ -9,7 +9,7 @@ use crate::id::{MessageId, ParticipantId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
-    /// Its place in the order of the room, from 1. There may be gaps.
+    /// Its place in the order of the room, from 1 without gaps.
     #[cfg_attr(test, ts(type = "number"))]
     pub number: u64,
     /// Chosen by the sender.
