@@ -241,6 +241,7 @@ impl Chatter {
                             due = Instant::now() + Duration::from_millis(200);
                         }
                     }
+                    Some("error") if event["code"] == "not_allowed" => panic!("the room is full, or gone: {event}"),
                     Some("error") => due = Instant::now() + Duration::from_millis(300),
                     _ => {}
                 }
@@ -254,6 +255,9 @@ fn from_environment(key: &str, usual: u64) -> u64 {
     std::env::var(key).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
 }
 
+/// A room keeps 10,000 messages.
+const IN_ONE_ROOM: usize = 8;
+
 /// TANDEM_KILLS=200 TANDEM_CHATTERS=40 for a longer look; TANDEM_SEED replays the moments of a run.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_message_is_lost_or_doubled_by_kills() {
@@ -266,12 +270,16 @@ async fn no_acknowledged_message_is_lost_or_doubled_by_kills() {
     for _ in 0..chatters {
         tabs.push(Tab::open(&server).await);
     }
-    tabs[0].send(json!({ "type": "create_link" })).await;
-    let link = tabs[0].expect("link_created").await["link"]["link_id"].clone();
-    let mut room = Value::Null;
-    for tab in &mut tabs {
-        tab.send(json!({ "type": "join", "link_id": link })).await;
-        room = tab.expect("room_joined").await["room"]["room_id"].clone();
+    let mut rooms = Vec::new();
+    for together in tabs.chunks_mut(IN_ONE_ROOM) {
+        together[0].send(json!({ "type": "create_link" })).await;
+        let link = together[0].expect("link_created").await["link"]["link_id"].clone();
+        let mut room = Value::Null;
+        for tab in together {
+            tab.send(json!({ "type": "join", "link_id": link })).await;
+            room = tab.expect("room_joined").await["room"]["room_id"].clone();
+        }
+        rooms.push(room);
     }
     for tab in &mut tabs {
         // What came before is seen.
@@ -280,8 +288,9 @@ async fn no_acknowledged_message_is_lost_or_doubled_by_kills() {
     settle(&server).await;
     let stop = Arc::new(AtomicBool::new(false));
     let mut running = Vec::new();
-    for (tab, place) in tabs.into_iter().zip(1..) {
-        let chatter = Chatter::of(&tab, server.port, &room, place * 1_000_000);
+    for (place, tab) in tabs.into_iter().enumerate() {
+        let first = (place as u64 + 1) * 1_000_000;
+        let chatter = Chatter::of(&tab, server.port, &rooms[place / IN_ONE_ROOM], first);
         tab.vanish();
         running.push(tokio::spawn(chatter.write(Arc::clone(&stop))));
     }
@@ -301,33 +310,30 @@ async fn no_acknowledged_message_is_lost_or_doubled_by_kills() {
                 .expect("no panic"),
         );
     }
-    // Everything that is kept, page by page, by one of them.
-    let first = &done[0];
-    let hello = json!({ "user": first.credentials, "resume": first.resume });
-    let mut reader = Tab::hello(&server, hello).await;
-    reader.seq = reader.welcome["seq"]
-        .as_u64()
-        .unwrap_or(first.resume["seq"].as_u64().expect("a number"));
-    let mut kept: BTreeMap<u64, (String, String)> = BTreeMap::new();
-    let mut before = Value::Null;
-    loop {
-        reader
-            .send(json!({ "type": "messages", "room_id": room, "before": before, "limit": 100 }))
-            .await;
-        let page = reader.expect("messages").await;
-        for one in page["messages"].as_array().expect("a list") {
-            let text = |key: &str| one[key].as_str().expect("text").to_owned();
-            assert_eq!(text("message_id"), text("text"));
-            let author = one["user"]["user_id"].as_str().expect("an id").to_owned();
-            let number = one["number"].as_u64().expect("a number");
-            assert!(
-                kept.insert(number, (author, text("text"))).is_none(),
-                "a number is given once"
-            );
-        }
-        before = page["messages"][0]["number"].clone();
-        if page["more"] != true {
-            break;
+    // Everything that is kept, page by page, by one in each room.
+    let mut kept: BTreeMap<(usize, u64), (String, String)> = BTreeMap::new();
+    for (place, room) in rooms.iter().enumerate() {
+        let first = &done[place * IN_ONE_ROOM];
+        let mut reader = Tab::hello(&server, json!({ "user": first.credentials, "resume": first.resume })).await;
+        reader.seq = first.resume["seq"].as_u64().expect("a number");
+        let mut before = Value::Null;
+        loop {
+            reader
+                .send(json!({ "type": "messages", "room_id": room, "before": before, "limit": 100 }))
+                .await;
+            let page = reader.expect("messages").await;
+            for one in page["messages"].as_array().expect("a list") {
+                let text = |key: &str| one[key].as_str().expect("text").to_owned();
+                assert_eq!(text("message_id"), text("text"));
+                let author = one["user"]["user_id"].as_str().expect("an id").to_owned();
+                let number = one["number"].as_u64().expect("a number");
+                let before = kept.insert((place, number), (author, text("text")));
+                assert!(before.is_none(), "a number is given once");
+            }
+            before = page["messages"][0]["number"].clone();
+            if page["more"] != true {
+                break;
+            }
         }
     }
     let mut waits: Vec<Duration> = done.iter().flat_map(|one| one.waits.clone()).collect();
@@ -337,9 +343,10 @@ async fn no_acknowledged_message_is_lost_or_doubled_by_kills() {
     let texts: BTreeSet<&(String, String)> = kept.values().collect();
     let doubled = kept.len() - texts.len();
     let mut lost = 0;
-    for one in &done {
+    for (place, one) in done.iter().enumerate() {
         for (id, number) in &one.acknowledged {
-            lost += usize::from(kept.get(number) != Some(&(one.user.clone(), id.clone())));
+            let found = kept.get(&(place / IN_ONE_ROOM, *number));
+            lost += usize::from(found != Some(&(one.user.clone(), id.clone())));
         }
     }
     println!(
