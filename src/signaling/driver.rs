@@ -41,7 +41,7 @@ const NAMES_MAX: usize = 1024;
 
 /// Changes that wait to be noted for a restart. When it is full, one is lost: a session or call is forgotten at the next restart, or
 /// waits in vain to be resumed.
-const KEEP_MAX: usize = 4096;
+const KEEP_MAX: usize = 16_384;
 
 /// What of the store's answers waits for the hub. When it is full, the store's tasks wait.
 const NEWS_MAX: usize = 1024;
