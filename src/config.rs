@@ -53,6 +53,7 @@ struct File {
     tls: TlsFile,
     log: LogFile,
     calls: CallsFile,
+    history: HistoryFile,
     limits: LimitsFile,
     media: MediaFile,
     network: NetworkFile,
@@ -91,6 +92,13 @@ struct LogFile {
 struct CallsFile {
     ring_timeout_s: u64,
     resume_timeout_s: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryFile {
+    days: u64,
+    calls_per_user: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,6 +180,10 @@ pub struct Config {
     pub ring_timeout: Duration,
     /// How long a session without a websocket is kept.
     pub resume_timeout: Duration,
+    /// How long calls stay in the history of their users: whole days.
+    pub history_lasts: Duration,
+    /// How many of them, 1 to 100,000.
+    pub history_calls_per_user: u32,
     pub sessions_per_user: usize,
     pub sessions: usize,
     /// 2 to 500.
@@ -351,6 +363,15 @@ impl File {
             log_filter: self.log.filter,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
+            history_lasts: match self.history.days {
+                days @ 1..=3650 => Ok(Duration::from_secs(days * 86_400)),
+                days => Err(ConfigError::Value {
+                    key: "history.days",
+                    value: days.to_string(),
+                    expected: "1 to 3650 days",
+                }),
+            }?,
+            history_calls_per_user: count("history.calls_per_user", self.history.calls_per_user, 100_000, "1 to 100000")? as u32,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
             sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,
             participants_per_room: match self.limits.participants_per_room {

@@ -167,7 +167,22 @@ random_id!(
     "link id"
 );
 
-as_text!(UserId, SessionId, ConnectionId, CallId, RoomId, ParticipantId, LinkId);
+random_id!(
+    /// Something written in a room: drawn by the sender's page, so that it may be sent again.
+    MessageId,
+    "message id"
+);
+
+as_text!(
+    UserId,
+    SessionId,
+    ConnectionId,
+    CallId,
+    RoomId,
+    ParticipantId,
+    LinkId,
+    MessageId
+);
 
 /// What a track carries. A participant has at most one track of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -33,7 +33,7 @@ use crate::sfu::flow::Flow;
 use crate::sfu::handle::{self as sfu, Certificate, SfuConfig, SfuHandle};
 use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
-use crate::signaling::keeper;
+use crate::signaling::keeper::{self, Archive};
 use crate::store::Store;
 use crate::{doctor, udp};
 
@@ -113,7 +113,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         restored,
         ask_sfu,
         from_sfu,
-        store.clone(),
+        Archive {
+            store: store.clone(),
+            history_lasts: config.history_lasts,
+            history_calls_max: config.history_calls_per_user,
+        },
         metrics.clone(),
         session_ended,
     );

@@ -19,6 +19,7 @@ const DRIVERS: &[&str] = &[
     "src/signaling/driver.rs",
     "src/signaling/keeper.rs",
     "src/signaling/media_words.rs",
+    "src/signaling/reader.rs",
     "src/doctor/mod.rs",
     "src/doctor/facts.rs",
 ];

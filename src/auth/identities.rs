@@ -83,6 +83,7 @@ pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, Aut
         }
         None => known_as,
     };
+    let missed = store.user(user_id).await?.map_or(0, |row| row.missed);
     Ok(SignedIn {
         identity: Identity {
             user_id,
@@ -90,6 +91,7 @@ pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, Aut
             grants: token.grants,
         },
         new_secret: None,
+        missed,
         used: token.once.map(|once| once.id),
     })
 }

@@ -56,6 +56,8 @@ pub struct SignedIn {
     pub new_secret: Option<String>,
     /// The id of the token that was used up by it.
     pub used: Option<String>,
+    /// Missed calls that the user has not seen.
+    pub missed: u32,
 }
 
 /// Signs users in against the store. Cheap to clone.

@@ -31,6 +31,7 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, credentials: &Creden
             grants: Grants::ALL,
         },
         new_secret: None,
+        missed: row.missed,
         used: None,
     })
 }
@@ -51,6 +52,7 @@ pub(super) async fn make(store: &Store, name: &str) -> Result<SignedIn, AuthErro
                         grants: Grants::ALL,
                     },
                     new_secret: Some(secret),
+                    missed: 0,
                     used: None,
                 });
             }

@@ -186,6 +186,7 @@ async fn greet(
         attach: Attach {
             identity: None,
             new_secret: None,
+            missed: None,
             resume,
             reference,
             loopback: remote.is_loopback(),
@@ -234,6 +235,7 @@ impl Hello {
         let attach = Attach {
             identity: Some(signed_in.identity),
             new_secret: signed_in.new_secret,
+            missed: Some(signed_in.missed),
             ..self.attach
         };
         attach_to(gate, attach)
@@ -254,6 +256,7 @@ impl Hello {
         let signed_in = signed_in.map_err(|error| why(&error))?;
         let attach = Attach {
             identity: Some(signed_in.identity),
+            missed: Some(signed_in.missed),
             resume: None,
             ..self.attach
         };

@@ -406,7 +406,9 @@ fn refused(error: &Refused) -> Response {
             ErrorCode::PassphraseNeeded => return unauthorized(&detail),
             ErrorCode::NotAllowed | ErrorCode::NotSignedIn | ErrorCode::RoomLocked => StatusCode::FORBIDDEN,
             ErrorCode::RateLimited => return later(StatusCode::TOO_MANY_REQUESTS, &detail),
-            ErrorCode::RoomFull | ErrorCode::ShuttingDown => return later(StatusCode::SERVICE_UNAVAILABLE, &detail),
+            ErrorCode::RoomFull | ErrorCode::ShuttingDown | ErrorCode::NotSaved | ErrorCode::NotLoaded => {
+                return later(StatusCode::SERVICE_UNAVAILABLE, &detail);
+            }
         },
         Refused::Hub(HubError::Refused(AttachRefused::TooManyOfUser)) => {
             return later(StatusCode::TOO_MANY_REQUESTS, "too many under this name from this address");

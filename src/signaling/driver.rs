@@ -16,12 +16,14 @@ use tokio::task::JoinHandle;
 use super::call::Kind;
 use super::hub::restore::Restored;
 use super::hub::{Attach, AttachRefused, Hub, HubConfig};
-use super::keeper;
+use super::keeper::{self, Archive};
 use super::limits::Limit;
 use super::media_words::{media_fact, sfu_command};
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
 use super::passphrase::slow_hash;
 use super::protocol::{CommandFrame, ErrorCode, EventFrame, TransportLostReason};
+use super::reader;
+use super::records::{Finding, News, Question};
 use super::session::Departure;
 use crate::id::{ConnectionId, LinkId, SessionId, UserId};
 use crate::metrics::Metrics;
@@ -39,7 +41,13 @@ const NAMES_MAX: usize = 1024;
 
 /// Changes that wait to be noted for a restart. When it is full, one is lost: a session or call is forgotten at the next restart, or
 /// waits in vain to be resumed.
-const KEEP_MAX: usize = 4096;
+const KEEP_MAX: usize = 16_384;
+
+/// What of the store's answers waits for the hub. When it is full, the store's tasks wait.
+const NEWS_MAX: usize = 1024;
+
+/// Questions that wait to be answered from the store. When it is full, one is refused.
+const QUESTIONS_MAX: usize = 256;
 
 /// Pass phrases that wait to be hashed: about as many as one processor does while people have patience. When it is full, one is refused.
 const PASSPHRASES_MAX: usize = 64;
@@ -129,15 +137,20 @@ impl HubHandle {
         restored: Restored,
         ask_sfu: AskSfu,
         sfu_events: mpsc::Receiver<SfuEvent>,
-        store: Store,
+        archive: Archive,
         metrics: Arc<Metrics>,
         session_ended: SessionEnded,
     ) -> HubHandle {
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (names, names_to_save) = mpsc::channel(NAMES_MAX);
         let (keeps, to_keep) = mpsc::channel(KEEP_MAX);
+        let (tell_news, news) = mpsc::channel(NEWS_MAX);
+        let (questions, to_read) = mpsc::channel(QUESTIONS_MAX);
+        let (found, findings) = mpsc::channel(NEWS_MAX);
+        let store = archive.store.clone();
         let saver = tokio::spawn(save_names(names_to_save, store.clone(), Arc::clone(&metrics)));
-        let keeper = tokio::spawn(keeper::run(to_keep, store, Arc::clone(&metrics)));
+        let keeper = tokio::spawn(keeper::run(to_keep, tell_news, archive, Arc::clone(&metrics)));
+        tokio::spawn(reader::run(to_read, found, store, Arc::clone(&metrics)));
         let (passphrases, to_hash) = mpsc::channel(PASSPHRASES_MAX);
         let (hashed, hashes) = mpsc::channel(PASSPHRASES_MAX);
         tokio::spawn(hash_passphrases(to_hash, hashed));
@@ -147,6 +160,9 @@ impl HubHandle {
             hub,
             keeps,
             keeper,
+            news,
+            questions,
+            findings,
             inbox,
             sfu_events: Some(sfu_events),
             ask_sfu,
@@ -233,6 +249,11 @@ struct Driver {
     saver: JoinHandle<()>,
     keeps: mpsc::Sender<Keep>,
     keeper: JoinHandle<()>,
+    /// What has come to be kept.
+    news: mpsc::Receiver<News>,
+    /// What is to be read in the store, and what was.
+    questions: mpsc::Sender<Question>,
+    findings: mpsc::Receiver<Finding>,
     /// Pass phrases to hash, and what came of them.
     passphrases: mpsc::Sender<(SessionId, LinkId, String)>,
     hashes: mpsc::Receiver<Hashed>,
@@ -266,6 +287,8 @@ impl Driver {
                     None => self.sfu_events = None,
                 },
                 Some((session, hash)) = self.hashes.recv() => self.hub.handle_hashed(session, hash, Instant::now()),
+                Some(news) = self.news.recv() => self.hub.handle_news(news, Instant::now()),
+                Some(finding) = self.findings.recv() => self.hub.handle_finding(finding, Instant::now()),
                 () = until(due) => self.hub.handle_timeout(Instant::now()),
             }
             self.carry_out();
@@ -289,6 +312,7 @@ impl Driver {
         }
         drop(self.names);
         drop(self.keeps);
+        drop(self.news);
         // What waits is kept, unless the store hangs.
         let _ = tokio::time::timeout(SAVE_WAIT_MAX, async { tokio::join!(self.saver, self.keeper) }).await;
         for waiting in self.stopping.into_iter().flat_map(|s| s.waiting) {
@@ -369,10 +393,15 @@ impl Driver {
                     passphrase,
                 } => self.hash(session, link, passphrase),
                 Output::Keep(keep) => {
+                    let asked = keep.asked();
                     if self.keeps.try_send(keep).is_err() {
                         self.metrics.queue_full.with_label_values(&["keep"]).inc();
+                        if let Some(asked) = asked {
+                            self.hub.handle_news(News::NotKept(asked), Instant::now());
+                        }
                     }
                 }
+                Output::Read(question) => self.read(question),
                 Output::Count(fact) => self.count(fact),
             }
         }
@@ -406,6 +435,15 @@ impl Driver {
         if self.passphrases.try_send((session, link, passphrase)).is_err() {
             self.metrics.queue_full.with_label_values(&["passphrases"]).inc();
             self.hub.handle_hashed(session, None, Instant::now());
+        }
+    }
+
+    /// Has something read beside the hub; what cannot wait is told so.
+    fn read(&mut self, question: Question) {
+        let asked = question.asked();
+        if self.questions.try_send(question).is_err() {
+            self.metrics.queue_full.with_label_values(&["questions"]).inc();
+            self.hub.handle_finding(Finding::TooMany(asked), Instant::now());
         }
     }
 
@@ -581,7 +619,11 @@ mod tests {
             Restored::default(),
             ask_sfu,
             events,
-            store.clone(),
+            Archive {
+                store: store.clone(),
+                history_lasts: Duration::from_secs(3600),
+                history_calls_max: 100,
+            },
             Arc::clone(&metrics),
             Box::new(|_| {}),
         );
@@ -603,6 +645,7 @@ mod tests {
                 grants: crate::grants::Grants::ALL,
             }),
             new_secret: None,
+            missed: Some(0),
             resume,
             reference: 1,
             loopback: true,

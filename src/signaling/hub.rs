@@ -3,9 +3,12 @@
 
 mod attaching;
 mod calls;
+mod chat;
 mod checks;
 mod commands;
+mod config;
 mod granted;
+mod history;
 mod hosting;
 mod invites;
 mod joining;
@@ -24,59 +27,19 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 pub use self::attaching::{Attach, AttachRefused, Identity};
+pub use self::config::HubConfig;
 use super::call::Call;
 use super::limits::{self, Limit};
 use super::link::Link;
 use super::names::clean_name;
 use super::output::{CloseReason, Counts, Fact, Keep, MediaRequest, Output};
 use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, UserInfo};
+use super::records::Asked;
 use super::room::Room;
 use super::session::{Departure, Session};
 use super::strangers::Strangers;
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, RoomId, SessionId, UserId};
-
-/// Times and limits of signaling.
-#[derive(Debug, Clone)]
-pub struct HubConfig {
-    /// For how long a call rings.
-    pub ring_timeout: Duration,
-    /// For how long a session waits for its websocket to come back; an answered call ends then.
-    pub resume_grace: Duration,
-    /// For how long a call rings on after its caller's websocket went.
-    pub caller_grace: Duration,
-    /// After which time without a websocket a participant is shown as reconnecting: a quick resume is not worth a flicker.
-    pub reconnecting_after: Duration,
-    /// For how long the session of a page that was left waits in an answered call: long enough for a reload.
-    pub leave_grace: Duration,
-    /// For how long the browser of a session in a call may say nothing, before its websocket counts as gone.
-    pub call_silence: Duration,
-    /// After which time a room that is one of two again may have a direct connection again.
-    pub direct_again_after: Duration,
-    /// In one room.
-    pub participants_per_room_max: usize,
-    /// On this node.
-    pub sessions_max: usize,
-    /// A person with more open tabs than this is not a person.
-    pub sessions_per_user_max: usize,
-}
-
-impl Default for HubConfig {
-    fn default() -> HubConfig {
-        HubConfig {
-            ring_timeout: Duration::from_secs(45),
-            resume_grace: Duration::from_secs(15),
-            caller_grace: Duration::from_secs(3),
-            reconnecting_after: Duration::from_secs(2),
-            leave_grace: Duration::from_secs(5),
-            call_silence: Duration::from_secs(3),
-            direct_again_after: Duration::from_secs(3),
-            participants_per_room_max: 50,
-            sessions_max: 20_000,
-            sessions_per_user_max: 16,
-        }
-    }
-}
 
 /// A user with at least one session.
 #[derive(Debug, Default)]
@@ -99,6 +62,7 @@ enum Timer {
     EndCheck(RoomId),
     DirectAgain(RoomId),
     ExpireLink(LinkId),
+    Unkept(Asked),
 }
 
 /// See the module's documentation.
@@ -126,6 +90,8 @@ pub struct Hub {
     waiting: usize,
     timers: BTreeSet<(Instant, Timer)>,
     strangers: Strangers,
+    /// Commands that wait for the store to have kept them.
+    unkept: BTreeSet<Asked>,
     /// Sessions that missed more than can be replayed.
     lost: Vec<SessionId>,
     outputs: VecDeque<Output>,
@@ -151,6 +117,7 @@ impl Hub {
             waiting: 0,
             timers: BTreeSet::new(),
             strangers: Strangers::default(),
+            unkept: BTreeSet::new(),
             lost: Vec::new(),
             outputs: VecDeque::new(),
             stopping: false,
@@ -219,6 +186,7 @@ impl Hub {
                 Timer::EndCheck(room) => self.check_lasted(room),
                 Timer::DirectAgain(room) => self.direct_again(room, now),
                 Timer::ExpireLink(link) => self.expire_link(link, now),
+                Timer::Unkept(asked) => self.not_kept(asked),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -332,6 +300,7 @@ impl Hub {
             boot_id: self.boot_id.clone(),
             call: resumed.flatten(),
             grants: Some(session.grants).filter(|grants| *grants != Grants::ALL),
+            missed: attach.missed,
         };
         self.send_aside(connection, attach.reference, event);
     }
@@ -428,14 +397,15 @@ impl Hub {
         }
     }
 
-    /// Tells a session what is true for a moment only: it has no `seq`, and whoever is away misses it.
-    fn tell_now(&mut self, to: SessionId, event: Event) {
+    /// Tells a session what is true for a moment only, or what it asks for when it comes back: it has no `seq`, and whoever is away
+    /// misses it.
+    fn tell_now(&mut self, to: SessionId, reference: Option<u32>, event: Event) {
         let Some(connection) = self.sessions.get(&to).and_then(Session::connection) else {
             return;
         };
         let frame = EventFrame {
             seq: None,
-            reference: None,
+            reference,
             event,
         };
         self.outputs.push_back(Output::Send { connection, frame });
@@ -466,9 +436,13 @@ impl Hub {
 }
 
 #[cfg(test)]
+mod chats;
+#[cfg(test)]
 mod gatherings;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod remembrance;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]

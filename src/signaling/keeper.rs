@@ -1,4 +1,5 @@
-//! Notes in the store what a restart of the server has to find again (D): sessions, rooms with who is in them, and links. The hub never waits for it.
+//! Notes in the store what a restart of the server has to find again (D): sessions, rooms with who is in them, links, histories of
+//! calls, and what was written. The hub never waits for it, and tells nobody of a message before it is kept.
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock")]
 
@@ -10,8 +11,13 @@ use tokio::sync::mpsc;
 
 use super::hub::restore::Restored;
 use super::output::{Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession};
+use super::reader::{history_row, message};
+use super::records::{Asked, MessageNote, News, Note};
 use crate::metrics::Metrics;
-use crate::store::{CallRow, Change, LinkRow, MemberRow, RoomRow, SessionRow, Store, StoreError};
+use crate::store::{
+    self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, RoomRow,
+    SessionRow, Store, StoreError,
+};
 
 /// Changes written at once: one commit, one wait for the disk.
 const BATCH_MAX: usize = 256;
@@ -22,9 +28,24 @@ const ALIVE_EVERY: Duration = Duration::from_secs(60);
 /// When the server has been down for longer than this, nobody comes back to a session or a call.
 const DOWN_MAX: Duration = Duration::from_secs(3600);
 
-/// Writes what comes, in order and in batches, until the hub has ended.
-pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, store: Store, metrics: Arc<Metrics>) {
+/// How often what is too old is forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// The store, and how much it keeps.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    pub store: Store,
+    /// For how long calls stay in histories.
+    pub history_lasts: Duration,
+    /// Of one user.
+    pub history_calls_max: u32,
+}
+
+/// Writes what comes, in order and in batches, until the hub has ended. What has come to be kept is told to it.
+pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News>, archive: Archive, metrics: Arc<Metrics>) {
+    let Archive { store, .. } = &archive;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
+    let mut purge = tokio::time::interval(PURGE_EVERY);
     let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
         batch.clear();
@@ -32,20 +53,76 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, store: Store, metrics: 
         tokio::select! {
             count = keeps.recv_many(&mut batch, BATCH_MAX) => ended = count == 0,
             _ = alive.tick() => {}
+            _ = purge.tick() => purge_old(&archive, &metrics).await,
         }
         let now = unix_ms();
         let changes: Vec<Change> = batch.iter().map(|keep| change(keep, now)).collect();
-        if let Err(error) = store.keep(&changes, now).await {
-            metrics.store_failures.with_label_values(&["keep"]).inc();
-            tracing::warn!(
-                error = &error as &dyn Error,
-                changes = changes.len(),
-                "sessions and calls not kept"
-            );
+        let told = match store.keep(&changes, now).await {
+            Ok(kept) => kept
+                .into_iter()
+                .filter_map(|(place, one)| told(one, batch[place].asked()))
+                .collect(),
+            Err(error) => {
+                metrics.store_failures.with_label_values(&["keep"]).inc();
+                tracing::warn!(
+                    error = &error as &dyn Error,
+                    changes = changes.len(),
+                    "sessions and calls not kept"
+                );
+                batch.iter().filter_map(Keep::asked).map(News::NotKept).collect::<Vec<_>>()
+            }
+        };
+        for one in told {
+            // The hub has ended: what waits is written all the same.
+            let _ = news.send(one).await;
         }
         if ended {
             return;
         }
+    }
+}
+
+async fn purge_old(archive: &Archive, metrics: &Metrics) {
+    let lasts = i64::try_from(archive.history_lasts.as_millis()).unwrap_or(i64::MAX);
+    let since = unix_ms().saturating_sub(lasts);
+    if let Err(error) = archive.store.purge_history(since, archive.history_calls_max).await {
+        metrics.store_failures.with_label_values(&["purge"]).inc();
+        tracing::warn!(error = &error as &dyn Error, "old calls not forgotten");
+    }
+    if let Err(error) = archive.store.purge_messages().await {
+        metrics.store_failures.with_label_values(&["purge"]).inc();
+        tracing::warn!(error = &error as &dyn Error, "old messages not forgotten");
+    }
+}
+
+/// None: there is nobody to tell, or nothing that is known here.
+fn told(news: store::News, asked: Option<Asked>) -> Option<News> {
+    match news {
+        store::News::History(HistoryNews::Row { user, row, missed }) => Some(News::Row {
+            user,
+            row: history_row(row)?,
+            missed,
+        }),
+        store::News::History(HistoryNews::Seen(user)) => Some(News::Seen { user, asked: asked? }),
+        store::News::History(HistoryNews::Forgotten { user, call, missed }) => Some(News::Forgotten {
+            user,
+            call,
+            missed,
+            asked: asked?,
+        }),
+        store::News::Message(MessageNews::Said { room, row, again }) => Some(News::Said {
+            room,
+            message: message(row),
+            again,
+            asked: asked?,
+        }),
+        store::News::Message(MessageNews::Changed { room, row }) => Some(News::MessageChanged {
+            room,
+            message: message(row),
+            asked: asked?,
+        }),
+        store::News::Message(MessageNews::NotTheirs) => Some(News::NotTheirs(asked?)),
+        store::News::Message(MessageNews::Full) => Some(News::Full(asked?)),
     }
 }
 
@@ -66,6 +143,7 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
     let now = unix_ms();
     let down_max = i64::try_from(DOWN_MAX.as_millis()).unwrap_or(i64::MAX);
     store.purge(now.saturating_sub(down_max)).await?;
+    store.close_history().await?;
     let mut restored = Restored::default();
     for (row, name) in store.sessions().await? {
         let SessionRow {
@@ -190,6 +268,102 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
             within: kept.within,
         }),
         Keep::ForgetLink(link) => Change::ForgetLink(*link),
+        Keep::History(note) => Change::History(history_change(note)),
+        Keep::Message(note) => Change::Message(message_change(note)),
+    }
+}
+
+fn message_change(note: &MessageNote) -> MessageChange {
+    match note {
+        MessageNote::Say {
+            room,
+            message,
+            author,
+            participant,
+            text,
+            ..
+        } => MessageChange::Say(NewMessage {
+            room: *room,
+            message: *message,
+            user: author.user_id,
+            name: author.name.clone(),
+            participant: *participant,
+            text: text.clone(),
+        }),
+        MessageNote::Edit {
+            room,
+            number,
+            user,
+            text,
+            ..
+        } => MessageChange::Edit {
+            room: *room,
+            number: *number,
+            user: *user,
+            text: text.clone(),
+        },
+        MessageNote::Delete {
+            room,
+            number,
+            user,
+            of_anybody,
+            ..
+        } => MessageChange::Delete {
+            room: *room,
+            number: *number,
+            user: *user,
+            of_anybody: *of_anybody,
+        },
+    }
+}
+
+fn history_change(note: &Note) -> HistoryChange {
+    let ms = |long: &Duration| i64::try_from(long.as_millis()).unwrap_or(i64::MAX);
+    match note {
+        Note::Rang {
+            call,
+            room,
+            caller,
+            callee,
+        } => HistoryChange::Rang {
+            call: *call,
+            room: *room,
+            caller: (caller.user_id, caller.name.clone()),
+            callee: (callee.user_id, callee.name.clone()),
+        },
+        Note::NeverRang {
+            call,
+            caller,
+            callee,
+            reason,
+        } => HistoryChange::NeverRang {
+            call: *call,
+            caller: (caller.user_id, caller.name.clone()),
+            callee: *callee,
+            reason: reason.as_str(),
+        },
+        Note::Answered(call) => HistoryChange::Answered(*call),
+        Note::Left {
+            call,
+            user,
+            reason,
+            talked,
+        } => HistoryChange::Left {
+            call: *call,
+            user: *user,
+            reason: reason.as_str(),
+            talked_ms: ms(talked),
+        },
+        Note::Over { call, reason, talked } => HistoryChange::Over {
+            call: *call,
+            reason: reason.as_str(),
+            talked_ms: ms(talked),
+        },
+        Note::Seen { user, .. } => HistoryChange::Seen(*user),
+        Note::Forget { user, call, .. } => HistoryChange::Forget {
+            user: *user,
+            call: *call,
+        },
     }
 }
 

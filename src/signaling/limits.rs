@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::protocol::{Command, DirectSignal, ErrorCode};
+use super::words::MESSAGE_BYTES_MAX;
 use crate::view::{TILES_MAX, View};
 
 /// A session description with every m-line that a room needs is about 20 KiB.
@@ -74,6 +75,18 @@ pub const REACTIONS_BURST: f64 = 10.0;
 /// And in the long run. Everybody in the room is sent each.
 pub const REACTIONS_PER_S: f64 = 2.0;
 
+/// Messages of one session at once: what was written while the websocket was away comes together.
+pub const MESSAGES_BURST: f64 = 20.0;
+
+/// And in the long run. Everybody in the room is sent each, and the disk keeps it.
+pub const MESSAGES_PER_S: f64 = 5.0;
+
+/// Messages in one answer to `messages`.
+pub const MESSAGES_PAGE_MAX: u32 = 100;
+
+/// Calls in one answer to `history`.
+pub const HISTORY_PAGE_MAX: u32 = 100;
+
 /// Forwarded offers of one participant that wait for the SFU's answer.
 pub const OFFERS_PENDING_MAX: usize = 4;
 
@@ -110,6 +123,8 @@ pub enum Limit {
     Removed,
     /// [`REACTIONS_PER_S`].
     Reactions,
+    /// [`MESSAGES_PER_S`], or as many as one room keeps.
+    Messages,
     /// `limits.sessions_per_user`.
     SessionsPerUser,
     /// `limits.sessions`.
@@ -135,7 +150,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Limit; 26] = [
+    pub const ALL: [Limit; 27] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -151,6 +166,7 @@ impl Limit {
         Limit::Lobby,
         Limit::Removed,
         Limit::Reactions,
+        Limit::Messages,
         Limit::SessionsPerUser,
         Limit::Sessions,
         Limit::Outbox,
@@ -182,6 +198,7 @@ impl Limit {
             Limit::Lobby => "lobby",
             Limit::Removed => "removed",
             Limit::Reactions => "reactions",
+            Limit::Messages => "messages",
             Limit::SessionsPerUser => "sessions_per_user",
             Limit::Sessions => "sessions",
             Limit::Outbox => "outbox",
@@ -269,7 +286,16 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::RaiseHand { .. }
         | Command::React { .. }
         | Command::StartCheck {}
-        | Command::EndCheck {} => Ok(()),
+        | Command::EndCheck {}
+        | Command::History { .. }
+        | Command::SeeHistory {}
+        | Command::ForgetHistory { .. }
+        | Command::DeleteMessage { .. }
+        | Command::Messages { .. }
+        | Command::CallMessages { .. } => Ok(()),
+        Command::Say { text, .. } | Command::EditMessage { text, .. } => {
+            limit(text.len(), MESSAGE_BYTES_MAX, "the text is too long")
+        }
         Command::CreateLink { wish, .. } => {
             limit(wish.name.len(), NAME_BYTES_MAX, "the name is too long")?;
             let passphrase = wish.passphrase.as_ref().map_or(0, String::len);

@@ -1,5 +1,5 @@
-//! Who may meet whom. `hub` is the pure core that owns sessions, calls and rooms; `driver` is its one task, `keeper` notes what a
-//! restart has to find again.
+//! Who may meet whom. `hub` is the pure core that owns sessions, calls and rooms; `driver` is its one task, `keeper` notes what lasts and
+//! what a restart has to find again, `reader` reads it.
 
 pub mod call;
 pub mod driver;
@@ -12,7 +12,10 @@ pub mod names;
 pub mod output;
 pub mod passphrase;
 pub mod protocol;
+pub mod reader;
 pub mod record;
+pub mod records;
 pub mod room;
 pub mod session;
 mod strangers;
+pub mod words;

@@ -6,6 +6,7 @@ use super::call::Kind;
 use super::limits::Limit;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
+use super::records::{Asked, MessageNote, Note, Question};
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
@@ -27,8 +28,10 @@ pub enum Output {
         link: LinkId,
         passphrase: String,
     },
-    /// Note this for the time after a restart.
+    /// Note this in the store. What comes of a [`Note`] or a [`MessageNote`] is for `Hub::handle_news`.
     Keep(Keep),
+    /// Read this in the store, beside the hub, and bring it to `Hub::handle_finding`.
+    Read(Question),
     /// Count it, and log it where it is the start or the end of something.
     Count(Fact),
 }
@@ -62,6 +65,29 @@ pub enum Keep {
     /// It was made just now, or let its one guest in.
     Link(KeptLink),
     ForgetLink(LinkId),
+    /// For what its users see of it later.
+    History(Note),
+    Message(MessageNote),
+}
+
+impl Keep {
+    /// Who waits for what comes of it.
+    pub fn asked(&self) -> Option<Asked> {
+        match self {
+            Keep::History(note) => note.asked(),
+            Keep::Message(note) => Some(note.asked()),
+            Keep::Session(_)
+            | Keep::ForgetSession(_)
+            | Keep::Call(_)
+            | Keep::ForgetCall(_)
+            | Keep::Room(_)
+            | Keep::ForgetRoom(_)
+            | Keep::Member(_)
+            | Keep::ForgetMember(_)
+            | Keep::Link(_)
+            | Keep::ForgetLink(_) => None,
+        }
+    }
 }
 
 /// What a session needs to go on after a restart.

@@ -3,6 +3,8 @@
 
 mod command;
 mod event;
+mod history;
+mod messages;
 mod path;
 mod rooms;
 mod wire_names;
@@ -13,6 +15,8 @@ pub use command::{Command, Credentials, DirectSignal, IceCandidate, Resume, SdpT
 pub use event::{
     CallNow, EndReason, ErrorCode, Event, IceServer, Invitation, Participant, Slot, TransportLostReason, UserInfo, WantedLayer,
 };
+pub use history::{Direction, HistoryPlace, HistoryRow};
+pub use messages::Message;
 pub use path::{Path, PathProtocol, PathReason};
 pub use rooms::{LeaveReason, Link, LinkPreview, LinkWish, Reaction, RoomInfo, Waiting};
 
@@ -94,7 +98,7 @@ mod tests {
     use ts_rs::{Config, TS, TypeVisitor};
 
     use super::*;
-    use crate::id::{CallId, LinkId, ParticipantId, RoomId, SessionId, UserId};
+    use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
     macro_rules! ids_are_text {
         ($($id:ident),*) => {$(
@@ -123,7 +127,7 @@ mod tests {
         )*};
     }
 
-    ids_are_text!(UserId, SessionId, CallId, RoomId, ParticipantId, LinkId);
+    ids_are_text!(UserId, SessionId, CallId, RoomId, ParticipantId, LinkId, MessageId);
 
     /// Every type that a frame can reach, by name.
     struct Reachable {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::limits::{
-    CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S,
-    SESSION_ATTEMPTS_MAX, TokenBucket,
+    CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MESSAGES_BURST, MESSAGES_PER_S, MISSES_MAX, RATE_REFUSALS_MAX,
+    REACTIONS_BURST, REACTIONS_PER_S, SESSION_ATTEMPTS_MAX, TokenBucket,
 };
 use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
 use crate::grants::Grants;
@@ -62,6 +62,8 @@ pub struct Session {
     pub attempts: TokenBucket,
     /// Every reaction takes one.
     pub reactions: TokenBucket,
+    /// Every message and every change of one takes one.
+    pub messages: TokenBucket,
     /// What goes on when the slow hash of a pass phrase is there.
     pub hashing: Option<Hashing>,
     /// Whether it comes from the store, and the browser has not said yet how far it had counted.
@@ -159,6 +161,7 @@ impl Session {
             joins: TokenBucket::new(JOINS_MAX, JOINS_MAX / 60.0, now),
             attempts: TokenBucket::new(SESSION_ATTEMPTS_MAX, SESSION_ATTEMPTS_MAX / 60.0, now),
             reactions: TokenBucket::new(REACTIONS_BURST, REACTIONS_PER_S, now),
+            messages: TokenBucket::new(MESSAGES_BURST, MESSAGES_PER_S, now),
             hashing: None,
             last_seq: 0,
             kept: VecDeque::new(),
@@ -268,6 +271,8 @@ fn long_bytes(event: &Event) -> usize {
         Event::LobbyChanged { waiting, .. } => waiting.len() * EVENT_BYTES,
         Event::SlotsChanged { slots, .. } => slots.len() * EVENT_BYTES,
         Event::Links { links } => links.len() * EVENT_BYTES,
+        Event::Messages { messages, .. } => messages.iter().map(|message| EVENT_BYTES + message.text.len()).sum(),
+        Event::History { rows, .. } => rows.len() * EVENT_BYTES,
         _ => 0,
     }
 }

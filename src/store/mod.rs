@@ -1,6 +1,9 @@
-//! What survives a restart, in one SQLite file: users, their sessions, links, and rooms with who is in them.
+//! What survives a restart, in one SQLite file: users, their sessions and histories of calls, links, rooms with who is in
+//! them, and what was written there.
 
+mod history;
 mod identities;
+mod messages;
 mod restart;
 mod rooms;
 
@@ -11,7 +14,9 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-pub use self::restart::{CallRow, Change, SessionRow};
+pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
+pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
+pub use self::restart::{CallRow, Change, News, SessionRow};
 pub use self::rooms::{LinkRow, MemberRow, RoomRow};
 use crate::id::UserId;
 
@@ -51,6 +56,8 @@ pub struct UserRow {
     pub secret_hash: [u8; 32],
     /// Empty where none was given.
     pub name: String,
+    /// Missed calls that the user has not seen.
+    pub missed: u32,
 }
 
 /// The database. Cheap to clone.
@@ -123,13 +130,21 @@ impl Store {
 
     /// What is kept of a user, if there is one.
     pub async fn user(&self, user: UserId) -> Result<Option<UserRow>, StoreError> {
-        let row: Option<(Vec<u8>, String)> = sqlx::query_as("SELECT secret_hash, name FROM users WHERE user_id = ?")
-            .bind(user.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some((secret_hash, name)) = row else { return Ok(None) };
-        let secret_hash = secret_hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?;
-        Ok(Some(UserRow { secret_hash, name }))
+        let row: Option<(Vec<u8>, String, i64)> = sqlx::query_as(
+            "SELECT secret_hash, name, (SELECT COUNT(*) FROM history h WHERE h.user_id = users.user_id AND missed = 1 AND seen = 0) \
+             FROM users WHERE user_id = ?",
+        )
+        .bind(user.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((secret_hash, name, missed)) = row else {
+            return Ok(None);
+        };
+        Ok(Some(UserRow {
+            secret_hash: secret_hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
+            name,
+            missed: u32::try_from(missed).unwrap_or(u32::MAX),
+        }))
     }
 
     /// Changes a user's name. Of a user that is not there, nothing is kept.
@@ -193,6 +208,7 @@ mod tests {
         let ada = UserRow {
             secret_hash: [7; 32],
             name: "Ada".to_owned(),
+            missed: 0,
         };
         assert_eq!(store.user(user(1)).await.expect("it is read"), Some(ada));
         let grace = store.user(user(2)).await.expect("it is read").expect("she is there");

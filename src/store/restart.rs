@@ -1,5 +1,7 @@
 //! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
+use super::history::{self, HistoryChange, HistoryNews};
+use super::messages::{self, MessageChange, MessageNews};
 use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::{Store, StoreError};
 use crate::grants::Grants;
@@ -43,6 +45,15 @@ pub enum Change {
     ForgetMember(SessionId),
     KeepLink(LinkRow),
     ForgetLink(LinkId),
+    History(HistoryChange),
+    Message(MessageChange),
+}
+
+/// What others are to be told once a change is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    History(HistoryNews),
+    Message(MessageNews),
 }
 
 /// The columns of a session, and its user's name.
@@ -52,11 +63,25 @@ type SessionColumns = (String, String, Vec<u8>, Option<String>, String);
 type CallColumns = (String, String, bool, String, String, String, i64);
 
 impl Store {
-    /// Makes these changes in order, all or none, and notes that the server lives.
-    pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        for change in changes {
+    /// Makes these changes in order, all or none, and notes that the server lives. What is to be told of them comes with the place of
+    /// the change among them.
+    pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<Vec<(usize, News)>, StoreError> {
+        // A writer from its first word: one that has read before it writes fails where another has written meanwhile, and does not wait.
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut news = Vec::new();
+        for (place, change) in changes.iter().enumerate() {
             let query = match change {
+                Change::History(change) => {
+                    let mut changed = Vec::new();
+                    history::apply(&mut transaction, change, now_ms, &mut changed).await?;
+                    news.extend(changed.into_iter().map(|one| (place, News::History(one))));
+                    continue;
+                }
+                Change::Message(change) => {
+                    let one = messages::apply(&mut transaction, change, now_ms).await?;
+                    news.push((place, News::Message(one)));
+                    continue;
+                }
                 Change::KeepSession(row) => {
                     sqlx::query("INSERT OR REPLACE INTO sessions (session_id, user_id, secret_hash, grants) VALUES (?, ?, ?, ?)")
                         .bind(row.session.to_string())
@@ -82,7 +107,9 @@ impl Store {
                 Change::KeepRoom(row) => rooms::keep_room(row),
                 Change::ForgetRoom(room) => {
                     rooms::forget_members_of(*room).execute(&mut *transaction).await?;
-                    rooms::forget_room(*room)
+                    rooms::forget_room(*room).execute(&mut *transaction).await?;
+                    messages::forget_of(&mut transaction, &room.to_string()).await?;
+                    continue;
                 }
                 Change::KeepMember(row) => rooms::keep_member(row),
                 Change::ForgetMember(session) => rooms::forget_member(*session),
@@ -96,7 +123,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(news)
     }
 
     /// Forgets all sessions, calls and rooms if the server has not lived since then (Unix milliseconds).

@@ -4,7 +4,9 @@
 
 mod acme;
 mod calls;
+mod chat;
 mod doctor;
+mod history;
 mod one_port;
 mod pages;
 mod process;

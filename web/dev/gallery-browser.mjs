@@ -54,8 +54,8 @@ export async function openState(page, name, viewport, scheme, language = "en") {
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.goto(`${gallery}?show=${name}&language=${language}`);
   await page.waitForSelector("main");
-  if (name.startsWith("devices") || name.startsWith("check") || name.startsWith("room-add") || name === "help")
-    await page.waitForSelector("dialog[open]");
+  const dialogs = /^(devices|check|room-add|help)|-forget$|-past_chat$/;
+  if (dialogs.test(name)) await page.waitForSelector("dialog[open]");
   const moving = () =>
     [...document.querySelectorAll("video")].every(
       (one) => (!one.srcObject || one.videoWidth) && !document.querySelector("[data-opening]"),

@@ -8,14 +8,34 @@ import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
 import type { RemoteTrack, RemoteTracks } from "../src/media/remote";
 import { systemMuted } from "../src/media/takeover";
-import type { Grants, Link, LinkPreview, Participant, RoomInfo, Source } from "../src/protocol";
+import type {
+  Grants,
+  HistoryRow,
+  Link,
+  LinkPreview,
+  Message,
+  Participant,
+  RoomInfo,
+  Source,
+  UserInfo,
+} from "../src/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
-import { type AppState, freshRoom, type InCall, initialState, NO_DEVICES, NOBODY, unknownPath } from "../src/state";
+import {
+  type AppState,
+  type Chat,
+  freshRoom,
+  type InCall,
+  initialState,
+  NO_CHAT,
+  NO_DEVICES,
+  NOBODY,
+  unknownPath,
+} from "../src/state";
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
 import { openDialog } from "../src/ui/open-dialog";
-import { panelOpen } from "../src/ui/open-panel";
+import { openPanel } from "../src/ui/open-panel";
 
 const berta = { user_id: "b3rt-a8xn-4m2q", name: "Berta Nowak" };
 const nobody = { user_id: "k7mq-2xwd-9hpt", name: "" };
@@ -128,6 +148,57 @@ const LINKS = [
   link("8m2xw7rtdq3vk", "", { single_use: true, has_passphrase: true, expires_in_s: 3000 }),
   link("w7rtdq3vk8m2x", "Interview mit Frau Dr. von Hohenstein-Wertheim"),
 ];
+const written = (number: number, user: UserInfo, text: string, more: Partial<Message> = {}): Message => ({
+  number,
+  message_id: `m${number}`,
+  user,
+  participant_id: "p",
+  at_ms: Date.now() - (20 - number) * 40_000 - (number < 6 ? 7 * 60_000 : 0),
+  text,
+  edited: false,
+  deleted: false,
+  ...more,
+});
+const hans = { user_id: "h4ns-9kpt-2xwd", name: "Hans" };
+const cleo = { user_id: "cleo-a8xn-4m2q", name: "Cleo" };
+const MESSAGES: Message[] = [
+  written(3, berta, "Hello! Can you hear me?"),
+  written(4, berta, "The agenda: https://intranet.example.org/meetings/2026/weekly?item=3#agenda (page 2)."),
+  written(5, hans, "Yes, fine.\nI am in the train, so I write instead."),
+  written(6, hans, "One moment", { edited: true }),
+  written(7, cleo, "", { deleted: true }),
+  written(8, cleo, "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"),
+  written(9, cleo, "مرحبا، كيف حالك؟"),
+  written(10, { user_id: "dr12-a8xn-4m2q", name: "Dr. Maximilian von Hohenstein-Wertheim" }, "👍"),
+];
+const CHAT: Chat = { ...NO_CHAT, loaded: true, more: true, messages: MESSAGES };
+const HOUR_MS = 3_600_000;
+const past = (name: string, hoursAgo: number, more: Partial<HistoryRow> = {}): HistoryRow => ({
+  call_id: `${name} ${hoursAgo}`,
+  user: { user_id: `${(name || "k7mq").slice(0, 4).toLowerCase()}-a8xn-4m2q`, name },
+  direction: "received",
+  rang_at_ms: Date.now() - hoursAgo * HOUR_MS,
+  reason: "hung_up",
+  answered: true,
+  talked_ms: 754_000,
+  missed: false,
+  seen: false,
+  chat: name.startsWith("C"),
+  ...more,
+});
+const MISSED = { answered: false, talked_ms: 0, missed: true } as const;
+const CALLS: HistoryRow[] = [
+  past("Berta Nowak", 0.1, { ...MISSED, reason: "no_answer" }),
+  past("Dr. Maximilian von Hohenstein-Wertheim", 3, { ...MISSED, reason: "busy" }),
+  past("Cleo", 5, { direction: "made" }),
+  past("", 26, { direction: "made", reason: "unreachable", answered: false, talked_ms: 0 }),
+  past("Emre Yılmaz", 80, { ...MISSED, reason: "cancelled", seen: true }),
+  past("Fatima", 800, { talked_ms: 5_400_000, reason: "connection_lost" }),
+];
+const history = (rows: HistoryRow[], missed = 0, more = false): Partial<AppState> => ({
+  history: { rows, more, asking: false },
+  missed,
+});
 type Door = Extract<AppState["phase"], { kind: "joining" }>;
 const door = (more: Partial<Door> = {}, preview: Partial<LinkPreview> = {}): AppState => ({
   ...base,
@@ -172,6 +243,9 @@ const STATES: Record<string, AppState> = {
   "home-link": { ...base, link: nobody.user_id },
   "home-down": { ...base, connection: "down", refused: "rate_limited", alwaysThroughServer: true },
   "home-rooms": { ...base, links: LINKS },
+  "home-calls": { ...base, ...history(CALLS, 2, true), links: LINKS },
+  "home-calls-none": { ...base, ...history([]) },
+  "home-calls-forget": { ...base, ...history(CALLS) },
   "home-made-link": { ...base, links: LINKS.slice(1), madeLink: link("q3vk8m2xw7rtd", "Weekly") },
   door: door(),
   "door-looking": door({ link: null }),
@@ -260,6 +334,28 @@ const STATES: Record<string, AppState> = {
     me: { participantId: "me", host: true, hand: 2 },
     reactions: [{ id: 1, participantId: "me", reaction: "party" }],
   }),
+  "call-chat": inCall({ chat: { ...CHAT, seen: 10 } }),
+  "call-chat-empty": inCall({ chat: { ...NO_CHAT, loaded: true } }),
+  "call-chat-problem": inCall(
+    {
+      chat: {
+        ...CHAT,
+        seen: 10,
+        outgoing: [
+          { messageId: "a", text: "This one the server could not save.", problem: "not_saved" },
+          { messageId: "b", text: "And this one waits.", problem: null },
+        ],
+      },
+    },
+    { connection: "down" },
+  ),
+  "call-unread": inCall({ chat: { ...CHAT, seen: 4 } }),
+  "room-chat": group(lively, { chat: { ...CHAT, seen: 10 } }),
+  "home-past_chat": {
+    ...base,
+    ...history(CALLS),
+    pastChat: { callId: "Cleo 5", messages: MESSAGES, more: true, asking: false },
+  },
   "room-alone": group([], { callId: null, speakers: [] }),
   "signed-out": { ...base, connection: "signed_out", me: null },
   "home-of-one-room": { ...base, grants: { ...ALL, room: "q3vk8m2xw7rtd", create: false, rename: false } },
@@ -290,11 +386,25 @@ function showCheck(findings: Findings, done = true): void {
   openDialog.value = "check";
 }
 
+function openChat(): void {
+  openPanel.value = "chat";
+}
+
 /** What lies beside the state. */
 const BESIDE: Record<string, () => void> = {
   "room-speaker": () => changeSettings({ layout: "speaker" }),
+  "call-chat": openChat,
+  "call-chat-empty": openChat,
+  "call-chat-problem": openChat,
+  "room-chat": openChat,
+  "home-past_chat": () => {
+    openDialog.value = "past_chat";
+  },
   "room-panel": () => {
-    panelOpen.value = true;
+    openPanel.value = "participants";
+  },
+  "home-calls-forget": () => {
+    openDialog.value = "forget";
   },
   "room-add": () => {
     openDialog.value = "add";

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { announcement } from "./announce";
-import { type AppState, freshRoom, type InCall, initialState, type Phase, unknownPath } from "./state";
+import type { Message } from "./protocol";
+import { type AppState, freshRoom, type InCall, initialState, NO_CHAT, type Phase, unknownPath } from "./state";
 
 const user = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
 const other = {
@@ -26,6 +27,17 @@ const call: InCall = {
 const cleo = { ...other, participant_id: "c", user: { user_id: "c1e0-a8xn-4m2q", name: "Cleo" } };
 const SCREEN = ["microphone" as const, "camera" as const, "screen" as const];
 const withHand = (hand: number): InCall => ({ ...call, others: [{ ...other, hand }] });
+const message = (number: number, by: typeof user, text: string, deleted = false): Message => ({
+  number,
+  message_id: `m${number}`,
+  user: by,
+  participant_id: "p",
+  at_ms: 0,
+  text,
+  edited: false,
+  deleted,
+});
+const withChat = (...messages: Message[]): InCall => ({ ...call, chat: { ...NO_CHAT, loaded: true, messages } });
 const calling: Phase = { kind: "calling", userId: user.user_id, user, callId: null, roomId: null };
 const incoming: Phase = { kind: "incoming", callId: "c", roomId: "r", user, answeredAt: null };
 const ended: Phase = {
@@ -73,6 +85,11 @@ it.each<[string, Phase, Phase, string | null]>([
   ["a screen comes up", call, { ...call, others: [{ ...other, sources: SCREEN }] }, "Berta shows a screen"],
   ["the door is locked", call, { ...call, room: { ...room, locked: true } }, "The room is locked"],
   ["I become a host", { ...call, me: { ...call.me, host: false } }, call, "You are a host now"],
+  ["a message is read", withChat(), withChat(message(1, user, "Hello")), "Berta: Hello"],
+  ["a long one in part", withChat(), withChat(message(1, user, "x".repeat(999))), `Berta: ${"x".repeat(140)}…`],
+  ["one's own is not", withChat(), withChat(message(1, { user_id: "me", name: "Me" }, "Hello")), null],
+  ["nor what was there before", call, withChat(message(1, user, "Hello")), null],
+  ["nor what was taken away", withChat(message(1, user, "a")), withChat(message(1, user, "", true)), null],
   [
     "among many a muted one is no news",
     { ...call, others: [other, cleo] },

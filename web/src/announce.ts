@@ -1,5 +1,6 @@
 /** What a change of the state means in words, for those who do not see it. Pure; ui/announcer.tsx says it. */
 
+import type { Message, Participant } from "./protocol";
 import type { AppState, InCall, Phase } from "./state";
 import { text } from "./texts";
 import { nameOf } from "./ui/avatar";
@@ -48,6 +49,12 @@ function room(was: InCall, is: InCall): string | null {
     !before.some((other) => other.participant_id === one.participant_id);
   const waits = is.waiting.find((one) => isNew(one, was.waiting));
   if (waits) return text("said_waits", { name: nameOf(waits.user) });
+  const last = is.chat.messages.at(-1);
+  const heard = was.chat.messages.at(-1)?.number ?? 0;
+  // What was written before is read on demand, and what one writes oneself one knows.
+  if (was.chat.loaded && last && last.number > heard && !last.deleted && is.others.some((one) => isOf(one, last))) {
+    return text("said_message", { name: nameOf(last.user), text: shortened(last.text) });
+  }
   const came = is.others.find((one) => isNew(one, was.others));
   if (came) return text("said_joined", { name: nameOf(came.user) });
   const gone = was.others.find((one) => isNew(one, is.others));
@@ -62,6 +69,18 @@ function room(was: InCall, is: InCall): string | null {
     if (one.sources.includes("screen") && !before.sources.includes("screen")) return text("said_screen", { name });
   }
   return null;
+}
+
+function isOf({ user }: Participant, message: Message): boolean {
+  return user.user_id === message.user.user_id;
+}
+
+/** Enough to know whether to look. */
+const SAID_CHARS_MAX = 140;
+
+function shortened(words: string): string {
+  const chars = [...words];
+  return chars.length > SAID_CHARS_MAX ? `${chars.slice(0, SAID_CHARS_MAX).join("")}…` : words;
 }
 
 /** The one other, of whom more is worth saying than of one among many. */

@@ -1,5 +1,7 @@
 /** The half of the state machine that answers the server's events. */
 
+import { chatAfterGap, chatEvent, chatRefused } from "./app-chat";
+import { historyEvent, historyRefused, listHistory } from "./app-history";
 import { ringOver, ringsAtTheDoor } from "./app-ring";
 import {
   atTheDoor,
@@ -28,6 +30,7 @@ import {
   type Invited,
   type LinkProblem,
   type MediaEvent,
+  NO_CHAT,
   NO_DEVICES,
   type Phase,
   type Step,
@@ -37,7 +40,13 @@ import {
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
-export function handleEvent(state: AppState, event: Event, answers: Command["type"] | null, now: number): Step {
+export function handleEvent(
+  state: AppState,
+  event: Event,
+  answers: Command["type"] | null,
+  about: string | null,
+  now: number,
+): Step {
   const { phase } = state;
   switch (event.type) {
     case "welcome":
@@ -52,7 +61,7 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
     case "name_changed":
       return only(state.me ? { ...state, me: { ...state.me, name: event.name } } : state);
     case "error":
-      return refused(state, event, answers);
+      return refused(state, event, answers, about);
     case "call_ringing":
       return inviteRings(state, event) ?? ringing(state, event);
     case "incoming_call":
@@ -91,6 +100,15 @@ export function handleEvent(state: AppState, event: Event, answers: Command["typ
       return only({ ...state, links: event.links });
     case "link_seen":
       return linkSeen(state, event);
+    case "message":
+    case "message_changed":
+    case "messages":
+      return chatEvent(state, event);
+    case "history":
+    case "history_changed":
+    case "history_seen":
+    case "history_forgotten":
+      return historyEvent(state, event);
     case "offer_answered":
     case "slots_changed":
     case "layers_wanted":
@@ -123,7 +141,17 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
     grants: event.grants ?? null,
     iceServers: event.ice_servers,
     bootId: event.boot_id,
+    missed: event.missed ?? was.missed,
   };
+  // What came to be kept while this page was away it was not told.
+  if (state.history !== null && (restarted || !event.resumed)) {
+    const step = welcomed(state, event, isFirst, restarted, now);
+    return { ...step, effects: [...step.effects, listHistory()] };
+  }
+  return welcomed(state, event, isFirst, restarted, now);
+}
+
+function welcomed(state: AppState, event: Of<"welcome">, isFirst: boolean, restarted: boolean, now: number): Step {
   const call = event.resumed ? (event.call ?? null) : null;
   const { kind } = state.phase;
   if (isFirst && call !== null && (kind === "home" || kind === "joining")) return comeBack(state, call, now);
@@ -131,7 +159,8 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
   // Whose token is for one room has come for that.
   const room = state.grants?.room;
   if (isFirst && kind === "home" && room !== undefined) return openLink(state, room);
-  return { state, effects: isFirst || !event.resumed ? atTheDoor(state) : [] };
+  if (isFirst || !event.resumed) return { state, effects: atTheDoor(state) };
+  return { state, effects: state.phase.kind === "in_call" ? chatAfterGap(state.phase) : [] };
 }
 
 function afterRestart(state: AppState, call: CallNow | null, now: number): Step {
@@ -184,6 +213,7 @@ function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { partici
       { kind: "others_changed", others },
       { kind: "set_direct", direct, polite, other },
       send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
+      ...chatAfterGap(phase),
     ],
   };
 }
@@ -234,7 +264,11 @@ function rejoin(state: AppState, call: Extract<CallNow, { participants: Particip
   const was = state.remembered?.roomId === call.room.room_id ? state.remembered : null;
   const microphone = was?.microphone !== "none";
   const camera = was === null || was.camera === "on" || was.camera === "opening";
-  const inRoom = { ...roomPhase(state, call, now - call.elapsed_ms), invited: stillInvited(call) };
+  const inRoom = {
+    ...roomPhase(state, call, now - call.elapsed_ms),
+    invited: stillInvited(call),
+    chat: { ...NO_CHAT, seen: Number.MAX_SAFE_INTEGER },
+  };
   const phase: InCall =
     call.state === "joined"
       ? inRoom
@@ -263,7 +297,7 @@ function forMedia(state: AppState, event: MediaEvent): Step {
 /**
  * Only commands that the user gave are worth words: `hang_up` of a call that just ended is refused too, and that is well.
  */
-function refused(state: AppState, event: Of<"error">, answers: Command["type"] | null): Step {
+function refused(state: AppState, event: Of<"error">, answers: Command["type"] | null, about: string | null): Step {
   const { phase } = state;
   if (answers === "call" && state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
   const isRefused = answers === "call" ? phase.kind === "calling" : answers === "accept" && phase.kind === "incoming";
@@ -281,10 +315,20 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
     const step = inviteEnded(state, "", true) ?? only(state);
     return only({ ...step.state, refused: event.code });
   }
-  if (answers === "create_link") return only({ ...state, refused: event.code });
+  if (answers === "history" || answers === "see_history") return only(historyRefused(state, answers));
+  if (answers === "create_link" || answers === "forget_history") return only({ ...state, refused: event.code });
+  if (answers !== null && OF_CHAT.has(answers)) return only(chatRefused(state, event.code, answers, about));
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
   return only(state);
 }
+
+const OF_CHAT: ReadonlySet<Command["type"]> = new Set([
+  "say",
+  "edit_message",
+  "delete_message",
+  "messages",
+  "call_messages",
+]);
 
 const LINK_PROBLEMS: readonly string[] = [
   "no_such_link",

@@ -34,6 +34,7 @@ const welcome = (more: Partial<Extract<Event, { type: "welcome" }>> = {}): Input
     ring_timeout_s: 45,
     ice_servers: [],
     boot_id: "one",
+    missed: 0,
     ...more,
   });
 const refused = (code: ErrorCode, answers: "look_at_link" | "join" | "invite" | "create_link"): Input =>

@@ -4,6 +4,7 @@ import { assertNever } from "./assert";
 import type { Command } from "./protocol";
 import {
   type AppState,
+  type Chat,
   type Devices,
   type Effect,
   type EndedReason,
@@ -41,10 +42,15 @@ export function end(state: AppState, reason: EndedReason, byMe: boolean, now: nu
 /** Without the server, how long the direct path may try to come back. */
 const ORPHAN_MS = 15_000;
 
+/** Without the server nothing more is kept. */
+function chatWithoutServer(chat: Chat): Chat {
+  return { ...chat, outgoing: chat.outgoing.map((one) => ({ ...one, problem: one.problem ?? "not_saved" })) };
+}
+
 /** A direct call whose server, or whose place on it, is gone: it goes on while its media does. */
 export function goOnWithoutServer(state: AppState, phase: InCall, patienceMs: number): Step {
   return {
-    state: { ...state, phase: { ...phase, serverLost: true } },
+    state: { ...state, phase: { ...phase, serverLost: true, chat: chatWithoutServer(phase.chat) } },
     effects: [{ kind: "forget_server", patienceMs }],
   };
 }

@@ -25,6 +25,7 @@ const welcome = event({
   ring_timeout_s: 45,
   ice_servers: [],
   boot_id: "one",
+  missed: 0,
 });
 const callRinging = event({ type: "call_ringing", call_id: "c", room_id: "r", user: BERTA });
 const incomingCall = event({ type: "incoming_call", call_id: "c", room_id: "r", user: BERTA });

@@ -1,6 +1,8 @@
 /** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
 
+import { chatInput } from "./app-chat";
 import { handleEvent } from "./app-events";
+import { historyInput } from "./app-history";
 import { declineAtTheDoor, ringOver, turnToRing } from "./app-ring";
 import { joinRoom, openLink, roomInput } from "./app-rooms";
 import { backToTheDoor, end, goHome, isPhoneCall, only, send, sessionLost, withDevices } from "./app-steps";
@@ -28,7 +30,7 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "session_lost":
       return ringOver({ ...state, abandoned: 0 }, null) ?? sessionLost({ ...state, abandoned: 0 }, now);
     case "event":
-      return handleEvent(state, input.event, input.answers, now);
+      return handleEvent(state, input.event, input.answers, input.about ?? null, now);
     case "call":
       return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId) : only(state);
     case "call_again":
@@ -79,6 +81,24 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "react":
     case "reaction_faded":
       return roomInput(state, input);
+    case "list_history":
+    case "more_history":
+    case "see_history":
+    case "forget_call":
+    case "forget_history":
+      return historyInput(state, input);
+    case "load_chat":
+    case "older_messages":
+    case "say":
+    case "say_again":
+    case "drop_message":
+    case "edit_message":
+    case "delete_message":
+    case "see_chat":
+    case "open_past_chat":
+    case "older_past_messages":
+    case "close_past_chat":
+      return chatInput(state, input);
     case "toggle_screen":
       return toggleScreen(state);
     case "screen_opened":
@@ -174,7 +194,8 @@ function call(state: AppState, userId: string, user = knownUser(state, userId)):
 }
 
 function knownUser(state: AppState, userId: string) {
-  return state.phase.kind === "ended" && state.phase.user.user_id === userId ? state.phase.user : null;
+  if (state.phase.kind === "ended" && state.phase.user.user_id === userId) return state.phase.user;
+  return state.history?.rows.find(({ user }) => user.user_id === userId)?.user ?? null;
 }
 
 function answer(state: AppState, now: number): Step {

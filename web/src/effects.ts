@@ -71,7 +71,7 @@ export class App {
         forgetCredentials: (credentials) => identity.forgetCredentials(credentials),
       },
       {
-        event: (event, answers) => this.serverEvent(event, answers),
+        event: (event, answers, about) => this.serverEvent(event, answers, about),
         connected: (up) => this.connected(up),
         sessionLost: () => this.send({ kind: "session_lost" }),
         signedOut: () => this.send({ kind: "connection_changed", connection: "signed_out" }),
@@ -130,7 +130,7 @@ export class App {
     this.media?.closeDirect();
   }
 
-  private serverEvent(event: Event, answers: Parameters<Socket["send"]>[0]["type"] | null): void {
+  private serverEvent(event: Event, answers: Parameters<Socket["send"]>[0]["type"] | null, about: string | null): void {
     if (event.type === "welcome" && !event.resumed) {
       void this.identity.own(event.session_id);
       this.identity.keepCall(null);
@@ -138,7 +138,7 @@ export class App {
     if (this.checker.handle(event, answers)) return;
     const notice = noticeOf(this.state.value, event, answers);
     if (notice !== null) toast(notice);
-    this.send({ kind: "event", event, answers });
+    this.send({ kind: "event", event, answers, about });
   }
 
   private connected(up: boolean): void {

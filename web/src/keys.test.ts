@@ -13,6 +13,7 @@ it.each<[string, Partial<Press>, Phase["kind"], KeyAction | null, number?, boole
   ["r raises the hand", { key: "r" }, "in_call", "hand"],
   ["v changes the view", { key: "v" }, "in_call", "layout"],
   ["l lists the participants", { key: "l" }, "in_call", "participants"],
+  ["t opens the chat", { key: "t" }, "in_call", "chat"],
   ["i invites", { key: "i" }, "in_call", "add_person"],
   ["an arrow turns the page", { key: "ArrowRight" }, "in_call", "next_page"],
   ["so does its key", { key: "PageUp" }, "in_call", "previous_page"],

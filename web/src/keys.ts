@@ -15,6 +15,7 @@ export type KeyAction =
   | "hand"
   | "layout"
   | "participants"
+  | "chat"
   | "add_person"
   | "previous_page"
   | "next_page"
@@ -44,6 +45,7 @@ const IN_CALL: Record<string, KeyAction> = {
   r: "hand",
   v: "layout",
   l: "participants",
+  t: "chat",
   i: "add_person",
   PageUp: "previous_page",
   PageDown: "next_page",

@@ -92,7 +92,27 @@ single_use: boolean,
 /**
  * Whoever joins waits until a host admits them.
  */
-lobby: boolean, } | { "type": "revoke_link", link_id: LinkId, } | { "type": "list_links", } | { "type": "look_at_link", link_id: LinkId, } | { "type": "join", link_id: LinkId, passphrase?: string | null, always_through_server: boolean, } | { "type": "leave", room_id: RoomId, } | { "type": "lock", room_id: RoomId, locked: boolean, } | { "type": "admit", room_id: RoomId, participant_id: ParticipantId, admitted: boolean, } | { "type": "mute", room_id: RoomId, participant_id: ParticipantId, source: Source, } | { "type": "remove", room_id: RoomId, participant_id: ParticipantId, } | { "type": "raise_hand", room_id: RoomId, raised: boolean, } | { "type": "react", room_id: RoomId, reaction: Reaction, } | { "type": "view", room_id: RoomId, view: View, } | { "type": "start_check", } | { "type": "end_check", };
+lobby: boolean, } | { "type": "revoke_link", link_id: LinkId, } | { "type": "list_links", } | { "type": "look_at_link", link_id: LinkId, } | { "type": "join", link_id: LinkId, passphrase?: string | null, always_through_server: boolean, } | { "type": "leave", room_id: RoomId, } | { "type": "lock", room_id: RoomId, locked: boolean, } | { "type": "admit", room_id: RoomId, participant_id: ParticipantId, admitted: boolean, } | { "type": "mute", room_id: RoomId, participant_id: ParticipantId, source: Source, } | { "type": "remove", room_id: RoomId, participant_id: ParticipantId, } | { "type": "raise_hand", room_id: RoomId, raised: boolean, } | { "type": "react", room_id: RoomId, reaction: Reaction, } | { "type": "view", room_id: RoomId, view: View, } | { "type": "start_check", } | { "type": "end_check", } | { "type": "history", 
+/**
+ * Only those that rang before this one.
+ */
+before?: HistoryPlace | null, 
+/**
+ * At most 100.
+ */
+limit: number, } | { "type": "see_history", } | { "type": "say", room_id: RoomId, message_id: MessageId, 
+/**
+ * At most 4,000 characters.
+ */
+text: string, } | { "type": "edit_message", room_id: RoomId, number: number, text: string, } | { "type": "delete_message", room_id: RoomId, number: number, } | { "type": "messages", room_id: RoomId, 
+/**
+ * Only those with a smaller number.
+ */
+before?: number, 
+/**
+ * At most 100.
+ */
+limit: number, } | { "type": "call_messages", call_id: CallId, before?: number, limit: number, } | { "type": "forget_history", call_id?: CallId | null, };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -120,6 +140,11 @@ export type DirectSignal = { "kind": "description",
 generation: number, sdp_type: SdpType, sdp: string, } | { "kind": "candidate", generation: number, candidate?: IceCandidate | null, } | { "kind": "restart", generation: number, };
 
 /**
+ * Who called whom.
+ */
+export type Direction = "made" | "received";
+
+/**
  * Why a call ended.
  */
 export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_up" | "connection_lost" | "unreachable" | "removed";
@@ -127,7 +152,7 @@ export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_
 /**
  * Why a command was refused.
  */
-export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed";
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded";
 
 /**
  * What the server sends.
@@ -168,7 +193,11 @@ call?: CallNow,
 /**
  * What the token of this session lets it do; none: everything.
  */
-grants?: Grants, } | { "type": "pong", 
+grants?: Grants, 
+/**
+ * Missed calls that the user has not seen; none: as many as before.
+ */
+missed?: number, } | { "type": "pong", 
 /**
  * Instead of all that were told before: credentials are renewed before they run out.
  */
@@ -212,7 +241,27 @@ participants: Array<Participant>, direct: boolean, polite: boolean, host: boolea
 /**
  * What carries it at the other's end, where its browser could tell: so that both know whose network is the narrow one.
  */
-protocol?: PathProtocol, } | { "type": "check_started", room_id: RoomId, } | { "type": "server_stopping", };
+protocol?: PathProtocol, } | { "type": "check_started", room_id: RoomId, } | { "type": "history", rows: Array<HistoryRow>, 
+/**
+ * Whether there are older ones.
+ */
+more: boolean, 
+/**
+ * Missed and not seen, in the whole history.
+ */
+missed: number, } | { "type": "history_changed", row: HistoryRow, missed: number, } | { "type": "history_seen", } | { "type": "history_forgotten", call_id?: CallId, missed: number, } | { "type": "message", room_id: RoomId, message: Message, } | { "type": "message_changed", room_id: RoomId, message: Message, } | { "type": "messages", 
+/**
+ * Where a room was asked for.
+ */
+room_id?: RoomId, 
+/**
+ * Where a call was asked for.
+ */
+call_id?: CallId, messages: Array<Message>, 
+/**
+ * Whether there are older ones.
+ */
+more: boolean, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -263,6 +312,40 @@ data: boolean,
  * May change its user's name.
  */
 rename: boolean, };
+
+/**
+ * A place in a history: calls are in the order of ringing, and those of one moment in the order of their ids.
+ */
+export type HistoryPlace = { rang_at_ms: number, call_id: CallId, };
+
+/**
+ * A call that is over, as its user had it.
+ */
+export type HistoryRow = { call_id: CallId, 
+/**
+ * The other, with the name that they had then (empty where it was not known).
+ */
+user: UserInfo, direction: Direction, 
+/**
+ * Unix milliseconds.
+ */
+rang_at_ms: number, reason: EndReason, answered: boolean, 
+/**
+ * Milliseconds.
+ */
+talked_ms: number, 
+/**
+ * It was for this user, and nobody answered.
+ */
+missed: boolean, 
+/**
+ * Of a missed one: the user knows of it.
+ */
+seen: boolean, 
+/**
+ * Whether something was written in it: `call_messages` has it.
+ */
+chat: boolean, };
 
 /**
  * `RTCIceCandidateInit` in snake_case.
@@ -340,6 +423,33 @@ single_use: boolean,
  * Whoever joins waits until a host admits them.
  */
 lobby: boolean, };
+
+/**
+ * Something written in a room.
+ */
+export type Message = { 
+/**
+ * Its place in the order of the room, from 1 without gaps.
+ */
+number: number, 
+/**
+ * Chosen by the sender.
+ */
+message_id: MessageId, 
+/**
+ * Who wrote it, with the name of then.
+ */
+user: UserInfo, participant_id: ParticipantId, 
+/**
+ * When it was kept, in Unix milliseconds.
+ */
+at_ms: number, 
+/**
+ * Empty where it was deleted.
+ */
+text: string, edited: boolean, deleted: boolean, };
+
+export type MessageId = string;
 
 /**
  * A session in a room as the others see it.

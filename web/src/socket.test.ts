@@ -34,6 +34,7 @@ class World {
   credentials: Credentials | null = { user_id: "u", secret: "user-secret" };
   stored: StoredSession | null = null;
   readonly events: [string, Command["type"] | null][] = [];
+  readonly about: string[] = [];
   readonly up: boolean[] = [];
   lost = 0;
   onWelcome = () => {};
@@ -67,8 +68,9 @@ class World {
       },
     },
     {
-      event: (event, answers) => {
+      event: (event, answers, about) => {
         this.events.push([event.type, answers]);
+        if (about !== null) this.about.push(about);
         if (event.type === "welcome") this.onWelcome();
       },
       connected: (up) => this.up.push(up),
@@ -107,6 +109,7 @@ class World {
       ring_timeout_s: 45,
       ice_servers: [],
       boot_id: "one",
+      missed: 0,
       ...more,
     });
   }
@@ -402,6 +405,16 @@ describe("heartbeat and back-off", () => {
     world.socket.send(HANG_UP);
     websocket.receive({ seq: 1, ref: 1, type: "error", code: "not_allowed", message: "" });
     expect(world.events.at(-1)).toEqual(["error", "hang_up"]);
+  });
+
+  it("tells which message an answer is about", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    for (const message_id of ["a", "b"]) world.socket.send({ type: "say", room_id: "r", message_id, text: "hello" });
+    websocket.receive({ seq: 1, ref: 2, type: "error", code: "rate_limited", message: "" });
+    websocket.receive({ seq: 2, ref: 1, type: "error", code: "not_saved", message: "" });
+    websocket.receive(ringing(3));
+    expect(world.about).toEqual(["b", "a"]);
   });
 
   it("tries at once when the network is back", async () => {

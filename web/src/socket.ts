@@ -34,6 +34,7 @@ const OF_ONE_RUN: ReadonlySet<Command["type"]> = new Set([
   "report_path",
   "start_check",
   "end_check",
+  "say",
 ]);
 /** The server closes a websocket with this when another one took its session over. */
 const CLOSED_REPLACED = 4001;
@@ -53,8 +54,8 @@ export interface SocketWorld {
 }
 
 export interface SocketListener {
-  /** `answers`: the type of the command that the event's `ref` names. */
-  event(event: Event, answers: Command["type"] | null): void;
+  /** `answers`: the type of the command that the event's `ref` names; `about`: the message that was to be said by it. */
+  event(event: Event, answers: Command["type"] | null, about: string | null): void;
   connected(up: boolean): void;
   /** The session was not resumed: its calls are gone, and so are the commands that the server had not taken. */
   sessionLost(): void;
@@ -75,6 +76,8 @@ export class Socket {
   private pending: CommandFrame[] = [];
   /** Types of commands by ref, to tell what an answer belongs to. */
   private readonly types = new Map<number, Command["type"]>();
+  /** Which message each was about. */
+  private readonly said = new Map<number, string>();
   private pace = IDLE;
   private bootId: string | null = null;
   /** The oldest ping without its pong. */
@@ -105,6 +108,7 @@ export class Socket {
   /** Sends now, or as soon as the session is there. */
   send(command: Command): void {
     const frame: CommandFrame = { ref: this.nextRef(command.type), ...command };
+    if (command.type === "say") this.said.set(frame.ref, command.message_id);
     this.pending.push(frame);
     if (this.welcomed) this.write(frame);
   }
@@ -184,7 +188,10 @@ export class Socket {
     if (event.type === "welcome") this.welcome(event, ref);
     else if (event.type === "pong") this.pong(event, ref);
     else if (event.type === "error" && !this.welcomed) this.helloRefused(event, used);
-    else this.listener.event(event as Event, ref === undefined ? null : (this.types.get(ref) ?? null));
+    else {
+      const answers = ref === undefined ? null : (this.types.get(ref) ?? null);
+      this.listener.event(event as Event, answers, ref === undefined ? null : (this.said.get(ref) ?? null));
+    }
   }
 
   private welcome(event: Extract<Event, { type: "welcome" }>, ref: number | undefined): void {
@@ -209,7 +216,7 @@ export class Socket {
     this.everWelcomed = true;
     // First what was lost, so that a page which is told of the new session starts from nothing.
     if (hadSession && !event.resumed) this.listener.sessionLost();
-    this.listener.event(event, ref === undefined ? null : "hello");
+    this.listener.event(event, ref === undefined ? null : "hello", null);
     this.listener.connected(true);
     // Only from here on is anything written at once: a command of the welcome itself must not overtake those that waited.
     this.welcomed = true;
@@ -234,7 +241,7 @@ export class Socket {
       // A server that takes no tokens.
       this.world.forgetToken();
     } else {
-      this.listener.event(event, "hello");
+      this.listener.event(event, "hello", null);
     }
     this.lost(this.attempt);
   }
@@ -252,6 +259,7 @@ export class Socket {
     this.types.set(this.lastRef, type);
     // Answers come soon; without a bound the map would grow with every ping of a long day.
     this.types.delete(this.lastRef - 1000);
+    this.said.delete(this.lastRef - 1000);
     return this.lastRef;
   }
 
@@ -287,7 +295,7 @@ export class Socket {
     // The websocket keeps order: the server has taken everything that went before the ping.
     if (pinged !== null) this.pending = this.pending.filter((frame) => frame.ref > pinged);
     this.pingRef = null;
-    if (event.ice_servers !== undefined) this.listener.event(event, "ping");
+    if (event.ice_servers !== undefined) this.listener.event(event, "ping", null);
   }
 
   private lost(attempt: number): void {

@@ -7,11 +7,13 @@ import type {
   ErrorCode,
   Event,
   Grants,
+  HistoryRow,
   IceServer,
   LeaveReason,
   Link,
   LinkPreview,
   LinkWish,
+  Message,
   Participant,
   Path,
   PathProtocol,
@@ -68,6 +70,37 @@ export interface ShownReaction {
   reaction: Reaction;
 }
 
+/** What is written in the room, as this page knows it. */
+export interface Chat {
+  /** By their numbers. */
+  messages: Message[];
+  /** Whether there are older ones. */
+  more: boolean;
+  /** Whether some were asked for. */
+  asking: boolean;
+  /** Whether the server has told what was written before. */
+  loaded: boolean;
+  /** The number of the last message that the user has seen. */
+  seen: number;
+  /** Written here and not kept yet, oldest first. */
+  outgoing: Outgoing[];
+}
+
+export interface Outgoing {
+  messageId: string;
+  text: string;
+  /** Why the server did not keep it; null: it may yet. */
+  problem: ErrorCode | null;
+}
+
+/** What was written in a call that is over. */
+export interface PastChat {
+  callId: string;
+  messages: Message[];
+  more: boolean;
+  asking: boolean;
+}
+
 /** What is measured of the path on which the other is seen. */
 export interface PathMeasures {
   roundTripMs: number | null;
@@ -98,6 +131,7 @@ export interface InCall extends PathMeasures {
   /** Who waits in the lobby; only a host is told. */
   waiting: Waiting[];
   reactions: ShownReaction[];
+  chat: Chat;
   since: number;
   /** How the other is seen and heard; null until the first media. */
   path: Path | null;
@@ -204,7 +238,21 @@ export interface AppState {
   links: Link[] | null;
   /** The link that was just made, for the dialog that shows it. */
   madeLink: Link | null;
+  /** The calls there were, newest first, as far as they were asked for; null: not yet. */
+  history: History | null;
+  /** Missed calls that the user does not know of. */
+  missed: number;
+  /** What is shown of a call that is over; null: nothing. */
+  pastChat: PastChat | null;
   phase: Phase;
+}
+
+export interface History {
+  rows: HistoryRow[];
+  /** Whether there are older ones. */
+  more: boolean;
+  /** Whether older ones were asked for. */
+  asking: boolean;
 }
 
 export type WelcomeEvent = Extract<Event, { type: "welcome" }>;
@@ -227,8 +275,8 @@ export type MediaEvent = Extract<
 export type Input =
   | { kind: "connection_changed"; connection: Connection }
   | { kind: "session_lost" }
-  /** `answers`: the type of the command that the event's `ref` belongs to. */
-  | { kind: "event"; event: Event; answers: Command["type"] | null }
+  /** `answers`: the type of the command that the event's `ref` belongs to; `about`: the message that it was about. */
+  | { kind: "event"; event: Event; answers: Command["type"] | null; about?: string | null }
   | { kind: "call"; userId: string }
   | { kind: "answer" }
   | { kind: "decline" }
@@ -249,6 +297,22 @@ export type Input =
   | { kind: "forget_made_link" }
   | { kind: "revoke_link"; linkId: string }
   | { kind: "list_links" }
+  | { kind: "list_history" }
+  | { kind: "more_history" }
+  | { kind: "see_history" }
+  | { kind: "forget_call"; callId: string }
+  | { kind: "forget_history" }
+  | { kind: "load_chat" }
+  | { kind: "older_messages" }
+  | { kind: "say"; messageId: string; text: string }
+  | { kind: "say_again"; messageId: string }
+  | { kind: "drop_message"; messageId: string }
+  | { kind: "edit_message"; number: number; text: string }
+  | { kind: "delete_message"; number: number }
+  | { kind: "see_chat" }
+  | { kind: "open_past_chat"; callId: string }
+  | { kind: "older_past_messages" }
+  | { kind: "close_past_chat" }
   | { kind: "lock"; locked: boolean }
   | { kind: "admit"; participantId: string; admitted: boolean }
   | { kind: "mute_other"; participantId: string; source: Source }
@@ -361,9 +425,15 @@ export function initialState(
     opensMuted: false,
     links: null,
     madeLink: null,
+    history: null,
+    missed: 0,
+    pastChat: null,
     phase: { kind: "home" },
   };
 }
+
+/** Of a room in which nothing is known to have been written. */
+export const NO_CHAT: Chat = { messages: [], more: false, asking: false, loaded: false, seen: 0, outgoing: [] };
 
 /** What a room is before anything happened in it. */
 export function freshRoom(room: RoomInfo, participantId: string, host: boolean, others: Participant[]) {
@@ -377,6 +447,7 @@ export function freshRoom(room: RoomInfo, participantId: string, host: boolean, 
     invited: [],
     waiting: [],
     reactions: [],
+    chat: NO_CHAT,
   };
 }
 

@@ -420,6 +420,7 @@ impl Conversation {
         let attach = Attach {
             identity: Some(identity),
             new_secret: None,
+            missed: Some(0),
             resume: None,
             reference: 0,
             loopback,

@@ -29,6 +29,8 @@ pub struct Attach {
     pub identity: Option<Identity>,
     /// For a user that was just made.
     pub new_secret: Option<String>,
+    /// Missed calls that the user has not seen. None: nobody asked the store.
+    pub missed: Option<u32>,
     pub resume: Option<Resume>,
     /// The `ref` of the `hello`.
     pub reference: u32,

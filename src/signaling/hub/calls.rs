@@ -13,6 +13,7 @@ use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::output::{Fact, Keep, MediaRequest, Output};
 use crate::signaling::protocol::{EndReason, ErrorCode, Event};
 use crate::signaling::record::Record;
+use crate::signaling::records::Note;
 use crate::signaling::room::{Origin, Room, Standing};
 
 impl Hub {
@@ -87,18 +88,19 @@ impl Hub {
                 session.misses.take(now);
             }
             self.strangers.miss(address, now);
-            self.end_at_once(id, caller, reference, EndReason::Unreachable);
+            self.end_at_once(id, (caller, reference), callee_user, EndReason::Unreachable);
             return Ok(None);
         }
         let in_a_room = at.iter().any(|session| self.sessions[session].room.is_some());
         if in_a_room || callee.is_some_and(|user| !user.calls.is_empty()) {
-            self.end_at_once(id, caller, reference, EndReason::Busy);
+            self.end_at_once(id, (caller, reference), callee_user, EndReason::Busy);
             return Ok(None);
         }
         Ok(Some((id, at)))
     }
 
-    fn end_at_once(&mut self, call: CallId, caller: SessionId, reference: u32, reason: EndReason) {
+    fn end_at_once(&mut self, call: CallId, (caller, reference): (SessionId, u32), callee: UserId, reason: EndReason) {
+        self.note_never_rang(call, caller, callee, reason);
         let event = Event::CallEnded {
             call_id: call,
             reason,
@@ -145,6 +147,7 @@ impl Hub {
             }
         }
         self.outputs.push_back(Output::Count(Fact::CallStarted { call: id, kind }));
+        self.note_ringing(id);
         let event = Event::CallRinging {
             call_id: id,
             room_id: room,
@@ -207,6 +210,7 @@ impl Hub {
         let in_vain = call.accept(callee, now)?;
         self.answered += 1;
         self.outputs.push_back(Output::Count(Fact::CallAnswered { call: id, rang }));
+        self.note(Note::Answered(id));
         for session in in_vain {
             self.take_out(session);
             self.tell(session, None, Event::AnsweredElsewhere { call_id: id });
@@ -374,6 +378,7 @@ impl Hub {
             }
         }
         let lasted = call.lasted(now);
+        self.note_over(id, reason, lasted);
         self.outputs.push_back(Output::Count(Fact::CallEnded {
             call: id,
             reason,
@@ -382,18 +387,18 @@ impl Hub {
         }));
     }
 
-    /// A session has no part in a call any more: its user neither, unless another session of theirs has.
-    pub(super) fn release_user(&mut self, id: CallId, session: SessionId) {
-        let Some(user_id) = self.sessions.get(&session).map(|session| session.user) else {
-            return;
-        };
+    /// A session has no part in a call any more: its user neither, unless another session of theirs has. Which user that is.
+    pub(super) fn release_user(&mut self, id: CallId, session: SessionId) -> Option<UserId> {
+        let user_id = self.sessions.get(&session)?.user;
         let involved = self.calls.get(&id).map(Call::involved).unwrap_or_default();
         let has_part = |session: &SessionId| self.sessions.get(session).is_some_and(|s| s.user == user_id);
-        if !involved.iter().any(has_part)
-            && let Some(user) = self.users.get_mut(&user_id)
-        {
+        if involved.iter().any(has_part) {
+            return None;
+        }
+        if let Some(user) = self.users.get_mut(&user_id) {
             user.calls.remove(&id);
         }
+        Some(user_id)
     }
 
     /// Refuses where a room has as many participants as it may.

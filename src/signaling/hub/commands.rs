@@ -118,6 +118,30 @@ impl Hub {
                 self.end_check_of(session);
                 Ok(())
             }
+            Command::Say {
+                room_id,
+                message_id,
+                text,
+            } => self.say(session, reference, room_id, message_id, &text, now),
+            Command::EditMessage { room_id, number, text } => self.edit_message(session, reference, room_id, number, &text, now),
+            Command::DeleteMessage { room_id, number } => self.delete_message(session, reference, room_id, number, now),
+            Command::Messages { room_id, before, limit } => self.messages(session, reference, room_id, before, limit),
+            Command::CallMessages { call_id, before, limit } => {
+                self.call_messages(session, reference, call_id, before, limit);
+                Ok(())
+            }
+            Command::History { before, limit } => {
+                self.history(session, reference, before, limit);
+                Ok(())
+            }
+            Command::SeeHistory {} => {
+                self.see_history(session, reference, now);
+                Ok(())
+            }
+            Command::ForgetHistory { call_id } => {
+                self.forget_history(session, reference, call_id, now);
+                Ok(())
+            }
         }
     }
 

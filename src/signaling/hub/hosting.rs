@@ -138,7 +138,7 @@ impl Hub {
                 participant_id,
                 reaction,
             };
-            self.tell_now(to, event);
+            self.tell_now(to, None, event);
         }
         Ok(())
     }
@@ -173,6 +173,6 @@ impl Hub {
             room_id,
             participant_ids,
         };
-        self.tell_now(to, event);
+        self.tell_now(to, None, event);
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::world::{Browser, View, World, user_id};
 use super::*;
-use crate::id::{LinkId, ParticipantId, Source};
+use crate::id::{LinkId, MessageId, ParticipantId, Source};
 use crate::signaling::call::Kind;
 use crate::signaling::output::{MediaFact, MediaNews};
 use crate::signaling::protocol::{Command, DirectSignal, EndReason, LinkWish, Path, PathReason, Reaction};
@@ -41,6 +41,10 @@ enum Step {
     AsHost(usize, AsHost, usize),
     /// The slow hashes are there.
     Hash,
+    /// By whom, in the room of whom, which message.
+    Say(usize, usize, u64),
+    /// The store has kept the oldest of what was written, or has not.
+    Keep(bool),
     SfuHears(usize, usize),
     StartCheck(usize),
     EndCheck(usize),
@@ -136,6 +140,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (browser.clone(), on_link, 0usize..3).prop_map(|(b, what, link)| Step::OnLink(b, what, link)),
         5 => (browser.clone(), as_host, 0usize..5).prop_map(|(b, what, whom)| Step::AsHost(b, what, whom)),
         2 => Just(Step::Hash),
+        4 => (browser.clone(), browser.clone(), 0u64..4).prop_map(|(b, of, message)| Step::Say(b, of, message)),
+        4 => any::<bool>().prop_map(Step::Keep),
         1 => (browser.clone(), 0usize..5).prop_map(|(b, whom)| Step::SfuHears(b, whom)),
         2 => browser.clone().prop_map(Step::StartCheck),
         1 => browser.clone().prop_map(Step::EndCheck),
@@ -386,6 +392,19 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
             );
         }
         Step::Hash => world.hash_all(),
+        Step::Say(b, of, message) if exists(b) && exists(of) => {
+            if let Some(room_id) = world.browsers[of].view.room() {
+                let message_id = MessageId::from_random(message);
+                let text = "hello".to_owned();
+                let command = Command::Say {
+                    room_id,
+                    message_id,
+                    text,
+                };
+                world.send(b, command);
+            }
+        }
+        Step::Keep(kept) => world.save_one(kept),
         Step::SfuHears(b, whom) if exists(b) => {
             if let Some(room) = world.browsers[b].view.room() {
                 let speakers = vec![somebody(world, b, whom)];
@@ -435,6 +454,7 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
         | Step::Join(..)
         | Step::OnLink(..)
         | Step::AsHost(..)
+        | Step::Say(..)
         | Step::SfuHears(..)
         | Step::StartCheck(_)
         | Step::EndCheck(_)

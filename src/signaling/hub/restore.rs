@@ -9,6 +9,7 @@ use crate::id::{RoomId, SessionId};
 use crate::signaling::call::{Call, Kind, State};
 use crate::signaling::link::Link;
 use crate::signaling::output::{Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output};
+use crate::signaling::protocol::EndReason;
 use crate::signaling::record::Record;
 use crate::signaling::room::{Member, Origin, Room, Standing};
 use crate::signaling::session::Session;
@@ -52,6 +53,7 @@ impl Hub {
         for (kept, lasted) in restored.calls {
             if !self.restore_call(&kept, lasted, now) {
                 self.outputs.push_back(Output::Keep(Keep::ForgetCall(kept.call)));
+                self.note_over(kept.call, EndReason::ConnectionLost, lasted);
             }
         }
         self.drop_remains(now);

@@ -208,6 +208,7 @@ impl Hub {
             self.end_room(room_id, Some((id, why, reference)), why.for_the_last(), now);
             return;
         }
+        self.note_invitations_left(id, why.end_reason(), now);
         self.take_out(id);
         for (_, other) in self.present_in(room_id) {
             let event = Event::ParticipantLeft {
@@ -319,7 +320,8 @@ impl Hub {
         };
         let Some(call) = self.calls.get_mut(&call_id) else { return };
         let reason = why.end_reason();
-        let duration_ms = u32::try_from(call.lasted(now).as_millis()).unwrap_or(u32::MAX);
+        let lasted = call.lasted(now);
+        let duration_ms = u32::try_from(lasted.as_millis()).unwrap_or(u32::MAX);
         let is_last = match &mut call.state {
             State::Ringing { .. } => false,
             State::Answered { inside, .. } => {
@@ -335,8 +337,8 @@ impl Hub {
         self.tell(id, reference, event);
         if is_last {
             self.finish(call_id, reason, now);
-        } else {
-            self.release_user(call_id, id);
+        } else if let Some(user) = self.release_user(call_id, id) {
+            self.note_left(call_id, user, reason, lasted);
         }
     }
 

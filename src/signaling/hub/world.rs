@@ -11,12 +11,15 @@ use rand::rngs::StdRng;
 
 use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
 use crate::grants::Grants;
-use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, UserId};
+use crate::id::{CallId, ConnectionId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
 };
-use crate::signaling::protocol::{CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Participant, Resume, RoomInfo};
+use crate::signaling::protocol::{
+    CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Resume, RoomInfo,
+};
+use crate::signaling::records::{MessageNote, News, Note, Question};
 use crate::signaling::session::Departure;
 
 pub(super) struct World {
@@ -45,6 +48,12 @@ pub(super) struct World {
     to_hash: Vec<(SessionId, LinkId, String)>,
     /// Calls that rang when the server was killed.
     pub(super) forgotten: BTreeSet<CallId>,
+    /// What was noted for histories, and what is to be read: the stories answer.
+    pub(super) notes: Vec<Note>,
+    pub(super) questions: Vec<Question>,
+    /// What was written and is not kept yet, and the numbers of what is.
+    pub(super) written: Vec<MessageNote>,
+    messages: BTreeMap<(RoomId, UserId, MessageId), u64>,
 }
 
 /// What a browser believes of its call.
@@ -136,6 +145,10 @@ impl World {
             starts: 0,
             to_hash: Vec::new(),
             forgotten: BTreeSet::new(),
+            notes: Vec::new(),
+            questions: Vec::new(),
+            written: Vec::new(),
+            messages: BTreeMap::new(),
         }
     }
 
@@ -206,6 +219,7 @@ impl World {
                 grants: self.browsers[browser].grants,
             }),
             new_secret: None,
+            missed: Some(0),
             resume,
             reference: 1,
             loopback: false,
@@ -225,6 +239,7 @@ impl World {
     /// The server is killed and started again. What was on its way to the store is lost with the rest: it is told how much of it.
     pub(super) fn restart(&mut self) {
         self.starts += 1;
+        self.written.clear();
         let ringing = self.hub.calls.values().filter(|call| !call.is_answered());
         self.forgotten.extend(ringing.map(|call| call.id));
         let sessions = self.sessions.values().map(|kept| (*kept, "name".to_owned())).collect();
@@ -257,6 +272,47 @@ impl World {
             self.hub.handle_hashed(session, Some(quick_hash(link, &passphrase)), self.now);
             self.drain();
         }
+    }
+
+    /// The store keeps the oldest of what was written, once, or fails.
+    pub(super) fn save_one(&mut self, kept: bool) {
+        if self.written.is_empty() {
+            return;
+        }
+        let news = match self.written.remove(0) {
+            MessageNote::Say {
+                room,
+                message,
+                author,
+                participant,
+                text,
+                asked,
+            } if kept => {
+                let count = self.messages.len() as u64;
+                let key = (room, author.user_id, message);
+                let again = self.messages.contains_key(&key);
+                let number = *self.messages.entry(key).or_insert(count + 1);
+                let message = Message {
+                    number,
+                    message_id: message,
+                    user: author,
+                    participant_id: participant,
+                    at_ms: 0,
+                    text,
+                    edited: false,
+                    deleted: false,
+                };
+                News::Said {
+                    room,
+                    message,
+                    again,
+                    asked,
+                }
+            }
+            note => News::NotKept(note.asked()),
+        };
+        self.hub.handle_news(news, self.now);
+        self.drain();
     }
 
     /// Whether the store has what the hub has.
@@ -327,6 +383,8 @@ impl World {
             Keep::ForgetLink(link) => {
                 assert!(self.links.remove(&link).is_some());
             }
+            Keep::History(note) => self.notes.push(note),
+            Keep::Message(note) => self.written.push(note),
         }
     }
 
@@ -432,6 +490,7 @@ impl World {
                     passphrase,
                 } => self.to_hash.push((session, link, passphrase)),
                 Output::Keep(keep) => self.keep(keep),
+                Output::Read(question) => self.questions.push(question),
                 Output::SaveName { user, name } => self.saved.push((user, name)),
                 Output::Count(fact) => self.facts.push(fact),
             }
@@ -441,9 +500,15 @@ impl World {
     fn hear(&mut self, browser: usize, frame: EventFrame) {
         let b = &mut self.browsers[browser];
         match (&frame.event, frame.seq) {
-            (Event::Welcome { .. } | Event::Pong { .. } | Event::Reacted { .. } | Event::SpeakersChanged { .. }, seq) => {
-                assert_eq!(seq, None)
-            }
+            (
+                Event::Welcome { .. }
+                | Event::Pong { .. }
+                | Event::Reacted { .. }
+                | Event::SpeakersChanged { .. }
+                | Event::Message { .. }
+                | Event::MessageChanged { .. },
+                seq,
+            ) => assert_eq!(seq, None),
             (event, seq) => {
                 b.seq += 1;
                 assert_eq!(seq, Some(b.seq), "a gap before {event:?}");
@@ -644,6 +709,15 @@ impl World {
                 b.seat.room = Some(room.clone());
             }
             Event::Muted { room_id, by, .. } => assert!(b.is_in(*room_id) && b.knows(*by)),
+            Event::Message { room_id, message } => {
+                let key = (*room_id, message.user.user_id, message.message_id);
+                assert_eq!(self.messages.get(&key), Some(&message.number), "heard before it is kept");
+                let is_mine = message.user.user_id == b.user;
+                assert!(
+                    is_mine || b.is_in(*room_id) || b.catching_up || b.adrift,
+                    "heard outside of the room"
+                );
+            }
             // They have no place in the order: right after a resume, what they are about may come later.
             Event::Reacted { room_id, .. } | Event::SpeakersChanged { room_id, .. } => {
                 assert!(b.is_in(*room_id) || b.adrift);
@@ -672,6 +746,12 @@ impl World {
             | Event::NameChanged { .. }
             | Event::Links { .. }
             | Event::LinkSeen { .. }
+            | Event::History { .. }
+            | Event::HistoryChanged { .. }
+            | Event::HistorySeen {}
+            | Event::HistoryForgotten { .. }
+            | Event::MessageChanged { .. }
+            | Event::Messages { .. }
             | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {
@@ -726,7 +806,7 @@ impl World {
         let hub = &self.hub;
         assert_eq!(hub.counts(), Default::default());
         assert!(hub.calls.is_empty() && hub.rooms.is_empty() && hub.users.is_empty());
-        assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty());
+        assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty() && hub.unkept.is_empty());
         assert!(self.rooms.is_empty() && self.members.is_empty() && self.calls.is_empty() && self.sessions.is_empty());
         let same = self.links.keys().eq(hub.links.keys()) && hub.links.values().all(|link| link.room.is_none());
         assert!(same, "links stay, and lead to no room");

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::history::HistoryPlace;
 use super::path::{Path, PathProtocol, PathReason};
 use super::rooms::{LinkWish, Reaction};
-use crate::id::{CallId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
 
 /// What a browser sends.
@@ -184,6 +185,62 @@ pub enum Command {
     StartCheck {},
     /// Ends the check; where there is none, that is no error.
     EndCheck {},
+    /// Asks for the calls of this user that are over, newest first. Answered by `history`.
+    History {
+        /// Only those that rang before this one.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        before: Option<HistoryPlace>,
+        /// At most 100.
+        limit: u32,
+    },
+    /// The user knows of all missed calls. Answered by `history_seen`.
+    SeeHistory {},
+    /// Writes something in the room that this session is in. Answered, like everybody in the room, by `message`, once it is kept; or by
+    /// the error `not_saved`. The same user's message of the same id is kept once, so it may be said again.
+    Say {
+        room_id: RoomId,
+        message_id: MessageId,
+        /// At most 4,000 characters.
+        text: String,
+    },
+    /// Writes one's own message anew. Answered by `message_changed`.
+    EditMessage {
+        room_id: RoomId,
+        #[cfg_attr(test, ts(type = "number"))]
+        number: u64,
+        text: String,
+    },
+    /// Takes one's own message away; a host's, anybody's. Answered by `message_changed`.
+    DeleteMessage {
+        room_id: RoomId,
+        #[cfg_attr(test, ts(type = "number"))]
+        number: u64,
+    },
+    /// Asks for what was written in the room that this session is in, also before it came. Answered by `messages`.
+    Messages {
+        room_id: RoomId,
+        /// Only those with a smaller number.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable, type = "number"))]
+        before: Option<u64>,
+        /// At most 100.
+        limit: u32,
+    },
+    /// Asks for what was written in a call of this user's history. Answered by `messages`.
+    CallMessages {
+        call_id: CallId,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable, type = "number"))]
+        before: Option<u64>,
+        limit: u32,
+    },
+    /// Forgets one of this user's calls, or all; the other user keeps theirs. Answered by `history_forgotten`.
+    ForgetHistory {
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        call_id: Option<CallId>,
+    },
 }
 
 /// A user id and the secret that proves it.

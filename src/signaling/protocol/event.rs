@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::command::DirectSignal;
+use super::history::HistoryRow;
+use super::messages::Message;
 use super::path::{Path, PathProtocol, PathReason};
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::grants::Grants;
@@ -45,6 +47,10 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         grants: Option<Grants>,
+        /// Missed calls that the user has not seen; none: as many as before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        missed: Option<u32>,
     },
     Pong {
         /// Instead of all that were told before: credentials are renewed before they run out.
@@ -237,6 +243,52 @@ pub enum Event {
     /// The room for a check of the connection is there.
     CheckStarted {
         room_id: RoomId,
+    },
+    /// A part of the history of this user's calls.
+    History {
+        rows: Vec<HistoryRow>,
+        /// Whether there are older ones.
+        more: bool,
+        /// Missed and not seen, in the whole history.
+        missed: u32,
+    },
+    /// A call of this user is over, and in the history.
+    HistoryChanged {
+        row: HistoryRow,
+        missed: u32,
+    },
+    /// The user knows of all missed calls.
+    HistorySeen {},
+    /// One call is not in the history any more; without `call_id`: none is.
+    HistoryForgotten {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        call_id: Option<CallId>,
+        missed: u32,
+    },
+    /// Something was written in the room, and is kept. To everybody in it, the sender included. It is not replayed.
+    Message {
+        room_id: RoomId,
+        message: Message,
+    },
+    /// Something that was written was written anew, or taken away.
+    MessageChanged {
+        room_id: RoomId,
+        message: Message,
+    },
+    /// A part of what was written in a room or a call, in its order.
+    Messages {
+        /// Where a room was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        room_id: Option<RoomId>,
+        /// Where a call was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        call_id: Option<CallId>,
+        messages: Vec<Message>,
+        /// Whether there are older ones.
+        more: bool,
     },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},
@@ -440,4 +492,8 @@ pub enum ErrorCode {
     NoSuchLink,
     /// The link has a pass phrase, and this was none or another.
     PassphraseNeeded,
+    /// The store did not keep it: nothing has changed, and it may be said again.
+    NotSaved,
+    /// The store could not be read.
+    NotLoaded,
 }

@@ -11,6 +11,14 @@ macro_rules! wire_names {
                     $($type::$variant => $name),*
                 }
             }
+
+            /// None: there is none of this name.
+            pub fn from_name(name: &str) -> Option<$type> {
+                match name {
+                    $($name => Some($type::$variant),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
@@ -52,4 +60,6 @@ wire_names!(ErrorCode:
     RoomLocked => "room_locked",
     NoSuchLink => "no_such_link",
     PassphraseNeeded => "passphrase_needed",
+    NotSaved => "not_saved",
+    NotLoaded => "not_loaded",
 );

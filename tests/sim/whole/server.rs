@@ -123,7 +123,7 @@ impl Server {
             // Nobody here has a link.
             Output::Hash { .. } => {}
             // This world's server is not started again.
-            Output::Keep(_) => {}
+            Output::Keep(_) | Output::Read(_) => {}
             Output::Count(fact) => self.facts.push(fact),
         }
     }
@@ -161,6 +161,7 @@ impl Server {
         Attach {
             identity: Some(identity),
             new_secret,
+            missed: 0,
             resume,
             reference,
             loopback: false,

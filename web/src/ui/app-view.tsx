@@ -12,12 +12,14 @@ import { Banner } from "./banner";
 import { CheckDialog } from "./check-dialog";
 import { DevicesDialog } from "./devices-dialog";
 import { Ended } from "./ended";
+import { ForgetDialog } from "./forget-dialog";
 import { HelpDialog } from "./help-dialog";
 import { Home } from "./home";
 import { InCall } from "./in-call";
 import { Joining } from "./joining";
 import { Lobby } from "./lobby";
 import { openDialog } from "./open-dialog";
+import { PastChatDialog } from "./past-chat-dialog";
 import { Problems } from "./problems";
 import { RemoveDialog } from "./remove-dialog";
 import { Calling, Incoming, QuietIncoming } from "./ringing";
@@ -74,6 +76,8 @@ export function AppView(props: AppViewProps) {
         <AddDialog state={state} phase={phase} send={props.send} />
       )}
       {openDialog.value === "remove" && inCall && <RemoveDialog send={props.send} />}
+      {openDialog.value === "forget" && <ForgetDialog send={props.send} />}
+      {openDialog.value === "past_chat" && <PastChatDialog state={state} send={props.send} />}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}

@@ -2,6 +2,7 @@ import { assertNever } from "../assert";
 import { speakingMuted } from "../media/levels";
 import { type AppState, type DeviceState, type InCall, type Input, maySend } from "../state";
 import { type TextKey, text } from "../texts";
+import { ChatButton } from "./chat-button";
 import { Duration } from "./duration";
 import { Icon, type IconName } from "./icon";
 import { MoreMenu } from "./more-menu";
@@ -30,6 +31,7 @@ export function CallControls({ state, phase, send }: ControlsProps) {
           {microphone}
           {camera}
           <ParticipantsButton phase={phase} class="round" />
+          <ChatButton state={state} phase={phase} class="round" send={send} />
           <MoreMenu state={state} phase={phase} send={send} />
           <HangUp phase={phase} send={send} />
         </div>
@@ -55,7 +57,7 @@ export function CallControls({ state, phase, send }: ControlsProps) {
         />
         <HangUp phase={phase} send={send} />
       </div>
-      <ViewButtons phase={phase} />
+      <ViewButtons state={state} phase={phase} send={send} />
     </div>
   );
 }

@@ -14,6 +14,7 @@ const KEYS: [keys: string[], meaning: TextKey][] = [
   [["R"], "key_hand"],
   [["V"], "key_layout"],
   [["L"], "key_participants"],
+  [["T"], "chat"],
   [["I"], "add_person"],
   [["←", "→"], "key_pages"],
   [["Shift", "H"], "hang_up"],

@@ -8,6 +8,7 @@ import { Icon } from "./icon";
 import { LanguagePicker } from "./language-picker";
 import { NameField } from "./name-field";
 import { Qr } from "./qr";
+import { MissedButton, RecentCalls } from "./recent-calls";
 import { RoomsCard } from "./rooms-card";
 import { useFocus } from "./use-focus";
 import { UserIdForm } from "./user-id-form";
@@ -32,6 +33,7 @@ export function Home({ state, send }: Props) {
           <p class="faint">{text("home_tagline")}</p>
         </div>
         <div class="brand-end">
+          <MissedButton missed={state.missed} />
           <HelpButton />
           <LanguagePicker />
         </div>
@@ -42,6 +44,7 @@ export function Home({ state, send }: Props) {
         {room !== undefined && <OwnRoomCard send={send} linkId={room} />}
         {mayCall(state) && <CallCard state={state} send={send} />}
         <MeCard state={state} send={send} />
+        <RecentCalls state={state} send={send} />
         {mayCall(state) && <RoomsCard state={state} send={send} />}
       </div>
     </main>

@@ -20,19 +20,25 @@ import lock from "lucide-static/icons/lock.svg?raw";
 import lockOpen from "lucide-static/icons/lock-open.svg?raw";
 import logIn from "lucide-static/icons/log-in.svg?raw";
 import fullscreen from "lucide-static/icons/maximize.svg?raw";
+import message from "lucide-static/icons/message-square.svg?raw";
 import mic from "lucide-static/icons/mic.svg?raw";
 import micOff from "lucide-static/icons/mic-off.svg?raw";
 import fullscreenOff from "lucide-static/icons/minimize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
+import pencil from "lucide-static/icons/pencil.svg?raw";
 import phone from "lucide-static/icons/phone.svg?raw";
+import phoneIncoming from "lucide-static/icons/phone-incoming.svg?raw";
+import phoneMissed from "lucide-static/icons/phone-missed.svg?raw";
 import phoneOff from "lucide-static/icons/phone-off.svg?raw";
+import phoneOutgoing from "lucide-static/icons/phone-outgoing.svg?raw";
 import pictureInPicture from "lucide-static/icons/picture-in-picture-2.svg?raw";
 import pin from "lucide-static/icons/pin.svg?raw";
 import pinOff from "lucide-static/icons/pin-off.svg?raw";
 import plus from "lucide-static/icons/plus.svg?raw";
 import screenShare from "lucide-static/icons/screen-share.svg?raw";
 import screenShareOff from "lucide-static/icons/screen-share-off.svg?raw";
+import sendIcon from "lucide-static/icons/send-horizontal.svg?raw";
 import server from "lucide-static/icons/server.svg?raw";
 import settings from "lucide-static/icons/settings-2.svg?raw";
 import signalGood from "lucide-static/icons/signal-high.svg?raw";
@@ -58,10 +64,16 @@ const ICONS = {
   check,
   close,
   copy,
+  message,
   mic,
   micOff,
+  pencil,
   phone,
+  phoneIncoming,
+  phoneMissed,
   phoneOff,
+  phoneOutgoing,
+  send: sendIcon,
   server,
   video,
   videoOff,

@@ -2,9 +2,10 @@ import { useEffect } from "preact/hooks";
 import { systemMuted } from "../media/takeover";
 import { text } from "../texts";
 import { CallControls } from "./call-controls";
+import { ChatPanel } from "./chat-panel";
 import { Icon } from "./icon";
 import { forgetChosen } from "./layout/chosen";
-import { panelOpen } from "./open-panel";
+import { openPanel } from "./open-panel";
 import { ParticipantsPanel } from "./participants-panel";
 import { Problems } from "./problems";
 import { ShareBar } from "./share-bar";
@@ -18,16 +19,17 @@ export function InCall({ selfScreen, ...props }: StageProps & { selfScreen: Medi
     () => () => {
       forgetChosen();
       leaveViews();
-      panelOpen.value = false;
+      openPanel.value = null;
     },
     [],
   );
-  const waits = phase.me.host && phase.waiting.length > 0 && !panelOpen.value;
+  const waits = phase.me.host && phase.waiting.length > 0 && openPanel.value !== "participants";
   return (
     <main class="in-call">
       <div class="call-body">
         <Stage {...props} />
-        {panelOpen.value && <ParticipantsPanel state={state} phase={phase} send={send} />}
+        {openPanel.value === "participants" && <ParticipantsPanel state={state} phase={phase} send={send} />}
+        {openPanel.value === "chat" && <ChatPanel state={state} phase={phase} send={send} />}
       </div>
       <div class="under">
         {waits && <WaitingNotice waiting={phase.waiting} send={send} />}

@@ -1,4 +1,3 @@
-import { useEffect, useRef } from "preact/hooks";
 import type { AppState, InCall, Input } from "../state";
 import { text } from "../texts";
 import { Avatar } from "./avatar";
@@ -7,7 +6,7 @@ import { HostMenu } from "./host-menu";
 import { Icon } from "./icon";
 import { InvitedList } from "./invited-list";
 import { openDialog } from "./open-dialog";
-import { panelOpen } from "./open-panel";
+import { Panel } from "./panel";
 import { type Person, peopleOf } from "./people";
 import { WaitingList } from "./waiting-list";
 
@@ -19,42 +18,10 @@ interface Props {
 
 /** Everybody in the room, whoever is seen; and what a host decides about it. */
 export function ParticipantsPanel({ state, phase, send }: Props) {
-  const close = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    close.current?.focus({ preventScroll: true });
-    // Back to the button, unless something else was taken up meanwhile.
-    return () => {
-      if (before instanceof HTMLElement && document.activeElement === document.body) before.focus();
-    };
-  }, []);
   const { me, waiting, room } = phase;
   const people = inOrder(peopleOf(state, phase));
   return (
-    <aside
-      class="panel"
-      data-testid="participants-panel"
-      aria-labelledby="panel-title"
-      onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        event.preventDefault();
-        panelOpen.value = false;
-      }}
-    >
-      <div class="dialog-head">
-        <h2 id="panel-title">{text("participants_count", { count: people.length })}</h2>
-        <button
-          ref={close}
-          type="button"
-          class="plain icon-only"
-          aria-label={text("close")}
-          onClick={() => {
-            panelOpen.value = false;
-          }}
-        >
-          <Icon name="close" />
-        </button>
-      </div>
+    <Panel testId="participants-panel" title={text("participants_count", { count: people.length })}>
       <div class="panel-scroll">
         {me.host && waiting.length > 0 && (
           <section>
@@ -91,7 +58,7 @@ export function ParticipantsPanel({ state, phase, send }: Props) {
           />
         )}
       </div>
-    </aside>
+    </Panel>
   );
 }
 

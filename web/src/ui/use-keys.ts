@@ -6,7 +6,7 @@ import type { AppState, Input, Phase } from "../state";
 import { page, toggleMode } from "./layout/chosen";
 import { canChooseLayout, hasFocus } from "./layout/use-arrangement";
 import { openDialog } from "./open-dialog";
-import { panelOpen } from "./open-panel";
+import { togglePanel } from "./open-panel";
 import { canShareScreen, isGroup } from "./room-buttons";
 import { toggleFullscreen, togglePictureInPicture } from "./view-actions";
 
@@ -37,8 +37,10 @@ export function useKeys(phase: Phase["kind"], state: AppState, send: (input: Inp
   }, [send]);
 }
 
+/** What takes keys itself: to be typed in, or to be scrolled. */
 function isField(target: EventTarget | null): boolean {
-  return target instanceof Element && target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
+  const fields = "input:not([type=checkbox]), select, textarea, [contenteditable], .messages";
+  return target instanceof Element && target.matches(fields);
 }
 
 function run(action: KeyAction, { phase }: AppState, send: (input: Input) => void): void {
@@ -69,7 +71,10 @@ function run(action: KeyAction, { phase }: AppState, send: (input: Input) => voi
       if (phase.kind === "in_call" && canChooseLayout(phase)) toggleMode(hasFocus(phase));
       break;
     case "participants":
-      panelOpen.value = !panelOpen.value;
+      togglePanel("participants");
+      break;
+    case "chat":
+      togglePanel("chat");
       break;
     case "add_person":
       openDialog.value = "add";

@@ -1,9 +1,11 @@
 import type { InCall } from "../state";
 import { text } from "../texts";
+import type { ControlsProps } from "./call-controls";
+import { ChatButton } from "./chat-button";
 import { toggleMode } from "./layout/chosen";
 import { canChooseLayout, hasFocus, modeNow } from "./layout/use-arrangement";
 import { openDialog } from "./open-dialog";
-import { panelOpen } from "./open-panel";
+import { openPanel, togglePanel } from "./open-panel";
 import { RoundButton } from "./round-button";
 import {
   canFullscreen,
@@ -13,7 +15,7 @@ import {
   togglePictureInPicture,
 } from "./view-actions";
 
-export function ViewButtons({ phase }: { phase: InCall }) {
+export function ViewButtons({ state, phase, send }: ControlsProps) {
   const full = isFullscreen.value;
   const grid = modeNow(phase) === "grid";
   return (
@@ -39,6 +41,7 @@ export function ViewButtons({ phase }: { phase: InCall }) {
         }}
       />
       <ParticipantsButton phase={phase} class="plain icon-only" />
+      <ChatButton state={state} phase={phase} class="plain icon-only" send={send} />
       {canPictureInPicture() && (
         <RoundButton
           testId="picture-in-picture"
@@ -73,12 +76,10 @@ export function ParticipantsButton({ phase, class: className }: { phase: InCall;
       testId="participants"
       icon="users"
       label={waiting > 0 ? `${label}. ${text("waiting_count", { count: waiting })}` : label}
-      class={`${className} counted ${panelOpen.value ? "is-open" : ""}`}
+      class={`${className} counted ${openPanel.value === "participants" ? "is-open" : ""}`}
       hotkey="L"
-      expanded={panelOpen.value}
-      onClick={() => {
-        panelOpen.value = !panelOpen.value;
-      }}
+      expanded={openPanel.value === "participants"}
+      onClick={() => togglePanel("participants")}
     >
       <span class={`count ${waiting > 0 ? "calls" : ""}`} aria-hidden="true">
         {waiting > 0 ? `+${waiting}` : phase.others.length + 1}

@@ -354,6 +354,7 @@ fn a_session_is_resumed_by_its_secret_alone_and_nothing_else_is() {
     let attach = |resume| Attach {
         identity: None,
         new_secret: None,
+        missed: None,
         resume,
         reference: 1,
         loopback: false,

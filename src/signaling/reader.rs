@@ -1,0 +1,119 @@
+//! Reads in the store what the hub is asked, beside it (D): pages of histories and of what was written.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::protocol::{Direction, EndReason, HistoryRow, Message, UserInfo};
+use super::records::{Finding, Question};
+use crate::metrics::Metrics;
+use crate::store::{self, Store, StoreError};
+
+/// Answers one after the other, until the hub has ended.
+pub(super) async fn run(
+    mut questions: mpsc::Receiver<Question>,
+    findings: mpsc::Sender<Finding>,
+    store: Store,
+    metrics: Arc<Metrics>,
+) {
+    while let Some(question) = questions.recv().await {
+        let finding = match read(&store, &question).await {
+            Ok(finding) => finding,
+            Err(error) => {
+                metrics.store_failures.with_label_values(&["read"]).inc();
+                tracing::warn!(error = &error as &dyn Error, "not read");
+                Finding::Nothing(question.asked())
+            }
+        };
+        if findings.send(finding).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError> {
+    match *question {
+        Question::History {
+            asked,
+            user,
+            before,
+            limit,
+        } => {
+            let before = before.map(|place| (place.rang_at_ms, place.call_id));
+            let page = store.history(user, before, limit).await?;
+            Ok(Finding::History {
+                asked,
+                rows: page.rows.into_iter().filter_map(history_row).collect(),
+                more: page.more,
+                missed: page.missed,
+            })
+        }
+        Question::Messages {
+            asked,
+            room,
+            before,
+            limit,
+        } => {
+            let page = store.messages(room, before, limit).await?;
+            Ok(Finding::Messages {
+                asked,
+                room: Some(room),
+                call: None,
+                messages: page.rows.into_iter().map(message).collect(),
+                more: page.more,
+            })
+        }
+        Question::CallMessages {
+            asked,
+            user,
+            call,
+            before,
+            limit,
+        } => Ok(match store.call_messages(user, call, before, limit).await? {
+            Some(page) => Finding::Messages {
+                asked,
+                room: None,
+                call: Some(call),
+                messages: page.rows.into_iter().map(message).collect(),
+                more: page.more,
+            },
+            None => Finding::NotTheirs(asked),
+        }),
+    }
+}
+
+pub(super) fn message(row: store::MessageRow) -> Message {
+    Message {
+        number: row.number,
+        message_id: row.message,
+        user: UserInfo {
+            user_id: row.user,
+            name: row.name,
+        },
+        participant_id: row.participant,
+        at_ms: row.at_ms,
+        text: row.text,
+        edited: row.edited,
+        deleted: row.deleted,
+    }
+}
+
+/// None: it is of a version that knew other reasons.
+pub(super) fn history_row(row: store::HistoryRow) -> Option<HistoryRow> {
+    Some(HistoryRow {
+        call_id: row.call,
+        user: UserInfo {
+            user_id: row.other,
+            name: row.other_name,
+        },
+        direction: if row.made { Direction::Made } else { Direction::Received },
+        rang_at_ms: row.rang_at_ms,
+        reason: EndReason::from_name(&row.reason)?,
+        answered: row.answered,
+        talked_ms: row.talked_ms,
+        missed: row.missed,
+        seen: row.seen,
+        chat: row.chat,
+    })
+}

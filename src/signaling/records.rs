@@ -1,0 +1,204 @@
+//! What the hub and the store say to each other of what lasts, as data: notes to keep, questions, and what comes of them.
+
+use std::time::Duration;
+
+use super::protocol::{EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
+use crate::id::{CallId, MessageId, ParticipantId, RoomId, SessionId, UserId};
+
+/// Which command of whom is to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asked {
+    pub session: SessionId,
+    /// Its `ref`.
+    pub reference: u32,
+}
+
+/// For the history of the users of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    Rang {
+        call: CallId,
+        room: RoomId,
+        caller: UserInfo,
+        callee: UserInfo,
+    },
+    /// There may be no such user: the hub knows only who is here.
+    NeverRang {
+        call: CallId,
+        caller: UserInfo,
+        callee: UserId,
+        reason: EndReason,
+    },
+    Answered(CallId),
+    /// It is over for one of its users.
+    Left {
+        call: CallId,
+        user: UserId,
+        reason: EndReason,
+        talked: Duration,
+    },
+    /// It is over for everybody for whom it was not yet.
+    Over {
+        call: CallId,
+        reason: EndReason,
+        talked: Duration,
+    },
+    /// Answered by [`News::Seen`].
+    Seen {
+        user: UserId,
+        asked: Asked,
+    },
+    /// One of the calls, or all. Answered by [`News::Forgotten`].
+    Forget {
+        user: UserId,
+        call: Option<CallId>,
+        asked: Asked,
+    },
+}
+
+impl Note {
+    /// Who waits for an answer.
+    pub fn asked(&self) -> Option<Asked> {
+        match self {
+            Note::Seen { asked, .. } | Note::Forget { asked, .. } => Some(*asked),
+            Note::Rang { .. } | Note::NeverRang { .. } | Note::Answered(_) | Note::Left { .. } | Note::Over { .. } => None,
+        }
+    }
+}
+
+/// A change of what was written in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageNote {
+    /// Answered by [`News::Said`].
+    Say {
+        room: RoomId,
+        message: MessageId,
+        author: UserInfo,
+        participant: ParticipantId,
+        text: String,
+        asked: Asked,
+    },
+    /// Its author's. Answered by [`News::MessageChanged`].
+    Edit {
+        room: RoomId,
+        number: u64,
+        user: UserId,
+        text: String,
+        asked: Asked,
+    },
+    /// The same.
+    Delete {
+        room: RoomId,
+        number: u64,
+        user: UserId,
+        of_anybody: bool,
+        asked: Asked,
+    },
+}
+
+impl MessageNote {
+    /// Who waits for an answer.
+    pub fn asked(&self) -> Asked {
+        match self {
+            MessageNote::Say { asked, .. } | MessageNote::Edit { asked, .. } | MessageNote::Delete { asked, .. } => *asked,
+        }
+    }
+}
+
+/// What has come to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A call is over for a user. `missed`: how many calls of that user are missed and not seen.
+    Row {
+        user: UserId,
+        row: HistoryRow,
+        missed: u32,
+    },
+    Seen {
+        user: UserId,
+        asked: Asked,
+    },
+    Forgotten {
+        user: UserId,
+        call: Option<CallId>,
+        missed: u32,
+        asked: Asked,
+    },
+    /// `again`: it was there before.
+    Said {
+        room: RoomId,
+        message: Message,
+        again: bool,
+        asked: Asked,
+    },
+    MessageChanged {
+        room: RoomId,
+        message: Message,
+        asked: Asked,
+    },
+    /// There is no such message, or it is somebody else's.
+    NotTheirs(Asked),
+    /// The room has as many messages as it may.
+    Full(Asked),
+    /// The store failed, and nothing has changed.
+    NotKept(Asked),
+}
+
+/// Something to be read beside the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Answered by [`Finding::History`].
+    History {
+        asked: Asked,
+        user: UserId,
+        before: Option<HistoryPlace>,
+        limit: u32,
+    },
+    /// Answered by [`Finding::Messages`].
+    Messages {
+        asked: Asked,
+        room: RoomId,
+        before: Option<u64>,
+        limit: u32,
+    },
+    /// Of a call that is over. Answered by [`Finding::Messages`], or [`Finding::NotTheirs`].
+    CallMessages {
+        asked: Asked,
+        user: UserId,
+        call: CallId,
+        before: Option<u64>,
+        limit: u32,
+    },
+}
+
+impl Question {
+    pub fn asked(&self) -> Asked {
+        match self {
+            Question::History { asked, .. } | Question::Messages { asked, .. } | Question::CallMessages { asked, .. } => *asked,
+        }
+    }
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    History {
+        asked: Asked,
+        rows: Vec<HistoryRow>,
+        more: bool,
+        missed: u32,
+    },
+    Messages {
+        asked: Asked,
+        room: Option<RoomId>,
+        call: Option<CallId>,
+        messages: Vec<Message>,
+        more: bool,
+    },
+    /// There is no such call in the history of this user, or nobody answered it.
+    NotTheirs(Asked),
+    /// It could not be read.
+    Nothing(Asked),
+    /// Too many wait for an answer.
+    TooMany(Asked),
+}

@@ -1,0 +1,515 @@
+//! What was written in rooms.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, Transaction};
+
+use super::restart::id;
+use super::{Store, StoreError};
+use crate::id::{CallId, MessageId, ParticipantId, RoomId, UserId};
+
+/// Messages of one room. Whoever writes without a rest must not fill the disk.
+pub const MESSAGES_PER_ROOM_MAX: i64 = 10_000;
+
+/// Of the texts of one page, so that an answer stays small whatever people write.
+const PAGE_BYTES_MAX: usize = 48 * 1024;
+
+/// A change of what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageChange {
+    /// The same user's message of the same id is there once, however often this is said.
+    Say(NewMessage),
+    /// Its author's.
+    Edit {
+        room: RoomId,
+        number: u64,
+        user: UserId,
+        text: String,
+    },
+    /// Its author's, or anybody's.
+    Delete {
+        room: RoomId,
+        number: u64,
+        user: UserId,
+        of_anybody: bool,
+    },
+}
+
+/// A message that has no number yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    pub room: RoomId,
+    pub message: MessageId,
+    pub user: UserId,
+    pub name: String,
+    pub participant: ParticipantId,
+    pub text: String,
+}
+
+/// What of it others are to be told, once it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageNews {
+    /// `again`: it was there before.
+    Said {
+        room: RoomId,
+        row: MessageRow,
+        again: bool,
+    },
+    Changed {
+        room: RoomId,
+        row: MessageRow,
+    },
+    /// There is no such message, or it is somebody else's.
+    NotTheirs,
+    /// The room has as many as it may.
+    Full,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRow {
+    /// In the order of coming, from 1.
+    pub number: u64,
+    pub message: MessageId,
+    pub user: UserId,
+    /// At that time.
+    pub name: String,
+    pub participant: ParticipantId,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// Empty where it was deleted.
+    pub text: String,
+    pub edited: bool,
+    pub deleted: bool,
+}
+
+/// A part of what was written in a room, in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessagePage {
+    pub rows: Vec<MessageRow>,
+    /// Whether there are older ones.
+    pub more: bool,
+}
+
+type Writer<'a> = &'a mut Transaction<'static, Sqlite>;
+
+/// Makes one change, and says what came of it.
+pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i64) -> Result<MessageNews, StoreError> {
+    match change {
+        MessageChange::Say(new) => say(writer, new, now_ms).await,
+        MessageChange::Edit {
+            room,
+            number,
+            user,
+            text,
+        } => {
+            let changed = sqlx::query(
+                "UPDATE messages SET words = ?, edited = 1 WHERE room_id = ? AND number = ? AND user_id = ? AND deleted = 0 \
+                 RETURNING *",
+            )
+            .bind(text.clone())
+            .bind(room.to_string())
+            .bind(as_i64(*number))
+            .bind(user.to_string())
+            .fetch_optional(&mut **writer)
+            .await?;
+            news_of(*room, changed)
+        }
+        MessageChange::Delete {
+            room,
+            number,
+            user,
+            of_anybody,
+        } => {
+            let changed = sqlx::query(
+                "UPDATE messages SET words = '', deleted = 1 WHERE room_id = ? AND number = ? AND (user_id = ? OR ?) RETURNING *",
+            )
+            .bind(room.to_string())
+            .bind(as_i64(*number))
+            .bind(user.to_string())
+            .bind(*of_anybody)
+            .fetch_optional(&mut **writer)
+            .await?;
+            news_of(*room, changed)
+        }
+    }
+}
+
+async fn say(writer: Writer<'_>, new: &NewMessage, now_ms: i64) -> Result<MessageNews, StoreError> {
+    let (room, user, message) = (new.room.to_string(), new.user.to_string(), new.message.to_string());
+    let before = sqlx::query("SELECT * FROM messages WHERE room_id = ? AND user_id = ? AND message_id = ?")
+        .bind(room.clone())
+        .bind(user.clone())
+        .bind(message.clone())
+        .fetch_optional(&mut **writer)
+        .await?;
+    if let Some(before) = before {
+        return Ok(MessageNews::Said {
+            room: new.room,
+            row: read(&before)?,
+            again: true,
+        });
+    }
+    let made = sqlx::query(
+        "INSERT INTO messages (room_id, number, message_id, user_id, name, participant_id, at_ms, words) \
+         SELECT ?1, last + 1, ?2, ?3, ?4, ?5, ?6, ?7 \
+         FROM (SELECT COALESCE(MAX(number), 0) AS last FROM messages WHERE room_id = ?1) WHERE last < ?8 RETURNING *",
+    )
+    .bind(room)
+    .bind(message)
+    .bind(user)
+    .bind(new.name.clone())
+    .bind(new.participant.to_string())
+    .bind(now_ms)
+    .bind(new.text.clone())
+    .bind(MESSAGES_PER_ROOM_MAX)
+    .fetch_optional(&mut **writer)
+    .await?;
+    match made {
+        Some(row) => Ok(MessageNews::Said {
+            room: new.room,
+            row: read(&row)?,
+            again: false,
+        }),
+        None => Ok(MessageNews::Full),
+    }
+}
+
+fn news_of(room: RoomId, changed: Option<SqliteRow>) -> Result<MessageNews, StoreError> {
+    match changed {
+        Some(row) => Ok(MessageNews::Changed { room, row: read(&row)? }),
+        None => Ok(MessageNews::NotTheirs),
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<MessageRow, StoreError> {
+    let number: i64 = row.try_get("number")?;
+    Ok(MessageRow {
+        number: u64::try_from(number).map_err(|_| StoreError::Corrupt("number"))?,
+        message: id(row.try_get("message_id")?, "message_id")?,
+        user: id(row.try_get("user_id")?, "user_id")?,
+        name: row.try_get("name")?,
+        participant: id(row.try_get("participant_id")?, "participant_id")?,
+        at_ms: row.try_get("at_ms")?,
+        text: row.try_get("words")?,
+        edited: row.try_get("edited")?,
+        deleted: row.try_get("deleted")?,
+    })
+}
+
+/// Forgets what was written in a room that nobody is in and that nobody's history leads to.
+pub(super) async fn forget_of(writer: Writer<'_>, room: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM messages WHERE room_id = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM history WHERE room_id = ?1 AND answered_at_ms IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1)",
+    )
+    .bind(room.to_owned())
+    .execute(&mut **writer)
+    .await?;
+    Ok(())
+}
+
+fn as_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Store {
+    /// The newest messages of a room; with `before`, the newest of those with a smaller number.
+    pub async fn messages(&self, room: RoomId, before: Option<u64>, limit: u32) -> Result<MessagePage, StoreError> {
+        self.messages_until(room, before, i64::MAX, limit).await
+    }
+
+    /// The same of the room that a call led into, as far as this user was in it by that call. None: it was not.
+    pub async fn call_messages(
+        &self,
+        user: UserId,
+        call: CallId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<MessagePage>, StoreError> {
+        let found: Option<(String, i64)> = sqlx::query_as(
+            "SELECT room_id, ended_at_ms FROM history WHERE user_id = ? AND call_id = ? AND room_id IS NOT NULL \
+             AND answered_at_ms IS NOT NULL AND ended_at_ms IS NOT NULL",
+        )
+        .bind(user.to_string())
+        .bind(call.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((room, until_ms)) = found else { return Ok(None) };
+        let page = self.messages_until(id(&room, "room_id")?, before, until_ms, limit).await?;
+        Ok(Some(page))
+    }
+
+    async fn messages_until(
+        &self,
+        room: RoomId,
+        before: Option<u64>,
+        until_ms: i64,
+        limit: u32,
+    ) -> Result<MessagePage, StoreError> {
+        // One more tells whether there are more.
+        let found =
+            sqlx::query("SELECT * FROM messages WHERE room_id = ? AND number < ? AND at_ms <= ? ORDER BY number DESC LIMIT ?")
+                .bind(room.to_string())
+                .bind(before.map_or(i64::MAX, as_i64))
+                .bind(until_ms)
+                .bind(i64::from(limit) + 1)
+                .fetch_all(&self.pool)
+                .await?;
+        let mut page = MessagePage::default();
+        let mut bytes = 0;
+        for row in &found {
+            let row = read(row)?;
+            bytes += row.text.len();
+            if page.rows.len() >= limit as usize || (bytes > PAGE_BYTES_MAX && !page.rows.is_empty()) {
+                page.more = true;
+                break;
+            }
+            page.rows.push(row);
+        }
+        page.rows.reverse();
+        Ok(page)
+    }
+
+    /// Forgets what was written in rooms that nobody is in and that nobody's history leads to.
+    pub async fn purge_messages(&self) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM messages WHERE room_id IN (SELECT DISTINCT room_id FROM messages m \
+             WHERE NOT EXISTS (SELECT 1 FROM history WHERE room_id = m.room_id AND answered_at_ms IS NOT NULL) \
+             AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = m.room_id))",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::user;
+    use super::super::{Change, HistoryChange, News, RoomRow};
+    use super::*;
+
+    async fn store() -> (Store, tempfile::TempDir) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        (store, directory)
+    }
+
+    fn room(number: u64) -> RoomId {
+        RoomId::from_random(number)
+    }
+
+    fn a_room(number: u64) -> Change {
+        Change::KeepRoom(RoomRow {
+            room: room(number),
+            by_call: true,
+            name: String::new(),
+            link: None,
+            locked: false,
+            lobby: false,
+            removed: Vec::new(),
+        })
+    }
+
+    fn say(by: u64, message: u64, text: &str) -> Change {
+        Change::Message(MessageChange::Say(NewMessage {
+            room: room(1),
+            message: MessageId::from_random(message),
+            user: user(by),
+            name: format!("name {by}"),
+            participant: ParticipantId::from_random(by),
+            text: text.to_owned(),
+        }))
+    }
+
+    async fn texts(store: &Store) -> Vec<String> {
+        let page = store.messages(room(1), None, 100).await.expect("it is read");
+        page.rows.iter().map(|row| format!("{} {}", row.number, row.text)).collect()
+    }
+
+    /// What came of a change, in a few words.
+    async fn outcome(store: &Store, change: Change) -> String {
+        let news = store.keep(&[change], 5).await.expect("kept");
+        match &news[..] {
+            [(0, News::Message(MessageNews::Said { row, again, .. }))] => format!("{} {} {again}", row.number, row.text),
+            [(0, News::Message(MessageNews::Changed { row, .. }))] => {
+                format!("{} {} {} {}", row.number, row.text, row.edited, row.deleted)
+            }
+            [(0, News::Message(MessageNews::NotTheirs))] => "not theirs".to_owned(),
+            [(0, News::Message(MessageNews::Full))] => "full".to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_are_numbered_and_kept_once() {
+        let (store, directory) = store().await;
+        let changes = [say(1, 1, "one"), say(2, 1, "two"), say(1, 1, "one again")];
+        store.keep(&changes, 5).await.expect("kept");
+        assert_eq!(outcome(&store, say(2, 1, "two again")).await, "2 two true");
+        store.close().await;
+        let store = Store::open(directory.path()).await.expect("it opens again");
+        assert_eq!(outcome(&store, say(1, 2, "three")).await, "3 three false");
+        assert_eq!(texts(&store).await, ["1 one", "2 two", "3 three"]);
+    }
+
+    #[tokio::test]
+    async fn writers_wait_for_each_other() {
+        let (store, _directory) = store().await;
+        let writes = async {
+            for number in 1..=50 {
+                store.keep(&[say(1, number, "text")], 5).await.expect("kept");
+            }
+        };
+        let others = async {
+            for number in 1..=50 {
+                store.create_user(user(number), &[1; 32], "", 0).await.expect("made");
+                store.touch(user(number), 1).await.expect("noted");
+            }
+        };
+        tokio::join!(writes, others);
+        assert_eq!(texts(&store).await.len(), 50);
+    }
+
+    #[tokio::test]
+    async fn only_authors_edit_and_a_host_may_delete() {
+        let (store, _directory) = store().await;
+        store.keep(&[say(1, 1, "one"), say(2, 2, "two")], 5).await.expect("kept");
+        let edit = |by, text: &str| {
+            Change::Message(MessageChange::Edit {
+                room: room(1),
+                number: 1,
+                user: user(by),
+                text: text.to_owned(),
+            })
+        };
+        let delete = |by, number, of_anybody| {
+            Change::Message(MessageChange::Delete {
+                room: room(1),
+                number,
+                user: user(by),
+                of_anybody,
+            })
+        };
+        assert_eq!(outcome(&store, edit(2, "mine")).await, "not theirs");
+        assert_eq!(outcome(&store, edit(1, "uno")).await, "1 uno true false");
+        assert_eq!(outcome(&store, delete(2, 1, false)).await, "not theirs");
+        assert_eq!(outcome(&store, delete(1, 2, true)).await, "2  false true");
+        assert_eq!(outcome(&store, delete(1, 1, false)).await, "1  true true");
+        assert_eq!(
+            outcome(&store, edit(1, "back")).await,
+            "not theirs",
+            "what is deleted stays so"
+        );
+        assert_eq!(outcome(&store, delete(1, 9, true)).await, "not theirs");
+        assert_eq!(
+            outcome(&store, say(1, 3, "three")).await,
+            "3 three false",
+            "numbers are not given again"
+        );
+    }
+
+    #[tokio::test]
+    async fn messages_are_read_page_by_page_however_long_they_are() {
+        let (store, _directory) = store().await;
+        let long = "x".repeat(PAGE_BYTES_MAX / 2);
+        let changes = [
+            say(1, 1, "one"),
+            say(1, 2, &long),
+            say(1, 3, &long),
+            say(1, 4, "four"),
+            say(1, 5, "five"),
+        ];
+        store.keep(&changes, 5).await.expect("kept");
+        let mut before = None;
+        let mut pages = Vec::new();
+        loop {
+            let page = store.messages(room(1), before, 2).await.expect("it is read");
+            before = page.rows.first().map(|row| row.number);
+            pages.push(page.rows.iter().map(|row| row.number).collect::<Vec<_>>());
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(pages, [vec![4, 5], vec![2, 3], vec![1]]);
+        let page = store.messages(room(1), Some(4), 100).await.expect("it is read");
+        assert_eq!((page.rows.len(), page.more), (2, true), "a page is bounded in bytes");
+    }
+
+    #[tokio::test]
+    async fn a_room_takes_so_many_messages() {
+        let (store, _directory) = store().await;
+        sqlx::query("INSERT INTO messages VALUES (?, ?, 'x', 'x', '', 'x', 0, '', 0, 0)")
+            .bind(room(1).to_string())
+            .bind(MESSAGES_PER_ROOM_MAX)
+            .execute(&store.pool)
+            .await
+            .expect("one that is the last");
+        assert_eq!(outcome(&store, say(1, 1, "more")).await, "full");
+    }
+
+    #[tokio::test]
+    async fn a_chat_is_found_by_who_had_part_in_it_and_kept_as_long_as_that() {
+        let (store, _directory) = store().await;
+        let call = CallId::from_random(1);
+        let rang = HistoryChange::Rang {
+            call,
+            room: room(1),
+            caller: (user(1), "Ada".to_owned()),
+            callee: (user(2), "Bob".to_owned()),
+        };
+        let left = |user| HistoryChange::Left {
+            call,
+            user,
+            reason: "hung_up",
+            talked_ms: 1,
+        };
+        store.keep(&[Change::History(rang)], 10).await.expect("kept");
+        let find = async |by| {
+            let page = store.call_messages(user(by), call, None, 9).await.expect("it is read");
+            page.map(|page| page.rows.len())
+        };
+        assert_eq!(find(1).await, None, "it was not answered");
+        let changes = [a_room(1), Change::History(HistoryChange::Answered(call)), say(1, 1, "one")];
+        store.keep(&changes, 20).await.expect("kept");
+        assert_eq!(find(1).await, None, "it is not over");
+        store.keep(&[Change::History(left(user(1)))], 30).await.expect("kept");
+        store.keep(&[say(2, 2, "two")], 40).await.expect("kept");
+        store
+            .keep(&[Change::ForgetRoom(room(1)), Change::History(left(user(2)))], 50)
+            .await
+            .expect("kept");
+        assert_eq!((find(1).await, find(2).await, find(3).await), (Some(1), Some(2), None));
+        let chats = store.history(user(1), None, 9).await.expect("it is read").rows;
+        assert!(chats[0].chat);
+        for (by, left) in [(1, 2), (2, 0)] {
+            let forget = HistoryChange::Forget {
+                user: user(by),
+                call: Some(call),
+            };
+            store.keep(&[Change::History(forget)], 60).await.expect("kept");
+            assert_eq!(texts(&store).await.len(), left);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_can_find_again_is_purged() {
+        let (store, _directory) = store().await;
+        store.keep(&[a_room(1), say(1, 1, "one")], 10).await.expect("kept");
+        store.purge_messages().await.expect("purged");
+        assert_eq!(texts(&store).await.len(), 1, "somebody is in the room");
+        store.keep(&[Change::ForgetRoom(room(1))], 20).await.expect("kept");
+        assert!(texts(&store).await.is_empty(), "a gathering by a link takes its chat along");
+        let rang = Change::History(HistoryChange::Rang {
+            call: CallId::from_random(1),
+            room: room(1),
+            caller: (user(1), "Ada".to_owned()),
+            callee: (user(2), "Bob".to_owned()),
+        });
+        store.keep(&[rang, say(1, 1, "one")], 30).await.expect("kept");
+        store.purge_messages().await.expect("purged");
+        assert!(
+            texts(&store).await.is_empty(),
+            "of a room that was purged with the rest, and into which nobody came who was called"
+        );
+    }
+}

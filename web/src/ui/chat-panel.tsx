@@ -1,0 +1,132 @@
+import { useEffect, useState } from "preact/hooks";
+import { unreadCount } from "../app-chat";
+import { newMessageId } from "../message-id";
+import type { Message } from "../protocol";
+import type { AppState, InCall, Input, Outgoing } from "../state";
+import { text } from "../texts";
+import { Composer } from "./composer";
+import { Icon } from "./icon";
+import { Menu, MenuItem } from "./menu";
+import { MessageList, Words } from "./message-list";
+import { isNarrow } from "./narrow";
+import { Panel } from "./panel";
+
+interface Props {
+  state: AppState;
+  phase: InCall;
+  send: (input: Input) => void;
+}
+
+/** What is written in the call or the room, and the field for more. */
+export function ChatPanel({ state, phase, send }: Props) {
+  const { chat, me } = phase;
+  const own = state.me?.userId ?? "";
+  const [editing, setEditing] = useState<Message | null>(null);
+  const [sent, setSent] = useState(0);
+  const unread = unreadCount(chat, own);
+  useEffect(() => (unread > 0 ? whenVisible(() => send({ kind: "see_chat" })) : undefined), [unread, send]);
+  const actions = (message: Message) => {
+    const isMine = message.user.user_id === own;
+    if (phase.serverLost || (!isMine && !me.host)) return null;
+    return (
+      <Menu testId="message-more" icon="dots" label={text("chat_more")} class="plain icon-only message-more">
+        {isMine && (
+          <MenuItem testId="edit-message" icon="pencil" label={text("chat_edit")} onClick={() => setEditing(message)} />
+        )}
+        <MenuItem
+          testId="delete-message"
+          icon="trash"
+          label={text("chat_delete")}
+          grave
+          onClick={() => send({ kind: "delete_message", number: message.number })}
+        />
+      </Menu>
+    );
+  };
+  const write = (words: string) => {
+    if (editing === null) {
+      send({ kind: "say", messageId: newMessageId(), text: words });
+      setSent(sent + 1);
+    } else {
+      if (words !== editing.text) send({ kind: "edit_message", number: editing.number, text: words });
+      setEditing(null);
+    }
+  };
+  const isEmpty = chat.messages.length === 0 && chat.outgoing.length === 0;
+  return (
+    <Panel testId="chat-panel" title={text("chat")} class="chat" focus={isNarrow.value ? undefined : "textarea"}>
+      <MessageList
+        messages={chat.messages}
+        me={own}
+        more={chat.more}
+        asking={chat.asking}
+        onOlder={() => send({ kind: "older_messages" })}
+        actions={actions}
+        sent={sent}
+      >
+        {isEmpty && <p class="faint chat-empty">{text(chat.loaded ? "chat_empty" : "chat_loading")}</p>}
+        {chat.outgoing.length > 0 && (
+          <ol>
+            {chat.outgoing.map((one) => (
+              <Waiting key={one.messageId} one={one} state={state} canAgain={!phase.serverLost} send={send} />
+            ))}
+          </ol>
+        )}
+      </MessageList>
+      <Composer editing={editing?.text ?? null} onWrite={write} onCancel={() => setEditing(null)} />
+    </Panel>
+  );
+}
+
+/** Written here, and not kept yet. */
+function Waiting({ one, state, canAgain, send }: Omit<Props, "phase"> & { one: Outgoing; canAgain: boolean }) {
+  const { messageId, problem } = one;
+  const isAway = state.connection !== "up";
+  return (
+    <li class="message is-mine" data-testid="outgoing" data-problem={problem ?? undefined}>
+      <div class="message-row">
+        <div class={`message-text ${problem === null ? "is-waiting" : "has-failed"}`} dir="auto">
+          <Words words={one.text} />
+        </div>
+      </div>
+      {problem === null ? (
+        <small class="faint message-note">{text(isAway ? "chat_waits" : "chat_sending")}</small>
+      ) : (
+        <div class="message-note" role="alert">
+          <small class="wrong">{text(problem)}</small>
+          <span class="row">
+            {canAgain && (
+              <button
+                type="button"
+                class="quiet slim"
+                data-testid="say-again"
+                onClick={() => send({ kind: "say_again", messageId })}
+              >
+                {text("chat_again")}
+              </button>
+            )}
+            <button
+              type="button"
+              class="plain slim"
+              data-testid="drop-message"
+              onClick={() => send({ kind: "drop_message", messageId })}
+            >
+              <Icon name="trash" />
+              {text("chat_drop")}
+            </button>
+          </span>
+        </div>
+      )}
+    </li>
+  );
+}
+
+/** Runs it as soon as the page is before the user's eyes; gives what calls it off. */
+function whenVisible(run: () => void): () => void {
+  const look = () => {
+    if (document.visibilityState === "visible") run();
+  };
+  look();
+  document.addEventListener("visibilitychange", look);
+  return () => document.removeEventListener("visibilitychange", look);
+}

@@ -1,0 +1,178 @@
+import { useEffect } from "preact/hooks";
+import type { HistoryRow } from "../protocol";
+import type { AppState, Input } from "../state";
+import { language, text } from "../texts";
+import { Avatar, nameOf } from "./avatar";
+import { formatDuration } from "./duration";
+import { outcomeOf } from "./history-sentence";
+import { Icon, type IconName } from "./icon";
+import { openDialog } from "./open-dialog";
+import { whenOf } from "./when";
+
+interface Props {
+  state: AppState;
+  send: (input: Input) => void;
+}
+
+/** After so long on the screen, missed calls count as seen. */
+const SEEN_AFTER_MS = 6000;
+
+/** The calls there were, newest first. */
+export function RecentCalls({ state, send }: Props) {
+  const { me, history, missed } = state;
+  const isKnown = me !== null;
+  useEffect(() => {
+    if (isKnown) send({ kind: "list_history" });
+  }, [isKnown, send]);
+  useEffect(() => (missed > 0 ? whenSeen(() => send({ kind: "see_history" })) : undefined), [missed, send]);
+  if (history === null) return null;
+  const { rows, more, asking } = history;
+  return (
+    <section class="card recent-card" data-testid="recent-calls" aria-labelledby="recent-title">
+      <div class="recent-head">
+        <h2 id="recent-title" tabIndex={-1}>
+          {text("history")}
+        </h2>
+        {missed > 0 && (
+          <span class="missed-count" data-testid="missed-count">
+            {text("history_missed_count", { count: missed })}
+          </span>
+        )}
+        {rows.length > 0 && (
+          <button
+            type="button"
+            class="plain slim"
+            data-testid="forget-all"
+            onClick={() => {
+              openDialog.value = "forget";
+            }}
+          >
+            {text("history_forget_all")}
+          </button>
+        )}
+      </div>
+      {rows.length === 0 ? (
+        <p class="faint">{text("history_none")}</p>
+      ) : (
+        <ul class="people recent">
+          {rows.map((row) => (
+            <Row key={row.call_id} row={row} send={send} />
+          ))}
+        </ul>
+      )}
+      {more && (
+        <button
+          type="button"
+          class="quiet"
+          data-testid="more-calls"
+          disabled={asking}
+          onClick={() => send({ kind: "more_history" })}
+        >
+          {text("history_more")}
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** How many calls were missed, where it is seen without scrolling; leads to the list. */
+export function MissedButton({ missed }: { missed: number }) {
+  if (missed === 0) return null;
+  const label = text("history_missed_count", { count: missed });
+  return (
+    <button
+      type="button"
+      class="missed-count"
+      data-testid="missed-button"
+      aria-label={label}
+      title={label}
+      onClick={() => {
+        const heading = document.getElementById("recent-title");
+        heading?.scrollIntoView({ block: "start" });
+        heading?.focus({ preventScroll: true });
+      }}
+    >
+      <Icon name="phoneMissed" />
+      {missed}
+    </button>
+  );
+}
+
+function Row({ row, send }: { row: HistoryRow; send: Props["send"] }) {
+  const { user, direction, missed, seen, answered, talked_ms, call_id: callId } = row;
+  const name = nameOf(user);
+  const when = whenOf(row.rang_at_ms, Date.now(), language.value);
+  const facts = [text(outcomeOf(row)), answered ? formatDuration(talked_ms) : "", when].filter((one) => one !== "");
+  const icon: IconName = missed ? "phoneMissed" : direction === "made" ? "phoneOutgoing" : "phoneIncoming";
+  return (
+    <li
+      class={missed ? "is-missed" : ""}
+      data-testid="recent-call"
+      data-call={callId}
+      data-reason={row.reason}
+      data-missed={missed}
+      data-unseen={missed && !seen}
+    >
+      <button
+        type="button"
+        class="plain recent-main"
+        data-testid="call-back"
+        title={text("history_call", { name })}
+        onClick={() => send({ kind: "call", userId: user.user_id })}
+      >
+        <Avatar user={user} />
+        <span class="people-name">
+          <span class={user.name ? "" : "mono"}>{name}</span>
+          <small class="faint">
+            <Icon name={icon} />
+            <span>{facts.join(" · ")}</span>
+          </small>
+        </span>
+        {missed && !seen && <span class="unseen-mark" aria-hidden="true" />}
+        <span class="visually-hidden">{text("history_call", { name })}</span>
+      </button>
+      <span class="people-end">
+        {row.chat && (
+          <button
+            type="button"
+            class="plain icon-only"
+            data-testid="past-chat"
+            aria-label={text("chat_with", { name })}
+            title={text("chat_with", { name })}
+            onClick={() => {
+              send({ kind: "open_past_chat", callId });
+              openDialog.value = "past_chat";
+            }}
+          >
+            <Icon name="message" />
+          </button>
+        )}
+        <button
+          type="button"
+          class="plain icon-only"
+          data-testid="forget-call"
+          aria-label={text("history_forget_name", { name, when })}
+          title={text("history_forget")}
+          onClick={() => send({ kind: "forget_call", callId })}
+        >
+          <Icon name="trash" />
+        </button>
+      </span>
+    </li>
+  );
+}
+
+/** Runs it once the page has been before the user's eyes for long enough; gives what calls it off. */
+function whenSeen(run: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.visibilityState === "visible") timer = setTimeout(run, SEEN_AFTER_MS);
+  };
+  look();
+  document.addEventListener("visibilitychange", look);
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
+  };
+}
