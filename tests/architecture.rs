@@ -60,8 +60,8 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "str0m::Rtc",
-        &["src/sfu/transport.rs"],
-        "the contract of Rtc is kept in one file",
+        &["src/sfu/transport.rs", "src/sfu/transport/"],
+        "the contract of Rtc is kept in one place",
     ),
     ("jsonwebtoken::", &["src/auth/"], "who is let in is decided in one folder"),
     ("quinn_udp::", &["src/udp.rs"], "datagram system calls belong to udp.rs"),

@@ -1,27 +1,28 @@
-//! The server's end of one participant's WebRTC connection: the only file that calls str0m's `Rtc`, and the fault boundary.
+//! The server's end of one participant's WebRTC connection: the only place that calls str0m's `Rtc`, and the fault boundary.
 //!
 //! `Rtc` wants every mutation followed by a drain of its outputs, and it may panic or run on and on whatever we do. So
 //! [`Transport::mutate`] is the one door to it: it drains, counts, and catches. A transport that failed there is never called again.
+
+mod negotiation;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use str0m::bwe::{Bitrate, BweKind};
-use str0m::change::SdpOffer;
-use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
+use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
 use super::candidates::Candidates;
 use super::certificate::Certificate;
-use super::codec::{self, Format};
+use super::codec::Format;
 use super::consent::{Consent, REPORTS_WITHIN};
 use super::flow::Flow;
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
 use super::rewrite::Numbers;
-use super::sdp::{self, SendStream};
+use super::sdp::SendStream;
 use super::ways::Ways;
 
 /// From the offer to ICE and DTLS being up (threats T8).
@@ -192,124 +193,6 @@ impl Transport {
         };
         let answer = transport.negotiate(offer, now, out)?;
         Ok((transport, answer))
-    }
-
-    /// Answers a further offer of the same browser: more slots, or an ICE restart (after which our ufrag is another).
-    pub fn negotiate(&mut self, offer: &str, now: Instant, out: &mut Vec<TransportOutput>) -> Result<Answer, OfferError> {
-        let parsed =
-            catch_unwind(|| SdpOffer::from_sdp_string(offer)).map_err(|_| OfferError::Unreadable("it is no SDP".to_owned()))?;
-        let parsed = parsed.map_err(|error| OfferError::Unreadable(error.to_string()))?;
-        let mut answered = None;
-        let result = self.mutate(now, out, |rtc| {
-            answered = Some(rtc.sdp_api().accept_offer(parsed).map(|answer| answer.to_sdp_string()));
-            // An answer is of no use without the time that it was given at.
-            rtc.handle_input(Input::Timeout(now))
-        });
-        match result {
-            Err(Fault::Panicked | Fault::Endless) => return Err(OfferError::Fault),
-            Err(Fault::Error(error)) => return Err(OfferError::Unanswerable(error.to_string())),
-            Ok(()) => {}
-        }
-        let sdp = match answered {
-            Some(Ok(sdp)) => sdp,
-            Some(Err(error)) => return Err(OfferError::Unanswerable(error.to_string())),
-            None => return Err(OfferError::Fault),
-        };
-        self.sources.clear();
-        self.read_lines(offer, sdp, now, out)
-    }
-
-    /// What was negotiated: the m-lines that the server may send on (declaring the streams that str0m left out) and receive on.
-    fn read_lines(
-        &mut self,
-        offer: &str,
-        sdp: String,
-        now: Instant,
-        out: &mut Vec<TransportOutput>,
-    ) -> Result<Answer, OfferError> {
-        let mids: Vec<Mid> = sdp.lines().filter_map(|l| l.strip_prefix("a=mid:")).map(Mid::from).collect();
-        let lines = &mut self.lines;
-        lines.clear();
-        let mut answer = Answer {
-            sdp: String::new(),
-            ufrag: String::new(),
-            slots: Vec::new(),
-            lines: Vec::new(),
-        };
-        let formats = &mut self.formats;
-        let named = &mut self.named;
-        let consent = &mut self.consent;
-        let known = std::mem::take(&mut self.sending);
-        let slots = &mut answer.slots;
-        let ufrag = &mut answer.ufrag;
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let negotiated = self.rtc.codec_config().params().to_vec();
-            *formats = negotiated.iter().flat_map(codec::formats_of).collect();
-            let ours = self.rtc.direct_api().local_ice_credentials();
-            consent.negotiated(offer, &ours);
-            *ufrag = ours.ufrag;
-            for mid in mids {
-                let Some(media) = self.rtc.media(mid) else { continue };
-                let is_video = media.kind() == MediaKind::Video;
-                let (sends, receives) = (media.direction().is_sending(), media.direction().is_receiving());
-                let payload_types: Vec<(Format, Pt)> = negotiated
-                    .iter()
-                    .filter(|params| media.remote_pts().contains(&params.pt()))
-                    .flat_map(codec::formats_of)
-                    .map(|(pt, format)| (format, pt))
-                    .collect();
-                if receives {
-                    lines.push(ReceiveLine {
-                        mid,
-                        is_video,
-                        rids: sdp::rids_of(&sdp, mid),
-                    });
-                }
-                if !sends || payload_types.is_empty() {
-                    continue;
-                }
-                let mut api = self.rtc.direct_api();
-                let ssrc = match api.stream_tx_by_mid(mid, None) {
-                    Some(stream) => {
-                        // Once only: it empties the cache.
-                        if is_video && !known.contains(&mid) {
-                            stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
-                        }
-                        stream.ssrc()
-                    }
-                    // str0m makes none where the browser sends simulcast on the same m-line, and its answer does not name it.
-                    None => {
-                        let (ssrc, rtx) = (api.new_ssrc(), is_video.then(|| api.new_ssrc()));
-                        let stream = api.declare_stream_tx(ssrc, rtx, mid, None);
-                        if is_video {
-                            stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
-                        }
-                        named.push(SendStream {
-                            mid: mid.to_string(),
-                            ssrc: *ssrc,
-                            rtx: rtx.map(|rtx| *rtx),
-                        });
-                        ssrc
-                    }
-                };
-                slots.push(SlotLine {
-                    mid,
-                    is_video,
-                    ssrc: *ssrc,
-                    payload_types,
-                });
-            }
-        }));
-        if result.is_err() {
-            return Err(OfferError::Fault);
-        }
-        self.sending = answer.slots.iter().map(|slot| slot.mid).collect();
-        answer.lines = self.lines.clone();
-        answer.sdp = sdp::place_candidates(&sdp::name_streams(&sdp, &self.named));
-        match self.mutate(now, out, |rtc| rtc.handle_input(Input::Timeout(now))) {
-            Err(Fault::Panicked | Fault::Endless) => Err(OfferError::Fault),
-            Ok(()) | Err(Fault::Error(_)) => Ok(answer),
-        }
     }
 
     /// Takes a datagram. `verify` asks whether a connectivity check really is from our browser: true is the only answer that makes
