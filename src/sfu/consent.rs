@@ -12,10 +12,6 @@ use str0m::ice::{StunMessage, TransId};
 /// Browsers check every 2.5 s or so, and every 5 s where they obey RFC 7675.
 const STAND_IN_AFTER: Duration = Duration::from_secs(7);
 
-/// Statistics come this often. Reports come every 5 s or so (RFC 3550 section 6.2): 8 s without one are too long, and so is what is
-/// left of the 15 s for two of these.
-pub const REPORTS_WITHIN: Duration = Duration::from_secs(4);
-
 /// Enough for a check with the longest user name.
 const CHECK_BYTES_MAX: usize = 1024;
 

@@ -2,6 +2,7 @@
 //! `worker` -> `shard` -> `demux` -> `transport` -> `router` -> `subscription` -> `rewrite` -> `transport`.
 
 pub mod allocator;
+mod budget;
 pub mod candidates;
 mod certificate;
 pub mod choice;

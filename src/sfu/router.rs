@@ -68,7 +68,7 @@ struct Member {
     tracks: Vec<Track>,
     slots: Vec<Slot>,
     told_slots: Vec<FilledSlot>,
-    estimate_bps: u64,
+    budget_bps: u64,
     /// Redundant audio goes without what is redundant: there is no room for it.
     unwraps: bool,
     told_desired_bps: u64,
@@ -104,7 +104,7 @@ impl Router {
             tracks: Vec::new(),
             slots: Vec::new(),
             told_slots: Vec::new(),
-            estimate_bps: 0,
+            budget_bps: 0,
             unwraps: false,
             told_desired_bps: 0,
         };
@@ -163,7 +163,7 @@ impl Router {
             member.slots.clear();
             member.told_slots.clear();
             member.told_desired_bps = 0;
-            member.estimate_bps = 0;
+            member.budget_bps = 0;
             member.link = Some(link);
             for content in self.contents_of(place) {
                 content.restart();
@@ -339,9 +339,9 @@ impl Router {
     }
 
     /// What a subscriber's network is thought to take.
-    pub fn handle_estimate(&mut self, place: usize, bitrate_bps: u64) {
+    pub fn handle_budget(&mut self, place: usize, bitrate_bps: u64) {
         if let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) {
-            member.estimate_bps = bitrate_bps;
+            member.budget_bps = bitrate_bps;
         }
     }
 
@@ -365,9 +365,9 @@ impl Router {
         }
     }
 
-    pub(super) fn estimate_bps(&self, place: usize) -> Option<u64> {
+    pub(super) fn budget_bps(&self, place: usize) -> Option<u64> {
         let member = self.members.get(place)?.as_ref()?;
-        Some(member.estimate_bps).filter(|bps| *bps > 0)
+        Some(member.budget_bps).filter(|bps| *bps > 0)
     }
 
     /// How many things are kept here, of all kinds.

@@ -471,9 +471,9 @@ impl Shard {
                         router.handle_key_frame_wanted(place, mid, now, &mut self.counters, &mut router_outputs);
                     }
                 }
-                TransportOutput::Estimate(bps) => {
+                TransportOutput::Budget(bps) => {
                     if let Some(router) = router {
-                        router.handle_estimate(place, bps);
+                        router.handle_budget(place, bps);
                     }
                 }
                 TransportOutput::Lost(reason) => lost = Some(reason),

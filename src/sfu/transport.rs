@@ -14,10 +14,11 @@ use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
+use super::budget::{Budget, REPORT_EVERY, Report};
 use super::candidates::Candidates;
 use super::certificate::Certificate;
 use super::codec::Format;
-use super::consent::{Consent, REPORTS_WITHIN};
+use super::consent::Consent;
 use super::flow::Flow;
 use super::handle::LostReason;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
@@ -58,7 +59,7 @@ pub enum TransportOutput {
     /// The subscriber needs a key frame in this slot.
     KeyFrameWanted(Mid),
     /// What the participant's network is thought to take, in bits per second.
-    Estimate(u64),
+    Budget(u64),
     /// It is over; nothing more comes.
     Lost(LostReason),
 }
@@ -103,6 +104,9 @@ pub struct Transport {
     disconnected_since: Option<Instant>,
     ways: Ways,
     consent: Consent,
+    budget: Budget,
+    /// Whether pictures wait for their turn, as the estimate has it.
+    is_paced: bool,
     /// Whether the last input brought what only our browser can have sent: media that came through decryption, or a report on ours.
     proved: bool,
     formats: Vec<(Pt, Format)>,
@@ -110,8 +114,8 @@ pub struct Transport {
     named: Vec<SendStream>,
     /// Which m-line and layer an SSRC is. Few, so a list is the fastest map.
     sources: Vec<(Ssrc, Mid, Option<Rid>)>,
-    /// M-lines whose send streams are set up.
-    sending: Vec<Mid>,
+    /// M-lines whose send streams are set up, and whether they are for video.
+    sending: Vec<(Mid, bool)>,
     fault_injected: bool,
 }
 
@@ -151,7 +155,7 @@ impl Transport {
                 .enable_av1(true)
                 .enable_bwe(Some(INITIAL_ESTIMATE))
                 .set_send_buffer_video(RESEND_PACKETS)
-                .set_stats_interval(Some(REPORTS_WITHIN))
+                .set_stats_interval(Some(REPORT_EVERY))
                 .build(now);
             for address in &config.candidates.udp {
                 if let Ok(candidate) = Candidate::builder().udp().host(*address).build() {
@@ -183,6 +187,8 @@ impl Transport {
             disconnected_since: None,
             ways: Ways::new(config.candidates),
             consent: Consent::default(),
+            budget: Budget::default(),
+            is_paced: false,
             proved: false,
             formats: Vec::new(),
             lines: Vec::new(),
@@ -396,8 +402,21 @@ impl Transport {
             // None came in the interval before where the share of what was lost is not known.
             Event::MediaEgressStats(reported) => self.proved |= reported.loss.is_some(),
             Event::KeyframeRequest(request) => out.push(TransportOutput::KeyFrameWanted(request.mid)),
-            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. } | BweKind::Remb { estimate, .. }) => {
-                out.push(TransportOutput::Estimate(estimate.as_u64()));
+            Event::EgressBitrateEstimate(kind) => {
+                match kind {
+                    BweKind::Twcc { estimate, .. } => self.budget.handle_estimate(estimate.as_u64()),
+                    BweKind::Remb { estimate, .. } => self.budget.handle_remote_estimate(estimate.as_u64()),
+                    _ => {}
+                }
+                self.follow_budget(out);
+            }
+            Event::PeerStats(stats) => {
+                let report = Report {
+                    loss: stats.egress_loss_fraction.map(f64::from),
+                    round_trip: stats.rtt,
+                };
+                self.budget.handle_report(&report, now);
+                self.follow_budget(out);
             }
             Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
                 self.disconnected_since = None;
@@ -408,9 +427,27 @@ impl Transport {
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) if self.is_connected() => {
                 self.disconnected_since.get_or_insert(now);
             }
-            Event::Connected => self.state = State::Connected,
+            Event::Connected => {
+                self.state = State::Connected;
+                self.budget.handle_connected(now);
+            }
             Event::Closed => self.lose(LostReason::Closed, out),
             _ => {}
+        }
+    }
+
+    /// Tells the budget if it is another one. Before the estimate holds, nothing waits for its turn: str0m's pacer would keep pictures
+    /// for up to 2 s.
+    fn follow_budget(&mut self, out: &mut Vec<TransportOutput>) {
+        out.extend(self.budget.poll_changed().map(TransportOutput::Budget));
+        let is_paced = self.budget.is_proved();
+        if std::mem::replace(&mut self.is_paced, is_paced) == is_paced {
+            return;
+        }
+        for (mid, _) in self.sending.iter().filter(|line| line.1) {
+            if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(*mid, None) {
+                stream.set_unpaced(!is_paced);
+            }
         }
     }
 

@@ -223,7 +223,7 @@ impl Crowd {
     fn look_at_budgets(&mut self) {
         let (now, room) = (self.world.now, self.world.room);
         for (id, watch) in &mut self.watches {
-            let Some(budget_bps) = self.world.shard.estimate_bps(room, *id) else {
+            let Some(budget_bps) = self.world.shard.budget_bps(room, *id) else {
                 continue;
             };
             let forwarded = self.world.shard.video_forwarded(room, *id);
@@ -289,7 +289,7 @@ impl Crowd {
                     still < MOVES_WITHIN,
                     "{id} sees a still picture of {publisher} for {still:?} in {mid}, {:?} of {:?}",
                     member.down.link,
-                    self.world.shard.estimate_bps(self.world.room, *id),
+                    self.world.shard.budget_bps(self.world.room, *id),
                 );
             }
         }

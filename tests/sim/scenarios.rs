@@ -55,11 +55,6 @@ fn two_see_and_hear_each_other() {
             "over {:?}",
             receiver.layers_seen
         );
-        assert!(
-            receiver.layers_seen.len() > 1,
-            "there were switches: {:?}",
-            receiver.layers_seen
-        );
         assert!(receiver.first_seq < Some(65_536));
         assert!(audio_packets(&world, me) > 230);
         let sources: Vec<_> = world.members[&me].slots.iter().map(|s| (s.publisher, s.source)).collect();

@@ -7,6 +7,7 @@ use str0m::media::Rid;
 use super::{Router, RouterOutput};
 use crate::id::Source;
 use crate::sfu::allocator::{self, Demand};
+use crate::sfu::budget::UNPROVED_BPS;
 use crate::sfu::counters::Counters;
 use crate::sfu::handle::SfuEvent;
 use crate::sfu::slot::{Content, Slot};
@@ -33,9 +34,6 @@ const VIDEO_BPS_MIN: u64 = 60_000;
 /// The bandwidth estimate looks for more than what is wanted, so that an improvement has room.
 const DESIRED_MARGIN: f64 = 1.3;
 
-/// What a link is thought to take until there is an estimate: one picture at its best, or a page of small ones.
-const UNKNOWN_BPS: u64 = 3_000_000;
-
 impl Router {
     /// Deals a subscriber's bandwidth out to its slots, and sets the targets. True: another slot is paused than before.
     pub(super) fn choose_layers(&mut self, place: usize, now: Instant, out: &mut Vec<RouterOutput>) -> bool {
@@ -44,12 +42,12 @@ impl Router {
         };
         let mut demands = Vec::new();
         let mut known = Vec::new();
-        let estimate_bps = if member.estimate_bps == 0 {
-            UNKNOWN_BPS
+        let budget_bps = if member.budget_bps == 0 {
+            UNPROVED_BPS
         } else {
-            member.estimate_bps
+            member.budget_bps
         };
-        let (audio_bps, unwraps) = reserve_audio(&member.slots, member.unwraps, estimate_bps);
+        let (audio_bps, unwraps) = reserve_audio(&member.slots, member.unwraps, budget_bps);
         member.unwraps = unwraps;
         let mut desired_bps = 0;
         for (index, slot) in member.slots.iter_mut().enumerate() {
@@ -64,7 +62,7 @@ impl Router {
             demands.push(demand);
             known.push((index, layers));
         }
-        let grants = allocator::allocate(estimate_bps.saturating_sub(audio_bps), &demands);
+        let grants = allocator::allocate(budget_bps.saturating_sub(audio_bps), &demands);
         let mut pauses = false;
         for (grant, (index, layers)) in grants.into_iter().zip(known) {
             let Some(content) = &mut member.slots[index].content else {
@@ -225,7 +223,7 @@ fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) 
 
 /// What a subscriber's link needs for its audio, in bits per second, and whether audio goes without redundancy (`unwraps`, as it did so
 /// far), because that would take too much.
-fn reserve_audio(slots: &[Slot], unwraps: bool, estimate_bps: u64) -> (u64, bool) {
+fn reserve_audio(slots: &[Slot], unwraps: bool, budget_bps: u64) -> (u64, bool) {
     let (mut plain_bps, mut redundancy_bps) = (0, 0);
     for content in slots
         .iter()
@@ -240,6 +238,6 @@ fn reserve_audio(slots: &[Slot], unwraps: bool, estimate_bps: u64) -> (u64, bool
     } else {
         REDUNDANCY_SHARE_MAX
     };
-    let unwraps = redundancy_bps as f64 > estimate_bps as f64 * share_max;
+    let unwraps = redundancy_bps as f64 > budget_bps as f64 * share_max;
     (plain_bps + if unwraps { 0 } else { redundancy_bps }, unwraps)
 }

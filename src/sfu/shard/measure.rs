@@ -6,9 +6,9 @@ use crate::id::{ParticipantId, RoomId};
 impl Shard {
     /// What a participant's network is thought to take, in bits per second. For simulations, which hold the SFU to it.
     #[doc(hidden)]
-    pub fn estimate_bps(&self, room: RoomId, participant: ParticipantId) -> Option<u64> {
+    pub fn budget_bps(&self, room: RoomId, participant: ParticipantId) -> Option<u64> {
         let router = self.rooms.get(&room)?;
-        router.estimate_bps(router.find(participant)?)
+        router.budget_bps(router.find(participant)?)
     }
 
     /// Bytes of video that were forwarded to a participant. For simulations.

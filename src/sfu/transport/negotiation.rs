@@ -6,6 +6,7 @@ use std::time::Instant;
 use str0m::Input;
 use str0m::change::SdpOffer;
 use str0m::media::{MediaKind, Mid, Pt};
+use str0m::rtp::StreamTx;
 
 use super::{Answer, Fault, OfferError, RESEND_PACKETS, RESEND_SHARE_MAX, RESEND_WITHIN, Transport, TransportOutput};
 use crate::sfu::codec::{self, Format};
@@ -59,6 +60,7 @@ impl Transport {
         let named = &mut self.named;
         let consent = &mut self.consent;
         let known = std::mem::take(&mut self.sending);
+        let is_paced = self.is_paced;
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -91,8 +93,8 @@ impl Transport {
                 let ssrc = match api.stream_tx_by_mid(mid, None) {
                     Some(stream) => {
                         // Once only: it empties the cache.
-                        if is_video && !known.contains(&mid) {
-                            stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
+                        if is_video && !known.contains(&(mid, true)) {
+                            set_up_video(stream, is_paced);
                         }
                         stream.ssrc()
                     }
@@ -101,7 +103,7 @@ impl Transport {
                         let (ssrc, rtx) = (api.new_ssrc(), is_video.then(|| api.new_ssrc()));
                         let stream = api.declare_stream_tx(ssrc, rtx, mid, None);
                         if is_video {
-                            stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
+                            set_up_video(stream, is_paced);
                         }
                         named.push(SendStream {
                             mid: mid.to_string(),
@@ -122,7 +124,7 @@ impl Transport {
         if result.is_err() {
             return Err(OfferError::Fault);
         }
-        self.sending = answer.slots.iter().map(|slot| slot.mid).collect();
+        self.sending = answer.slots.iter().map(|slot| (slot.mid, slot.is_video)).collect();
         answer.lines = self.lines.clone();
         answer.sdp = sdp::place_candidates(&sdp::name_streams(&sdp, &self.named));
         match self.mutate(now, out, |rtc| rtc.handle_input(Input::Timeout(now))) {
@@ -130,4 +132,9 @@ impl Transport {
             Ok(()) | Err(Fault::Error(_)) => Ok(answer),
         }
     }
+}
+
+fn set_up_video(stream: &mut StreamTx, is_paced: bool) {
+    stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
+    stream.set_unpaced(!is_paced);
 }
