@@ -161,7 +161,7 @@ impl Server {
         Attach {
             identity: Some(identity),
             new_secret,
-            missed: 0,
+            missed: Some(0),
             resume,
             reference,
             loopback: false,
