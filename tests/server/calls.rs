@@ -211,7 +211,7 @@ async fn guesses_from_one_address_are_few_however_many_users_make_them() {
         for guess in 0..8 {
             let user_id = format!("0000-{user:04}-{guess:04}");
             guesser.send(json!({ "type": "call", "user_id": user_id })).await;
-            let answer = guesser.next().await;
+            let answer = guesser.answer().await;
             match (answer["reason"].as_str(), answer["code"].as_str()) {
                 (Some("unreachable"), None) => unreachable += 1,
                 (None, Some("rate_limited")) => limited += 1,
@@ -221,7 +221,7 @@ async fn guesses_from_one_address_are_few_however_many_users_make_them() {
         if limited > 0 {
             // Somebody who is there is not found out either.
             guesser.send(json!({ "type": "call", "user_id": bob.user_id() })).await;
-            assert_eq!(guesser.next().await["code"], "rate_limited");
+            assert_eq!(guesser.answer().await["code"], "rate_limited");
         }
     }
     // Some more come back while it lasts.

@@ -347,6 +347,16 @@ impl Tab {
         }
     }
 
+    /// The next event that is not about the history, whose rows come when the store has kept them.
+    pub async fn answer(&mut self) -> Value {
+        loop {
+            let event = self.next().await;
+            if event["type"] != "history_changed" {
+                return event;
+            }
+        }
+    }
+
     async fn read(&mut self) -> Option<Value> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
