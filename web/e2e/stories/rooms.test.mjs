@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { SMALL_CAMERA } from "../support/camera.mjs";
 import { within } from "../support/limits.mjs";
 import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
@@ -53,9 +54,9 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
   let cleo;
 
   before(async () => {
-    pair = await Pair.open("chromium");
+    pair = await Pair.open("chromium", {}, { cameraSize: SMALL_CAMERA });
     ({ server, ada, bob } = pair);
-    cleo = await Person.open("chromium", server.url);
+    cleo = await Person.open("chromium", server.url, { cameraSize: SMALL_CAMERA });
   });
 
   after(async () => {
