@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use self::auth::AuthFile;
-pub use self::auth::{AuthMode, JwksSource, Secret, SecretKey, TokenAuth};
+pub use self::auth::{AuthMode, JwksSource, KEY_ID_BYTES_MAX, Secret, SecretKey, TokenAuth};
 
 /// The documented defaults: the config.toml of the source tree.
 pub const EXAMPLE: &str = include_str!("../config.toml");
@@ -97,7 +97,7 @@ struct CallsFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HistoryFile {
-    days: u64,
+    days: usize,
     calls_per_user: usize,
 }
 
@@ -363,14 +363,7 @@ impl File {
             log_filter: self.log.filter,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
-            history_lasts: match self.history.days {
-                days @ 1..=3650 => Ok(Duration::from_secs(days * 86_400)),
-                days => Err(ConfigError::Value {
-                    key: "history.days",
-                    value: days.to_string(),
-                    expected: "1 to 3650 days",
-                }),
-            }?,
+            history_lasts: Duration::from_secs(86_400 * count("history.days", self.history.days, 3650, "1 to 3650 days")? as u64),
             history_calls_per_user: count("history.calls_per_user", self.history.calls_per_user, 100_000, "1 to 100000")? as u32,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
             sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,

@@ -68,7 +68,7 @@ impl Tokens {
 /// The user whom a token speaks for. One that may be used once is used by this.
 pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, AuthError> {
     let name = token.name.as_deref().map(clean_name);
-    let (user_id, known_as) = user_of(store, &token.subject, name.as_deref().unwrap_or_default()).await?;
+    let (user_id, known_as, missed) = user_of(store, &token.subject, name.as_deref().unwrap_or_default()).await?;
     if let Some(once) = &token.once
         && !store.use_token(&once.id, once.until_unix, now_unix()).await?
     {
@@ -83,7 +83,6 @@ pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, Aut
         }
         None => known_as,
     };
-    let missed = store.user(user_id).await?.map_or(0, |row| row.missed);
     Ok(SignedIn {
         identity: Identity {
             user_id,
@@ -96,8 +95,8 @@ pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, Aut
     })
 }
 
-/// Which user a subject is, and the name that is kept of them. One who comes for the first time is made.
-async fn user_of(store: &Store, subject: &str, name: &str) -> Result<(UserId, String), AuthError> {
+/// Which user a subject is, the name that is kept of them, and how many calls they missed. One who comes for the first time is made.
+async fn user_of(store: &Store, subject: &str, name: &str) -> Result<(UserId, String, u32), AuthError> {
     let mut draws = 0;
     loop {
         if let Some(found) = store.identity(subject).await? {
@@ -108,7 +107,7 @@ async fn user_of(store: &Store, subject: &str, name: &str) -> Result<(UserId, St
         rand::fill(&mut hash).map_err(|_| AuthError::Random)?;
         let user_id = draw_user_id()?;
         match store.create_identity(subject, user_id, &hash, name, now_unix()).await {
-            Ok(()) => return Ok((user_id, name.to_owned())),
+            Ok(()) => return Ok((user_id, name.to_owned(), 0)),
             // Two tabs of somebody who is new, or an id that is taken.
             Err(StoreError::Taken) if draws + 1 < DRAWS_MAX => draws += 1,
             Err(error) => return Err(error.into()),

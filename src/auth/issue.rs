@@ -1,9 +1,9 @@
 //! `tandem token`: a token signed with a secret of the configuration, to try a server or to let somebody in by hand.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Map, Value, json};
 
 use super::random_secret;
@@ -62,7 +62,7 @@ pub fn issue(config: &Config, wish: &Wish) -> anyhow::Result<String> {
             .find(|key| key.id == *id)
             .with_context(|| format!("--key {id}: there is no such key in auth.keys"))?,
     };
-    let now = now_unix();
+    let now = get_current_timestamp();
     let mut claims = Map::new();
     let mut say = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     say("sub", json!(wish.user));
@@ -131,11 +131,6 @@ fn span(text: &str) -> Result<Duration, String> {
         Some(long @ 1..=31_536_000) => Ok(Duration::from_secs(long)),
         _ => Err(format!("{text:?}: expected 1s to 365d")),
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a token says from when to when it is good")]
-fn now_unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -6,10 +6,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, P
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
-use crate::config::SecretKey;
-
-/// An id in a token or a key set: nobody has longer ones.
-pub const KEY_ID_BYTES_MAX: usize = 256;
+use crate::config::{KEY_ID_BYTES_MAX, SecretKey};
 
 /// Of one set. A provider has two or three at a time.
 const KEYS_MAX: usize = 64;

@@ -10,7 +10,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::keys::{KEY_ID_BYTES_MAX, Key};
+use super::keys::Key;
+use crate::config::KEY_ID_BYTES_MAX;
 use crate::grants::{Grants, Sources};
 use crate::id::LinkId;
 

@@ -15,8 +15,8 @@ use crate::fetch::is_this_machine;
 /// More keys than any operator turns over at once.
 const KEYS_MAX: usize = 64;
 
-/// As a JWKS: an id is short.
-const KEY_ID_BYTES_MAX: usize = 256;
+/// An id of a key, here as in tokens and key sets: nobody has longer ones.
+pub const KEY_ID_BYTES_MAX: usize = 256;
 
 /// Of a file with a secret.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;

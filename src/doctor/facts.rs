@@ -243,10 +243,7 @@ async fn token_facts(auth: &TokenAuth) -> TokenFacts {
     });
     let jwks = match &auth.jwks {
         None => None,
-        Some(source) => {
-            let looked = jwks::look_at(source).await;
-            Some((source.to_string(), looked.map_err(|error| error.to_string())))
-        }
+        Some(source) => Some(jwks::look_at(source).await.map_err(|error| error.to_string())),
     };
     TokenFacts {
         keys: keys.collect(),

@@ -92,8 +92,8 @@ pub enum TlsFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
     pub keys: Vec<KeyFacts>,
-    /// Where the key set is, and how many keys it has.
-    pub jwks: Option<(String, Result<usize, String>)>,
+    /// How many keys the key set has.
+    pub jwks: Option<Result<usize, String>>,
 }
 
 /// A secret that tokens are signed with.
@@ -193,8 +193,8 @@ fn tokens(facts: &TokenFacts) -> Vec<Finding> {
     }
     match &facts.jwks {
         None => {}
-        Some((_, Ok(keys))) => found.push(ok(CHECK, format!("auth.jwks has {keys} usable keys"))),
-        Some((_, Err(error))) => found.push(problem(
+        Some(Ok(keys)) => found.push(ok(CHECK, format!("auth.jwks has {keys} usable keys"))),
+        Some(Err(error)) => found.push(problem(
             CHECK,
             format!("auth.jwks cannot be used: {error}"),
             "check the address or the file, and auth.jwks_ca where the authority is your own; until then only the last good keys are \

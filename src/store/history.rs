@@ -1,11 +1,11 @@
 //! Calls as each of their two users had them.
 
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
 use super::messages;
 use super::restart::id;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Writer};
 use crate::id::{CallId, RoomId, UserId};
 
 /// What happened to a call, for the history of its users.
@@ -99,11 +99,13 @@ pub struct HistoryPage {
 const MISSED: &str =
     "made = 0 AND answered_at_ms IS NULL AND ? IN ('no_answer', 'cancelled', 'unreachable', 'busy', 'connection_lost')";
 
+/// As a column of `users`: how many calls of the user are missed and not seen.
+pub(super) const MISSED_OF_USER: &str =
+    "(SELECT COUNT(*) FROM history WHERE history.user_id = users.user_id AND missed = 1 AND seen = 0)";
+
 const COLUMNS: &str = "call_id, other_id, other_name, made, rang_at_ms, answered_at_ms, talked_ms, reason, missed, seen, \
     answered_at_ms IS NOT NULL AND EXISTS (SELECT 1 FROM messages WHERE messages.room_id = history.room_id \
     AND at_ms <= ended_at_ms) AS chat";
-
-type Writer<'a> = &'a mut Transaction<'static, Sqlite>;
 
 /// Makes one change, and adds what it changed to the news.
 pub(super) async fn apply(
@@ -252,7 +254,12 @@ async fn missed(writer: Writer<'_>, user: UserId) -> Result<u32, StoreError> {
         .bind(user.to_string())
         .fetch_one(&mut **writer)
         .await?;
-    Ok(u32::try_from(count.0).unwrap_or(u32::MAX))
+    Ok(self::count(count.0))
+}
+
+/// What the database counted.
+pub(super) fn count(counted: i64) -> u32 {
+    u32::try_from(counted).unwrap_or(u32::MAX)
 }
 
 fn read(row: &SqliteRow) -> Result<HistoryRow, StoreError> {

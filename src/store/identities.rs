@@ -1,18 +1,22 @@
 //! What is kept of the operator's tokens: which user a subject is, and which tokens were used up.
 
 use super::restart::id;
-use super::{Store, StoreError};
+use super::{Store, StoreError, history};
 use crate::id::UserId;
 
 impl Store {
-    /// Which user a subject is, with the name.
-    pub async fn identity(&self, subject: &str) -> Result<Option<(UserId, String)>, StoreError> {
-        let row: Option<(String, String)> =
-            sqlx::query_as("SELECT user_id, name FROM identities JOIN users USING (user_id) WHERE subject = ?")
-                .bind(subject)
-                .fetch_optional(&self.pool)
-                .await?;
-        row.map(|(user, name)| Ok((id(&user, "user_id")?, name))).transpose()
+    /// Which user a subject is, with the name, and how many calls of that user are missed and not seen.
+    pub async fn identity(&self, subject: &str) -> Result<Option<(UserId, String, u32)>, StoreError> {
+        let sql = format!(
+            "SELECT users.user_id, name, {} FROM identities JOIN users USING (user_id) WHERE subject = ?",
+            history::MISSED_OF_USER
+        );
+        let row: Option<(String, String, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(subject.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|(user, name, missed)| Ok((id(&user, "user_id")?, name, history::count(missed))))
+            .transpose()
     }
 
     /// Makes a user for a subject, both or neither. Fails with [`StoreError::Taken`] if one of them is there already.
@@ -96,7 +100,7 @@ mod tests {
         store.close().await;
         let store = Store::open(directory.path()).await.expect("it opens again");
         let found = store.identity("ada").await.expect("it is read");
-        assert_eq!(found, Some((ada, "Ada".to_owned())));
+        assert_eq!(found, Some((ada, "Ada".to_owned(), 0)));
         assert_eq!(store.identity("Ada").await.expect("it is read"), None, "case counts");
     }
 

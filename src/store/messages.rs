@@ -1,10 +1,10 @@
 //! What was written in rooms.
 
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
 use super::restart::id;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Writer};
 use crate::id::{CallId, MessageId, ParticipantId, RoomId, UserId};
 
 /// Messages of one room. Whoever writes without a rest must not fill the disk.
@@ -88,8 +88,6 @@ pub struct MessagePage {
     /// Whether there are older ones.
     pub more: bool,
 }
-
-type Writer<'a> = &'a mut Transaction<'static, Sqlite>;
 
 /// Makes one change, and says what came of it.
 pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i64) -> Result<MessageNews, StoreError> {
@@ -197,14 +195,20 @@ fn read(row: &SqliteRow) -> Result<MessageRow, StoreError> {
 
 /// Forgets what was written in a room that nobody is in and that nobody's history leads to.
 pub(super) async fn forget_of(writer: Writer<'_>, room: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM messages WHERE room_id = ?1 \
-         AND NOT EXISTS (SELECT 1 FROM history WHERE room_id = ?1 AND answered_at_ms IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = ?1)",
-    )
-    .bind(room.to_owned())
-    .execute(&mut **writer)
-    .await?;
+    let sql = format!("DELETE FROM messages WHERE room_id = ?1 AND {}", is_out_of_reach("?1"));
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(room.to_owned())
+        .execute(&mut **writer)
+        .await?;
     Ok(())
+}
+
+/// The condition that nobody is in a room and that nobody's history leads to it.
+fn is_out_of_reach(room: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM history WHERE room_id = {room} AND answered_at_ms IS NOT NULL) \
+         AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = {room})"
+    )
 }
 
 fn as_i64(number: u64) -> i64 {
@@ -271,13 +275,11 @@ impl Store {
 
     /// Forgets what was written in rooms that nobody is in and that nobody's history leads to.
     pub async fn purge_messages(&self) -> Result<(), StoreError> {
-        sqlx::query(
-            "DELETE FROM messages WHERE room_id IN (SELECT DISTINCT room_id FROM messages m \
-             WHERE NOT EXISTS (SELECT 1 FROM history WHERE room_id = m.room_id AND answered_at_ms IS NOT NULL) \
-             AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = m.room_id))",
-        )
-        .execute(&self.pool)
-        .await?;
+        let sql = format!(
+            "DELETE FROM messages WHERE room_id IN (SELECT DISTINCT room_id FROM messages m WHERE {})",
+            is_out_of_reach("m.room_id")
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await?;
         Ok(())
     }
 }

@@ -60,6 +60,9 @@ pub struct UserRow {
     pub missed: u32,
 }
 
+/// All that is written at once goes through one of these.
+type Writer<'a> = &'a mut sqlx::Transaction<'static, sqlx::Sqlite>;
+
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -130,20 +133,21 @@ impl Store {
 
     /// What is kept of a user, if there is one.
     pub async fn user(&self, user: UserId) -> Result<Option<UserRow>, StoreError> {
-        let row: Option<(Vec<u8>, String, i64)> = sqlx::query_as(
-            "SELECT secret_hash, name, (SELECT COUNT(*) FROM history h WHERE h.user_id = users.user_id AND missed = 1 AND seen = 0) \
-             FROM users WHERE user_id = ?",
-        )
-        .bind(user.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
+        let sql = format!(
+            "SELECT secret_hash, name, {} FROM users WHERE user_id = ?",
+            history::MISSED_OF_USER
+        );
+        let row: Option<(Vec<u8>, String, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(user.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
         let Some((secret_hash, name, missed)) = row else {
             return Ok(None);
         };
         Ok(Some(UserRow {
             secret_hash: secret_hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
             name,
-            missed: u32::try_from(missed).unwrap_or(u32::MAX),
+            missed: history::count(missed),
         }))
     }
 
