@@ -20,7 +20,7 @@ use crate::auth::{AuthError, Authenticator};
 use crate::id::ConnectionId;
 use crate::metrics::Metrics;
 use crate::signaling::driver::{CLOSE_GOING_AWAY, CLOSE_POLICY, HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
-use crate::signaling::hub::{Attach, AttachRefused};
+use crate::signaling::hub::Attach;
 use crate::signaling::limits::{FRAME_BYTES_MAX, Limit};
 use crate::signaling::protocol::{Command, CommandFrame, Credentials, ErrorCode, Event, EventFrame, PROTOCOL_VERSION};
 use crate::signaling::session::Departure;
@@ -238,18 +238,15 @@ impl Hello {
             missed: Some(signed_in.missed),
             ..self.attach
         };
-        attach_to(gate, attach)
-            .await
-            .map_err(|error| (error.code(), error.to_string()))
+        attach_to(gate, attach).await
     }
 
     /// A session goes on by what proves it, whatever became of its token. A new one needs a token.
     async fn attach_by_token(self, gate: &Gate) -> Attached {
         if self.attach.resume.is_some() {
-            match attach_to(gate, self.attach.clone()).await {
-                Ok(attached) => return Ok(attached),
-                Err(HubError::Refused(AttachRefused::NotSignedIn)) => {}
-                Err(error) => return Err((error.code(), error.to_string())),
+            let attached = attach_to(gate, self.attach.clone()).await;
+            if !matches!(attached, Err((ErrorCode::NotSignedIn, _))) {
+                return attached;
             }
         }
         let signed_in = gate.authenticator.sign_in_by_token(self.token.as_deref()).await;
@@ -264,13 +261,14 @@ impl Hello {
         if let (Err(_), Some(used)) = (&attached, &signed_in.used) {
             gate.authenticator.give_back(used).await;
         }
-        attached.map_err(|error| (error.code(), error.to_string()))
+        attached
     }
 }
 
-async fn attach_to(gate: &Gate, attach: Attach) -> Result<(ConnectionId, mpsc::Receiver<Outgoing>), HubError> {
+async fn attach_to(gate: &Gate, attach: Attach) -> Attached {
     let (sender, receiver) = mpsc::channel(OUTBOX_FRAMES_MAX);
-    let connection = gate.hub.attach(attach, sender).await?;
+    let connection = gate.hub.attach(attach, sender).await;
+    let connection = connection.map_err(|error| (error.code(), error.to_string()))?;
     Ok((connection, receiver))
 }
 

@@ -425,24 +425,31 @@ fn refused(error: &Refused) -> Response {
 }
 
 fn unauthorized(detail: &str) -> Response {
-    let why = problem(StatusCode::UNAUTHORIZED, detail);
-    ([(header::WWW_AUTHENTICATE, "Bearer realm=\"tandem\"")], why).into_response()
+    challenge(StatusCode::UNAUTHORIZED, detail, "Bearer realm=\"tandem\"")
 }
 
 /// RFC 6750 section 3.1: a request without any token is not told of an error.
 fn bad_token(token: Option<&str>, detail: &str) -> Response {
-    let challenge = match token {
-        None => "Bearer realm=\"tandem\"",
-        Some(_) => "Bearer realm=\"tandem\", error=\"invalid_token\"",
-    };
-    let why = problem(StatusCode::UNAUTHORIZED, detail);
-    ([(header::WWW_AUTHENTICATE, challenge)], why).into_response()
+    match token {
+        None => unauthorized(detail),
+        Some(_) => challenge(
+            StatusCode::UNAUTHORIZED,
+            detail,
+            "Bearer realm=\"tandem\", error=\"invalid_token\"",
+        ),
+    }
 }
 
 fn insufficient() -> Response {
-    let why = problem(StatusCode::FORBIDDEN, "the token does not let you do this in this room");
-    let challenge = "Bearer realm=\"tandem\", error=\"insufficient_scope\"";
-    ([(header::WWW_AUTHENTICATE, challenge)], why).into_response()
+    challenge(
+        StatusCode::FORBIDDEN,
+        "the token does not let you do this in this room",
+        "Bearer realm=\"tandem\", error=\"insufficient_scope\"",
+    )
+}
+
+fn challenge(status: StatusCode, detail: &str, challenge: &'static str) -> Response {
+    ([(header::WWW_AUTHENTICATE, challenge)], problem(status, detail)).into_response()
 }
 
 fn later(status: StatusCode, detail: &str) -> Response {
