@@ -429,6 +429,10 @@ impl Hub {
         self.outputs.push_back(Output::Count(Fact::LimitReached { limit }));
     }
 
+    fn user_of(&self, session: SessionId) -> Option<UserId> {
+        self.sessions.get(&session).map(|session| session.user)
+    }
+
     fn user_info(&self, user_id: UserId) -> UserInfo {
         let name = self.users.get(&user_id).map(|user| user.name.clone()).unwrap_or_default();
         UserInfo { user_id, name }

@@ -83,8 +83,7 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
 }
 
 async fn purge_old(archive: &Archive, metrics: &Metrics) {
-    let lasts = i64::try_from(archive.history_lasts.as_millis()).unwrap_or(i64::MAX);
-    let since = unix_ms().saturating_sub(lasts);
+    let since = unix_ms().saturating_sub(ms(archive.history_lasts));
     if let Err(error) = archive.store.purge_history(since, archive.history_calls_max).await {
         metrics.store_failures.with_label_values(&["purge"]).inc();
         tracing::warn!(error = &error as &dyn Error, "old calls not forgotten");
@@ -141,8 +140,7 @@ pub async fn restore(store: &Store, metrics: &Metrics) -> Restored {
 /// Rows that nobody comes back to are removed before.
 async fn read(store: &Store) -> Result<Restored, StoreError> {
     let now = unix_ms();
-    let down_max = i64::try_from(DOWN_MAX.as_millis()).unwrap_or(i64::MAX);
-    store.purge(now.saturating_sub(down_max)).await?;
+    store.purge(now.saturating_sub(ms(DOWN_MAX))).await?;
     store.close_history().await?;
     let mut restored = Restored::default();
     for (row, name) in store.sessions().await? {
@@ -257,10 +255,7 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
             maker: kept.maker,
             name: kept.name.clone(),
             passphrase: kept.passphrase,
-            expires_at_ms: kept.expires_in.map(|long| {
-                let ms = i64::try_from(long.as_millis()).unwrap_or(i64::MAX);
-                now_ms.saturating_add(ms)
-            }),
+            expires_at_ms: kept.expires_in.map(|long| now_ms.saturating_add(ms(long))),
             single_use: kept.single_use,
             used: kept.used,
             lobby: kept.lobby,
@@ -318,7 +313,6 @@ fn message_change(note: &MessageNote) -> MessageChange {
 }
 
 fn history_change(note: &Note) -> HistoryChange {
-    let ms = |long: &Duration| i64::try_from(long.as_millis()).unwrap_or(i64::MAX);
     match note {
         Note::Rang {
             call,
@@ -352,12 +346,12 @@ fn history_change(note: &Note) -> HistoryChange {
             call: *call,
             user: *user,
             reason: reason.as_str(),
-            talked_ms: ms(talked),
+            talked_ms: ms(*talked),
         },
         Note::Over { call, reason, talked } => HistoryChange::Over {
             call: *call,
             reason: reason.as_str(),
-            talked_ms: ms(talked),
+            talked_ms: ms(*talked),
         },
         Note::Seen { user, .. } => HistoryChange::Seen(*user),
         Note::Forget { user, call, .. } => HistoryChange::Forget {
@@ -373,6 +367,9 @@ fn span(from_ms: i64, to_ms: i64) -> Duration {
 }
 
 fn unix_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn ms(long: Duration) -> i64 {
+    i64::try_from(long.as_millis()).unwrap_or(i64::MAX)
 }

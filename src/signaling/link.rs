@@ -73,7 +73,12 @@ impl Link {
             makes_hosts: kept.makes_hosts,
             is_within: kept.within.is_some(),
             room: None,
-            attempts: TokenBucket::new(LINK_ATTEMPTS_MAX, LINK_ATTEMPTS_MAX / 60.0, now),
+            attempts: attempts(now),
         }
     }
+}
+
+/// So many wrong pass phrases a minute, of everybody together.
+pub fn attempts(now: Instant) -> TokenBucket {
+    TokenBucket::new(LINK_ATTEMPTS_MAX, LINK_ATTEMPTS_MAX / 60.0, now)
 }

@@ -6,12 +6,17 @@ use super::{Hub, Timer};
 use crate::id::{CallId, MessageId, RoomId, SessionId};
 use crate::signaling::limits::{Limit, MESSAGES_PAGE_MAX, Refusal};
 use crate::signaling::output::{Keep, Output};
-use crate::signaling::protocol::{ErrorCode, Event, Message};
+use crate::signaling::protocol::{ErrorCode, Event};
 use crate::signaling::records::{Asked, MessageNote, Question};
 use crate::signaling::words::{MESSAGE_CHARS_MAX, clean_text};
 
 /// After so long without a word of the store, who asked is told that it is not kept. What comes of it after all is told as well.
 pub(super) const SAVE_PATIENCE: Duration = Duration::from_millis(800);
+
+const NOT_SAVED: Refusal = Refusal {
+    code: ErrorCode::NotSaved,
+    message: "the store could not keep it: try again",
+};
 
 /// What users ask.
 impl Hub {
@@ -115,7 +120,7 @@ impl Hub {
 
     /// What was written in a call that is over. Whether it is one of this user's the store knows.
     pub(super) fn call_messages(&mut self, session: SessionId, reference: u32, call: CallId, before: Option<u64>, limit: u32) {
-        let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(user) = self.user_of(session) else {
             return;
         };
         self.outputs.push_back(Output::Read(Question::CallMessages {
@@ -177,10 +182,7 @@ impl Hub {
 
     /// It was not kept, or not in time.
     pub(super) fn not_kept(&mut self, asked: Asked) {
-        if self.unkept.remove(&asked) {
-            let message = "the store could not keep it: try again";
-            self.refuse(asked.session, Some(asked.reference), ErrorCode::NotSaved, message);
-        }
+        self.refuse_kept(asked, NOT_SAVED);
     }
 
     /// The message is kept: everybody in the room is told, and whoever sent it even if they are not in it any more. It is not replayed:
@@ -199,9 +201,5 @@ impl Hub {
             let reference = reference.filter(|_| session == asked.session);
             self.tell_now(session, reference, event.clone());
         }
-    }
-
-    pub(super) fn said(&mut self, room_id: RoomId, asked: Asked, again: bool, message: Message) {
-        self.tell_message(room_id, asked, again, &Event::Message { room_id, message });
     }
 }

@@ -2,16 +2,13 @@
 
 use std::time::Instant;
 
-use rand::Rng;
-
 use super::Hub;
 use crate::grants::Grants;
-use crate::id::{LinkId, RoomId, SessionId, Source, UserId};
-use crate::signaling::limits::{LINK_ATTEMPTS_MAX, LINKS_MAX, LINKS_PER_USER_MAX, Limit, Refusal, TokenBucket};
-use crate::signaling::link::Link;
+use crate::id::{LinkId, SessionId, Source, UserId};
+use crate::signaling::limits::{LINKS_MAX, LINKS_PER_USER_MAX, Limit, Refusal};
+use crate::signaling::link::{self, Link};
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::LinkPreview;
-use crate::signaling::room::{Origin, Room};
 
 fn unless(may: bool, message: &'static str) -> Result<(), Refusal> {
     if may { Ok(()) } else { Err(Refusal::not_allowed(message)) }
@@ -104,11 +101,10 @@ impl Hub {
         if !self.may_open(session, link_id) {
             return Ok(());
         }
-        let Some(maker) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(maker) = self.user_of(session) else {
             return Ok(());
         };
         self.check_space_for_link(maker)?;
-        let room_id = RoomId::from_random(self.rng.next_u64());
         let link = Link {
             maker,
             name: String::new(),
@@ -120,15 +116,13 @@ impl Hub {
             // The token says who is a host.
             makes_hosts: false,
             is_within: true,
-            room: Some(room_id),
-            attempts: TokenBucket::new(LINK_ATTEMPTS_MAX, LINK_ATTEMPTS_MAX / 60.0, now),
+            room: None,
+            attempts: link::attempts(now),
         };
-        self.outputs.push_back(Output::Keep(Keep::Link(link.kept(link_id, now))));
         self.add_link(link_id, link);
-        let mut room = Room::new(Origin::Link);
-        room.link = Some(link_id);
-        self.rooms.insert(room_id, room);
-        self.keep_room(room_id);
+        self.open_room_of(link_id)?;
+        let kept = self.links[&link_id].kept(link_id, now);
+        self.outputs.push_back(Output::Keep(Keep::Link(kept)));
         Ok(())
     }
 

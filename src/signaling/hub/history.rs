@@ -37,7 +37,7 @@ impl Hub {
     }
 
     pub(super) fn note_never_rang(&mut self, call: CallId, caller: SessionId, callee: UserId, reason: EndReason) {
-        let Some(user) = self.sessions.get(&caller).map(|session| session.user) else {
+        let Some(user) = self.user_of(caller) else {
             return;
         };
         let caller = self.user_info(user);
@@ -79,7 +79,7 @@ impl Hub {
 /// What users ask.
 impl Hub {
     pub(super) fn history(&mut self, session: SessionId, reference: u32, before: Option<HistoryPlace>, limit: u32) {
-        let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(user) = self.user_of(session) else {
             return;
         };
         self.outputs.push_back(Output::Read(Question::History {
@@ -91,7 +91,7 @@ impl Hub {
     }
 
     pub(super) fn see_history(&mut self, session: SessionId, reference: u32, now: Instant) {
-        let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(user) = self.user_of(session) else {
             return;
         };
         let asked = Asked { session, reference };
@@ -100,7 +100,7 @@ impl Hub {
     }
 
     pub(super) fn forget_history(&mut self, session: SessionId, reference: u32, call: Option<CallId>, now: Instant) {
-        let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(user) = self.user_of(session) else {
             return;
         };
         let asked = Asked { session, reference };
@@ -130,7 +130,10 @@ impl Hub {
                 message,
                 again,
                 asked,
-            } => self.said(room, asked, again, message),
+            } => {
+                let event = Event::Message { room_id: room, message };
+                self.tell_message(room, asked, again, &event);
+            }
             News::MessageChanged { room, message, asked } => {
                 let event = Event::MessageChanged { room_id: room, message };
                 self.tell_message(room, asked, false, &event);
@@ -169,21 +172,22 @@ impl Hub {
                 };
                 self.tell(asked.session, Some(asked.reference), event);
             }
-            Finding::NotTheirs(asked) => self.refuse(asked.session, Some(asked.reference), NOT_THEIRS.code, NOT_THEIRS.message),
-            Finding::Nothing(asked) => self.refuse(asked.session, Some(asked.reference), NOT_READ.code, NOT_READ.message),
-            Finding::TooMany(asked) => {
-                let refusal = Refusal::rate_limited("too many ask at once: try again");
-                self.refuse(asked.session, Some(asked.reference), refusal.code, refusal.message);
-            }
+            Finding::NotTheirs(asked) => self.refuse_asked(asked, NOT_THEIRS),
+            Finding::Nothing(asked) => self.refuse_asked(asked, NOT_READ),
+            Finding::TooMany(asked) => self.refuse_asked(asked, Refusal::rate_limited("too many ask at once: try again")),
         }
         self.settle(now);
     }
 
-    /// It was understood and kept, and cannot be done.
-    fn refuse_kept(&mut self, asked: Asked, refusal: Refusal) {
-        if let Some(reference) = self.kept(asked) {
-            self.refuse(asked.session, Some(reference), refusal.code, refusal.message);
+    /// The store says that it is not so, to whoever still waits for its word.
+    pub(super) fn refuse_kept(&mut self, asked: Asked, refusal: Refusal) {
+        if self.kept(asked).is_some() {
+            self.refuse_asked(asked, refusal);
         }
+    }
+
+    fn refuse_asked(&mut self, asked: Asked, refusal: Refusal) {
+        self.refuse(asked.session, Some(asked.reference), refusal.code, refusal.message);
     }
 
     /// Tells every session of a user, and the one that asked that this is its answer.

@@ -238,7 +238,7 @@ impl Hub {
     }
 
     /// The room that a link leads to, which is made for the first who comes.
-    fn open_room_of(&mut self, link_id: LinkId) -> Result<RoomId, Refusal> {
+    pub(super) fn open_room_of(&mut self, link_id: LinkId) -> Result<RoomId, Refusal> {
         let link = self.links.get_mut(&link_id).ok_or(NO_SUCH_LINK)?;
         if let Some(room) = link.room {
             return Ok(room);

@@ -6,8 +6,8 @@ use rand::Rng;
 
 use super::{Hub, Timer};
 use crate::id::{LinkId, RoomId, SessionId, UserId};
-use crate::signaling::limits::{LINK_ATTEMPTS_MAX, Limit, Refusal, TokenBucket};
-use crate::signaling::link::Link;
+use crate::signaling::limits::{Limit, Refusal};
+use crate::signaling::link::{self, Link};
 use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{self, ErrorCode, Event, LinkPreview, LinkWish};
@@ -106,7 +106,7 @@ impl Hub {
             makes_hosts: is_host,
             is_within: within.is_some(),
             room: within,
-            attempts: TokenBucket::new(LINK_ATTEMPTS_MAX, LINK_ATTEMPTS_MAX / 60.0, now),
+            attempts: link::attempts(now),
         };
         self.outputs.push_back(Output::Keep(Keep::Link(link.kept(id, now))));
         let before = within.and_then(|room| self.rooms.get(&room)).and_then(|room| room.link);
@@ -161,7 +161,7 @@ impl Hub {
     }
 
     pub(super) fn list_links(&mut self, session: SessionId, reference: u32, now: Instant) {
-        let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(user) = self.user_of(session) else {
             return;
         };
         let of_user = self.links_of.get(&user).into_iter().flatten();
@@ -177,7 +177,7 @@ impl Hub {
         link_id: LinkId,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(user) = self.user_of(session) else {
             return Ok(());
         };
         self.check_may_join(session, link_id)?;
@@ -207,7 +207,7 @@ impl Hub {
     }
 
     pub(super) fn revoke_link(&mut self, session: SessionId, reference: u32, id: LinkId, now: Instant) -> Result<(), Refusal> {
-        let Some(user) = self.sessions.get(&session).map(|session| session.user) else {
+        let Some(user) = self.user_of(session) else {
             return Ok(());
         };
         let link = self.links.get(&id).ok_or(NO_SUCH_LINK)?;

@@ -4,7 +4,7 @@
 #[cfg(test)]
 use super::*;
 use crate::grants::Sources;
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, RoomId};
 use crate::signaling::hub::stories::{accept, all_go, call, offer, room_of};
 use crate::signaling::hub::world::{World, user_id};
 use crate::signaling::hub::{Attach, AttachRefused};
