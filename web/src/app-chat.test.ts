@@ -1,35 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
 import { unreadCount } from "./app-chat";
-import type { Command, ErrorCode, Event, Message } from "./protocol";
+import { event, WELCOME, welcome } from "./app-fixtures";
+import type { Command, ErrorCode, Message } from "./protocol";
 import { type AppState, type Chat, type Input, initialState, NO_CHAT } from "./state";
 
-const ME = "h4ns-9kpt-2xwd";
+const ME = WELCOME.user_id;
 const BERTA = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
 const room = { room_id: "r", name: "", locked: false, lobby: false };
 
-const event = (of: Event, answers: Command["type"] | null = null, about: string | null = null): Input => ({
-  kind: "event",
-  event: of,
-  answers,
-  about,
-});
-const welcome = (more: Partial<Extract<Event, { type: "welcome" }>> = {}): Input =>
-  event({
-    type: "welcome",
-    protocol: 1,
-    session_id: "s",
-    resume_secret: "r",
-    resumed: false,
-    last_ref: 0,
-    user_id: ME,
-    name: "Hans",
-    ring_timeout_s: 45,
-    ice_servers: [],
-    boot_id: "one",
-    missed: 0,
-    ...more,
-  });
 const answered = event({
   type: "call_answered",
   call_id: "c",

@@ -182,13 +182,13 @@ function lastNumber({ messages }: Chat): number {
   return messages.at(-1)?.number ?? 0;
 }
 
-/** `about`: the id of the message that was not taken. */
+/** `about`: the id of the message that was not taken. null: the command was about something else. */
 export function chatRefused(
   state: AppState,
   code: ErrorCode,
   answers: Command["type"],
   about: string | null,
-): AppState {
+): AppState | null {
   const { phase } = state;
   switch (answers) {
     case "call_messages":
@@ -208,7 +208,7 @@ export function chatRefused(
       return { ...state, phase: { ...phase, chat: { ...phase.chat, outgoing } } };
     }
     default:
-      return state;
+      return null;
   }
 }
 

@@ -317,18 +317,11 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
   }
   if (answers === "history" || answers === "see_history") return only(historyRefused(state, answers));
   if (answers === "create_link" || answers === "forget_history") return only({ ...state, refused: event.code });
-  if (answers !== null && OF_CHAT.has(answers)) return only(chatRefused(state, event.code, answers, about));
+  const inChat = answers === null ? null : chatRefused(state, event.code, answers, about);
+  if (inChat !== null) return only(inChat);
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
   return only(state);
 }
-
-const OF_CHAT: ReadonlySet<Command["type"]> = new Set([
-  "say",
-  "edit_message",
-  "delete_message",
-  "messages",
-  "call_messages",
-]);
 
 const LINK_PROBLEMS: readonly string[] = [
   "no_such_link",

@@ -1,24 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
-import type { Command, Event, HistoryRow } from "./protocol";
+import { event, welcome as welcomed } from "./app-fixtures";
+import type { Command, HistoryRow } from "./protocol";
 import { type AppState, type Input, initialState } from "./state";
 
-const event = (of: Event, answers: Command["type"] | null = null): Input => ({ kind: "event", event: of, answers });
-const welcome = (boot_id: string, missed = 0, resumed = false): Input =>
-  event({
-    type: "welcome",
-    protocol: 1,
-    session_id: "s",
-    resume_secret: "r",
-    resumed,
-    last_ref: 0,
-    user_id: "h4ns-9kpt-2xwd",
-    name: "Hans",
-    ring_timeout_s: 45,
-    ice_servers: [],
-    boot_id,
-    missed,
-  });
+const welcome = (boot_id: string, missed = 0, resumed = false): Input => welcomed({ boot_id, missed, resumed });
 const row = (call_id: string, rang_at_ms: number, more: Partial<HistoryRow> = {}): HistoryRow => ({
   call_id,
   user: { user_id: "b3rt-a8xn-4m2q", name: "Berta" },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
-import type { CallNow, ErrorCode, Event, LeaveReason, Participant, RoomInfo, Source } from "./protocol";
+import { event, type Welcome, welcome as welcomed } from "./app-fixtures";
+import type { CallNow, ErrorCode, LeaveReason, Participant, RoomInfo, Source } from "./protocol";
 import { type AppState, type Effect, type Input, initialState, NO_DEVICES } from "./state";
 
 const LINK = "0123456789abc";
@@ -16,27 +17,7 @@ const participant = (name: string, more: Partial<Participant> = {}): Participant
 });
 const [ada, bob, cleo] = [participant("Ada"), participant("Bob"), participant("Cleo")];
 
-const event = (of: Event, answers: Extract<Input, { kind: "event" }>["answers"] = null): Input => ({
-  kind: "event",
-  event: of,
-  answers,
-});
-const welcome = (more: Partial<Extract<Event, { type: "welcome" }>> = {}): Input =>
-  event({
-    type: "welcome",
-    protocol: 1,
-    session_id: "s",
-    resume_secret: "r",
-    resumed: false,
-    last_ref: 0,
-    user_id: "me",
-    name: "Me",
-    ring_timeout_s: 45,
-    ice_servers: [],
-    boot_id: "one",
-    missed: 0,
-    ...more,
-  });
+const welcome = (more: Partial<Welcome> = {}): Input => welcomed({ user_id: "me", name: "Me", ...more });
 const refused = (code: ErrorCode, answers: "look_at_link" | "join" | "invite" | "create_link"): Input =>
   event({ type: "error", code, message: "" }, answers);
 const open: Input = { kind: "open_link", linkId: LINK };

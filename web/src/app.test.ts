@@ -1,32 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { reduce } from "./app";
-import type { CallNow, EndReason, Event, Path, PathProtocol, PathReason } from "./protocol";
+import { event, WELCOME, welcome } from "./app-fixtures";
+import type { CallNow, EndReason, Path, PathProtocol, PathReason } from "./protocol";
 import { type AppState, type Effect, type Input, initialState, mayCall, maySend, NO_DEVICES } from "./state";
 
-const ME = "h4ns-9kpt-2xwd";
+const ME = WELCOME.user_id;
 const BERTA = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
 const participant = { participant_id: "p", user: BERTA, sources: [], reconnecting: false, host: false };
 const room = { room_id: "r", name: "", locked: false, lobby: false };
 
-const event = (of: Event, answers: Extract<Input, { kind: "event" }>["answers"] = null): Input => ({
-  kind: "event",
-  event: of,
-  answers,
-});
-const welcome = event({
-  type: "welcome",
-  protocol: 1,
-  session_id: "s",
-  resume_secret: "r",
-  resumed: false,
-  last_ref: 0,
-  user_id: ME,
-  name: "Hans",
-  ring_timeout_s: 45,
-  ice_servers: [],
-  boot_id: "one",
-  missed: 0,
-});
 const callRinging = event({ type: "call_ringing", call_id: "c", room_id: "r", user: BERTA });
 const incomingCall = event({ type: "incoming_call", call_id: "c", room_id: "r", user: BERTA });
 const callAnswered = (call_id = "c", direct = true): Input =>
@@ -51,7 +33,7 @@ const call: Input = { kind: "call", userId: BERTA.user_id };
 function run(...inputs: Input[]): { state: AppState; effects: Effect[]; sent: string[] } {
   let state = initialState(null, false);
   const effects: Effect[] = [];
-  [welcome, ...inputs].forEach((input, second) => {
+  [welcome(), ...inputs].forEach((input, second) => {
     const step = reduce(state, input, second * 1000);
     state = step.state;
     effects.push(...step.effects);
@@ -300,8 +282,7 @@ describe("without the server", () => {
 });
 
 describe("a page that comes back", () => {
-  const again = (more: object): Input =>
-    event({ ...(welcome as { event: Event }).event, resumed: true, last_ref: 9, ...more } as Event);
+  const again = (more: object): Input => welcome({ resumed: true, last_ref: 9, ...more });
   const now = (more: object) =>
     ({ call_id: "c", room_id: "r", user: BERTA, elapsed_ms: 60_000, attempt: 2, ...more }) as CallNow;
   const talks = now({
@@ -458,17 +439,14 @@ describe("what a token grants", () => {
   const welcomed = (input: Input) => reduce(initialState(null, false), input, 0);
 
   it("leads to the one room that it is for", () => {
-    const { state, effects } = welcomed({
-      ...welcome,
-      event: { ...(welcome as Extract<Input, { kind: "event" }>).event, grants },
-    } as Input);
+    const { state, effects } = welcomed(welcome({ grants }));
     expect(state.phase).toMatchObject({ kind: "joining", linkId: grants.room });
     expect(effects).toContainEqual({ kind: "send", command: { type: "look_at_link", link_id: grants.room } });
     expect([mayCall(state), maySend(state, "camera"), maySend(state, "screen")]).toEqual([false, true, false]);
   });
 
   it("is everything without one", () => {
-    const { state } = welcomed(welcome);
+    const { state } = welcomed(welcome());
     expect(state.phase.kind).toBe("home");
     expect([mayCall(state), maySend(state, "screen")]).toEqual([true, true]);
   });

@@ -1,6 +1,7 @@
 /** Ids of messages, drawn by the page, so that a message may be sent again and is there once. */
 
-const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+import { DIGITS } from "./user-id";
+
 /** 60 random bits; the first digit of 65 stays 0. */
 const RANDOM_DIGITS = 12;
 
@@ -9,5 +10,5 @@ export function newMessageId(
 ): string {
   const bytes = new Uint8Array(RANDOM_DIGITS);
   random(bytes);
-  return `0${[...bytes].map((byte) => ALPHABET[byte & 31]).join("")}`;
+  return `0${[...bytes].map((byte) => DIGITS[byte & 31]).join("")}`;
 }

@@ -74,10 +74,8 @@ export class Socket {
   private lastRef = 0;
   /** Commands that the server may not have taken yet, oldest first. */
   private pending: CommandFrame[] = [];
-  /** Types of commands by ref, to tell what an answer belongs to. */
-  private readonly types = new Map<number, Command["type"]>();
-  /** Which message each was about. */
-  private readonly said = new Map<number, string>();
+  /** Commands by ref, to tell what an answer belongs to: their types, and the messages that were to be said. */
+  private readonly sent = new Map<number, { answers: Command["type"]; about: string | null }>();
   private pace = IDLE;
   private bootId: string | null = null;
   /** The oldest ping without its pong. */
@@ -107,8 +105,8 @@ export class Socket {
 
   /** Sends now, or as soon as the session is there. */
   send(command: Command): void {
-    const frame: CommandFrame = { ref: this.nextRef(command.type), ...command };
-    if (command.type === "say") this.said.set(frame.ref, command.message_id);
+    const about = command.type === "say" ? command.message_id : null;
+    const frame: CommandFrame = { ref: this.nextRef(command.type, about), ...command };
     this.pending.push(frame);
     if (this.welcomed) this.write(frame);
   }
@@ -189,8 +187,8 @@ export class Socket {
     else if (event.type === "pong") this.pong(event, ref);
     else if (event.type === "error" && !this.welcomed) this.helloRefused(event, used);
     else {
-      const answers = ref === undefined ? null : (this.types.get(ref) ?? null);
-      this.listener.event(event as Event, answers, ref === undefined ? null : (this.said.get(ref) ?? null));
+      const sent = ref === undefined ? undefined : this.sent.get(ref);
+      this.listener.event(event as Event, sent?.answers ?? null, sent?.about ?? null);
     }
   }
 
@@ -254,12 +252,11 @@ export class Socket {
     this.listener.sessionLost();
   }
 
-  private nextRef(type: Command["type"]): number {
+  private nextRef(answers: Command["type"], about: string | null = null): number {
     this.lastRef += 1;
-    this.types.set(this.lastRef, type);
+    this.sent.set(this.lastRef, { answers, about });
     // Answers come soon; without a bound the map would grow with every ping of a long day.
-    this.types.delete(this.lastRef - 1000);
-    this.said.delete(this.lastRef - 1000);
+    this.sent.delete(this.lastRef - 1000);
     return this.lastRef;
   }
 

@@ -1,6 +1,7 @@
 /** User ids as people type, paste and share them. The rules are those of src/id.rs: either case, o for 0, i and l for 1. */
 
-const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
+/** Of all ids, five bits each. */
+export const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const LENGTH = 12;
 
 /** The grouped id in `text`, which may be an id in any grouping or a whole call link; else null. */

@@ -10,6 +10,7 @@ import { Menu, MenuItem } from "./menu";
 import { MessageList, Words } from "./message-list";
 import { isNarrow } from "./narrow";
 import { Panel } from "./panel";
+import { whenSeen } from "./when-seen";
 
 interface Props {
   state: AppState;
@@ -24,7 +25,7 @@ export function ChatPanel({ state, phase, send }: Props) {
   const [editing, setEditing] = useState<Message | null>(null);
   const [sent, setSent] = useState(0);
   const unread = unreadCount(chat, own);
-  useEffect(() => (unread > 0 ? whenVisible(() => send({ kind: "see_chat" })) : undefined), [unread, send]);
+  useEffect(() => (unread > 0 ? whenSeen(() => send({ kind: "see_chat" })) : undefined), [unread, send]);
   const actions = (message: Message) => {
     const isMine = message.user.user_id === own;
     if (phase.serverLost || (!isMine && !me.host)) return null;
@@ -119,14 +120,4 @@ function Waiting({ one, state, canAgain, send }: Omit<Props, "phase"> & { one: O
       )}
     </li>
   );
-}
-
-/** Runs it as soon as the page is before the user's eyes; gives what calls it off. */
-function whenVisible(run: () => void): () => void {
-  const look = () => {
-    if (document.visibilityState === "visible") run();
-  };
-  look();
-  document.addEventListener("visibilitychange", look);
-  return () => document.removeEventListener("visibilitychange", look);
 }

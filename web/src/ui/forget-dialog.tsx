@@ -1,34 +1,18 @@
 import type { Input } from "../state";
 import { text } from "../texts";
-import { Dialog } from "./dialog";
-import { Icon } from "./icon";
-import { openDialog } from "./open-dialog";
+import { ConfirmDialog } from "./confirm-dialog";
 
-/** A whole list does not come back, so it is asked for twice. */
+/** A whole list does not come back. */
 export function ForgetDialog({ send }: { send: (input: Input) => void }) {
-  const close = () => {
-    openDialog.value = null;
-  };
   return (
-    <Dialog id="forget-dialog" title={text("history_forget_ask")}>
-      <p>{text("history_forget_hint")}</p>
-      <div class="row">
-        <button type="button" class="quiet" data-testid="keep-calls" onClick={close}>
-          {text("cancel")}
-        </button>
-        <button
-          type="button"
-          class="stop"
-          data-testid="confirm-forget"
-          onClick={() => {
-            close();
-            send({ kind: "forget_history" });
-          }}
-        >
-          <Icon name="trash" />
-          {text("history_forget_all")}
-        </button>
-      </div>
-    </Dialog>
+    <ConfirmDialog
+      id="forget-dialog"
+      title={text("history_forget_ask")}
+      hint={text("history_forget_hint")}
+      icon="trash"
+      label={text("history_forget_all")}
+      testIds={{ keep: "keep-calls", confirm: "confirm-forget" }}
+      onConfirm={() => send({ kind: "forget_history" })}
+    />
   );
 }

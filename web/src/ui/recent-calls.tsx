@@ -8,6 +8,7 @@ import { outcomeOf } from "./history-sentence";
 import { Icon, type IconName } from "./icon";
 import { openDialog } from "./open-dialog";
 import { whenOf } from "./when";
+import { whenSeen } from "./when-seen";
 
 interface Props {
   state: AppState;
@@ -24,7 +25,10 @@ export function RecentCalls({ state, send }: Props) {
   useEffect(() => {
     if (isKnown) send({ kind: "list_history" });
   }, [isKnown, send]);
-  useEffect(() => (missed > 0 ? whenSeen(() => send({ kind: "see_history" })) : undefined), [missed, send]);
+  useEffect(
+    () => (missed > 0 ? whenSeen(() => send({ kind: "see_history" }), SEEN_AFTER_MS) : undefined),
+    [missed, send],
+  );
   if (history === null) return null;
   const { rows, more, asking } = history;
   return (
@@ -160,19 +164,4 @@ function Row({ row, send }: { row: HistoryRow; send: Props["send"] }) {
       </span>
     </li>
   );
-}
-
-/** Runs it once the page has been before the user's eyes for long enough; gives what calls it off. */
-function whenSeen(run: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const look = () => {
-    clearTimeout(timer);
-    if (document.visibilityState === "visible") timer = setTimeout(run, SEEN_AFTER_MS);
-  };
-  look();
-  document.addEventListener("visibilitychange", look);
-  return () => {
-    clearTimeout(timer);
-    document.removeEventListener("visibilitychange", look);
-  };
 }
