@@ -3,7 +3,7 @@
 //! It is str0m's estimate, but for the first seconds. That estimate follows what arrives, and where little is sent yet, a short stall of
 //! either machine looks to it like a full link: it falls to a part of that little, and every picture is paused until the next probe, on
 //! a link that would take them all. So at the beginning a low estimate is believed only once the link was seen to be full: packets are
-//! lost, or stand in a queue.
+//! lost, or stand in a queue. Then it begins anew with what arrives.
 //!
 //! | since it connected | estimate | lost of late | above the shortest round trip | budget |
 //! |---|---|---|---|---|
@@ -13,6 +13,7 @@
 //! | 1 s | 0.2 M | 0 | 300 ms, three times | 0.2 M |
 //! | 10 s | 0.2 M | 0 | 10 ms | 0.2 M |
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How often str0m is asked for a report.
@@ -36,6 +37,12 @@ const QUEUE_MAX: Duration = Duration::from_millis(150);
 /// ... if so many different round trips in a row say so.
 const QUEUED_REPORTS: u32 = 3;
 
+/// Over which it is measured what arrives, and what of that an estimate begins anew with. No lower than this: two voices and a picture
+/// at its least.
+const LATE: Duration = Duration::from_millis(600);
+const ARRIVED_SHARE: f64 = 0.85;
+const ANEW_BPS_MIN: u64 = 250_000;
+
 /// A change of the budget that is worth telling.
 const TELL_ABOVE: f64 = 0.03;
 
@@ -46,6 +53,8 @@ pub struct Report {
     pub loss: Option<f64>,
     /// Of the last packet that was reported on.
     pub round_trip: Option<Duration>,
+    /// Of media, since the beginning.
+    pub sent_bytes: u64,
 }
 
 /// A transport's budget.
@@ -61,6 +70,9 @@ pub struct Budget {
     queued_reports: u32,
     round_trip: Option<Duration>,
     shortest: Option<Duration>,
+    /// When how much had been sent, of the last [`LATE`].
+    sent: VecDeque<(Instant, u64)>,
+    anew_bps: Option<u64>,
     told_bps: u64,
 }
 
@@ -83,6 +95,9 @@ impl Budget {
 
     /// Takes a report, of every [`REPORT_EVERY`].
     pub fn handle_report(&mut self, report: &Report, now: Instant) {
+        if self.is_proved {
+            return;
+        }
         match report.loss {
             Some(loss) if loss > LOSS_MAX => self.lossy_reports += 1,
             _ => self.lossy_reports = 0,
@@ -97,12 +112,36 @@ impl Budget {
                 0
             };
         }
-        self.is_proved |= self.lossy_reports >= LOSSY_REPORTS
-            || self.queued_reports >= QUEUED_REPORTS
-            || self.connected.is_some_and(|at| now >= at + UNPROVED_FOR);
+        let arrives_bps = self.arrives_bps(report, now);
+        if self.lossy_reports >= LOSSY_REPORTS || self.queued_reports >= QUEUED_REPORTS {
+            self.is_proved = true;
+            self.anew_bps = Some(((arrives_bps * ARRIVED_SHARE) as u64).max(ANEW_BPS_MIN));
+        }
+        self.is_proved |= self.connected.is_some_and(|at| now >= at + UNPROVED_FOR);
     }
 
-    /// Whether the estimate holds.
+    /// The link was seen to be full just now: what arrives on it tells more than an estimate that was not obeyed, and str0m's is to begin
+    /// anew with this, in bits per second.
+    pub fn poll_anew(&mut self) -> Option<u64> {
+        self.anew_bps.take()
+    }
+
+    fn arrives_bps(&mut self, report: &Report, now: Instant) -> f64 {
+        self.sent.push_back((now, report.sent_bytes));
+        while self
+            .sent
+            .get(1)
+            .is_some_and(|(at, _)| now.saturating_duration_since(*at) >= LATE)
+        {
+            self.sent.pop_front();
+        }
+        let (since, before) = self.sent[0];
+        let passed = now.saturating_duration_since(since).max(REPORT_EVERY);
+        let sent_bps = report.sent_bytes.saturating_sub(before) as f64 * 8.0 / passed.as_secs_f64();
+        sent_bps * (1.0 - report.loss.unwrap_or_default())
+    }
+
+    /// Whether the estimate holds, for good.
     pub fn is_proved(&self) -> bool {
         self.is_proved
     }
@@ -138,6 +177,7 @@ mod tests {
                 loss: Some(loss),
                 // No two are alike.
                 round_trip: Some(Duration::from_millis(round_trip) + Duration::from_micros(number as u64)),
+                sent_bytes: 0,
             };
             budget.handle_report(&report, now);
         }
@@ -171,12 +211,36 @@ mod tests {
     }
 
     #[test]
+    fn an_estimate_begins_anew_with_what_arrives_on_a_full_link() {
+        for (sent_bytes_each, loss, expected) in [(25_000, 0.2, 680_000), (25_000, 0.02, 0), (100, 0.2, ANEW_BPS_MIN)] {
+            let mut budget = Budget::default();
+            let mut now = Instant::now();
+            for number in 1..=4 {
+                now += REPORT_EVERY;
+                let report = Report {
+                    loss: Some(loss),
+                    round_trip: None,
+                    sent_bytes: number * sent_bytes_each,
+                };
+                budget.handle_report(&report, now);
+            }
+            assert_eq!(
+                budget.poll_anew().unwrap_or_default(),
+                expected,
+                "{sent_bytes_each} bytes, {loss}"
+            );
+            assert_eq!(budget.poll_anew(), None);
+        }
+    }
+
+    #[test]
     fn the_same_round_trip_twice_is_one() {
         let mut budget = Budget::default();
         for ms in [20, 900, 900, 900, 900] {
             let report = Report {
                 loss: None,
                 round_trip: Some(Duration::from_millis(ms)),
+                sent_bytes: 0,
             };
             budget.handle_report(&report, Instant::now());
         }

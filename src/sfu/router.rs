@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use str0m::media::{Mid, Rid};
 
+use super::budget::UNPROVED_BPS;
 use super::counters::{Counters, Drop};
 use super::demux::{Link, TransportKey};
 use super::handle::{FilledSlot, SfuEvent};
@@ -104,7 +105,7 @@ impl Router {
             tracks: Vec::new(),
             slots: Vec::new(),
             told_slots: Vec::new(),
-            budget_bps: 0,
+            budget_bps: UNPROVED_BPS,
             unwraps: false,
             told_desired_bps: 0,
         };
@@ -163,7 +164,7 @@ impl Router {
             member.slots.clear();
             member.told_slots.clear();
             member.told_desired_bps = 0;
-            member.budget_bps = 0;
+            member.budget_bps = UNPROVED_BPS;
             member.link = Some(link);
             for content in self.contents_of(place) {
                 content.restart();
@@ -366,8 +367,7 @@ impl Router {
     }
 
     pub(super) fn budget_bps(&self, place: usize) -> Option<u64> {
-        let member = self.members.get(place)?.as_ref()?;
-        Some(member.budget_bps).filter(|bps| *bps > 0)
+        Some(self.members.get(place)?.as_ref()?.budget_bps)
     }
 
     /// How many things are kept here, of all kinds.

@@ -105,8 +105,6 @@ pub struct Transport {
     ways: Ways,
     consent: Consent,
     budget: Budget,
-    /// Whether pictures wait for their turn, as the estimate has it.
-    is_paced: bool,
     /// Whether the last input brought what only our browser can have sent: media that came through decryption, or a report on ours.
     proved: bool,
     formats: Vec<(Pt, Format)>,
@@ -188,7 +186,6 @@ impl Transport {
             ways: Ways::new(config.candidates),
             consent: Consent::default(),
             budget: Budget::default(),
-            is_paced: false,
             proved: false,
             formats: Vec::new(),
             lines: Vec::new(),
@@ -402,21 +399,18 @@ impl Transport {
             // None came in the interval before where the share of what was lost is not known.
             Event::MediaEgressStats(reported) => self.proved |= reported.loss.is_some(),
             Event::KeyframeRequest(request) => out.push(TransportOutput::KeyFrameWanted(request.mid)),
-            Event::EgressBitrateEstimate(kind) => {
-                match kind {
-                    BweKind::Twcc { estimate, .. } => self.budget.handle_estimate(estimate.as_u64()),
-                    BweKind::Remb { estimate, .. } => self.budget.handle_remote_estimate(estimate.as_u64()),
-                    _ => {}
-                }
-                self.follow_budget(out);
-            }
+            Event::EgressBitrateEstimate(kind) => self.tell_budget(out, |budget| match kind {
+                BweKind::Twcc { estimate, .. } => budget.handle_estimate(estimate.as_u64()),
+                BweKind::Remb { estimate, .. } => budget.handle_remote_estimate(estimate.as_u64()),
+                _ => {}
+            }),
             Event::PeerStats(stats) => {
                 let report = Report {
                     loss: stats.egress_loss_fraction.map(f64::from),
                     round_trip: stats.rtt,
+                    sent_bytes: stats.bytes_tx,
                 };
-                self.budget.handle_report(&report, now);
-                self.follow_budget(out);
+                self.tell_budget(out, |budget| budget.handle_report(&report, now));
             }
             Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
                 self.disconnected_since = None;
@@ -436,17 +430,21 @@ impl Transport {
         }
     }
 
-    /// Tells the budget if it is another one. Before the estimate holds, nothing waits for its turn: str0m's pacer would keep pictures
-    /// for up to 2 s.
-    fn follow_budget(&mut self, out: &mut Vec<TransportOutput>) {
+    /// Something is known of the network: passes the budget on if it is another one. Until the estimate holds, nothing waits for its
+    /// turn: str0m's pacer would keep pictures for up to 2 s.
+    fn tell_budget(&mut self, out: &mut Vec<TransportOutput>, tell: impl FnOnce(&mut Budget)) {
+        let was_proved = self.budget.is_proved();
+        tell(&mut self.budget);
         out.extend(self.budget.poll_changed().map(TransportOutput::Budget));
-        let is_paced = self.budget.is_proved();
-        if std::mem::replace(&mut self.is_paced, is_paced) == is_paced {
+        if was_proved || !self.budget.is_proved() {
             return;
+        }
+        if let Some(bps) = self.budget.poll_anew() {
+            self.rtc.bwe().reset(Bitrate::bps(bps));
         }
         for (mid, _) in self.sending.iter().filter(|line| line.1) {
             if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(*mid, None) {
-                stream.set_unpaced(!is_paced);
+                stream.set_unpaced(false);
             }
         }
     }

@@ -7,7 +7,6 @@ use str0m::media::Rid;
 use super::{Router, RouterOutput};
 use crate::id::Source;
 use crate::sfu::allocator::{self, Demand};
-use crate::sfu::budget::UNPROVED_BPS;
 use crate::sfu::counters::Counters;
 use crate::sfu::handle::SfuEvent;
 use crate::sfu::slot::{Content, Slot};
@@ -42,12 +41,7 @@ impl Router {
         };
         let mut demands = Vec::new();
         let mut known = Vec::new();
-        let budget_bps = if member.budget_bps == 0 {
-            UNPROVED_BPS
-        } else {
-            member.budget_bps
-        };
-        let (audio_bps, unwraps) = reserve_audio(&member.slots, member.unwraps, budget_bps);
+        let (audio_bps, unwraps) = reserve_audio(&member.slots, member.unwraps, member.budget_bps);
         member.unwraps = unwraps;
         let mut desired_bps = 0;
         for (index, slot) in member.slots.iter_mut().enumerate() {
@@ -62,7 +56,7 @@ impl Router {
             demands.push(demand);
             known.push((index, layers));
         }
-        let grants = allocator::allocate(budget_bps.saturating_sub(audio_bps), &demands);
+        let grants = allocator::allocate(member.budget_bps.saturating_sub(audio_bps), &demands);
         let mut pauses = false;
         for (grant, (index, layers)) in grants.into_iter().zip(known) {
             let Some(content) = &mut member.slots[index].content else {

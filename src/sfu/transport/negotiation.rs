@@ -60,7 +60,7 @@ impl Transport {
         let named = &mut self.named;
         let consent = &mut self.consent;
         let known = std::mem::take(&mut self.sending);
-        let is_paced = self.is_paced;
+        let is_paced = self.budget.is_proved();
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
         let result = catch_unwind(AssertUnwindSafe(|| {
