@@ -212,7 +212,9 @@ async fn hosts_lock_mute_and_remove() {
     b.send(json!({ "type": "lock", "room_id": room, "locked": true })).await;
     assert_eq!(b.expect("error").await["code"], "not_allowed", "he is no host");
     a.send(json!({ "type": "lock", "room_id": room, "locked": true })).await;
-    assert_eq!(b.expect("room_changed").await["room"]["locked"], true);
+    for tab in [&mut a, &mut b] {
+        assert_eq!(tab.expect("room_changed").await["room"]["locked"], true);
+    }
     assert_eq!(join_fails(&mut d, &link, None).await, "room_locked");
 
     b.send(json!({ "type": "publish", "room_id": room, "sources": ["microphone"] }))
@@ -228,7 +230,7 @@ async fn hosts_lock_mute_and_remove() {
     assert_eq!(c.expect("room_left").await["reason"], "removed");
     assert_eq!(b.expect("participant_left").await["reason"], "removed");
     a.send(json!({ "type": "lock", "room_id": room, "locked": false })).await;
-    a.expect("room_changed").await;
+    assert_eq!(a.expect("room_changed").await["room"]["locked"], false);
     assert_eq!(join_fails(&mut c, &link, None).await, "not_allowed");
     join(&mut d, &link).await;
 }

@@ -361,7 +361,8 @@ impl Tab {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let Ok(next) = tokio::time::timeout(Duration::from_secs(1), self.socket.next()).await else {
-                assert!(tokio::time::Instant::now() < deadline, "no event in time");
+                let late = tokio::time::Instant::now() >= deadline;
+                assert!(!late, "no event in time; held: {:?}", self.held);
                 // The heartbeat. This `ref` was taken before, so there is no answer.
                 self.send_raw(Message::text(r#"{"ref":0,"type":"ping"}"#)).await;
                 continue;
