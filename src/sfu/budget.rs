@@ -22,8 +22,8 @@ pub const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// What a link is thought to take at the beginning, in bits per second.
 pub const UNPROVED_BPS: u64 = 2_000_000;
 
-/// For how long after it connected. str0m probes a link that is not used up every 5 s, and then its estimate is right.
-const UNPROVED_FOR: Duration = Duration::from_secs(8);
+/// For how long after it connected: while others come to be seen.
+const UNPROVED_FOR: Duration = Duration::from_secs(4);
 
 /// A link that is not full loses less than this, ...
 const LOSS_MAX: f64 = 0.03;
@@ -202,8 +202,8 @@ mod tests {
             ("a queue", 200_000, &[(0.0, 200), (0.0, 300), (0.0, 400)], 200_000),
             ("what was seen stays", 200_000, &[(0.1, 20), (0.1, 20), CLEAN, CLEAN], 200_000),
             ("a far network is no queue", 200_000, &[(0.0, 160); 9], UNPROVED_BPS),
-            ("before it is over", 200_000, &[CLEAN; 38], UNPROVED_BPS),
-            ("after it", 200_000, &[CLEAN; 39], 200_000),
+            ("before it is over", 200_000, &[CLEAN; 18], UNPROVED_BPS),
+            ("after it", 200_000, &[CLEAN; 19], 200_000),
         ];
         for (what, estimate_bps, reports, expected) in rows {
             assert_eq!(after(estimate_bps, reports), Some(expected), "{what}");
