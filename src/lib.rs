@@ -7,8 +7,12 @@
 pub mod auth;
 /// Every key of config.toml, layered defaults < file < environment < flags.
 pub mod config;
+/// The operator's door on this machine (D).
+pub mod control;
 /// What is wrong with an installation, and how it is put right.
 pub mod doctor;
+/// `tandem drain`: waits until a restart would cut no call.
+pub mod drain;
 /// Requests to servers of others (D).
 pub mod fetch;
 /// What a session may do; pure, said by a token and obeyed by signaling.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tandem::auth::issue::{Wish, issue};
 use tandem::config::{self, Config, Flags};
-use tandem::doctor;
+use tandem::{doctor, drain};
 
 /// Self-hosted browser calls in one binary. Without arguments it serves calls.
 #[derive(Debug, Parser)]
@@ -40,6 +40,9 @@ enum Command {
     },
     /// Prints a token of auth.mode "token", signed with a key of auth.keys
     Token(Wish),
+    /// Tells the running server to take no new calls, rooms and joins, and waits until those that run are over: a restart cuts none
+    /// then. Ends with 0 when none is left, 1 if it could not, 2 if some still go on after --wait
+    Drain(drain::Wish),
     /// Looks at this installation and says what is wrong and how to put it right. Ends with 0 if nothing is, 1 if something is, 2 if it
     /// could not look
     Doctor {
@@ -82,6 +85,16 @@ fn main() -> ExitCode {
             .map_err(anyhow::Error::from)
             .and_then(|config| issue(&config, &wish))
             .map(|token| println!("{token}")),
+        Some(Command::Drain(wish)) => {
+            let drained = Config::load(&flags)
+                .map_err(anyhow::Error::from)
+                .and_then(|config| drain::run(&config, &wish));
+            match drained {
+                Ok(true) => Ok(()),
+                Ok(false) => return ExitCode::from(2),
+                Err(error) => Err(error),
+            }
+        }
         Some(Command::Doctor { json }) => return diagnose(&flags, json),
         None => Config::load(&flags)
             .map_err(anyhow::Error::from)

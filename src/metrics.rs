@@ -69,6 +69,8 @@ pub struct Metrics {
     pub tcp_connections: IntCounterVec,
     /// Connections that were not served, by `reason`.
     pub tcp_refused: IntCounterVec,
+    /// 1 while new calls are refused because the server is drained.
+    pub draining: IntGauge,
     /// Share of the last second that each `worker` thread was busy, 0 to 1.
     pub worker_busy_ratio: GaugeVec,
 
@@ -200,6 +202,13 @@ impl Metrics {
                 "tandem_tcp_refused_total",
                 "Connections to the TCP port that were not served.",
                 &["reason"],
+            ),
+            draining: register(
+                r,
+                IntGauge::new(
+                    "tandem_draining",
+                    "1 while new calls are refused because the server is drained.",
+                ),
             ),
             worker_busy_ratio: register(
                 r,

@@ -13,10 +13,12 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::config::Config;
+use crate::control::Control;
 use crate::http::addresses::Addresses;
 use crate::http::api::SignIn;
 use crate::http::ice_servers::{IssueCredential, RelayCredential};
@@ -42,6 +44,9 @@ const SFU_EVENTS_MAX: usize = 4096;
 
 /// What waits in the queue from the UDP ports to the relay. Beyond it, datagrams are lost.
 const TURN_DATAGRAMS_MAX: usize = 1024;
+
+/// How long a stop at once waits for the hub to tell browsers and to note what lasts.
+const AT_ONCE: Duration = Duration::from_secs(4);
 
 /// How long a stop waits for HTTP requests under way, after the calls.
 const HTTP_PATIENCE: Duration = Duration::from_secs(1);
@@ -148,7 +153,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         metrics: metrics.clone(),
     };
     let ops_service = Service {
-        router: ops::router(metrics.clone(), readiness.clone()),
+        router: ops::router(metrics.clone(), readiness.clone(), hub.clone()),
         tls: None,
         media: None,
         metrics: metrics.clone(),
@@ -156,6 +161,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let stop_http = CancellationToken::new();
     let serving = tokio::spawn(port::serve(listener, main_service, stop_http.clone(), HTTP_PATIENCE));
     let serving_ops = tokio::spawn(port::serve(ops_listener, ops_service, stop_http.clone(), HTTP_PATIENCE));
+    match Control::bind(&config.data) {
+        Ok(control) => drop(tokio::spawn(control.serve(hub.clone()))),
+        Err(error) => tracing::warn!(%error, "no control socket in the data folder: `tandem drain` will not reach this server"),
+    }
     readiness.set(true);
     greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
@@ -170,11 +179,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             },
         }
     }
-    tracing::info!("stopping: new sessions are refused");
+    tracing::info!("stopping: new calls are refused");
     readiness.set(false);
     tokio::select! {
         () = hub.stop(config.stop_timeout) => {}
-        () = stops.next() => tracing::info!("stopping at once"),
+        () = stops.next() => {
+            tracing::info!("stopping at once");
+            if timeout(AT_ONCE, hub.stop(Duration::ZERO)).await.is_err() {
+                tracing::error!("the hub did not end");
+            }
+        }
     }
     relay.stop();
     stop_http.cancel();

@@ -17,6 +17,7 @@ const DRIVERS: &[&str] = &[
     "src/sfu/ice_tcp.rs",
     "src/sfu/link.rs",
     "src/signaling/driver.rs",
+    "src/signaling/driver/draining.rs",
     "src/signaling/keeper.rs",
     "src/signaling/media_words.rs",
     "src/signaling/reader.rs",

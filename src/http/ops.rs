@@ -11,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::metrics::Metrics;
+use crate::signaling::driver::HubHandle;
 
-/// Whether new sessions are welcome: false before the start is done and while stopping.
+/// False before the start is done and while stopping.
 #[derive(Debug, Default)]
 pub struct Readiness(AtomicBool);
 
@@ -30,15 +31,16 @@ impl Readiness {
 struct Ops {
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
+    hub: HubHandle,
 }
 
 /// `/metrics`, `/livez` and `/readyz`.
-pub fn router(metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Router {
+pub fn router(metrics: Arc<Metrics>, readiness: Arc<Readiness>, hub: HubHandle) -> Router {
     Router::new()
         .route("/metrics", get(show_metrics))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(show_readiness))
-        .with_state(Ops { metrics, readiness })
+        .with_state(Ops { metrics, readiness, hub })
 }
 
 /// Counts an answer of the main port by the class of its status.
@@ -63,9 +65,16 @@ async fn show_metrics(State(ops): State<Ops>) -> Response {
         .into_response()
 }
 
+/// Whether new calls are welcome here, and why not.
 async fn show_readiness(State(ops): State<Ops>) -> Response {
-    match ops.readiness.get() {
-        true => (StatusCode::OK, "ready\n").into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n").into_response(),
+    let not_ready = |reason: String| (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+    match ops.hub.running().await {
+        Ok(running) if !ops.readiness.get() => {
+            let phase = if running.draining { "stopping" } else { "starting" };
+            not_ready(format!("{phase}: {} calls go on\n", running.calls))
+        }
+        Ok(running) if running.draining => not_ready(format!("draining: {} calls go on\n", running.calls)),
+        Ok(_) => (StatusCode::OK, "ready\n").into_response(),
+        Err(_) => not_ready("stopping: all calls are over\n".to_owned()),
     }
 }

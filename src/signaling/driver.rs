@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock, tasks and randomness")]
 
+mod draining;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use super::hub::{Attach, AttachRefused, Hub, HubConfig};
 use super::keeper::{self, Archive};
 use super::limits::Limit;
 use super::media_words::{media_fact, sfu_command};
-use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output};
+use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output, Running};
 use super::passphrase::slow_hash;
 use super::protocol::{CommandFrame, ErrorCode, EventFrame, TransportLostReason};
 use super::reader;
@@ -117,6 +119,11 @@ enum Input {
     Detach {
         connection: ConnectionId,
         how: Departure,
+    },
+    /// None: only to look.
+    Drain {
+        on: Option<bool>,
+        reply: oneshot::Sender<Running>,
     },
     Stop {
         deadline: Instant,
@@ -218,8 +225,8 @@ impl HubHandle {
         let _ = self.put(Input::Detach { connection, how }).await;
     }
 
-    /// Tells every browser that the server goes down, and takes no new session or call. Returns when no call lives any more or
-    /// `wait` has passed; all websockets are closed then, and the hub ends.
+    /// Drains. Returns when no call lives any more or `wait` has passed; all browsers are told that the server goes down and their
+    /// websockets are closed then, and the hub ends.
     pub async fn stop(&self, wait: Duration) {
         let (done, stopped) = oneshot::channel();
         let deadline = Instant::now() + wait;
@@ -302,6 +309,10 @@ impl Driver {
                 break;
             }
         }
+        if self.stopping.is_some() {
+            self.hub.announce_stop(Instant::now());
+            self.carry_out();
+        }
         for (_, outbox) in self.outboxes.drain() {
             let reason = "the server is going down";
             // One that is full is closed by the sender's end.
@@ -336,8 +347,9 @@ impl Driver {
                 self.outboxes.remove(&connection);
                 self.hub.handle_detach(connection, how, now);
             }
+            Input::Drain { on, reply } => self.drain(on, reply),
             Input::Stop { deadline, done } => {
-                self.hub.begin_stopping(now);
+                self.hub.set_draining(true);
                 let stopping = self.stopping.get_or_insert(Stopping {
                     deadline,
                     waiting: Vec::new(),
@@ -528,6 +540,7 @@ impl Driver {
         self.metrics.rooms.set(gauge(counts.rooms));
         self.metrics.participants.set(gauge(counts.participants));
         self.metrics.lobby.set(gauge(counts.waiting));
+        self.metrics.draining.set(i64::from(self.hub.is_draining()));
     }
 }
 
@@ -857,6 +870,30 @@ mod tests {
         assert_eq!(first.expect("link_created").await["link"]["has_passphrase"], true);
     }
 
+    async fn until_true(mut fact: impl FnMut() -> bool) {
+        let waiting = async {
+            while !fact() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LONG, waiting).await.expect("in time");
+    }
+
+    #[tokio::test]
+    async fn a_drain_can_be_taken_back() {
+        let server = server(true).await;
+        let mut ada = server.open(1, OUTBOX_FRAMES_MAX, None).await;
+        assert!(server.hub.drain().await.expect("the hub is there").draining);
+        ada.send(json!({"type": "create_link"})).await;
+        assert_eq!(ada.expect("error").await["code"], "shutting_down");
+        assert_eq!(server.metrics.draining.get(), 1);
+        let running = server.hub.undrain().await.expect("the hub is there");
+        assert_eq!(running, Running::default());
+        ada.send(json!({"type": "create_link"})).await;
+        ada.expect("link_created").await;
+        assert_eq!(server.metrics.draining.get(), 0);
+    }
+
     #[tokio::test]
     async fn a_shutdown_waits_for_a_call_to_end() {
         let server = server(true).await;
@@ -867,10 +904,14 @@ mod tests {
         second.expect("incoming_call").await;
         let hub = server.hub.clone();
         let stopping = tokio::spawn(async move { hub.stop(LONG).await });
-        first.expect("server_stopping").await;
+        let mut third = server.open(3, OUTBOX_FRAMES_MAX, None).await;
+        until_true(|| server.metrics.draining.get() == 1).await;
+        third.send(json!({"type": "create_link"})).await;
+        assert_eq!(third.expect("error").await["code"], "shutting_down");
         assert!(!stopping.is_finished());
         first.send(json!({"type": "cancel", "call_id": call_id})).await;
         first.expect("call_ended").await;
+        first.expect("server_stopping").await;
         first.expect_close(CLOSE_GOING_AWAY).await;
         timeout(LONG, stopping).await.expect("in time").expect("it did not panic");
     }

@@ -1,6 +1,7 @@
 //! The core that owns sessions, calls and rooms. Feed it with `handle_…`, then take every [`Output`] from [`Hub::poll_output`], and
 //! call [`Hub::handle_timeout`] when [`Hub::poll_timeout`] is due; repeat after every input.
 
+mod admission;
 mod attaching;
 mod calls;
 mod chat;
@@ -95,7 +96,7 @@ pub struct Hub {
     /// Sessions that missed more than can be replayed.
     lost: Vec<SessionId>,
     outputs: VecDeque<Output>,
-    stopping: bool,
+    draining: bool,
 }
 
 impl Hub {
@@ -120,7 +121,7 @@ impl Hub {
             unkept: BTreeSet::new(),
             lost: Vec::new(),
             outputs: VecDeque::new(),
-            stopping: false,
+            draining: false,
         }
     }
 
@@ -198,19 +199,6 @@ impl Hub {
         self.settle(now);
     }
 
-    /// From here on no session begins and no call is made; calls that live go on, and their sessions may resume.
-    pub fn begin_stopping(&mut self, now: Instant) {
-        if self.stopping {
-            return;
-        }
-        self.stopping = true;
-        let everyone: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for session in everyone {
-            self.tell(session, None, Event::ServerStopping {});
-        }
-        self.settle(now);
-    }
-
     /// What to do next, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -230,11 +218,6 @@ impl Hub {
             participants: self.present,
             waiting: self.waiting,
         }
-    }
-
-    /// Whether any call rings or is answered, or people are together in a room.
-    pub fn has_calls(&self) -> bool {
-        !self.calls.is_empty() || self.rooms.values().any(|room| room.present_count() > 1)
     }
 }
 
@@ -441,6 +424,8 @@ impl Hub {
 
 #[cfg(test)]
 mod chats;
+#[cfg(test)]
+mod drains;
 #[cfg(test)]
 mod gatherings;
 #[cfg(test)]

@@ -69,6 +69,9 @@ pub const LOBBY_MAX: usize = 50;
 /// Users who were taken out of one room. When there are more, it is locked.
 pub const REMOVED_MAX: usize = 256;
 
+/// Users of whom a room knows that they were in it; those beyond it find no way back while the server is drained.
+pub const GUESTS_MAX: usize = 1000;
+
 /// Reactions of one session at once.
 pub const REACTIONS_BURST: f64 = 10.0;
 
@@ -240,7 +243,7 @@ impl Refusal {
     pub(super) fn shutting_down() -> Refusal {
         Refusal {
             code: ErrorCode::ShuttingDown,
-            message: "the server is going down",
+            message: "the server is about to restart, and takes no new calls",
         }
     }
 

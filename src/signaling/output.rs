@@ -286,6 +286,16 @@ impl JoinOutcome {
     }
 }
 
+/// What a restart would cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Running {
+    /// Whether nothing new begins.
+    pub draining: bool,
+    /// Calls, and rooms in which people are together.
+    pub calls: usize,
+    pub participants: usize,
+}
+
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {

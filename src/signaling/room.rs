@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use super::limits::{OFFERS_PENDING_MAX, Refusal};
+use super::limits::{GUESTS_MAX, OFFERS_PENDING_MAX, Refusal};
 use crate::id::{CallId, LinkId, ParticipantId, SessionId, Source, UserId};
 
 /// Made when its call begins to ring, so that forwarded connections can be made before the answer; when somebody joins by its link; or
@@ -25,6 +25,8 @@ pub struct Room {
     pub invitations: BTreeSet<CallId>,
     /// Whom a host took out, and the link does not let in again.
     pub removed: BTreeSet<UserId>,
+    /// Who is or was in it.
+    guests: BTreeSet<UserId>,
     /// Whether the two that are in it may be connected directly.
     pub direct: bool,
     /// The latest direct connection that was negotiated through the hub since `direct` became true (0: none).
@@ -110,6 +112,7 @@ impl Room {
             members: BTreeMap::new(),
             invitations: BTreeSet::new(),
             removed: BTreeSet::new(),
+            guests: BTreeSet::new(),
             direct: false,
             generation: 0,
             shrunk: None,
@@ -133,6 +136,16 @@ impl Room {
             member.place = self.last_place;
         }
         self.members.insert(participant, member);
+    }
+
+    pub fn note_guest(&mut self, user: Option<UserId>) {
+        if self.guests.len() < GUESTS_MAX {
+            self.guests.extend(user);
+        }
+    }
+
+    pub fn was_in(&self, user: UserId) -> bool {
+        self.guests.contains(&user)
     }
 
     /// The participants, in the order of coming.

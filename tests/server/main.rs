@@ -6,6 +6,7 @@ mod acme;
 mod calls;
 mod chat;
 mod doctor;
+mod drain;
 mod history;
 mod one_port;
 mod pages;

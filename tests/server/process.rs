@@ -75,18 +75,23 @@ fn a_taken_port_is_named() {
 }
 
 #[tokio::test]
-async fn sigterm_tells_browsers_refuses_new_sessions_and_ends_within_its_bound() {
+async fn sigterm_refuses_new_calls_and_ends_within_its_bound() {
     let mut server = Server::start_with(&[("TANDEM__SERVER__STOP_TIMEOUT_S", "2")]);
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     talk(&mut a, &mut b).await;
     let asked = Instant::now();
     server.signal("TERM");
-    a.expect("server_stopping").await;
-    b.expect("server_stopping").await;
-    let (_, answer) = Tab::greet(&server, json!({})).await;
-    assert_eq!(answer["code"], "shutting_down", "{answer}");
-    assert!(server.ops("/readyz").0.contains("503"));
+    server.metric_becomes("tandem_draining", 1.0);
+    let (head, body) = server.ops("/readyz");
+    assert!(head.contains("503") && body == "stopping: 1 calls go on\n", "{head} {body}");
+    let mut third = Tab::open(&server).await;
+    third.send(json!({"type": "create_link"})).await;
+    let refused = third.expect("error").await;
+    assert_eq!(refused["code"], "shutting_down", "{refused}");
     assert_eq!(server.wait(Duration::from_secs(8)), Some(0));
+    for tab in [&mut a, &mut b, &mut third] {
+        tab.expect("server_stopping").await;
+    }
     assert!(
         asked.elapsed() >= Duration::from_millis(1500),
         "the running call was not waited for"
@@ -108,7 +113,8 @@ async fn a_second_signal_ends_the_wait() {
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     talk(&mut a, &mut b).await;
     server.signal("TERM");
-    a.expect("server_stopping").await;
+    server.metric_becomes("tandem_draining", 1.0);
     server.signal("TERM");
     assert_eq!(server.wait(Duration::from_secs(5)), Some(0));
+    a.expect("server_stopping").await;
 }

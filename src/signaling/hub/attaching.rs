@@ -49,8 +49,6 @@ pub enum AttachRefused {
     TooManyOfUser,
     #[error("the server has too many sessions open")]
     TooMany,
-    #[error("the server is going down")]
-    ShuttingDown,
     #[error("there is no such session to be resumed")]
     NotSignedIn,
 }
@@ -59,7 +57,6 @@ impl AttachRefused {
     pub fn code(self) -> ErrorCode {
         match self {
             AttachRefused::TooManyOfUser | AttachRefused::TooMany => ErrorCode::RateLimited,
-            AttachRefused::ShuttingDown => ErrorCode::ShuttingDown,
             AttachRefused::NotSignedIn => ErrorCode::NotSignedIn,
         }
     }
@@ -116,9 +113,6 @@ impl Hub {
 
     /// Makes sure that one more session of this user is within the limits; `before` will give way to it.
     fn make_room_for(&mut self, identity: &Identity, before: Option<SessionId>, now: Instant) -> Result<(), AttachRefused> {
-        if self.stopping {
-            return Err(AttachRefused::ShuttingDown);
-        }
         let gives_way = usize::from(before.is_some());
         let of_user = self.users.get(&identity.user_id).map_or(0, |user| user.sessions.len());
         if of_user - gives_way >= self.config.sessions_per_user_max {

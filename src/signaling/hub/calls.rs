@@ -63,9 +63,7 @@ impl Hub {
         callee_user: UserId,
         now: Instant,
     ) -> Result<Option<(CallId, BTreeSet<SessionId>)>, Refusal> {
-        if self.stopping {
-            return Err(Refusal::shutting_down());
-        }
+        self.check_takes_new()?;
         let Some(session) = self.sessions.get_mut(&caller) else {
             return Ok(None);
         };

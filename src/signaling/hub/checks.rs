@@ -17,9 +17,7 @@ pub(super) const CHECK_LASTS: Duration = Duration::from_secs(15);
 impl Hub {
     /// One check per session: another one takes the place of the first.
     pub(super) fn start_check(&mut self, id: SessionId, reference: u32, now: Instant) -> Result<(), Refusal> {
-        if self.stopping {
-            return Err(Refusal::shutting_down());
-        }
+        self.check_takes_new()?;
         let Some(session) = self.sessions.get_mut(&id) else {
             return Ok(());
         };

@@ -43,7 +43,7 @@ fn three() -> (World, usize, usize, usize) {
     (world, ada, bob, eve)
 }
 
-const OPEN: LinkWish = LinkWish {
+pub(super) const OPEN: LinkWish = LinkWish {
     name: String::new(),
     passphrase: None,
     expires_in_s: None,
@@ -51,7 +51,7 @@ const OPEN: LinkWish = LinkWish {
     lobby: false,
 };
 
-fn make_link(world: &mut World, browser: usize, room_id: Option<RoomId>, wish: LinkWish) -> LinkId {
+pub(super) fn make_link(world: &mut World, browser: usize, room_id: Option<RoomId>, wish: LinkWish) -> LinkId {
     world.told(browser);
     world.send(browser, Command::CreateLink { room_id, wish });
     world.hash_all();
@@ -74,7 +74,7 @@ fn join_with(world: &mut World, browser: usize, link_id: LinkId, passphrase: Opt
     world.told(browser)
 }
 
-fn join(world: &mut World, browser: usize, link_id: LinkId) -> Vec<String> {
+pub(super) fn join(world: &mut World, browser: usize, link_id: LinkId) -> Vec<String> {
     join_with(world, browser, link_id, None)
 }
 

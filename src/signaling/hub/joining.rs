@@ -49,9 +49,7 @@ impl Hub {
         through_server: bool,
         now: Instant,
     ) -> Result<(), Refusal> {
-        if self.stopping {
-            return Err(Refusal::shutting_down());
-        }
+        self.check_takes_joins(id, link_id)?;
         let Some(session) = self.sessions.get_mut(&id) else {
             return Ok(());
         };

@@ -28,9 +28,7 @@ impl Hub {
         mut wish: LinkWish,
         now: Instant,
     ) -> Result<(), Refusal> {
-        if self.stopping {
-            return Err(Refusal::shutting_down());
-        }
+        self.check_takes_new()?;
         if wish.expires_in_s == Some(0) {
             return Err(Refusal::bad_command("a link that is over before it begins"));
         }

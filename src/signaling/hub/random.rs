@@ -249,7 +249,7 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
     let exists = |browser: usize| browser < count;
     match step {
         Step::Open(user) if count < 6 => {
-            // A stopping server refuses.
+            // Beyond the limits, it is refused.
             let _ = world.try_open(user);
         }
         Step::Open(_) => {}
@@ -437,8 +437,7 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
             sfu_says(world, b, MediaNews::TransportLost { attempt, reason });
         }
         Step::Stop => {
-            world.hub.begin_stopping(world.now);
-            world.drain();
+            world.hub.set_draining(true);
         }
         // About a browser that is not there (or, for a resume, that is).
         Step::Cut(_)

@@ -94,6 +94,7 @@ impl Hub {
             return false;
         }
         (session.room, session.call) = (Some(kept.room), kept.call);
+        room.note_guest(Some(session.user));
         let since = now.checked_sub(lasted).unwrap_or(now);
         let mut member = Member::new(kept.session, Standing::Present { since }, kept.call);
         member.place = kept.place;

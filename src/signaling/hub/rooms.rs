@@ -143,8 +143,10 @@ impl Hub {
         member.in_sfu = true;
         self.waiting -= usize::from(before == Standing::Waiting);
         self.present += 1;
-        if self.rooms.get(&room).is_some_and(|room| room.present_count() == 1) {
-            self.open_rooms += 1;
+        let user = self.sessions.get(&session).map(|session| session.user);
+        if let Some(room) = self.rooms.get_mut(&room) {
+            self.open_rooms += usize::from(room.present_count() == 1);
+            room.note_guest(user);
         }
         let receives = self.grants(session).subscribe;
         self.ask_sfu(MediaRequest::Admit {

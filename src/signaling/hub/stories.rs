@@ -967,25 +967,3 @@ fn sessions_of_a_user_are_bounded_and_idle_ones_give_way() {
     world.resume(first).expect_err("its place is taken");
     all_go(world);
 }
-
-#[test]
-fn a_stopping_server_lets_calls_go_on_and_takes_no_new_ones() {
-    let (mut world, ada, bob) = talking();
-    let eve = world.open(EVE);
-    world.told(eve);
-    world.hub.begin_stopping(world.now);
-    world.hub.begin_stopping(world.now);
-    world.drain();
-    for browser in [ada, bob, eve] {
-        assert_eq!(world.told(browser), ["server_stopping"]);
-    }
-    world.send(eve, call(ADA));
-    assert_eq!(world.told(eve), ["error shutting_down"]);
-    assert_eq!(world.try_open(4), Err(AttachRefused::ShuttingDown));
-    world.cut(ada);
-    world.resume(ada).expect("a session that is there may resume");
-    assert!(world.hub.has_calls());
-    hang_up(&mut world, ada);
-    assert!(!world.hub.has_calls());
-    all_go(world);
-}

@@ -396,7 +396,8 @@ export const en = {
   passphrase_needed: "This room has a pass phrase.",
   not_saved: "The server could not save that. Try again.",
   not_loaded: "The server could not load that. Try again.",
-  shutting_down: "The server is restarting. Try again in a moment.",
+  shutting_down:
+    "The server is about to restart and takes no new calls. Calls that run go on. Try again in a few minutes.",
 } as const;
 
 export type TextKey = keyof typeof en;
