@@ -33,6 +33,9 @@ if [ "$what" != browsers ]; then
     stage "format and lint"
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+    stage "alert rules"
+    promtool check rules --lint-fatal ops/prometheus/alerts.yml
+    promtool test rules ops/prometheus/alerts.test.yml
     stage "the page: types, lint, unit tests"
     (cd web && npm ci --no-audit --no-fund --ignore-scripts --silent && npm run --silent check)
     stage "unit, property and simulation tests, and the real binary"

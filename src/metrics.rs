@@ -397,6 +397,35 @@ mod tests {
         );
     }
 
+    /// The alert rules and the dashboard ask for nothing that is not there.
+    #[test]
+    fn ops_names_only_metrics_that_exist() {
+        let metrics = Metrics::new();
+        let text = metrics.render();
+        let source = include_str!("metrics.rs");
+        for (file, asks) in [
+            ("alerts.yml", include_str!("../ops/prometheus/alerts.yml")),
+            ("alerts.test.yml", include_str!("../ops/prometheus/alerts.test.yml")),
+            ("tandem.json", include_str!("../ops/grafana/tandem.json")),
+            ("operating.md", include_str!("../docs/operating.md")),
+        ] {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let words = asks.split(|c| !is_name(c));
+            let named: Vec<&str> = words
+                .filter(|word| word.starts_with("tandem_") || word.starts_with("process_"))
+                .collect();
+            assert!(named.len() > 5, "{file}: the names were not found");
+            for name in named {
+                let family = ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|end| name.strip_suffix(end))
+                    .unwrap_or(name);
+                let is_there = source.contains(&format!("\"{family}\"")) || text.contains(&format!("# TYPE {family} "));
+                assert!(is_there, "{file} asks for {name}, which there is not");
+            }
+        }
+    }
+
     #[test]
     fn what_is_rendered_is_the_text_format() {
         let metrics = Metrics::new();

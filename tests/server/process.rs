@@ -118,3 +118,32 @@ async fn a_second_signal_ends_the_wait() {
     assert_eq!(server.wait(Duration::from_secs(5)), Some(0));
     a.expect("server_stopping").await;
 }
+
+/// Labels never hold an id: what happens again makes no new series.
+#[tokio::test]
+async fn the_number_of_series_is_bounded() {
+    let server = Server::start();
+    let series = || server.ops("/metrics").1.lines().filter(|line| !line.starts_with('#')).count();
+    let mut counted = Vec::new();
+    for _ in 0..6 {
+        let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
+        let call_id = talk(&mut a, &mut b).await;
+        a.send(json!({"type": "hang_up", "call_id": call_id})).await;
+        b.expect("call_ended").await;
+        a.send(json!({"type": "create_link"})).await;
+        let link = a.expect("link_created").await["link"]["link_id"].clone();
+        b.send(json!({"type": "join", "link_id": link})).await;
+        b.expect("room_joined").await;
+        a.send(json!({"type": "set_name", "name": "x".repeat(5000)})).await;
+        a.expect("error").await;
+        a.send(json!({"type": "nonsense"})).await;
+        a.expect("error").await;
+        server.get("/nothing");
+        for tab in [&mut a, &mut b] {
+            tab.leave().await;
+        }
+        counted.push(series());
+    }
+    let (first, last) = (counted[1], counted[5]);
+    assert!(first == last && last <= 500, "{counted:?} series");
+}
