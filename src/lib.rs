@@ -21,6 +21,8 @@ pub mod grants;
 pub mod http;
 /// The identifiers of everything, as newtypes.
 pub mod id;
+/// Sockets that systemd opened for us (D).
+pub mod inherited;
 /// What is logged, and how.
 pub mod log;
 /// Every Prometheus metric.
@@ -37,6 +39,8 @@ pub mod sfu;
 pub mod signaling;
 /// What survives a restart (D).
 pub mod store;
+/// What systemd is told (D).
+pub mod supervisor;
 /// Datagrams in and out of the kernel in batches (D).
 pub mod udp;
 /// What of its room a participant looks at; pure, said by a page and obeyed by the SFU.

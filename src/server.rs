@@ -27,6 +27,7 @@ use crate::http::tls::Tls;
 use crate::http::websocket::Gate;
 use crate::http::whip::resources::Resources;
 use crate::http::{self, ops, port};
+use crate::inherited::Inherited;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::relay::driver::RelayHandle;
@@ -37,7 +38,7 @@ use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
 use crate::signaling::keeper::{self, Archive};
 use crate::store::Store;
-use crate::{doctor, udp};
+use crate::{doctor, supervisor, udp};
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
 const SFU_EVENTS_MAX: usize = 4096;
@@ -57,14 +58,15 @@ const HTTP_PATIENCE: Duration = Duration::from_secs(1);
 /// A port is taken, the data folder cannot be written, or the kernel refuses a socket: one sentence that names it.
 pub fn run(config: Config) -> anyhow::Result<()> {
     log::start(&config.log_filter);
+    let inherited = Inherited::from_environment().context("the sockets of systemd cannot be taken")?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the runtime cannot start")?
-        .block_on(serve(config))
+        .block_on(serve(config, inherited))
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(ops::Readiness::default());
     let mut stops = Stops::new()?;
@@ -75,12 +77,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("the database in {} cannot be opened", config.data.display()))?;
 
-    let listener = port::bind(config.listen).with_context(|| format!("server.listen {} cannot be bound", config.listen))?;
+    let listener =
+        listen_at(config.listen, &mut inherited).with_context(|| format!("server.listen {} cannot be bound", config.listen))?;
     let listen = listener.local_addr()?;
-    let ops_listener = TcpListener::bind(config.ops_listen)
-        .await
+    let ops_listener = listen_at(config.ops_listen, &mut inherited)
         .with_context(|| format!("server.ops_listen {} cannot be bound", config.ops_listen))?;
     let ops_listen = ops_listener.local_addr()?;
+    inherited.check_none_left()?;
 
     let advertised = match config.public_addresses.as_slice() {
         [] => candidates::discover(&udp::ipv6_table()).context("the addresses of this machine cannot be listed")?,
@@ -90,6 +93,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let (turn, to_relay) = mpsc::channel(TURN_DATAGRAMS_MAX);
     let sfu_config = SfuConfig {
         listen,
+        bound: inherited.take_udp(),
         workers: config.workers,
         candidates: advertised.clone(),
         tcp_port: Some(listen.port()),
@@ -166,6 +170,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         Err(error) => tracing::warn!(%error, "no control socket in the data folder: `tandem drain` will not reach this server"),
     }
     readiness.set(true);
+    supervisor::ready(&hub);
     greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
 
@@ -181,6 +186,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: new calls are refused");
     readiness.set(false);
+    supervisor::stopping();
     tokio::select! {
         () = hub.stop(config.stop_timeout) => {}
         () = stops.next() => {
@@ -199,6 +205,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn listen_at(address: SocketAddr, inherited: &mut Inherited) -> std::io::Result<TcpListener> {
+    match inherited.take_listener(address) {
+        Some(listener) => port::adopt(listener),
+        None => port::bind(address),
+    }
 }
 
 /// The relay reaches the addresses that we advertise, at each worker's port.

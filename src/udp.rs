@@ -95,6 +95,20 @@ impl UdpPort {
             socket.set_only_v6(false)?;
         }
         socket.bind(&address.into())?;
+        UdpPort::adopt(socket)
+    }
+
+    /// Takes a socket that is bound already.
+    ///
+    /// # Errors
+    /// It is one of `[::]` that does not take IPv4.
+    pub fn adopt(socket: impl Into<Socket>) -> io::Result<UdpPort> {
+        let socket = socket.into();
+        if socket.domain()? == Domain::IPV6 && socket.only_v6()? {
+            return Err(io::Error::other(
+                "the socket takes IPv6 only: set BindIPv6Only=both in its unit",
+            ));
+        }
         let state = UdpSocketState::new((&socket).into())?;
         let socket = UdpSocket::from(socket);
         // Best effort: the system's limits may be lower.

@@ -23,6 +23,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +89,15 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
+/// Takes a listener that is bound already.
+///
+/// # Errors
+/// The runtime has no place for it.
+pub fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
 /// What is served on a port.
 #[derive(Clone)]
 pub struct Service {
@@ -111,6 +121,7 @@ pub struct Media {
 /// Serves until `stop`, then lets requests under way end within `patience`.
 pub async fn serve(listener: TcpListener, service: Service, stop: CancellationToken, patience: Duration) {
     let graceful = Arc::new(GracefulShutdown::new());
+    let (opening, mut all_opened) = mpsc::channel(1);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -119,7 +130,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: CancellationTo
         match accepted {
             Ok((stream, remote)) => {
                 if let Some(connection) = Connection::new(stream, remote, &service) {
-                    tokio::spawn(connection.run(service.clone(), Arc::downgrade(&graceful), stop.clone()));
+                    tokio::spawn(connection.run(service.clone(), Arc::downgrade(&graceful), opening.clone(), stop.clone()));
                 }
             }
             // Out of file handles, or a connection that was gone before it was taken: neither is a reason to stop.
@@ -130,12 +141,21 @@ pub async fn serve(listener: TcpListener, service: Service, stop: CancellationTo
         }
     }
     drop(listener);
-    // A connection that is being opened may still hold it for a moment; what it opens is not waited for.
-    let Some(graceful) = Arc::into_inner(graceful) else { return };
-    if timeout(patience, graceful.shutdown()).await.is_err() {
+    drop(opening);
+    let closing = async {
+        // Whoever was accepted is answered: where another process goes on with this port, no attempt is lost.
+        let _ = all_opened.recv().await;
+        if let Some(graceful) = Arc::into_inner(graceful) {
+            graceful.shutdown().await;
+        }
+    };
+    if timeout(patience, closing).await.is_err() {
         tracing::info!("requests were cut off by the stop");
     }
 }
+
+/// Kept by each connection until it is known what it speaks, and is served.
+type BeingOpened = mpsc::Sender<()>;
 
 /// A connection that was accepted.
 struct Connection {
@@ -232,12 +252,9 @@ impl Connection {
         })
     }
 
-    async fn run(self, service: Service, graceful: Weak<GracefulShutdown>, stop: CancellationToken) {
+    async fn run(self, service: Service, graceful: Weak<GracefulShutdown>, opening: BeingOpened, stop: CancellationToken) {
         let endpoints = self.endpoints;
-        let opened = tokio::select! {
-            () = stop.cancelled() => return,
-            opened = open(self.stream, &service) => opened,
-        };
+        let opened = open(self.stream, &service).await;
         let refuse = |refused: Refused| service.metrics.tcp_refused.with_label_values(&[refused.as_str()]).inc();
         let opened = match opened {
             Ok(opened) => opened,
@@ -246,6 +263,7 @@ impl Connection {
         service.metrics.tcp_connections.with_label_values(&[opened.as_str()]).inc();
         match (opened.speaks, service.media) {
             (Speaks::IceTcp, Some(media)) => {
+                drop(opening);
                 let end = tokio::select! {
                     () = stop.cancelled() => return,
                     end = ice_tcp::serve(opened.stream, endpoints.remote, endpoints.local, media.sfu) => end,
@@ -255,6 +273,7 @@ impl Connection {
                 }
             }
             (Speaks::Turn, Some(media)) => {
+                drop(opening);
                 let transport = if opened.tls { Transport::Tls } else { Transport::Tcp };
                 tokio::select! {
                     () = stop.cancelled() => {}
@@ -274,7 +293,7 @@ impl Connection {
                         ..endpoints
                     },
                 };
-                carry(opened.stream, opened.speaks == Speaks::Http2, respond, graceful).await;
+                carry(opened.stream, opened.speaks == Speaks::Http2, respond, graceful, opening).await;
             }
         }
     }
@@ -339,7 +358,7 @@ async fn look<S: AsyncRead + Unpin>(mut stream: S) -> Result<(Opening, Prefixed<
     Ok((opening, Prefixed::new(stream, &first[..length])))
 }
 
-async fn carry(stream: Box<dyn Stream>, http_2: bool, respond: Respond, graceful: Arc<GracefulShutdown>) {
+async fn carry(stream: Box<dyn Stream>, http_2: bool, respond: Respond, graceful: Arc<GracefulShutdown>, opening: BeingOpened) {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| respond.clone().answer(request));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
@@ -355,7 +374,7 @@ async fn carry(stream: Box<dyn Stream>, http_2: bool, respond: Respond, graceful
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
             .into_owned(),
     );
-    drop(graceful);
+    drop((graceful, opening));
     if let Err(error) = connection.await {
         tracing::debug!(error = %error, "connection ended early");
     }

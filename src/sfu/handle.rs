@@ -1,7 +1,7 @@
 //! The door of the SFU for other folders: [`SfuCommand`]s in, [`SfuEvent`]s out, and which worker has which room.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -167,10 +167,11 @@ pub enum LostReason {
 }
 
 /// What an SFU needs to start.
-#[derive(Clone)]
 pub struct SfuConfig {
     /// Where the first worker's UDP port is bound; port 0 takes any. `[::]` takes IPv4 as well.
     pub listen: SocketAddr,
+    /// Sockets that are bound already. Each worker takes the one at its port, and binds it where there is none.
+    pub bound: Vec<UdpSocket>,
     /// Threads, with a UDP port each, counted up from the first.
     pub workers: usize,
     /// The addresses at which browsers reach this machine: its interfaces', or those in front of it.
@@ -250,9 +251,17 @@ pub struct SfuGuard {
     threads: Vec<JoinHandle<()>>,
 }
 
+fn open(listen: SocketAddr, bound: &mut Vec<UdpSocket>) -> io::Result<UdpPort> {
+    let is_it = |socket: &UdpSocket| socket.local_addr().is_ok_and(|at| at.port() == listen.port());
+    match bound.iter().position(is_it) {
+        Some(at) => UdpPort::adopt(bound.remove(at)),
+        None => UdpPort::bind(listen),
+    }
+}
+
 /// Binds the ports and starts the workers. `events` is never waited for: where it is full, events wait in the worker.
 pub fn start(
-    config: SfuConfig,
+    mut config: SfuConfig,
     metrics: Arc<Metrics>,
     events: tokio::sync::mpsc::Sender<SfuEvent>,
 ) -> io::Result<(SfuHandle, SfuGuard)> {
@@ -265,7 +274,8 @@ pub fn start(
             let port = u16::try_from(index).ok().and_then(|index| listen.port().checked_add(index));
             listen.set_port(port.ok_or_else(|| io::Error::other("the workers' UDP ports end after 65535"))?);
         }
-        let port = UdpPort::bind(listen).map_err(|error| io::Error::new(error.kind(), format!("UDP port {listen}: {error}")))?;
+        let port = open(listen, &mut config.bound)
+            .map_err(|error| io::Error::new(error.kind(), format!("UDP port {listen}: {error}")))?;
         let shard = Shard::new(shard_config(&config, &port));
         let (commands, inbox) = sync_channel(COMMANDS_MAX);
         let (frames, arriving) = sync_channel(FRAMES_MAX);
@@ -300,6 +310,12 @@ pub fn start(
                 metrics: metrics.clone(),
             },
         ));
+    }
+    if let Some(left) = config.bound.first() {
+        let at = left.local_addr()?;
+        return Err(io::Error::other(format!(
+            "a UDP socket was passed at {at}, where no worker is"
+        )));
     }
     let threads = workers.into_iter().enumerate().map(|(index, worker)| {
         std::thread::Builder::new()

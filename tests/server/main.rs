@@ -13,6 +13,7 @@ mod pages;
 mod process;
 mod rooms;
 mod sessions;
+mod supervised;
 mod support;
 mod survive;
 mod tls;

@@ -44,6 +44,7 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
     let metrics = Arc::new(Metrics::new());
     let (events, mut inbox) = tokio::sync::mpsc::channel(64);
     let config = SfuConfig {
+        bound: Vec::new(),
         listen: "[::]:0".parse().expect("an address"),
         workers: 2,
         candidates: Vec::new(),
