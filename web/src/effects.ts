@@ -86,6 +86,7 @@ export class App {
       if (changed) this.media?.networkChanged();
     });
     watchUnseen(document, (unseen) => this.setUnseen(unseen));
+    addEventListener("pagehide", (event) => event.persisted && this.socket.sleep());
     addEventListener("pageshow", (event) => event.persisted && this.socket.reconnectNow());
   }
 

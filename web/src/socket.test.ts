@@ -426,6 +426,18 @@ describe("heartbeat and back-off", () => {
     expect(world.websockets).toHaveLength(2);
   });
 
+  it("is closed while the page is kept without being shown, and opened when it is shown again", async () => {
+    const world = new World();
+    const websocket = await world.start();
+    world.socket.sleep();
+    expect(websocket.closed).toBe(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(world.websockets).toHaveLength(1);
+    world.socket.reconnectNow();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(world.websockets).toHaveLength(2);
+  });
+
   it("tests a websocket that looks open when the network is back", async () => {
     const world = new World();
     const websocket = await world.start();

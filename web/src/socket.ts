@@ -125,6 +125,12 @@ export class Socket {
     void this.connect();
   }
 
+  /** The page was left, and the browser keeps it as it is: nobody answers here until it is shown again. */
+  sleep(): void {
+    clearTimeout(this.retryTimer);
+    this.drop();
+  }
+
   /** Whether something rings or is talked about: then the server has to hear of this page often. */
   setInCall(on: boolean): void {
     const pace = on ? IN_CALL : IDLE;
