@@ -14,6 +14,7 @@ use crate::id::UserId;
 use crate::metrics::Metrics;
 use crate::signaling::hub::Identity;
 use crate::signaling::names::clean_name;
+use crate::signaling::person::Person;
 use crate::store::{Store, StoreError};
 
 /// What tokens are judged by.
@@ -88,6 +89,7 @@ pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, Aut
             user_id,
             name,
             grants: token.grants,
+            person: Person::default(),
         },
         new_secret: None,
         missed,

@@ -21,7 +21,9 @@ use crate::id::UserId;
 use crate::metrics::Metrics;
 use crate::signaling::hub::Identity;
 use crate::signaling::names::clean_name;
+
 use crate::signaling::protocol::Credentials;
+use crate::signaling::reader::person;
 use crate::store::{Store, StoreError};
 
 /// Random bytes in a user's secret: 160 bits are 32 digits of base 32.
@@ -94,6 +96,7 @@ impl Authenticator {
             Some(credentials) => open::check(&self.store, &self.metrics, credentials).await,
             None => open::make(&self.store, &clean_name(name.unwrap_or_default())).await,
         };
+        let done = self.with_person(done).await;
         self.count_failure(&done, "sign_in");
         done
     }
@@ -108,6 +111,7 @@ impl Authenticator {
             Ok(token) => identities::sign_in(&self.store, token).await,
             Err(fault) => Err(AuthError::BadToken(fault)),
         };
+        let done = self.with_person(done).await;
         self.count_failure(&done, "sign_in");
         let outcome = match &done {
             Ok(_) => "accepted",
@@ -125,6 +129,15 @@ impl Authenticator {
     pub async fn give_back(&self, used: &str) {
         let done = self.store.forget_use(used).await.map_err(AuthError::from);
         self.count_failure(&done, "sign_in");
+    }
+
+    /// With what belongs to the user. Without it nobody comes in: whom they have blocked is not to ring.
+    async fn with_person(&self, done: Result<SignedIn, AuthError>) -> Result<SignedIn, AuthError> {
+        let mut signed_in = done?;
+        if signed_in.new_secret.is_none() {
+            signed_in.identity.person = person(self.store.person(signed_in.identity.user_id).await?);
+        }
+        Ok(signed_in)
     }
 
     fn count_failure<T>(&self, done: &Result<T, AuthError>, operation: &str) {

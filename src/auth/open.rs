@@ -6,6 +6,7 @@ use super::{AuthError, DRAWS_MAX, SignedIn, draw_user_id, now_unix, random_secre
 use crate::grants::Grants;
 use crate::metrics::Metrics;
 use crate::signaling::hub::Identity;
+use crate::signaling::person::Person;
 use crate::signaling::protocol::Credentials;
 use crate::store::{Store, StoreError};
 
@@ -29,6 +30,7 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, credentials: &Creden
             user_id: credentials.user_id,
             name: row.name,
             grants: Grants::ALL,
+            person: Person::default(),
         },
         new_secret: None,
         missed: row.missed,
@@ -50,6 +52,7 @@ pub(super) async fn make(store: &Store, name: &str) -> Result<SignedIn, AuthErro
                         user_id,
                         name: name.to_owned(),
                         grants: Grants::ALL,
+                        person: Person::default(),
                     },
                     new_secret: Some(secret),
                     missed: 0,

@@ -37,6 +37,7 @@ use crate::signaling::driver::HubError;
 use crate::signaling::hub::AttachRefused;
 use crate::signaling::limits::{Limit, NAME_BYTES_MAX, PASSPHRASE_BYTES_MAX, SDP_BYTES_MAX};
 use crate::signaling::names::clean_name;
+use crate::signaling::person::Person;
 use crate::signaling::protocol::ErrorCode;
 
 const SDP: &str = "application/sdp";
@@ -209,15 +210,20 @@ async fn create(
         Some(signed_in) => signed_in.identity.name.clone(),
         None => chosen.filter(|name| !name.is_empty()).unwrap_or_else(|| unnamed.to_owned()),
     };
-    let (user, grants) = match &signed_in {
-        Some(signed_in) => (signed_in.identity.user_id, signed_in.identity.grants),
-        None => (gate.resources.user(remote, link, &name, &registered), Grants::ALL),
+    let (user, grants, person) = match &signed_in {
+        Some(SignedIn { identity, .. }) => (identity.user_id, identity.grants, identity.person.clone()),
+        None => (
+            gate.resources.user(remote, link, &name, &registered),
+            Grants::ALL,
+            Person::default(),
+        ),
     };
     let wish = Wish {
         side,
         link,
         user,
         grants,
+        person,
         name,
         name_is_chosen,
         watched,

@@ -656,6 +656,7 @@ mod tests {
                 user_id: UserId::from_random(user),
                 name: format!("user {user}"),
                 grants: crate::grants::Grants::ALL,
+                person: crate::signaling::person::Person::default(),
             }),
             new_secret: None,
             missed: Some(0),

@@ -17,6 +17,8 @@ mod keeping;
 mod links;
 mod lobby;
 mod media;
+mod people;
+mod presence;
 pub mod restore;
 mod resume;
 mod rooms;
@@ -29,6 +31,7 @@ use rand::rngs::StdRng;
 
 pub use self::attaching::{Attach, AttachRefused, Identity};
 pub use self::config::HubConfig;
+use self::presence::{Here, Unshown};
 use super::call::Call;
 use super::limits::{self, Limit};
 use super::link::Link;
@@ -64,6 +67,7 @@ enum Timer {
     DirectAgain(RoomId),
     ExpireLink(LinkId),
     Unkept(Asked),
+    ShowPresence,
 }
 
 /// See the module's documentation.
@@ -76,6 +80,9 @@ pub struct Hub {
     connections: BTreeMap<ConnectionId, SessionId>,
     sessions: BTreeMap<SessionId, Session>,
     users: BTreeMap<UserId, User>,
+    /// What belongs to those, and to who was one until a moment ago.
+    people: BTreeMap<UserId, Here>,
+    unshown: Unshown,
     calls: BTreeMap<CallId, Call>,
     rooms: BTreeMap<RoomId, Room>,
     links: BTreeMap<LinkId, Link>,
@@ -108,6 +115,8 @@ impl Hub {
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
             users: BTreeMap::new(),
+            people: BTreeMap::new(),
+            unshown: Unshown::default(),
             calls: BTreeMap::new(),
             rooms: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -175,6 +184,7 @@ impl Hub {
                 Timer::ShowReconnecting(session) => {
                     if self.is_away(session, self.config.reconnecting_after, now) {
                         self.show_reconnecting(session, true);
+                        self.touch_presence(session);
                     }
                 }
                 Timer::CancelCallOf(session) => {
@@ -188,6 +198,7 @@ impl Hub {
                 Timer::DirectAgain(room) => self.direct_again(room, now),
                 Timer::ExpireLink(link) => self.expire_link(link, now),
                 Timer::Unkept(asked) => self.not_kept(asked),
+                Timer::ShowPresence => self.show_presence(now),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -228,7 +239,7 @@ impl Hub {
             self.close(old, CloseReason::Replaced, now);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.presence = super::session::Presence::Attached { connection };
+        session.attachment = super::session::Attachment::Attached { connection };
         session.loopback = attach.loopback;
         session.address = attach.address;
         session.count_from(seq);
@@ -242,6 +253,7 @@ impl Hub {
             self.outputs.push_back(Output::Send { connection, frame });
         }
         self.show_reconnecting(id, false);
+        self.touch_presence(id);
         if let Some(room) = self.room_of(id) {
             self.tell_speakers(id, room);
             if self.is_host_in(id, room) {
@@ -339,6 +351,7 @@ impl Hub {
                 self.users.remove(&session.user);
             }
         }
+        self.miss(session.user);
         let lasted = now.saturating_duration_since(session.started);
         self.outputs.push_back(Output::Keep(Keep::ForgetSession(id)));
         self.outputs
@@ -351,11 +364,12 @@ impl Hub {
         since.is_some_and(|since| now >= since + long)
     }
 
-    /// Ends the sessions that missed too much. Ending one may make another miss something.
+    /// The last of every input. Ends the sessions that missed too much; ending one may make another miss something.
     fn settle(&mut self, now: Instant) {
         while let Some(session) = self.lost.pop() {
             self.remove_session(session, now);
         }
+        self.schedule_presence(now);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock")]
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,13 +11,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 use super::hub::restore::Restored;
+use super::limits::CONTACTS_MAX;
 use super::output::{Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession};
-use super::reader::{history_row, message};
-use super::records::{Asked, MessageNote, News, Note};
+use super::person::{PersonChange, PersonNote};
+use super::protocol::{Callers, UserInfo};
+use super::reader::{history_row, message, person};
+use super::records::{MessageNote, News, Note};
+use crate::id::UserId;
 use crate::metrics::Metrics;
 use crate::store::{
-    self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, RoomRow,
-    SessionRow, Store, StoreError,
+    self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, PersonNews,
+    RoomRow, SessionRow, SettingsRow, Store, StoreError,
 };
 
 /// Changes written at once: one commit, one wait for the disk.
@@ -58,10 +63,7 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
         let now = unix_ms();
         let changes: Vec<Change> = batch.iter().map(|keep| change(keep, now)).collect();
         let told = match store.keep(&changes, now).await {
-            Ok(kept) => kept
-                .into_iter()
-                .filter_map(|(place, one)| told(one, batch[place].asked()))
-                .collect(),
+            Ok(kept) => kept.into_iter().filter_map(|(place, one)| told(one, &batch[place])).collect(),
             Err(error) => {
                 metrics.store_failures.with_label_values(&["keep"]).inc();
                 tracing::warn!(
@@ -95,7 +97,8 @@ async fn purge_old(archive: &Archive, metrics: &Metrics) {
 }
 
 /// None: there is nobody to tell, or nothing that is known here.
-fn told(news: store::News, asked: Option<Asked>) -> Option<News> {
+fn told(news: store::News, of: &Keep) -> Option<News> {
+    let asked = of.asked();
     match news {
         store::News::History(HistoryNews::Row { user, row, missed }) => Some(News::Row {
             user,
@@ -120,6 +123,15 @@ fn told(news: store::News, asked: Option<Asked>) -> Option<News> {
             message: message(row),
             asked: asked?,
         }),
+        store::News::Person(PersonNews::Changed) => match of {
+            Keep::Person(PersonNote { user, change, asked }) => Some(News::Person {
+                user: *user,
+                change: change.clone(),
+                asked: *asked,
+            }),
+            _ => None,
+        },
+        store::News::Person(PersonNews::TooMany) => Some(News::TooMany(asked?)),
         store::News::Message(MessageNews::NotTheirs) => Some(News::NotTheirs(asked?)),
         store::News::Message(MessageNews::Full) => Some(News::Full(asked?)),
     }
@@ -157,6 +169,10 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
             grants,
         };
         restored.sessions.push((kept, name));
+    }
+    let users: BTreeSet<UserId> = restored.sessions.iter().map(|(kept, _)| kept.user).collect();
+    for user in users {
+        restored.people.push((user, person(store.person(user).await?)));
     }
     for row in store.calls().await? {
         let kept = KeptCall {
@@ -265,6 +281,25 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
         Keep::ForgetLink(link) => Change::ForgetLink(*link),
         Keep::History(note) => Change::History(history_change(note)),
         Keep::Message(note) => Change::Message(message_change(note)),
+        Keep::Person(note) => Change::Person {
+            user: note.user,
+            change: person_change(&note.change),
+            most: CONTACTS_MAX,
+        },
+    }
+}
+
+fn person_change(change: &PersonChange) -> store::PersonChange {
+    let named = |other: &UserInfo| (other.user_id, other.name.clone());
+    match change {
+        PersonChange::KeepContact(contact) => store::PersonChange::KeepContact(named(contact)),
+        PersonChange::ForgetContact(contact) => store::PersonChange::ForgetContact(*contact),
+        PersonChange::Block(other) => store::PersonChange::Block(named(other)),
+        PersonChange::Unblock(other) => store::PersonChange::Unblock(*other),
+        PersonChange::Set(settings) => store::PersonChange::Set(SettingsRow {
+            contacts_only: settings.callers == Callers::Contacts,
+            always_through_server: settings.always_through_server,
+        }),
     }
 }
 

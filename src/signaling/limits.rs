@@ -87,6 +87,15 @@ pub const MESSAGES_PER_S: f64 = 5.0;
 /// Messages in one answer to `messages`.
 pub const MESSAGES_PAGE_MAX: u32 = 100;
 
+/// Changes of contacts, of who is blocked, and of settings, of one session at once.
+pub const CHANGES_BURST: f64 = 30.0;
+
+/// And in the long run. The disk keeps each.
+pub const CHANGES_PER_S: f64 = 2.0;
+
+/// Contacts of one user, and as many may be blocked.
+pub const CONTACTS_MAX: u32 = 500;
+
 /// Calls in one answer to `history`.
 pub const HISTORY_PAGE_MAX: u32 = 100;
 
@@ -128,6 +137,8 @@ pub enum Limit {
     Reactions,
     /// [`MESSAGES_PER_S`], or as many as one room keeps.
     Messages,
+    /// [`CONTACTS_MAX`] or [`CHANGES_PER_S`].
+    People,
     /// `limits.sessions_per_user`.
     SessionsPerUser,
     /// `limits.sessions`.
@@ -153,7 +164,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Limit; 27] = [
+    pub const ALL: [Limit; 28] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -170,6 +181,7 @@ impl Limit {
         Limit::Removed,
         Limit::Reactions,
         Limit::Messages,
+        Limit::People,
         Limit::SessionsPerUser,
         Limit::Sessions,
         Limit::Outbox,
@@ -202,6 +214,7 @@ impl Limit {
             Limit::Removed => "removed",
             Limit::Reactions => "reactions",
             Limit::Messages => "messages",
+            Limit::People => "people",
             Limit::SessionsPerUser => "sessions_per_user",
             Limit::Sessions => "sessions",
             Limit::Outbox => "outbox",
@@ -295,7 +308,12 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::ForgetHistory { .. }
         | Command::DeleteMessage { .. }
         | Command::Messages { .. }
-        | Command::CallMessages { .. } => Ok(()),
+        | Command::CallMessages { .. }
+        | Command::People {}
+        | Command::ForgetContact { .. }
+        | Command::Unblock { .. }
+        | Command::Set { .. }
+        | Command::SetAway { .. } => Ok(()),
         Command::Say { text, .. } | Command::EditMessage { text, .. } => {
             limit(text.len(), MESSAGE_BYTES_MAX, "the text is too long")
         }
@@ -312,7 +330,9 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
             View::Tiles { tiles } => limit(tiles.len(), TILES_MAX, "too many tiles"),
             View::Everything | View::Speaker | View::Participant { .. } => Ok(()),
         },
-        Command::SetName { name } => limit(name.len(), NAME_BYTES_MAX, "the name is too long"),
+        Command::SetName { name } | Command::KeepContact { name, .. } | Command::Block { name, .. } => {
+            limit(name.len(), NAME_BYTES_MAX, "the name is too long")
+        }
         Command::Offer { sdp, sources, .. } => {
             limit(sdp.len(), SDP_BYTES_MAX, "the session description is too long")?;
             limit(sources.len(), SOURCES_MAX, "too many sources")?;

@@ -11,6 +11,7 @@ pub mod media_words;
 pub mod names;
 pub mod output;
 pub mod passphrase;
+pub mod person;
 pub mod protocol;
 pub mod reader;
 pub mod record;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::call::Kind;
 use super::limits::Limit;
+use super::person::PersonNote;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
 use super::records::{Asked, MessageNote, Note, Question};
@@ -68,6 +69,8 @@ pub enum Keep {
     /// For what its users see of it later.
     History(Note),
     Message(MessageNote),
+    /// Of what belongs to a user.
+    Person(PersonNote),
 }
 
 impl Keep {
@@ -76,6 +79,7 @@ impl Keep {
         match self {
             Keep::History(note) => note.asked(),
             Keep::Message(note) => Some(note.asked()),
+            Keep::Person(note) => Some(note.asked),
             Keep::Session(_)
             | Keep::ForgetSession(_)
             | Keep::Call(_)

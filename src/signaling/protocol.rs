@@ -6,6 +6,7 @@ mod event;
 mod history;
 mod messages;
 mod path;
+mod people;
 mod rooms;
 mod wire_names;
 
@@ -18,6 +19,7 @@ pub use event::{
 pub use history::{Direction, HistoryPlace, HistoryRow};
 pub use messages::Message;
 pub use path::{Path, PathProtocol, PathReason};
+pub use people::{Callers, Contact, Presence, PresenceOf, Settings};
 pub use rooms::{LeaveReason, Link, LinkPreview, LinkWish, Reaction, RoomInfo, Waiting};
 
 /// The version of this protocol, sent in `hello` and answered in `welcome`.

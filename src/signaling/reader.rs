@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::protocol::{Direction, EndReason, HistoryRow, Message, UserInfo};
+use super::person::Person;
+use super::protocol::{Callers, Direction, EndReason, HistoryRow, Message, Settings, UserInfo};
 use super::records::{Finding, Question};
 use crate::metrics::Metrics;
 use crate::store::{self, Store, StoreError};
@@ -52,10 +53,11 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
         Question::Messages {
             asked,
             room,
+            reader,
             before,
             limit,
         } => {
-            let page = store.messages(room, before, limit).await?;
+            let page = store.messages(room, reader, before, limit).await?;
             Ok(Finding::Messages {
                 asked,
                 room: Some(room),
@@ -80,6 +82,35 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
             },
             None => Finding::NotTheirs(asked),
         }),
+        Question::People { asked, user } => {
+            let row = store.person(user).await?;
+            Ok(Finding::People {
+                asked,
+                user,
+                contacts: row.contacts.into_iter().map(named).collect(),
+                blocked: row.blocked.into_iter().map(named).collect(),
+            })
+        }
+    }
+}
+
+fn named((user_id, name): store::NamedUser) -> UserInfo {
+    UserInfo { user_id, name }
+}
+
+/// What the hub has to know of a user who comes.
+pub fn person(row: store::PersonRow) -> Person {
+    let callers = match row.settings.contacts_only {
+        true => Callers::Contacts,
+        false => Callers::Anyone,
+    };
+    Person {
+        contacts: row.contacts.into_iter().map(|(user, _)| user).collect(),
+        blocked: row.blocked.into_iter().map(|(user, _)| user).collect(),
+        settings: Settings {
+            callers,
+            always_through_server: row.settings.always_through_server,
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::person::PersonChange;
 use super::protocol::{EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
 use crate::id::{CallId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
@@ -140,6 +141,13 @@ pub enum News {
     NotTheirs(Asked),
     /// The room has as many messages as it may.
     Full(Asked),
+    Person {
+        user: UserId,
+        change: PersonChange,
+        asked: Asked,
+    },
+    /// The user has as many contacts, or has blocked as many, as may be.
+    TooMany(Asked),
     /// The store failed, and nothing has changed.
     NotKept(Asked),
 }
@@ -158,6 +166,8 @@ pub enum Question {
     Messages {
         asked: Asked,
         room: RoomId,
+        /// Who is not shown what those wrote whom they have blocked.
+        reader: UserId,
         before: Option<u64>,
         limit: u32,
     },
@@ -169,12 +179,17 @@ pub enum Question {
         before: Option<u64>,
         limit: u32,
     },
+    /// Answered by [`Finding::People`].
+    People { asked: Asked, user: UserId },
 }
 
 impl Question {
     pub fn asked(&self) -> Asked {
         match self {
-            Question::History { asked, .. } | Question::Messages { asked, .. } | Question::CallMessages { asked, .. } => *asked,
+            Question::History { asked, .. }
+            | Question::Messages { asked, .. }
+            | Question::CallMessages { asked, .. }
+            | Question::People { asked, .. } => *asked,
         }
     }
 }
@@ -194,6 +209,12 @@ pub enum Finding {
         call: Option<CallId>,
         messages: Vec<Message>,
         more: bool,
+    },
+    People {
+        asked: Asked,
+        user: UserId,
+        contacts: Vec<UserInfo>,
+        blocked: Vec<UserInfo>,
     },
     /// There is no such call in the history of this user, or nobody answered it.
     NotTheirs(Asked),

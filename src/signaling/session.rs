@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::limits::{
-    CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MESSAGES_BURST, MESSAGES_PER_S, MISSES_MAX, RATE_REFUSALS_MAX,
-    REACTIONS_BURST, REACTIONS_PER_S, SESSION_ATTEMPTS_MAX, TokenBucket,
+    CHANGES_BURST, CHANGES_PER_S, CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MESSAGES_BURST, MESSAGES_PER_S,
+    MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S, SESSION_ATTEMPTS_MAX, TokenBucket,
 };
 use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
 use crate::grants::Grants;
@@ -27,7 +27,7 @@ pub struct Session {
     pub user: UserId,
     /// SHA-256 of what proves this session at a resume.
     pub secret_hash: [u8; 32],
-    pub presence: Presence,
+    pub attachment: Attachment,
     /// `ref` of the last command that was taken.
     pub last_ref: u32,
     /// Whether the browser runs on this machine.
@@ -37,6 +37,8 @@ pub struct Session {
     /// Nobody is at it: it is never a host.
     pub unattended: bool,
     pub grants: Grants,
+    /// Nobody looks at its page.
+    pub away: bool,
     /// The one live call that this session made, that rings here, or that brought it into its room.
     pub call: Option<CallId>,
     /// The room that it is in, or may come into: it rings here, or the lobby has it.
@@ -64,6 +66,8 @@ pub struct Session {
     pub reactions: TokenBucket,
     /// Every message and every change of one takes one.
     pub messages: TokenBucket,
+    /// Every change of contacts, of who is blocked, and of settings takes one.
+    pub changes: TokenBucket,
     /// What goes on when the slow hash of a pass phrase is there.
     pub hashing: Option<Hashing>,
     /// Whether it comes from the store, and the browser has not said yet how far it had counted.
@@ -95,7 +99,7 @@ pub enum Hashing {
 
 /// Whether a session's websocket is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
+pub enum Attachment {
     Attached {
         connection: ConnectionId,
     },
@@ -125,7 +129,7 @@ const SEQ_MAX: u64 = 1 << 53;
 impl Session {
     pub fn new(user: UserId, secret_hash: [u8; 32], connection: ConnectionId, loopback: bool, now: Instant) -> Session {
         Session {
-            presence: Presence::Attached { connection },
+            attachment: Attachment::Attached { connection },
             loopback,
             uncounted: false,
             ..Session::restored(user, secret_hash, Duration::ZERO, now)
@@ -137,7 +141,7 @@ impl Session {
         Session {
             user,
             secret_hash,
-            presence: Presence::Detached {
+            attachment: Attachment::Detached {
                 since: now,
                 seq: 0,
                 grace,
@@ -147,6 +151,7 @@ impl Session {
             address: None,
             unattended: false,
             grants: Grants::ALL,
+            away: false,
             call: None,
             room: None,
             check: None,
@@ -162,6 +167,7 @@ impl Session {
             attempts: TokenBucket::new(SESSION_ATTEMPTS_MAX, SESSION_ATTEMPTS_MAX / 60.0, now),
             reactions: TokenBucket::new(REACTIONS_BURST, REACTIONS_PER_S, now),
             messages: TokenBucket::new(MESSAGES_BURST, MESSAGES_PER_S, now),
+            changes: TokenBucket::new(CHANGES_BURST, CHANGES_PER_S, now),
             hashing: None,
             last_seq: 0,
             kept: VecDeque::new(),
@@ -191,9 +197,9 @@ impl Session {
 
     /// Whether an event was dropped that the browser has certainly not seen, so that it cannot come back.
     pub fn is_lost(&self) -> bool {
-        match self.presence {
-            Presence::Attached { .. } => false,
-            Presence::Detached { seq, .. } => self.dropped_seq > seq,
+        match self.attachment {
+            Attachment::Attached { .. } => false,
+            Attachment::Detached { seq, .. } => self.dropped_seq > seq,
         }
     }
 
@@ -226,7 +232,7 @@ impl Session {
 
     /// The websocket is gone since then, and the session waits for so long.
     pub fn detach(&mut self, since: Instant, grace: Duration) {
-        self.presence = Presence::Detached {
+        self.attachment = Attachment::Detached {
             since,
             seq: self.last_seq,
             grace,
@@ -235,24 +241,24 @@ impl Session {
 
     /// When it has waited long enough.
     pub fn gone_at(&self) -> Option<Instant> {
-        match self.presence {
-            Presence::Attached { .. } => None,
-            Presence::Detached { since, grace, .. } => Some(since + grace),
+        match self.attachment {
+            Attachment::Attached { .. } => None,
+            Attachment::Detached { since, grace, .. } => Some(since + grace),
         }
     }
 
     pub fn connection(&self) -> Option<ConnectionId> {
-        match self.presence {
-            Presence::Attached { connection } => Some(connection),
-            Presence::Detached { .. } => None,
+        match self.attachment {
+            Attachment::Attached { connection } => Some(connection),
+            Attachment::Detached { .. } => None,
         }
     }
 
     /// Since when the websocket is gone.
     pub fn detached_since(&self) -> Option<Instant> {
-        match self.presence {
-            Presence::Attached { .. } => None,
-            Presence::Detached { since, .. } => Some(since),
+        match self.attachment {
+            Attachment::Attached { .. } => None,
+            Attachment::Detached { since, .. } => Some(since),
         }
     }
 }
@@ -273,6 +279,7 @@ fn long_bytes(event: &Event) -> usize {
         Event::Links { links } => links.len() * EVENT_BYTES,
         Event::Messages { messages, .. } => messages.iter().map(|message| EVENT_BYTES + message.text.len()).sum(),
         Event::History { rows, .. } => rows.len() * EVENT_BYTES,
+        Event::People { contacts, blocked, .. } => (contacts.len() + blocked.len()) * EVENT_BYTES,
         _ => 0,
     }
 }

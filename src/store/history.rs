@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::messages;
+use super::people;
 use super::restart::id;
 use super::{Store, StoreError, Writer};
 use crate::id::{CallId, RoomId, UserId};
@@ -159,17 +160,19 @@ pub(super) async fn apply(
             .execute(&mut **writer)
             .await?;
             if caller.0 != *callee {
-                sqlx::query(
+                let sql = format!(
                     "INSERT OR IGNORE INTO history (user_id, call_id, other_id, other_name, made, rang_at_ms) \
-                     SELECT user_id, ?, ?, ?, 0, ? FROM users WHERE user_id = ?",
-                )
-                .bind(call.to_string())
-                .bind(caller.0.to_string())
-                .bind(caller.1.clone())
-                .bind(now_ms)
-                .bind(callee.to_string())
-                .execute(&mut **writer)
-                .await?;
+                     SELECT user_id, ?1, ?2, ?3, 0, ?4 FROM users WHERE user_id = ?5 AND {}",
+                    people::may_call("?5", "?2")
+                );
+                sqlx::query(sqlx::AssertSqlSafe(sql))
+                    .bind(call.to_string())
+                    .bind(caller.0.to_string())
+                    .bind(caller.1.clone())
+                    .bind(now_ms)
+                    .bind(callee.to_string())
+                    .execute(&mut **writer)
+                    .await?;
             }
             end(writer, *call, None, reason, 0, now_ms, news).await?;
         }

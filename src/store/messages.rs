@@ -216,9 +216,15 @@ fn as_i64(number: u64) -> i64 {
 }
 
 impl Store {
-    /// The newest messages of a room; with `before`, the newest of those with a smaller number.
-    pub async fn messages(&self, room: RoomId, before: Option<u64>, limit: u32) -> Result<MessagePage, StoreError> {
-        self.messages_until(room, before, i64::MAX, limit).await
+    /// The newest messages of a room, but for those of whom the reader has blocked; with `before`, the newest of those with a smaller number.
+    pub async fn messages(
+        &self,
+        room: RoomId,
+        reader: UserId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<MessagePage, StoreError> {
+        self.messages_until(room, Some(reader), before, i64::MAX, limit).await
     }
 
     /// The same of the room that a call led into, as far as this user was in it by that call. None: it was not.
@@ -238,26 +244,32 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let Some((room, until_ms)) = found else { return Ok(None) };
-        let page = self.messages_until(id(&room, "room_id")?, before, until_ms, limit).await?;
+        let page = self
+            .messages_until(id(&room, "room_id")?, None, before, until_ms, limit)
+            .await?;
         Ok(Some(page))
     }
 
     async fn messages_until(
         &self,
         room: RoomId,
+        reader: Option<UserId>,
         before: Option<u64>,
         until_ms: i64,
         limit: u32,
     ) -> Result<MessagePage, StoreError> {
         // One more tells whether there are more.
-        let found =
-            sqlx::query("SELECT * FROM messages WHERE room_id = ? AND number < ? AND at_ms <= ? ORDER BY number DESC LIMIT ?")
-                .bind(room.to_string())
-                .bind(before.map_or(i64::MAX, as_i64))
-                .bind(until_ms)
-                .bind(i64::from(limit) + 1)
-                .fetch_all(&self.pool)
-                .await?;
+        let found = sqlx::query(
+            "SELECT * FROM messages WHERE room_id = ? AND number < ? AND at_ms <= ? \
+                 AND user_id NOT IN (SELECT blocked_id FROM blocks WHERE blocks.user_id = ?) ORDER BY number DESC LIMIT ?",
+        )
+        .bind(room.to_string())
+        .bind(before.map_or(i64::MAX, as_i64))
+        .bind(until_ms)
+        .bind(reader.map(|reader| reader.to_string()))
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&self.pool)
+        .await?;
         let mut page = MessagePage::default();
         let mut bytes = 0;
         for row in &found {
@@ -324,7 +336,7 @@ mod tests {
     }
 
     async fn texts(store: &Store) -> Vec<String> {
-        let page = store.messages(room(1), None, 100).await.expect("it is read");
+        let page = store.messages(room(1), user(9), None, 100).await.expect("it is read");
         page.rows.iter().map(|row| format!("{} {}", row.number, row.text)).collect()
     }
 
@@ -425,7 +437,7 @@ mod tests {
         let mut before = None;
         let mut pages = Vec::new();
         loop {
-            let page = store.messages(room(1), before, 2).await.expect("it is read");
+            let page = store.messages(room(1), user(9), before, 2).await.expect("it is read");
             before = page.rows.first().map(|row| row.number);
             pages.push(page.rows.iter().map(|row| row.number).collect::<Vec<_>>());
             if !page.more {
@@ -433,7 +445,7 @@ mod tests {
             }
         }
         assert_eq!(pages, [vec![4, 5], vec![2, 3], vec![1]]);
-        let page = store.messages(room(1), Some(4), 100).await.expect("it is read");
+        let page = store.messages(room(1), user(9), Some(4), 100).await.expect("it is read");
         assert_eq!((page.rows.len(), page.more), (2, true), "a page is bounded in bytes");
     }
 

@@ -1,9 +1,10 @@
-//! What survives a restart, in one SQLite file: users, their sessions and histories of calls, links, rooms with who is in
-//! them, and what was written there.
+//! What survives a restart, in one SQLite file: users with what belongs to them, their sessions and histories of calls, links, rooms
+//! with who is in them, and what was written there.
 
 mod history;
 mod identities;
 mod messages;
+mod people;
 mod restart;
 mod rooms;
 
@@ -16,6 +17,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
 pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
+pub use self::people::{NamedUser, PersonChange, PersonNews, PersonRow, SettingsRow};
 pub use self::restart::{CallRow, Change, News, SessionRow};
 pub use self::rooms::{LinkRow, MemberRow, RoomRow};
 use crate::id::UserId;

@@ -2,6 +2,7 @@
 
 use super::history::{self, HistoryChange, HistoryNews};
 use super::messages::{self, MessageChange, MessageNews};
+use super::people::{self, PersonChange, PersonNews};
 use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::{Store, StoreError};
 use crate::grants::Grants;
@@ -47,6 +48,12 @@ pub enum Change {
     ForgetLink(LinkId),
     History(HistoryChange),
     Message(MessageChange),
+    Person {
+        user: UserId,
+        change: PersonChange,
+        /// In each of the user's lists.
+        most: u32,
+    },
 }
 
 /// What others are to be told once a change is kept.
@@ -54,6 +61,7 @@ pub enum Change {
 pub enum News {
     History(HistoryNews),
     Message(MessageNews),
+    Person(PersonNews),
 }
 
 /// The columns of a session, and its user's name.
@@ -80,6 +88,11 @@ impl Store {
                 Change::Message(change) => {
                     let one = messages::apply(&mut transaction, change, now_ms).await?;
                     news.push((place, News::Message(one)));
+                    continue;
+                }
+                Change::Person { user, change, most } => {
+                    let one = people::apply(&mut transaction, *user, change, *most, now_ms).await?;
+                    news.push((place, News::Person(one)));
                     continue;
                 }
                 Change::KeepSession(row) => {

@@ -10,6 +10,7 @@ mod drain;
 mod history;
 mod one_port;
 mod pages;
+mod people;
 mod process;
 mod rooms;
 mod sessions;

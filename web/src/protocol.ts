@@ -42,6 +42,11 @@ invitations: Array<Invitation>, } | { "state": "joined", room: RoomInfo,
 elapsed_ms: number, attempt: number, generation: number, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, host: boolean, invitations: Array<Invitation>, } | { "state": "waiting", room: RoomInfo, participant_id: ParticipantId, };
 
 /**
+ * Whose calls ring. To all others, the user is as one who is not there.
+ */
+export type Callers = "anyone" | "contacts";
+
+/**
  * What a browser sends.
  */
 export type Command = { "type": "hello", protocol: number, 
@@ -112,7 +117,11 @@ before?: number,
 /**
  * At most 100.
  */
-limit: number, } | { "type": "call_messages", call_id: CallId, before?: number, limit: number, } | { "type": "forget_history", call_id?: CallId | null, };
+limit: number, } | { "type": "call_messages", call_id: CallId, before?: number, limit: number, } | { "type": "people", } | { "type": "keep_contact", user_id: UserId, name: string, } | { "type": "forget_contact", user_id: UserId, } | { "type": "block", user_id: UserId, 
+/**
+ * For this user's list.
+ */
+name: string, } | { "type": "unblock", user_id: UserId, } | { "type": "set", settings: Settings, } | { "type": "set_away", away: boolean, } | { "type": "forget_history", call_id?: CallId | null, };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -124,6 +133,15 @@ export type CommandFrame = {
  * any `ref` will do.
  */
 ref: number, } & Command;
+
+/**
+ * Somebody whom a user knows.
+ */
+export type Contact = { 
+/**
+ * With the name that this user gave.
+ */
+user: UserInfo, presence: Presence, };
 
 /**
  * A user id and the secret that proves it.
@@ -261,7 +279,7 @@ call_id?: CallId, messages: Array<Message>,
 /**
  * Whether there are older ones.
  */
-more: boolean, } | { "type": "server_stopping", };
+more: boolean, } | { "type": "people", contacts: Array<Contact>, blocked: Array<UserInfo>, settings: Settings, } | { "type": "contact_changed", contact: Contact, } | { "type": "contact_forgotten", user_id: UserId, } | { "type": "blocked", user: UserInfo, } | { "type": "unblocked", user_id: UserId, } | { "type": "settings_changed", settings: Settings, } | { "type": "presence_changed", changes: Array<PresenceOf>, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -490,6 +508,17 @@ export type PathProtocol = "udp" | "tcp" | "tls";
 export type PathReason = "first_media" | "direct_ready" | "direct_lost" | "direct_stalled" | "always_through_server" | "loss" | "round_trip" | "direct_recovered" | "udp_loss" | "udp_dead" | "udp_recovered" | "group";
 
 /**
+ * Whether somebody can be reached, as far as they show it: only where each has the other as a contact. Of anybody else, of who is not
+ * there and of an id that nobody has, it is `offline`.
+ */
+export type Presence = "offline" | "away" | "online" | "in_call";
+
+/**
+ * The presence of one contact.
+ */
+export type PresenceOf = { user_id: UserId, presence: Presence, };
+
+/**
  * What a participant may show for a moment.
  */
 export type Reaction = "thumbs_up" | "applause" | "heart" | "laughter" | "surprise" | "party";
@@ -529,6 +558,15 @@ lobby: boolean, };
 export type SdpType = "offer" | "answer";
 
 export type SessionId = string;
+
+/**
+ * What a user has chosen, on all devices.
+ */
+export type Settings = { callers: Callers, 
+/**
+ * Media never goes directly: nobody in a call learns this user's addresses.
+ */
+always_through_server: boolean, };
 
 /**
  * A slot and the track in it.

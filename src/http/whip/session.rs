@@ -18,6 +18,7 @@ use crate::http::addresses::ResourcePlace;
 use crate::id::{ConnectionId, LinkId, ParticipantId, RoomId, SessionId, UserId};
 use crate::signaling::driver::{HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
 use crate::signaling::hub::{Attach, Identity};
+use crate::signaling::person::Person;
 use crate::signaling::protocol::{Command, CommandFrame, ErrorCode, Event, EventFrame, Participant, SourceLine};
 use crate::signaling::session::Departure;
 use crate::view::View;
@@ -40,6 +41,8 @@ pub struct Wish {
     pub link: LinkId,
     pub user: UserId,
     pub grants: Grants,
+    /// What belongs to the user.
+    pub person: Person,
     /// Of the new participant.
     pub name: String,
     /// Somebody chose it, so nobody else in the room may have it.
@@ -126,6 +129,7 @@ async fn run(
         user_id: wish.user,
         name: wish.name.clone(),
         grants: wish.grants,
+        person: wish.person.clone(),
     };
     let mut conversation = match Conversation::begin(hub, identity, wish.loopback).await {
         Ok(conversation) => conversation,

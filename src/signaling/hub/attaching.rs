@@ -10,6 +10,7 @@ use crate::grants::Grants;
 use crate::id::{ConnectionId, SessionId, UserId};
 use crate::signaling::limits::Limit;
 use crate::signaling::output::{Fact, Keep, KeptSession, Output};
+use crate::signaling::person::Person;
 use crate::signaling::protocol::{ErrorCode, Resume};
 use crate::signaling::session::Session;
 
@@ -20,6 +21,8 @@ pub struct Identity {
     /// Empty where none was given.
     pub name: String,
     pub grants: Grants,
+    /// What belongs to them. Of who has a session already, the hub knows better.
+    pub person: Person,
 }
 
 /// A websocket whose `hello` was found to be good.
@@ -99,6 +102,7 @@ impl Hub {
             user_id: session.user,
             name: self.user_info(session.user).name,
             grants: session.grants,
+            person: Person::default(),
         })
     }
 
@@ -149,6 +153,7 @@ impl Hub {
             user_id: user,
             name,
             grants,
+            person,
         } = identity;
         let secret_hash = sha256(&secret);
         let mut session = Session::new(user, secret_hash, connection, attach.loopback, now);
@@ -161,6 +166,7 @@ impl Hub {
             // Before it is one of them: its own name comes with the welcome.
             self.rename(user, &name);
         }
+        self.meet(user, person);
         self.user(user, &name).sessions.insert(id);
         self.outputs.push_back(Output::Count(Fact::SessionStarted { session: id }));
         self.outputs.push_back(Output::Keep(Keep::Session(KeptSession {

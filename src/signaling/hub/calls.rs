@@ -68,13 +68,15 @@ impl Hub {
             return Ok(None);
         };
         // Before any look at the user asked for, so that the answer does not depend on whether there is one.
-        let address = session.address;
+        let (address, caller_user) = (session.address, session.user);
         if !session.misses.has(now) || !self.strangers.may_miss(address, now) {
             self.count_limit(Limit::CallsToNobody);
             return Err(Refusal::rate_limited("too many calls that reached nobody"));
         }
         let id = CallId::from_random(self.rng.next_u64());
-        let callee = self.users.get(&callee_user);
+        // Who may not call is told the same as where nobody is.
+        let may_ring = self.may_ring(callee_user, caller_user);
+        let callee = self.users.get(&callee_user).filter(|_| may_ring);
         let at: BTreeSet<SessionId> = callee
             .map(|user| user.sessions.iter().copied().filter(|s| *s != caller).collect())
             .unwrap_or_default();

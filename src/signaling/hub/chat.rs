@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Hub, Timer};
-use crate::id::{CallId, MessageId, RoomId, SessionId};
+use crate::id::{CallId, MessageId, RoomId, SessionId, UserId};
 use crate::signaling::limits::{Limit, MESSAGES_PAGE_MAX, Refusal};
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{ErrorCode, Event};
@@ -109,9 +109,11 @@ impl Hub {
         limit: u32,
     ) -> Result<(), Refusal> {
         self.in_room(session, room)?;
+        let Some(reader) = self.user_of(session) else { return Ok(()) };
         self.outputs.push_back(Output::Read(Question::Messages {
             asked: Asked { session, reference },
             room,
+            reader,
             before,
             limit: limit.clamp(1, MESSAGES_PAGE_MAX),
         }));
@@ -186,14 +188,16 @@ impl Hub {
     }
 
     /// The message is kept: everybody in the room is told, and whoever sent it even if they are not in it any more. It is not replayed:
-    /// fifteen seconds away from a lively room would overrun that, and who comes back asks for the messages.
-    pub(super) fn tell_message(&mut self, room_id: RoomId, asked: Asked, again: bool, event: &Event) {
+    /// fifteen seconds away from a lively room would overrun that, and who comes back asks for the messages. Whoever has blocked its
+    /// author is not told.
+    pub(super) fn tell_message(&mut self, room_id: RoomId, author: UserId, asked: Asked, again: bool, event: &Event) {
         let reference = self.kept(asked);
         let mut to: Vec<SessionId> = self.present_in(room_id).into_iter().map(|(_, session)| session).collect();
         if again {
             // The others have heard it.
             to.clear();
         }
+        to.retain(|session| self.user_of(*session).is_none_or(|user| !self.has_blocked(user, author)));
         if !to.contains(&asked.session) {
             to.push(asked.session);
         }

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use super::Hub;
+use super::people::named;
 use crate::id::{ConnectionId, SessionId, UserId};
 use crate::signaling::call::Farewell;
 use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
 use crate::signaling::output::{CloseReason, Fact, Output};
+use crate::signaling::person::PersonChange;
 use crate::signaling::protocol::{Command, ErrorCode, Event};
 use crate::signaling::record::PathChange;
 
@@ -136,6 +138,27 @@ impl Hub {
             }
             Command::SeeHistory {} => {
                 self.see_history(session, reference, now);
+                Ok(())
+            }
+            Command::People {} => {
+                self.people(session, reference);
+                Ok(())
+            }
+            Command::KeepContact { user_id, name } => {
+                let change = PersonChange::KeepContact(named(user_id, &name));
+                self.change_person(session, reference, change, now)
+            }
+            Command::ForgetContact { user_id } => {
+                self.change_person(session, reference, PersonChange::ForgetContact(user_id), now)
+            }
+            Command::Block { user_id, name } => {
+                let change = PersonChange::Block(named(user_id, &name));
+                self.change_person(session, reference, change, now)
+            }
+            Command::Unblock { user_id } => self.change_person(session, reference, PersonChange::Unblock(user_id), now),
+            Command::Set { settings } => self.change_person(session, reference, PersonChange::Set(settings), now),
+            Command::SetAway { away } => {
+                self.set_away(session, away);
                 Ok(())
             }
             Command::ForgetHistory { call_id } => {

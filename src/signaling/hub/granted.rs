@@ -63,7 +63,7 @@ impl Hub {
 
     /// Whether its media has to take the way through the server, whatever it wishes.
     pub(super) fn goes_through_server(&self, session: SessionId, wish: bool) -> bool {
-        wish || !self.grants(session).may_be_direct()
+        wish || !self.grants(session).may_be_direct() || self.wants_server(session)
     }
 
     /// Whether it enters this link's room as a host, with neither pass phrase nor admission.

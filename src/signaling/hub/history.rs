@@ -131,12 +131,22 @@ impl Hub {
                 again,
                 asked,
             } => {
+                let author = message.user.user_id;
                 let event = Event::Message { room_id: room, message };
-                self.tell_message(room, asked, again, &event);
+                self.tell_message(room, author, asked, again, &event);
             }
             News::MessageChanged { room, message, asked } => {
+                let author = message.user.user_id;
                 let event = Event::MessageChanged { room_id: room, message };
-                self.tell_message(room, asked, false, &event);
+                self.tell_message(room, author, asked, false, &event);
+            }
+            News::Person { user, change, asked } => self.person_changed(user, &change, asked),
+            News::TooMany(asked) => {
+                self.count_limit(Limit::People);
+                self.refuse_kept(
+                    asked,
+                    Refusal::not_allowed("as many as may be are in this list: take some out"),
+                );
             }
             News::NotTheirs(asked) => self.refuse_kept(asked, NOT_THEIRS),
             News::Full(asked) => {
@@ -172,6 +182,12 @@ impl Hub {
                 };
                 self.tell(asked.session, Some(asked.reference), event);
             }
+            Finding::People {
+                asked,
+                user,
+                contacts,
+                blocked,
+            } => self.people_found(asked, user, contacts, blocked),
             Finding::NotTheirs(asked) => self.refuse_asked(asked, NOT_THEIRS),
             Finding::Nothing(asked) => self.refuse_asked(asked, NOT_READ),
             Finding::TooMany(asked) => self.refuse_asked(asked, Refusal::rate_limited("too many ask at once: try again")),
@@ -191,7 +207,7 @@ impl Hub {
     }
 
     /// Tells every session of a user, and the one that asked that this is its answer.
-    fn tell_user(&mut self, user: UserId, asked: Option<Asked>, event: &Event) {
+    pub(super) fn tell_user(&mut self, user: UserId, asked: Option<Asked>, event: &Event) {
         let answers = asked.and_then(|asked| self.kept(asked));
         let sessions: Vec<SessionId> = self
             .users

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::Hub;
 use super::rooms::Parting;
-use crate::id::{RoomId, SessionId};
+use crate::id::{RoomId, SessionId, UserId};
 use crate::signaling::call::{Call, Kind, State};
 use crate::signaling::link::Link;
 use crate::signaling::output::{Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output};
+use crate::signaling::person::Person;
 use crate::signaling::protocol::EndReason;
 use crate::signaling::record::Record;
 use crate::signaling::room::{Member, Origin, Room, Standing};
@@ -19,6 +20,8 @@ use crate::signaling::session::Session;
 pub struct Restored {
     /// Each with its user's name.
     pub sessions: Vec<(KeptSession, String)>,
+    /// What belongs to those users.
+    pub people: Vec<(UserId, Person)>,
     pub links: Vec<KeptLink>,
     pub rooms: Vec<KeptRoom>,
     /// Each with how long ago it came in.
@@ -31,6 +34,9 @@ impl Hub {
     /// Takes up what there was before the server was started again. To be called first.
     pub fn restore(&mut self, restored: Restored, now: Instant) {
         let grace = self.config.resume_grace;
+        for (user, person) in restored.people {
+            self.meet(user, person);
+        }
         for (kept, name) in restored.sessions {
             let mut session = Session::restored(kept.user, kept.secret_hash, grace, now);
             session.grants = kept.grants;

@@ -148,6 +148,7 @@ impl Hub {
             self.open_rooms += usize::from(room.present_count() == 1);
             room.note_guest(user);
         }
+        self.touch_presence(session);
         let receives = self.grants(session).subscribe;
         self.ask_sfu(MediaRequest::Admit {
             room,
@@ -162,7 +163,7 @@ impl Hub {
     }
 
     /// Changes whether the two may be connected directly, and tells them; `except` is told otherwise.
-    fn set_direct(&mut self, room_id: RoomId, direct: bool, except: Option<SessionId>) {
+    pub(super) fn set_direct(&mut self, room_id: RoomId, direct: bool, except: Option<SessionId>) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         if std::mem::replace(&mut room.direct, direct) == direct {
             return;
@@ -270,6 +271,7 @@ impl Hub {
             if let Some(session) = self.sessions.get_mut(&member.session) {
                 session.room = None;
             }
+            self.touch_presence(member.session);
         }
         self.forget_room(room_id);
         let first_id = first.map(|(id, ..)| id);
@@ -298,6 +300,7 @@ impl Hub {
         let is_last = room.present_count() == 0;
         if member.standing.is_present() {
             self.forget_member(id);
+            self.touch_presence(id);
             self.present -= 1;
             self.open_rooms -= usize::from(is_last);
         } else if let Some(session) = self.sessions.get_mut(&id) {

@@ -13,7 +13,7 @@ use crate::signaling::protocol::{
     Command, DirectSignal, EndReason, ErrorCode, Path, PathProtocol, PathReason, Resume, SourceLine,
 };
 
-const ADA: u64 = 1;
+pub(super) const ADA: u64 = 1;
 pub(super) const BOB: u64 = 2;
 const EVE: u64 = 3;
 

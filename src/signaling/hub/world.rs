@@ -16,6 +16,7 @@ use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
 };
+use crate::signaling::person::{Person, PersonNote};
 use crate::signaling::protocol::{
     CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Resume, RoomInfo,
 };
@@ -53,6 +54,9 @@ pub(super) struct World {
     pub(super) questions: Vec<Question>,
     /// What was written and is not kept yet, and the numbers of what is.
     pub(super) written: Vec<MessageNote>,
+    /// What users have changed of theirs and is not kept yet, and what is.
+    pub(super) changed: Vec<PersonNote>,
+    pub(super) people: BTreeMap<UserId, Person>,
     messages: BTreeMap<(RoomId, UserId, MessageId), u64>,
 }
 
@@ -148,6 +152,8 @@ impl World {
             notes: Vec::new(),
             questions: Vec::new(),
             written: Vec::new(),
+            changed: Vec::new(),
+            people: BTreeMap::new(),
             messages: BTreeMap::new(),
         }
     }
@@ -217,6 +223,7 @@ impl World {
                 user_id,
                 name: format!("name of {user_id}"),
                 grants: self.browsers[browser].grants,
+                person: self.people.get(&user_id).cloned().unwrap_or_default(),
             }),
             new_secret: None,
             missed: Some(0),
@@ -240,6 +247,7 @@ impl World {
     pub(super) fn restart(&mut self) {
         self.starts += 1;
         self.written.clear();
+        self.changed.clear();
         let ringing = self.hub.calls.values().filter(|call| !call.is_answered());
         self.forgotten.extend(ringing.map(|call| call.id));
         let sessions = self.sessions.values().map(|kept| (*kept, "name".to_owned())).collect();
@@ -257,6 +265,7 @@ impl World {
         });
         let restored = Restored {
             sessions,
+            people: self.people.clone().into_iter().collect(),
             links: links.collect(),
             rooms: self.rooms.values().cloned().collect(),
             members,
@@ -313,6 +322,21 @@ impl World {
         };
         self.hub.handle_news(news, self.now);
         self.drain();
+    }
+
+    /// The store keeps all that users have changed of theirs, or fails.
+    pub(super) fn keep_changes(&mut self, kept: bool) {
+        for note in std::mem::take(&mut self.changed) {
+            let PersonNote { user, change, asked } = note;
+            let news = if kept {
+                self.people.entry(user).or_default().apply(&change);
+                News::Person { user, change, asked }
+            } else {
+                News::NotKept(asked)
+            };
+            self.hub.handle_news(news, self.now);
+            self.drain();
+        }
     }
 
     /// Whether the store has what the hub has.
@@ -385,6 +409,7 @@ impl World {
             }
             Keep::History(note) => self.notes.push(note),
             Keep::Message(note) => self.written.push(note),
+            Keep::Person(note) => self.changed.push(note),
         }
     }
 
@@ -506,7 +531,8 @@ impl World {
                 | Event::Reacted { .. }
                 | Event::SpeakersChanged { .. }
                 | Event::Message { .. }
-                | Event::MessageChanged { .. },
+                | Event::MessageChanged { .. }
+                | Event::PresenceChanged { .. },
                 seq,
             ) => assert_eq!(seq, None),
             (event, seq) => {
@@ -752,6 +778,13 @@ impl World {
             | Event::HistoryForgotten { .. }
             | Event::MessageChanged { .. }
             | Event::Messages { .. }
+            | Event::People { .. }
+            | Event::ContactChanged { .. }
+            | Event::ContactForgotten { .. }
+            | Event::Blocked { .. }
+            | Event::Unblocked { .. }
+            | Event::SettingsChanged { .. }
+            | Event::PresenceChanged { .. }
             | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {
@@ -805,7 +838,7 @@ impl World {
     pub(super) fn assert_empty(&self) {
         let hub = &self.hub;
         assert_eq!(hub.counts(), Default::default());
-        assert!(hub.calls.is_empty() && hub.rooms.is_empty() && hub.users.is_empty());
+        assert!(hub.calls.is_empty() && hub.rooms.is_empty() && hub.users.is_empty() && hub.people.is_empty());
         assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty() && hub.unkept.is_empty());
         assert!(self.rooms.is_empty() && self.members.is_empty() && self.calls.is_empty() && self.sessions.is_empty());
         let same = self.links.keys().eq(hub.links.keys()) && hub.links.values().all(|link| link.room.is_none());

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::HistoryPlace;
 use super::path::{Path, PathProtocol, PathReason};
+use super::people::Settings;
 use super::rooms::{LinkWish, Reaction};
 use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
@@ -234,6 +235,37 @@ pub enum Command {
         #[cfg_attr(test, ts(optional = nullable, type = "number"))]
         before: Option<u64>,
         limit: u32,
+    },
+    /// Asks for whom this user knows and has blocked, and for the user's settings. Answered by `people`.
+    People {},
+    /// Keeps a contact of this user, or changes its name. The other is not told, and the answer does not depend on whether there is
+    /// such a user. Answered by `contact_changed`, or the error `not_allowed` where there are as many as may be.
+    KeepContact {
+        user_id: UserId,
+        name: String,
+    },
+    /// Answered by `contact_forgotten`, also where it was none.
+    ForgetContact {
+        user_id: UserId,
+    },
+    /// From now on this user is not there for the other: calls do not ring and are not in the history, what the other writes in a room
+    /// is not shown, and presence is not. The other is not told. Answered by `blocked`.
+    Block {
+        user_id: UserId,
+        /// For this user's list.
+        name: String,
+    },
+    /// Answered by `unblocked`, also where it was not blocked.
+    Unblock {
+        user_id: UserId,
+    },
+    /// Changes the user's settings: all of them. Answered by `settings_changed`.
+    Set {
+        settings: Settings,
+    },
+    /// Says whether nobody looks at this page. Not answered.
+    SetAway {
+        away: bool,
     },
     /// Forgets one of this user's calls, or all; the other user keeps theirs. Answered by `history_forgotten`.
     ForgetHistory {

@@ -8,6 +8,7 @@ use super::command::DirectSignal;
 use super::history::HistoryRow;
 use super::messages::Message;
 use super::path::{Path, PathProtocol, PathReason};
+use super::people::{Contact, PresenceOf, Settings};
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::grants::Grants;
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -289,6 +290,32 @@ pub enum Event {
         messages: Vec<Message>,
         /// Whether there are older ones.
         more: bool,
+    },
+    /// Whom this user knows and has blocked, each in the order of ids, and the user's settings.
+    People {
+        contacts: Vec<Contact>,
+        blocked: Vec<UserInfo>,
+        settings: Settings,
+    },
+    /// A contact of this user is there, or has another name.
+    ContactChanged {
+        contact: Contact,
+    },
+    ContactForgotten {
+        user_id: UserId,
+    },
+    Blocked {
+        user: UserInfo,
+    },
+    Unblocked {
+        user_id: UserId,
+    },
+    SettingsChanged {
+        settings: Settings,
+    },
+    /// Contacts of this user came, went, or have a call. It is not replayed: whoever comes back asks for `people`.
+    PresenceChanged {
+        changes: Vec<PresenceOf>,
     },
     /// The server is going down: direct calls go on; reconnect with back-off.
     ServerStopping {},

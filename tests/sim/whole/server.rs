@@ -11,6 +11,7 @@ use tandem::grants::Grants;
 use tandem::id::{ConnectionId, UserId};
 use tandem::signaling::hub::{Attach, Hub, HubConfig, Identity};
 use tandem::signaling::output::{Fact, Output};
+use tandem::signaling::person::Person;
 use tandem::signaling::protocol::{Command, CommandFrame, Credentials, ErrorCode, Event, EventFrame, IceServer, Resume};
 use tandem::signaling::session::Departure;
 
@@ -199,5 +200,6 @@ fn identity(user_id: UserId, name: String) -> Identity {
         user_id,
         name,
         grants: Grants::ALL,
+        person: Person::default(),
     }
 }

@@ -1,0 +1,144 @@
+//! What belongs to users, in the hub: contacts, whom they have blocked, settings; and what follows from it.
+
+use std::time::Instant;
+
+use super::Hub;
+use crate::id::{SessionId, UserId};
+use crate::signaling::limits::{Limit, Refusal};
+use crate::signaling::names::clean_name;
+use crate::signaling::output::{Keep, Output};
+use crate::signaling::person::{PersonChange, PersonNote};
+use crate::signaling::protocol::{Contact, Event, UserInfo};
+use crate::signaling::records::{Asked, Question};
+
+/// A contact or somebody to be blocked, as a browser names them.
+pub(super) fn named(user_id: UserId, name: &str) -> UserInfo {
+    let name = clean_name(name);
+    UserInfo { user_id, name }
+}
+
+/// What users ask.
+impl Hub {
+    pub(super) fn people(&mut self, session: SessionId, reference: u32) {
+        let Some(user) = self.user_of(session) else { return };
+        let asked = Asked { session, reference };
+        self.outputs.push_back(Output::Read(Question::People { asked, user }));
+    }
+
+    /// Has a change kept, and makes it when it is.
+    pub(super) fn change_person(
+        &mut self,
+        session: SessionId,
+        reference: u32,
+        change: PersonChange,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let Some(user) = self.user_of(session) else {
+            return Ok(());
+        };
+        if change.other() == Some(user) {
+            return Err(Refusal::bad_command("that is this user"));
+        }
+        if !self
+            .sessions
+            .get_mut(&session)
+            .is_some_and(|session| session.changes.take(now))
+        {
+            self.count_limit(Limit::People);
+            return Err(Refusal::rate_limited("too many changes: wait a second"));
+        }
+        let asked = Asked { session, reference };
+        self.await_store(asked, now);
+        let note = PersonNote { user, change, asked };
+        self.outputs.push_back(Output::Keep(Keep::Person(note)));
+        Ok(())
+    }
+}
+
+/// What the store says.
+impl Hub {
+    pub(super) fn person_changed(&mut self, user: UserId, change: &PersonChange, asked: Asked) {
+        let other = change.other();
+        let before = other.is_some_and(|other| self.know_each_other(user, other));
+        if let Some(here) = self.people.get_mut(&user) {
+            here.person.apply(change);
+        }
+        if let Some(other) = other
+            && self.know_each_other(user, other) != before
+        {
+            self.unshown.pairs.extend([(user, other), (other, user)]);
+        }
+        self.unshown.users.insert(user);
+        let event = match change {
+            PersonChange::KeepContact(contact) => Event::ContactChanged {
+                contact: self.contact(user, contact.clone()),
+            },
+            PersonChange::ForgetContact(user_id) => Event::ContactForgotten { user_id: *user_id },
+            PersonChange::Block(other) => Event::Blocked { user: other.clone() },
+            PersonChange::Unblock(user_id) => Event::Unblocked { user_id: *user_id },
+            PersonChange::Set(settings) => {
+                if settings.always_through_server {
+                    self.leave_direct(user);
+                }
+                Event::SettingsChanged { settings: *settings }
+            }
+        };
+        self.tell_user(user, Some(asked), &event);
+    }
+
+    pub(super) fn people_found(&mut self, asked: Asked, user: UserId, contacts: Vec<UserInfo>, blocked: Vec<UserInfo>) {
+        let contacts = contacts.into_iter().map(|contact| self.contact(user, contact)).collect();
+        let settings = self.people.get(&user).map(|here| here.person.settings).unwrap_or_default();
+        let event = Event::People {
+            contacts,
+            blocked,
+            settings,
+        };
+        self.tell(asked.session, Some(asked.reference), event);
+    }
+
+    fn contact(&self, of: UserId, user: UserInfo) -> Contact {
+        let presence = self.presence_shown(of, user.user_id);
+        Contact { user, presence }
+    }
+}
+
+/// What follows from it.
+impl Hub {
+    /// Whether a call of one rings at the other, if they are here.
+    pub(super) fn may_ring(&self, callee: UserId, caller: UserId) -> bool {
+        let person = self.people.get(&callee).map(|here| &here.person);
+        callee == caller || person.is_none_or(|person| person.may_be_called_by(caller))
+    }
+
+    /// Whether what one says is not shown to the other.
+    pub(super) fn has_blocked(&self, user: UserId, other: UserId) -> bool {
+        self.people
+            .get(&user)
+            .is_some_and(|here| here.person.blocked.contains(&other))
+    }
+
+    pub(super) fn wants_server(&self, session: SessionId) -> bool {
+        let here = self.user_of(session).and_then(|user| self.people.get(&user));
+        here.is_some_and(|here| here.person.settings.always_through_server)
+    }
+
+    /// Media of this user that goes directly goes through the server from now on.
+    fn leave_direct(&mut self, user: UserId) {
+        let sessions = self.users.get(&user).map(|user| user.sessions.clone()).unwrap_or_default();
+        for session in sessions {
+            let Some(room) = self.room_of(session) else { continue };
+            let Ok((participant, member)) = self.member(session, room) else {
+                continue;
+            };
+            member.through_server = true;
+            if member.standing.is_present() {
+                self.keep_member(room, participant);
+                self.set_direct(room, false, None);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! What belongs to users: contacts, whom they have blocked, and settings.
+
+use super::restart::id;
+use super::{Store, StoreError, Writer};
+use crate::id::UserId;
+
+/// What a user changes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonChange {
+    KeepContact(NamedUser),
+    ForgetContact(UserId),
+    Block(NamedUser),
+    Unblock(UserId),
+    Set(SettingsRow),
+}
+
+/// Another user with the name that a user gave them.
+pub type NamedUser = (UserId, String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SettingsRow {
+    pub contacts_only: bool,
+    pub always_through_server: bool,
+}
+
+/// All that belongs to one user, in the order of ids.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PersonRow {
+    pub contacts: Vec<NamedUser>,
+    pub blocked: Vec<NamedUser>,
+    pub settings: SettingsRow,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonNews {
+    Changed,
+    /// As many as may be are there.
+    TooMany,
+}
+
+/// The condition that a call of one user may be known to another, who may not have been there.
+pub(super) fn may_call(callee: &str, caller: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = {callee} AND blocked_id = {caller}) \
+         AND (NOT EXISTS (SELECT 1 FROM settings WHERE user_id = {callee} AND contacts_only = 1) \
+         OR EXISTS (SELECT 1 FROM contacts WHERE user_id = {callee} AND contact_id = {caller}))"
+    )
+}
+
+/// Makes one change, unless it makes a list longer than `most`.
+pub(super) async fn apply(
+    writer: Writer<'_>,
+    user: UserId,
+    change: &PersonChange,
+    most: u32,
+    now_ms: i64,
+) -> Result<PersonNews, StoreError> {
+    let user = user.to_string();
+    let query = match change {
+        PersonChange::KeepContact((other, name)) => sqlx::query(
+            "INSERT INTO contacts (user_id, contact_id, name, since_ms) SELECT ?1, ?2, ?3, ?4 \
+             WHERE (SELECT COUNT(*) FROM contacts WHERE user_id = ?1 AND contact_id <> ?2) < ?5 \
+             ON CONFLICT DO UPDATE SET name = excluded.name",
+        )
+        .bind(user)
+        .bind(other.to_string())
+        .bind(name.clone())
+        .bind(now_ms)
+        .bind(i64::from(most)),
+        PersonChange::Block((other, name)) => sqlx::query(
+            "INSERT INTO blocks (user_id, blocked_id, name, since_ms) SELECT ?1, ?2, ?3, ?4 \
+             WHERE (SELECT COUNT(*) FROM blocks WHERE user_id = ?1 AND blocked_id <> ?2) < ?5 \
+             ON CONFLICT DO UPDATE SET name = excluded.name",
+        )
+        .bind(user)
+        .bind(other.to_string())
+        .bind(name.clone())
+        .bind(now_ms)
+        .bind(i64::from(most)),
+        PersonChange::ForgetContact(other) => sqlx::query("DELETE FROM contacts WHERE user_id = ? AND contact_id = ?")
+            .bind(user)
+            .bind(other.to_string()),
+        PersonChange::Unblock(other) => sqlx::query("DELETE FROM blocks WHERE user_id = ? AND blocked_id = ?")
+            .bind(user)
+            .bind(other.to_string()),
+        PersonChange::Set(settings) => {
+            sqlx::query("INSERT OR REPLACE INTO settings (user_id, contacts_only, always_through_server) VALUES (?, ?, ?)")
+                .bind(user)
+                .bind(settings.contacts_only)
+                .bind(settings.always_through_server)
+        }
+    };
+    let done = query.execute(&mut **writer).await?;
+    let adds = matches!(change, PersonChange::KeepContact(_) | PersonChange::Block(_));
+    Ok(if adds && done.rows_affected() == 0 {
+        PersonNews::TooMany
+    } else {
+        PersonNews::Changed
+    })
+}
+
+impl Store {
+    /// All that belongs to a user. Of one who is not there, or has nothing: nothing.
+    pub async fn person(&self, user: UserId) -> Result<PersonRow, StoreError> {
+        let mut reader = self.pool.begin().await?;
+        let mut lists = [Vec::new(), Vec::new()];
+        let queries = [
+            "SELECT contact_id, name FROM contacts WHERE user_id = ? ORDER BY contact_id",
+            "SELECT blocked_id, name FROM blocks WHERE user_id = ? ORDER BY blocked_id",
+        ];
+        for (list, query) in lists.iter_mut().zip(queries) {
+            let rows: Vec<(String, String)> = sqlx::query_as(query).bind(user.to_string()).fetch_all(&mut *reader).await?;
+            for (other, name) in rows {
+                list.push((id(&other, "contact_id or blocked_id")?, name));
+            }
+        }
+        let settings: Option<(bool, bool)> =
+            sqlx::query_as("SELECT contacts_only, always_through_server FROM settings WHERE user_id = ?")
+                .bind(user.to_string())
+                .fetch_optional(&mut *reader)
+                .await?;
+        let (contacts_only, always_through_server) = settings.unwrap_or_default();
+        let [contacts, blocked] = lists;
+        Ok(PersonRow {
+            contacts,
+            blocked,
+            settings: SettingsRow {
+                contacts_only,
+                always_through_server,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::user;
+    use super::super::{Change, HistoryChange, News};
+    use super::*;
+    use crate::id::CallId;
+
+    const MOST: u32 = 3;
+
+    async fn store() -> (Store, tempfile::TempDir) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        for number in [1, 2] {
+            store.create_user(user(number), &[7; 32], "", 0).await.expect("it is kept");
+        }
+        (store, directory)
+    }
+
+    fn named(number: u64, name: &str) -> NamedUser {
+        (user(number), name.to_owned())
+    }
+
+    async fn change(store: &Store, of: u64, change: PersonChange) -> PersonNews {
+        let user = user(of);
+        let change = Change::Person {
+            user,
+            change,
+            most: MOST,
+        };
+        let news = store.keep(&[change], 1).await.expect("it is kept");
+        match news.as_slice() {
+            [(0, News::Person(news))] => *news,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_belongs_to_a_user_survives_a_restart() {
+        let (store, directory) = store().await;
+        for one in [
+            PersonChange::KeepContact(named(2, "Bob")),
+            PersonChange::KeepContact(named(3, "Eve")),
+            PersonChange::KeepContact(named(2, "Robert")),
+            PersonChange::ForgetContact(user(3)),
+            PersonChange::Block(named(4, "Mallory")),
+            PersonChange::Block(named(5, "")),
+            PersonChange::Unblock(user(5)),
+            PersonChange::Set(SettingsRow {
+                contacts_only: true,
+                always_through_server: false,
+            }),
+        ] {
+            assert_eq!(change(&store, 1, one).await, PersonNews::Changed);
+        }
+        store.close().await;
+        let store = Store::open(directory.path()).await.expect("it opens again");
+        let expected = PersonRow {
+            contacts: vec![named(2, "Robert")],
+            blocked: vec![named(4, "Mallory")],
+            settings: SettingsRow {
+                contacts_only: true,
+                always_through_server: false,
+            },
+        };
+        assert_eq!(store.person(user(1)).await.expect("it is read"), expected);
+        assert_eq!(store.person(user(2)).await.expect("it is read"), PersonRow::default());
+    }
+
+    #[tokio::test]
+    async fn each_list_has_a_bound_and_those_in_it_may_be_renamed() {
+        let (store, _directory) = store().await;
+        for other in 2..2 + u64::from(MOST) {
+            let contact = PersonChange::KeepContact(named(other, "a"));
+            assert_eq!(change(&store, 1, contact).await, PersonNews::Changed);
+            assert_eq!(
+                change(&store, 1, PersonChange::Block(named(other, "a"))).await,
+                PersonNews::Changed
+            );
+        }
+        assert_eq!(
+            change(&store, 1, PersonChange::KeepContact(named(9, ""))).await,
+            PersonNews::TooMany
+        );
+        assert_eq!(
+            change(&store, 1, PersonChange::Block(named(9, ""))).await,
+            PersonNews::TooMany
+        );
+        assert_eq!(
+            change(&store, 1, PersonChange::KeepContact(named(2, "b"))).await,
+            PersonNews::Changed
+        );
+        assert_eq!(
+            change(&store, 2, PersonChange::KeepContact(named(9, ""))).await,
+            PersonNews::Changed
+        );
+        let person = store.person(user(1)).await.expect("it is read");
+        assert_eq!((person.contacts.len(), person.contacts[0].1.as_str()), (MOST as usize, "b"));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_not_to_ring_is_in_its_makers_history_alone() {
+        let (store, _directory) = store().await;
+        let mut calls = 0;
+        let mut call = async || {
+            calls += 1;
+            let never_rang = Change::History(HistoryChange::NeverRang {
+                call: CallId::from_random(calls),
+                caller: named(1, "Ada"),
+                callee: user(2),
+                reason: "unreachable",
+            });
+            store.keep(&[never_rang], 1).await.expect("it is kept");
+            let rows = async |of| store.history(user(of), None, 10).await.expect("it is read").rows.len();
+            assert_eq!(rows(1).await as u64, calls);
+            rows(2).await
+        };
+        assert_eq!(call().await, 1);
+        change(&store, 2, PersonChange::Block(named(1, ""))).await;
+        assert_eq!(call().await, 1);
+        change(&store, 2, PersonChange::Unblock(user(1))).await;
+        assert_eq!(call().await, 2);
+        let contacts_only = SettingsRow {
+            contacts_only: true,
+            always_through_server: false,
+        };
+        change(&store, 2, PersonChange::Set(contacts_only)).await;
+        assert_eq!(call().await, 2);
+        change(&store, 2, PersonChange::KeepContact(named(1, ""))).await;
+        assert_eq!(call().await, 3);
+    }
+}
