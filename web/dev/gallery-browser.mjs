@@ -54,7 +54,7 @@ export async function openState(page, name, viewport, scheme, language = "en") {
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.goto(`${gallery}?show=${name}&language=${language}`);
   await page.waitForSelector("main");
-  const dialogs = /^(devices|check|room-add|help)|-forget$|-past_chat$/;
+  const dialogs = /^(devices|check|room-add|help)|-forget$|-past_chat$|-dialog$/;
   if (dialogs.test(name)) await page.waitForSelector("dialog[open]");
   const moving = () =>
     [...document.querySelectorAll("video")].every(

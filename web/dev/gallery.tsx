@@ -9,6 +9,7 @@ import { quality } from "../src/media/quality-watch";
 import type { RemoteTrack, RemoteTracks } from "../src/media/remote";
 import { systemMuted } from "../src/media/takeover";
 import type {
+  Contact,
   Grants,
   HistoryRow,
   Link,
@@ -34,6 +35,7 @@ import {
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
+import { blocking } from "../src/ui/block-dialog";
 import { openDialog } from "../src/ui/open-dialog";
 import { openPanel } from "../src/ui/open-panel";
 
@@ -195,6 +197,20 @@ const CALLS: HistoryRow[] = [
   past("Emre Yılmaz", 80, { ...MISSED, reason: "cancelled", seen: true }),
   past("Fatima", 800, { talked_ms: 5_400_000, reason: "connection_lost" }),
 ];
+const contact = (name: string, presence: Contact["presence"]): Contact => ({
+  user: { user_id: `${(name || "k7mq").slice(0, 4).toLowerCase()}-a8xn-4m2q`, name },
+  presence,
+});
+const CONTACTS: Contact[] = [
+  contact("", "offline"),
+  contact("Berta Nowak", "online"),
+  contact("Cleo", "in_call"),
+  contact("Dr. Maximilian von Hohenstein-Wertheim", "away"),
+  contact("Emre Yılmaz", "offline"),
+];
+const known = (contacts: Contact[], blocked: UserInfo[] = []): Partial<AppState> => ({
+  people: { contacts, blocked, settings: { callers: "anyone", always_through_server: false } },
+});
 const history = (rows: HistoryRow[], missed = 0, more = false): Partial<AppState> => ({
   history: { rows, more, asking: false },
   missed,
@@ -244,6 +260,11 @@ const STATES: Record<string, AppState> = {
   "home-down": { ...base, connection: "down", refused: "rate_limited", alwaysThroughServer: true },
   "home-rooms": { ...base, links: LINKS },
   "home-calls": { ...base, ...history(CALLS, 2, true), links: LINKS },
+  "home-contacts": { ...base, ...known(CONTACTS, [cleo]), ...history(CALLS, 2) },
+  "home-contacts-none": { ...base, ...known([]), ...history(CALLS.slice(0, 2)) },
+  "home-contact-dialog": { ...base, ...known(CONTACTS) },
+  "home-block-dialog": { ...base, ...known(CONTACTS) },
+  "home-blocked-dialog": { ...base, ...known(CONTACTS, [cleo, nobody]) },
   "home-calls-none": { ...base, ...history([]) },
   "home-calls-forget": { ...base, ...history(CALLS) },
   "home-made-link": { ...base, links: LINKS.slice(1), madeLink: link("q3vk8m2xw7rtd", "Weekly") },
@@ -405,6 +426,16 @@ const BESIDE: Record<string, () => void> = {
   },
   "home-calls-forget": () => {
     openDialog.value = "forget";
+  },
+  "home-contact-dialog": () => {
+    openDialog.value = "contact";
+  },
+  "home-block-dialog": () => {
+    blocking.value = berta;
+    openDialog.value = "block";
+  },
+  "home-blocked-dialog": () => {
+    openDialog.value = "blocked";
   },
   "room-add": () => {
     openDialog.value = "add";

@@ -2,6 +2,7 @@
 
 import { chatAfterGap, chatEvent, chatRefused } from "./app-chat";
 import { historyEvent, historyRefused, listHistory } from "./app-history";
+import { asKnown, peopleAfterGap, peopleEvent, peopleRefused } from "./app-people";
 import { ringOver, ringsAtTheDoor } from "./app-ring";
 import {
   atTheDoor,
@@ -109,6 +110,14 @@ export function handleEvent(
     case "history_seen":
     case "history_forgotten":
       return historyEvent(state, event);
+    case "people":
+    case "contact_changed":
+    case "contact_forgotten":
+    case "blocked":
+    case "unblocked":
+    case "settings_changed":
+    case "presence_changed":
+      return peopleEvent(state, event);
     case "offer_answered":
     case "slots_changed":
     case "layers_wanted":
@@ -143,12 +152,11 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
     bootId: event.boot_id,
     missed: event.missed ?? was.missed,
   };
+  const isNew = restarted || !event.resumed;
   // What came to be kept while this page was away it was not told.
-  if (state.history !== null && (restarted || !event.resumed)) {
-    const step = welcomed(state, event, isFirst, restarted, now);
-    return { ...step, effects: [...step.effects, listHistory()] };
-  }
-  return welcomed(state, event, isFirst, restarted, now);
+  const ask = state.history !== null && isNew ? [listHistory()] : [];
+  const step = welcomed(state, event, isFirst, restarted, now);
+  return { ...step, effects: [...step.effects, ...ask, ...peopleAfterGap(state, isNew)] };
 }
 
 function welcomed(state: AppState, event: Of<"welcome">, isFirst: boolean, restarted: boolean, now: number): Step {
@@ -316,12 +324,26 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
     return only({ ...step.state, refused: event.code });
   }
   if (answers === "history" || answers === "see_history") return only(historyRefused(state, answers));
-  if (answers === "create_link" || answers === "forget_history") return only({ ...state, refused: event.code });
+  if (answers !== null && SAID.includes(answers)) {
+    return { state: { ...state, refused: event.code }, effects: peopleRefused(state, answers) };
+  }
   const inChat = answers === null ? null : chatRefused(state, event.code, answers, about);
   if (inChat !== null) return only(inChat);
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
   return only(state);
 }
+
+/** What the user asked for with nothing on the page that could show it otherwise. */
+const SAID: Command["type"][] = [
+  "create_link",
+  "forget_history",
+  "people",
+  "keep_contact",
+  "forget_contact",
+  "block",
+  "unblock",
+  "set",
+];
 
 const LINK_PROBLEMS: readonly string[] = [
   "no_such_link",
@@ -374,12 +396,12 @@ function incoming(state: AppState, callId: string, roomId: string, user: UserInf
         kind: "incoming",
         callId,
         roomId,
-        user,
+        user: asKnown(state, user),
         answeredAt: null,
       },
     },
     effects: [
-      { kind: "ring", tone: "incoming", name: user.name || user.user_id },
+      { kind: "ring", tone: "incoming", name: asKnown(state, user).name || user.user_id },
       { kind: "warm_media", roomId, attempt },
     ],
   };

@@ -3,6 +3,7 @@
 import { chatInput } from "./app-chat";
 import { handleEvent } from "./app-events";
 import { historyInput } from "./app-history";
+import { asKnown, peopleInput } from "./app-people";
 import { declineAtTheDoor, ringOver, turnToRing } from "./app-ring";
 import { joinRoom, openLink, roomInput } from "./app-rooms";
 import { backToTheDoor, end, goHome, isPhoneCall, only, send, sessionLost, withDevices } from "./app-steps";
@@ -58,11 +59,15 @@ export function reduce(state: AppState, input: Input, now: number): Step {
       return home(state);
     case "set_name":
       return { state, effects: [send({ type: "set_name", name: input.name.trim() })] };
+    case "list_people":
+    case "keep_contact":
+    case "forget_contact":
+    case "block":
+    case "unblock":
+    case "set_contacts_only":
     case "set_always_through_server":
-      return {
-        state: { ...state, alwaysThroughServer: input.on },
-        effects: [{ kind: "save_always_through_server", on: input.on }],
-      };
+    case "set_away":
+      return peopleInput(state, input);
     case "open_link":
       return openLink(state, input.linkId);
     case "join":
@@ -195,7 +200,9 @@ function call(state: AppState, userId: string, user = knownUser(state, userId)):
 
 function knownUser(state: AppState, userId: string) {
   if (state.phase.kind === "ended" && state.phase.user.user_id === userId) return state.phase.user;
-  return state.history?.rows.find(({ user }) => user.user_id === userId)?.user ?? null;
+  const known = state.history?.rows.find(({ user }) => user.user_id === userId)?.user;
+  const named = asKnown(state, known ?? { user_id: userId, name: "" });
+  return named.name === "" ? null : named;
 }
 
 function answer(state: AppState, now: number): Step {

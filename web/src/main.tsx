@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { watchConnection } from "./auto-check";
+import { watchAway } from "./away";
 import { keepQuiet } from "./do-not-disturb";
 import { App } from "./effects";
 import { Identity, storeOr } from "./identity";
@@ -57,6 +58,7 @@ if (root === null) throw new Error("index.html has an element #app");
 watchDevices(app.state, app.send);
 keepQuiet(app.state, app.send);
 keepAwake(app.state);
+watchAway(document, (away) => app.send({ kind: "set_away", away }));
 watchConnection(app.state, app.checker);
 watchQuality(app.state, app.remote, () => app.shownConnection());
 render(

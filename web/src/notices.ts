@@ -9,6 +9,14 @@ import { sentenceOf } from "./ui/ended-sentence";
 /** `before`: the state before the event. `answers`: the type of the command that the event answers. */
 export function noticeOf(before: AppState, event: Event, answers: Command["type"] | null): string | null {
   const { phase } = before;
+  if (event.type === "contact_changed" && answers === "keep_contact") {
+    return text("contact_kept", { name: nameOf(event.contact.user) });
+  }
+  if (event.type === "blocked" && answers === "block") return text("blocked_now", { name: nameOf(event.user) });
+  if (event.type === "unblocked" && answers === "unblock") {
+    const user = before.people?.blocked.find(({ user_id }) => user_id === event.user_id);
+    return text("unblocked_now", { name: nameOf(user ?? { user_id: event.user_id, name: "" }) });
+  }
   if (phase.kind === "joining") return missedAtTheDoor(phase.rings, event);
   if (phase.kind !== "in_call") return null;
   switch (event.type) {

@@ -3,6 +3,7 @@
 import { type DirectFacts, NO_DIRECT } from "./media/direct-facts";
 import type {
   Command,
+  Contact,
   EndReason,
   ErrorCode,
   Event,
@@ -20,6 +21,7 @@ import type {
   PathReason,
   Reaction,
   RoomInfo,
+  Settings,
   Source,
   UserInfo,
   Waiting,
@@ -244,7 +246,18 @@ export interface AppState {
   missed: number;
   /** What is shown of a call that is over; null: nothing. */
   pastChat: PastChat | null;
+  /** Whom this user knows and has blocked, and what they chose for all devices; null: not asked for yet. */
+  people: People | null;
+  /** Nobody looks at this page. */
+  away: boolean;
   phase: Phase;
+}
+
+export interface People {
+  /** By their names. */
+  contacts: Contact[];
+  blocked: UserInfo[];
+  settings: Settings;
 }
 
 export interface History {
@@ -302,6 +315,13 @@ export type Input =
   | { kind: "see_history" }
   | { kind: "forget_call"; callId: string }
   | { kind: "forget_history" }
+  | { kind: "list_people" }
+  | { kind: "keep_contact"; userId: string; name: string }
+  | { kind: "forget_contact"; userId: string }
+  | { kind: "block"; userId: string; name: string }
+  | { kind: "unblock"; userId: string }
+  | { kind: "set_contacts_only"; on: boolean }
+  | { kind: "set_away"; away: boolean }
   | { kind: "load_chat" }
   | { kind: "older_messages" }
   | { kind: "say"; messageId: string; text: string }
@@ -428,6 +448,8 @@ export function initialState(
     history: null,
     missed: 0,
     pastChat: null,
+    people: null,
+    away: false,
     phase: { kind: "home" },
   };
 }

@@ -175,6 +175,7 @@ for (const kind of ["chromium", "firefox"]) {
         const all = await rows(bob);
         return all.length > 0 && all;
       });
+      await bob.click("call-more");
       await bob.click("forget-call");
       await until("one is gone", async () => (await rows(bob)).length === before.length - 1);
       await bob.click("forget-all");

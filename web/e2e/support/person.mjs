@@ -312,9 +312,17 @@ export class Person {
   }
 
   async setAlwaysThroughServer(on) {
-    await this.sees("always-through-server");
-    const is = await this.page.$eval(this.at("always-through-server"), (e) => e.checked);
-    if (is !== on) await this.page.$eval(this.at("always-through-server"), (e) => e.click());
+    // From then on the page knows what the server has.
+    await this.sees("contacts-only");
+    await this.switch("always-through-server", on);
+  }
+
+  /** Until it holds. */
+  async switch(testId, on) {
+    await this.sees(testId);
+    const is = async () => (await this.data(testId, "on")) === String(on);
+    if (!(await is())) await this.page.$eval(this.at(testId), (e) => e.click());
+    await until(`${testId} is ${on}`, is);
   }
 
   endedWith(reason) {

@@ -9,7 +9,9 @@ import type { AppState, Input } from "../state";
 import { AddDialog } from "./add-dialog";
 import { Announcer } from "./announcer";
 import { Banner } from "./banner";
+import { BlockDialog, BlockedDialog } from "./block-dialog";
 import { CheckDialog } from "./check-dialog";
+import { ContactDialog } from "./contact-dialog";
 import { DevicesDialog } from "./devices-dialog";
 import { Ended } from "./ended";
 import { ForgetDialog } from "./forget-dialog";
@@ -78,6 +80,9 @@ export function AppView(props: AppViewProps) {
       {openDialog.value === "remove" && inCall && <RemoveDialog send={props.send} />}
       {openDialog.value === "forget" && <ForgetDialog send={props.send} />}
       {openDialog.value === "past_chat" && <PastChatDialog state={state} send={props.send} />}
+      {openDialog.value === "contact" && <ContactDialog state={state} send={props.send} />}
+      {openDialog.value === "block" && <BlockDialog send={props.send} />}
+      {openDialog.value === "blocked" && <BlockedDialog state={state} send={props.send} />}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}

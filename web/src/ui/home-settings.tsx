@@ -23,6 +23,15 @@ export function HomeSettings({ state, send }: Props) {
         hint={text("always_through_server_hint")}
         onChange={(on) => send({ kind: "set_always_through_server", on })}
       />
+      {state.people !== null && (
+        <Switch
+          testId="contacts-only"
+          on={state.people.settings.callers === "contacts"}
+          label={text("contacts_only")}
+          hint={text("contacts_only_hint")}
+          onChange={(on) => send({ kind: "set_contacts_only", on })}
+        />
+      )}
       <Switch
         testId="do-not-disturb"
         on={settings.value.doNotDisturb}
@@ -92,6 +101,7 @@ export function Switch({ testId, on, label, hint, onChange }: SwitchProps) {
         type="checkbox"
         class="switch"
         data-testid={testId}
+        data-on={on}
         checked={on}
         onChange={(event) => onChange(event.currentTarget.checked)}
       />

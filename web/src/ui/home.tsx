@@ -2,6 +2,7 @@ import { type AppState, type Input, mayBeCalled, mayCall } from "../state";
 import { text } from "../texts";
 import { callLink } from "../user-id";
 import { CheckNotice } from "./check-notice";
+import { ContactsCard } from "./contacts-card";
 import { CopyButton } from "./copy-button";
 import { HomeSettings } from "./home-settings";
 import { Icon } from "./icon";
@@ -44,6 +45,7 @@ export function Home({ state, send }: Props) {
         {room !== undefined && <OwnRoomCard send={send} linkId={room} />}
         {mayCall(state) && <CallCard state={state} send={send} />}
         <MeCard state={state} send={send} />
+        <ContactsCard state={state} send={send} />
         <RecentCalls state={state} send={send} />
         {mayCall(state) && <RoomsCard state={state} send={send} />}
       </div>

@@ -1,4 +1,5 @@
 import arrowLeft from "lucide-static/icons/arrow-left.svg?raw";
+import ban from "lucide-static/icons/ban.svg?raw";
 import bell from "lucide-static/icons/bell.svg?raw";
 import check from "lucide-static/icons/check.svg?raw";
 import chevronLeft from "lucide-static/icons/chevron-left.svg?raw";
@@ -61,6 +62,7 @@ import zap from "lucide-static/icons/zap.svg?raw";
 const ICONS = {
   alert,
   arrowLeft,
+  ban,
   check,
   close,
   copy,

@@ -1,11 +1,14 @@
 import { useEffect } from "preact/hooks";
+import { asKnown, isBlocked, isContact } from "../app-people";
 import type { HistoryRow } from "../protocol";
 import type { AppState, Input } from "../state";
 import { language, text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
+import { BlockItem } from "./contacts-card";
 import { formatDuration } from "./duration";
 import { outcomeOf } from "./history-sentence";
 import { Icon, type IconName } from "./icon";
+import { Menu, MenuItem } from "./menu";
 import { openDialog } from "./open-dialog";
 import { whenOf } from "./when";
 import { whenSeen } from "./when-seen";
@@ -60,7 +63,7 @@ export function RecentCalls({ state, send }: Props) {
       ) : (
         <ul class="people recent">
           {rows.map((row) => (
-            <Row key={row.call_id} row={row} send={send} />
+            <Row key={row.call_id} row={row} state={state} send={send} />
           ))}
         </ul>
       )}
@@ -102,8 +105,10 @@ export function MissedButton({ missed }: { missed: number }) {
   );
 }
 
-function Row({ row, send }: { row: HistoryRow; send: Props["send"] }) {
-  const { user, direction, missed, seen, answered, talked_ms, call_id: callId } = row;
+function Row({ row, state, send }: Props & { row: HistoryRow }) {
+  const { direction, missed, seen, answered, talked_ms, call_id: callId } = row;
+  const user = asKnown(state, row.user);
+  const isMe = user.user_id === state.me?.userId;
   const name = nameOf(user);
   const when = whenOf(row.rang_at_ms, Date.now(), language.value);
   const facts = [text(outcomeOf(row)), answered ? formatDuration(talked_ms) : "", when].filter((one) => one !== "");
@@ -151,16 +156,29 @@ function Row({ row, send }: { row: HistoryRow; send: Props["send"] }) {
             <Icon name="message" />
           </button>
         )}
-        <button
-          type="button"
-          class="plain icon-only"
-          data-testid="forget-call"
-          aria-label={text("history_forget_name", { name, when })}
-          title={text("history_forget")}
-          onClick={() => send({ kind: "forget_call", callId })}
-        >
-          <Icon name="trash" />
-        </button>
+        {state.people !== null && !isMe && !isContact(state, user.user_id) && (
+          <button
+            type="button"
+            class="plain icon-only"
+            data-testid="add-contact"
+            aria-label={text("contact_add_name", { name })}
+            title={text("contact_add_name", { name })}
+            onClick={() => send({ kind: "keep_contact", userId: user.user_id, name: user.name })}
+          >
+            <Icon name="userPlus" />
+          </button>
+        )}
+        <Menu testId="call-more" icon="dots" label={text("history_more_name", { name, when })} class="plain icon-only">
+          {state.people !== null && !isMe && (
+            <BlockItem user={user} isBlocked={isBlocked(state, user.user_id)} send={send} />
+          )}
+          <MenuItem
+            testId="forget-call"
+            icon="trash"
+            label={text("history_forget")}
+            onClick={() => send({ kind: "forget_call", callId })}
+          />
+        </Menu>
       </span>
     </li>
   );
