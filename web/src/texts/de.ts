@@ -376,6 +376,7 @@ export const de: Texts = {
   speaking_muted: "Sie sind stumm. Niemand hört Sie.",
   system_muted_microphone: "Ihr Mikrofon ist vom System oder durch einen Schalter am Gerät stummgeschaltet.",
   system_muted_camera: "Ihre Kamera ist verdeckt oder wird vom System zurückgehalten.",
+  user_gone: "Gelöschte Person",
   someone: "Jemand",
   call_again: "Erneut anrufen",
   call_back: "Zurückrufen",

@@ -371,6 +371,7 @@ export const en = {
   speaking_muted: "You are muted. Nobody hears you.",
   system_muted_microphone: "Your microphone is silenced by the system, or by a switch on it.",
   system_muted_camera: "Your camera is covered or held back by the system.",
+  user_gone: "Deleted user",
   someone: "someone",
   call_again: "Call again",
   call_back: "Call back",

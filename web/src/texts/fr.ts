@@ -376,6 +376,7 @@ export const fr: Texts = {
   speaking_muted: "Votre micro est coupé. Personne ne vous entend.",
   system_muted_microphone: "Votre micro est coupé par le système, ou par un interrupteur de l’appareil.",
   system_muted_camera: "Votre caméra est couverte ou retenue par le système.",
+  user_gone: "Utilisateur supprimé",
   someone: "Quelqu’un",
   call_again: "Rappeler",
   call_back: "Rappeler",

@@ -1,8 +1,16 @@
 import type { UserInfo } from "../protocol";
 import { text } from "../texts";
 
+/** Stands for users of whom nothing is left. */
+const GONE = "0000-0000-0000";
+
+export function isGone(user: UserInfo): boolean {
+  return user.user_id === GONE;
+}
+
 /** What a person is called on the page. */
 export function nameOf(user: UserInfo | null | undefined): string {
+  if (user?.user_id === GONE) return text("user_gone");
   return user?.name || user?.user_id || text("someone");
 }
 

@@ -3,7 +3,7 @@ import { asKnown, isBlocked, isContact } from "../app-people";
 import type { HistoryRow } from "../protocol";
 import type { AppState, Input } from "../state";
 import { language, text } from "../texts";
-import { Avatar, nameOf } from "./avatar";
+import { Avatar, isGone, nameOf } from "./avatar";
 import { BlockItem } from "./contacts-card";
 import { formatDuration } from "./duration";
 import { outcomeOf } from "./history-sentence";
@@ -108,7 +108,7 @@ export function MissedButton({ missed }: { missed: number }) {
 function Row({ row, state, send }: Props & { row: HistoryRow }) {
   const { direction, missed, seen, answered, talked_ms, call_id: callId } = row;
   const user = asKnown(state, row.user);
-  const isMe = user.user_id === state.me?.userId;
+  const isNobodyElse = user.user_id === state.me?.userId || isGone(user);
   const name = nameOf(user);
   const when = whenOf(row.rang_at_ms, Date.now(), language.value);
   const facts = [text(outcomeOf(row)), answered ? formatDuration(talked_ms) : "", when].filter((one) => one !== "");
@@ -156,7 +156,7 @@ function Row({ row, state, send }: Props & { row: HistoryRow }) {
             <Icon name="message" />
           </button>
         )}
-        {state.people !== null && !isMe && !isContact(state, user.user_id) && (
+        {state.people !== null && !isNobodyElse && !isContact(state, user.user_id) && (
           <button
             type="button"
             class="plain icon-only"
@@ -169,7 +169,7 @@ function Row({ row, state, send }: Props & { row: HistoryRow }) {
           </button>
         )}
         <Menu testId="call-more" icon="dots" label={text("history_more_name", { name, when })} class="plain icon-only">
-          {state.people !== null && !isMe && (
+          {state.people !== null && !isNobodyElse && (
             <BlockItem user={user} isBlocked={isBlocked(state, user.user_id)} send={send} />
           )}
           <MenuItem
