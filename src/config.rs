@@ -54,6 +54,7 @@ struct File {
     log: LogFile,
     calls: CallsFile,
     history: HistoryFile,
+    store: StoreFile,
     limits: LimitsFile,
     media: MediaFile,
     network: NetworkFile,
@@ -99,6 +100,12 @@ struct CallsFile {
 struct HistoryFile {
     days: usize,
     calls_per_user: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoreFile {
+    size_mib_max: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,6 +191,8 @@ pub struct Config {
     pub history_lasts: Duration,
     /// How many of them, 1 to 100,000.
     pub history_calls_per_user: u32,
+    /// Of the database. None: no bound.
+    pub store_bytes_max: Option<u64>,
     pub sessions_per_user: usize,
     pub sessions: usize,
     /// 2 to 500.
@@ -363,6 +372,18 @@ impl File {
             log_filter: self.log.filter,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
+            store_bytes_max: match self.store.size_mib_max {
+                0 => None,
+                mib => {
+                    let mib = count(
+                        "store.size_mib_max",
+                        mib,
+                        1 << 30,
+                        "0 for no bound, or up to 1073741824 mebibytes",
+                    )?;
+                    Some((mib as u64) << 20)
+                }
+            },
             history_lasts: Duration::from_secs(86_400 * count("history.days", self.history.days, 3650, "1 to 3650 days")? as u64),
             history_calls_per_user: count("history.calls_per_user", self.history.calls_per_user, 100_000, "1 to 100000")? as u32,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 
+use crate::id::UserId;
 use crate::signaling::driver::{HubError, HubHandle};
 use crate::signaling::output::Running;
 
@@ -20,13 +21,16 @@ use crate::signaling::output::Running;
 const FILE: &str = "control.sock";
 
 /// The longest question.
-const LINE_BYTES_MAX: usize = 16;
+const LINE_BYTES_MAX: usize = 32;
 
 /// For how long one who has connected may hold up the others.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long an answer is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Stands before the id of a user whom nothing is to be left of.
+const FORGET: &str = "forget ";
 
 /// What may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +128,20 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
             break;
         }
     }
-    let asked = std::str::from_utf8(&line)
-        .ok()
-        .and_then(|line| Question::parse(line.trim_end()));
+    let line = std::str::from_utf8(&line).unwrap_or_default().trim_end();
+    if let Some(user) = line.strip_prefix(FORGET).and_then(|user| user.parse().ok()) {
+        let forgotten = match hub.forget(user).await {
+            Ok(Some(was_there)) => serde_json::json!({ "was_there": was_there }),
+            Ok(None) => serde_json::json!({ "error": "the store failed: see the server's log" }),
+            Err(error) => serde_json::json!({ "error": error.to_string() }),
+        };
+        return stream.write_all(format!("{forgotten}\n").as_bytes()).await;
+    }
+    let asked = Question::parse(line);
     let running: Result<Running, HubError> = match asked {
         None => {
             return stream
-                .write_all(b"{\"error\": \"expected drain, undrain or running\"}\n")
+                .write_all(b"{\"error\": \"expected drain, undrain, running or forget\"}\n")
                 .await;
         }
         Some(Question::Drain) => hub.drain().await,
@@ -150,9 +161,26 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
 /// # Errors
 /// None does, it belongs to another user, or it is going down.
 pub fn ask(data: &Path, question: Question) -> io::Result<Answer> {
+    say(data, question.as_str())
+}
+
+/// Has the server that runs with this data folder forget a user; whether there was one.
+///
+/// # Errors
+/// The same, or its store failed.
+pub fn forget(data: &Path, user: UserId) -> io::Result<bool> {
+    #[derive(Deserialize)]
+    struct Forgotten {
+        was_there: bool,
+    }
+    let forgotten: Forgotten = say(data, &format!("{FORGET}{user}"))?;
+    Ok(forgotten.was_there)
+}
+
+fn say<T: serde::de::DeserializeOwned>(data: &Path, words: &str) -> io::Result<T> {
     let mut stream = UnixStream::connect(data.join(FILE))?;
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.write_all(format!("{}\n", question.as_str()).as_bytes())?;
+    stream.write_all(format!("{words}\n").as_bytes())?;
     let mut line = String::new();
     BufReader::new(stream.take(4096)).read_line(&mut line)?;
     serde_json::from_str(&line).map_err(|_| io::Error::other(format!("the server answered {line:?}")))
@@ -169,5 +197,7 @@ mod tests {
             assert!(question.as_str().len() < LINE_BYTES_MAX);
         }
         assert_eq!(Question::parse("stop"), None);
+        let longest = format!("{FORGET}{}\n", UserId::from_random(u64::MAX));
+        assert!(longest.len() <= LINE_BYTES_MAX);
     }
 }

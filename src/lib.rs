@@ -9,6 +9,8 @@ pub mod auth;
 pub mod config;
 /// The operator's door on this machine (D).
 pub mod control;
+/// `tandem export`, `tandem forget` and `tandem backup`.
+pub mod data;
 /// What is wrong with an installation, and how it is put right.
 pub mod doctor;
 /// `tandem drain`: waits until a restart would cut no call.

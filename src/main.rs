@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tandem::auth::issue::{Wish, issue};
 use tandem::config::{self, Config, Flags};
-use tandem::{doctor, drain};
+use tandem::id::UserId;
+use tandem::{data, doctor, drain};
 
 /// Self-hosted browser calls in one binary. Without arguments it serves calls.
 #[derive(Debug, Parser)]
@@ -43,6 +44,22 @@ enum Command {
     /// Tells the running server to take no new calls, rooms and joins, and waits until those that run are over: a restart cuts none
     /// then. Ends with 0 when none is left, 1 if it could not, 2 if some still go on after --wait
     Drain(drain::Wish),
+    /// Prints everything that is kept of a user, as JSON; also while the server runs
+    Export {
+        /// The user's id
+        user: UserId,
+    },
+    /// Leaves nothing of a user: sessions, history, contacts, links; others keep their own, without the name. Also while the server runs
+    Forget {
+        /// The user's id
+        user: UserId,
+    },
+    /// Writes a checked copy of the database into a new file; also while the server runs
+    Backup {
+        /// Has to be new; to restore it, stop the server and put it in place of tandem.sqlite3 in the data folder, without the -wal
+        /// and -shm beside that
+        file: PathBuf,
+    },
     /// Looks at this installation and says what is wrong and how to put it right. Ends with 0 if nothing is, 1 if something is, 2 if it
     /// could not look
     Doctor {
@@ -96,6 +113,12 @@ fn main() -> ExitCode {
             }
         }
         Some(Command::Doctor { json }) => return diagnose(&flags, json),
+        Some(Command::Export { user }) => configured(&flags, |config| data::export(&config, user)).map(|json| println!("{json}")),
+        Some(Command::Forget { user }) => {
+            configured(&flags, |config| data::forget(&config, user)).map(|()| println!("nothing is left of {user}"))
+        }
+        Some(Command::Backup { file }) => configured(&flags, |config| data::backup(&config, &file))
+            .map(|bytes| println!("{}: {bytes} bytes, checked", file.display())),
         None => Config::load(&flags)
             .map_err(anyhow::Error::from)
             .and_then(tandem::server::run),
@@ -107,6 +130,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn configured<T>(flags: &Flags, run: impl FnOnce(Config) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    Config::load(flags).map_err(anyhow::Error::from).and_then(run)
 }
 
 fn diagnose(flags: &Flags, json: bool) -> ExitCode {

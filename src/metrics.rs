@@ -95,6 +95,8 @@ pub struct Metrics {
     pub jwks_reads: IntCounterVec,
     /// Failures of the store, by `operation`.
     pub store_failures: IntCounterVec,
+    /// The database without its journal.
+    pub store_bytes: IntGauge,
 }
 
 /// Seconds; from what loopback takes to what a caller hangs up on.
@@ -255,6 +257,13 @@ impl Metrics {
             ),
             tokens: counters(r, "tandem_tokens_total", "Tokens presented at a sign-in.", &["outcome"]),
             jwks_reads: counters(r, "tandem_jwks_reads_total", "Times that the key set was read.", &["result"]),
+            store_bytes: register(
+                r,
+                IntGauge::new(
+                    "tandem_store_bytes",
+                    "Bytes of the database that are in use, without its journal.",
+                ),
+            ),
             store_failures: counters(r, "tandem_store_failures_total", "Failures of the store.", &["operation"]),
             registry,
         };

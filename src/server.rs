@@ -126,6 +126,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
             store: store.clone(),
             history_lasts: config.history_lasts,
             history_calls_max: config.history_calls_per_user,
+            bytes_max: config.store_bytes_max,
         },
         metrics.clone(),
         session_ended,

@@ -18,9 +18,11 @@ const DRIVERS: &[&str] = &[
     "src/sfu/link.rs",
     "src/signaling/driver.rs",
     "src/signaling/driver/draining.rs",
+    "src/signaling/driver/storing.rs",
     "src/signaling/keeper.rs",
     "src/signaling/media_words.rs",
     "src/signaling/reader.rs",
+    "src/signaling/retention.rs",
     "src/doctor/mod.rs",
     "src/doctor/facts.rs",
 ];

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock, tasks and randomness")]
 
 mod draining;
+mod storing;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::storing::Forgotten;
 use super::call::Kind;
 use super::hub::restore::Restored;
 use super::hub::{Attach, AttachRefused, Hub, HubConfig};
@@ -125,6 +127,10 @@ enum Input {
         on: Option<bool>,
         reply: oneshot::Sender<Running>,
     },
+    Forget {
+        user: UserId,
+        reply: Forgotten,
+    },
     Stop {
         deadline: Instant,
         done: oneshot::Sender<()>,
@@ -180,6 +186,7 @@ impl HubHandle {
             metrics,
             session_ended,
             outboxes: HashMap::new(),
+            forgetting: Vec::new(),
             next_connection: 1,
             stopping: None,
         };
@@ -268,6 +275,8 @@ struct Driver {
     session_ended: SessionEnded,
     /// Where each websocket's frames go. Looked up, never listed in order.
     outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
+    /// Users whom the store is to forget, and who waits for that.
+    forgetting: Vec<(UserId, Forgotten)>,
     next_connection: u64,
     stopping: Option<Stopping>,
 }
@@ -294,7 +303,7 @@ impl Driver {
                     None => self.sfu_events = None,
                 },
                 Some((session, hash)) = self.hashes.recv() => self.hub.handle_hashed(session, hash, Instant::now()),
-                Some(news) = self.news.recv() => self.hub.handle_news(news, Instant::now()),
+                Some(news) = self.news.recv() => self.take_news(news),
                 Some(finding) = self.findings.recv() => self.hub.handle_finding(finding, Instant::now()),
                 () = until(due) => self.hub.handle_timeout(Instant::now()),
             }
@@ -348,6 +357,7 @@ impl Driver {
                 self.hub.handle_detach(connection, how, now);
             }
             Input::Drain { on, reply } => self.drain(on, reply),
+            Input::Forget { user, reply } => self.forget(user, reply),
             Input::Stop { deadline, done } => {
                 self.hub.set_draining(true);
                 let stopping = self.stopping.get_or_insert(Stopping {
@@ -388,6 +398,7 @@ impl Driver {
                     let (code, reason) = match why {
                         CloseReason::Replaced => (CLOSE_REPLACED, "the session goes on elsewhere"),
                         CloseReason::RateLimited => (CLOSE_POLICY, "too many commands"),
+                        CloseReason::Forgotten => (CLOSE_POLICY, "the user is gone"),
                         CloseReason::Silent => (CLOSE_POLICY, "nothing was heard for too long"),
                     };
                     self.send(connection, Outgoing::Close { code, reason });
@@ -404,15 +415,7 @@ impl Driver {
                     link,
                     passphrase,
                 } => self.hash(session, link, passphrase),
-                Output::Keep(keep) => {
-                    let asked = keep.asked();
-                    if self.keeps.try_send(keep).is_err() {
-                        self.metrics.queue_full.with_label_values(&["keep"]).inc();
-                        if let Some(asked) = asked {
-                            self.hub.handle_news(News::NotKept(asked), Instant::now());
-                        }
-                    }
-                }
+                Output::Keep(keep) => self.keep(keep),
                 Output::Read(question) => self.read(question),
                 Output::Count(fact) => self.count(fact),
             }
@@ -635,6 +638,7 @@ mod tests {
             Archive {
                 store: store.clone(),
                 history_lasts: Duration::from_secs(3600),
+                bytes_max: None,
                 history_calls_max: 100,
             },
             Arc::clone(&metrics),

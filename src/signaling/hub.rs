@@ -8,6 +8,7 @@ mod chat;
 mod checks;
 mod commands;
 mod config;
+mod forgetting;
 mod granted;
 mod history;
 mod hosting;

@@ -17,6 +17,7 @@ use super::person::{PersonChange, PersonNote};
 use super::protocol::{Callers, UserInfo};
 use super::reader::{history_row, message, person};
 use super::records::{MessageNote, News, Note};
+use super::retention;
 use crate::id::UserId;
 use crate::metrics::Metrics;
 use crate::store::{
@@ -33,9 +34,6 @@ const ALIVE_EVERY: Duration = Duration::from_secs(60);
 /// When the server has been down for longer than this, nobody comes back to a session or a call.
 const DOWN_MAX: Duration = Duration::from_secs(3600);
 
-/// How often what is too old is forgotten.
-const PURGE_EVERY: Duration = Duration::from_secs(24 * 3600);
-
 /// The store, and how much it keeps.
 #[derive(Debug, Clone)]
 pub struct Archive {
@@ -44,13 +42,15 @@ pub struct Archive {
     pub history_lasts: Duration,
     /// Of one user.
     pub history_calls_max: u32,
+    /// Of the database. None: no bound.
+    pub bytes_max: Option<u64>,
 }
 
 /// Writes what comes, in order and in batches, until the hub has ended. What has come to be kept is told to it.
 pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News>, archive: Archive, metrics: Arc<Metrics>) {
     let Archive { store, .. } = &archive;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
-    let mut purge = tokio::time::interval(PURGE_EVERY);
+    let purging = tokio::spawn(retention::run(archive.clone(), Arc::clone(&metrics)));
     let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
         batch.clear();
@@ -58,7 +58,6 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
         tokio::select! {
             count = keeps.recv_many(&mut batch, BATCH_MAX) => ended = count == 0,
             _ = alive.tick() => {}
-            _ = purge.tick() => purge_old(&archive, &metrics).await,
         }
         let now = unix_ms();
         let changes: Vec<Change> = batch.iter().map(|keep| change(keep, now)).collect();
@@ -71,7 +70,7 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
                     changes = changes.len(),
                     "sessions and calls not kept"
                 );
-                batch.iter().filter_map(Keep::asked).map(News::NotKept).collect::<Vec<_>>()
+                batch.iter().filter_map(News::not_kept).collect::<Vec<_>>()
             }
         };
         for one in told {
@@ -79,20 +78,9 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
             let _ = news.send(one).await;
         }
         if ended {
+            purging.abort();
             return;
         }
-    }
-}
-
-async fn purge_old(archive: &Archive, metrics: &Metrics) {
-    let since = unix_ms().saturating_sub(ms(archive.history_lasts));
-    if let Err(error) = archive.store.purge_history(since, archive.history_calls_max).await {
-        metrics.store_failures.with_label_values(&["purge"]).inc();
-        tracing::warn!(error = &error as &dyn Error, "old calls not forgotten");
-    }
-    if let Err(error) = archive.store.purge_messages().await {
-        metrics.store_failures.with_label_values(&["purge"]).inc();
-        tracing::warn!(error = &error as &dyn Error, "old messages not forgotten");
     }
 }
 
@@ -128,6 +116,13 @@ fn told(news: store::News, of: &Keep) -> Option<News> {
                 user: *user,
                 change: change.clone(),
                 asked: *asked,
+            }),
+            _ => None,
+        },
+        store::News::UserForgotten { was_there } => match of {
+            Keep::ForgetUser(user) => Some(News::UserForgotten {
+                user: *user,
+                was_there: Some(was_there),
             }),
             _ => None,
         },
@@ -281,6 +276,7 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
         Keep::ForgetLink(link) => Change::ForgetLink(*link),
         Keep::History(note) => Change::History(history_change(note)),
         Keep::Message(note) => Change::Message(message_change(note)),
+        Keep::ForgetUser(user) => Change::ForgetUser(*user),
         Keep::Person(note) => Change::Person {
             user: note.user,
             change: person_change(&note.change),
@@ -401,10 +397,10 @@ fn span(from_ms: i64, to_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0))
 }
 
-fn unix_ms() -> i64 {
+pub(super) fn unix_ms() -> i64 {
     ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-fn ms(long: Duration) -> i64 {
+pub(super) fn ms(long: Duration) -> i64 {
     i64::try_from(long.as_millis()).unwrap_or(i64::MAX)
 }

@@ -16,6 +16,7 @@ pub mod protocol;
 pub mod reader;
 pub mod record;
 pub mod records;
+mod retention;
 pub mod room;
 pub mod session;
 mod strangers;

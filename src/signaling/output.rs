@@ -46,6 +46,8 @@ pub enum CloseReason {
     RateLimited,
     /// Nothing was heard for too long.
     Silent,
+    /// The operator has the user forgotten.
+    Forgotten,
 }
 
 /// A change of what outlives the process.
@@ -71,6 +73,8 @@ pub enum Keep {
     Message(MessageNote),
     /// Of what belongs to a user.
     Person(PersonNote),
+    /// Everything that is the user's. Answered by `News::UserForgotten`.
+    ForgetUser(UserId),
 }
 
 impl Keep {
@@ -89,7 +93,8 @@ impl Keep {
             | Keep::Member(_)
             | Keep::ForgetMember(_)
             | Keep::Link(_)
-            | Keep::ForgetLink(_) => None,
+            | Keep::ForgetLink(_)
+            | Keep::ForgetUser(_) => None,
         }
     }
 }

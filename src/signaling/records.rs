@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::output::Keep;
 use super::person::PersonChange;
 use super::protocol::{EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
 use crate::id::{CallId, MessageId, ParticipantId, RoomId, SessionId, UserId};
@@ -146,10 +147,28 @@ pub enum News {
         change: PersonChange,
         asked: Asked,
     },
+    /// Nothing is left of a user; whether there was one. None: the store failed, and nothing has changed.
+    UserForgotten {
+        user: UserId,
+        was_there: Option<bool>,
+    },
     /// The user has as many contacts, or has blocked as many, as may be.
     TooMany(Asked),
     /// The store failed, and nothing has changed.
     NotKept(Asked),
+}
+
+impl News {
+    /// What is told of a change that was not kept, if anybody waits for it.
+    pub fn not_kept(keep: &Keep) -> Option<News> {
+        match keep {
+            Keep::ForgetUser(user) => Some(News::UserForgotten {
+                user: *user,
+                was_there: None,
+            }),
+            _ => keep.asked().map(News::NotKept),
+        }
+    }
 }
 
 /// Something to be read beside the hub.

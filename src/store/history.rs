@@ -317,23 +317,6 @@ impl Store {
         .await?;
         Ok(())
     }
-
-    /// Forgets calls that rang before `since_ms` (Unix milliseconds), and all but the newest `most` of each user.
-    pub async fn purge_history(&self, since_ms: i64, most: u32) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM history WHERE rang_at_ms < ? AND reason IS NOT NULL")
-            .bind(since_ms)
-            .execute(&self.pool)
-            .await?;
-        sqlx::query(
-            "DELETE FROM history WHERE (user_id, call_id) IN (SELECT user_id, call_id FROM (SELECT user_id, call_id, \
-             row_number() OVER (PARTITION BY user_id ORDER BY rang_at_ms DESC, call_id DESC) AS place FROM history \
-             WHERE reason IS NOT NULL) WHERE place > ?)",
-        )
-        .bind(i64::from(most))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -204,7 +204,7 @@ pub(super) async fn forget_of(writer: Writer<'_>, room: &str) -> Result<(), Stor
 }
 
 /// The condition that nobody is in a room and that nobody's history leads to it.
-fn is_out_of_reach(room: &str) -> String {
+pub(super) fn is_out_of_reach(room: &str) -> String {
     format!(
         "NOT EXISTS (SELECT 1 FROM history WHERE room_id = {room} AND answered_at_ms IS NOT NULL) \
          AND NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = {room})"
@@ -283,16 +283,6 @@ impl Store {
         }
         page.rows.reverse();
         Ok(page)
-    }
-
-    /// Forgets what was written in rooms that nobody is in and that nobody's history leads to.
-    pub async fn purge_messages(&self) -> Result<(), StoreError> {
-        let sql = format!(
-            "DELETE FROM messages WHERE room_id IN (SELECT DISTINCT room_id FROM messages m WHERE {})",
-            is_out_of_reach("m.room_id")
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await?;
-        Ok(())
     }
 }
 

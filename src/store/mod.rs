@@ -1,11 +1,15 @@
 //! What survives a restart, in one SQLite file: users with what belongs to them, their sessions and histories of calls, links, rooms
 //! with who is in them, and what was written there.
 
+mod backup;
+mod export;
+mod forget;
 mod history;
 mod identities;
 mod messages;
 mod people;
 mod restart;
+mod retention;
 mod rooms;
 
 use std::fs::OpenOptions;
@@ -15,6 +19,8 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
+pub use self::export::Export;
+pub use self::forget::GONE;
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
 pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
 pub use self::people::{NamedUser, PersonChange, PersonNews, PersonRow, SettingsRow};
@@ -36,6 +42,12 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 pub enum StoreError {
     #[error("cannot make {path}")]
     File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("there is no database at {path}")]
+    Missing {
         path: PathBuf,
         #[source]
         source: io::Error,
@@ -79,17 +91,33 @@ impl Store {
             path: path.clone(),
             source,
         })?;
+        let store = Store::connect(&path).await?;
+        sqlx::migrate!("./migrations").run(&store.pool).await?;
+        Ok(store)
+    }
+
+    /// Opens a database that is there, beside a server that may use it. Its tables are as they are.
+    pub async fn open_beside(directory: &Path) -> Result<Store, StoreError> {
+        let path = directory.join(FILE);
+        match std::fs::metadata(&path) {
+            Ok(_) => Store::connect(&path).await,
+            Err(source) => Err(StoreError::Missing { path, source }),
+        }
+    }
+
+    async fn connect(path: &Path) -> Result<Store, StoreError> {
         let options = SqliteConnectOptions::new()
-            .filename(&path)
+            .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // What is deleted is to be gone, and not to lie in the file until something else is written over it.
+            .pragma("secure_delete", "ON")
             .busy_timeout(WAIT_MAX);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(WAIT_MAX)
             .connect_with(options)
             .await?;
-        sqlx::migrate!("./migrations").run(&pool).await?;
         Ok(Store { pool })
     }
 

@@ -1,5 +1,6 @@
 //! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
+use super::forget;
 use super::history::{self, HistoryChange, HistoryNews};
 use super::messages::{self, MessageChange, MessageNews};
 use super::people::{self, PersonChange, PersonNews};
@@ -48,6 +49,8 @@ pub enum Change {
     ForgetLink(LinkId),
     History(HistoryChange),
     Message(MessageChange),
+    /// Everything that is theirs.
+    ForgetUser(UserId),
     Person {
         user: UserId,
         change: PersonChange,
@@ -62,6 +65,7 @@ pub enum News {
     History(HistoryNews),
     Message(MessageNews),
     Person(PersonNews),
+    UserForgotten { was_there: bool },
 }
 
 /// The columns of a session, and its user's name.
@@ -88,6 +92,11 @@ impl Store {
                 Change::Message(change) => {
                     let one = messages::apply(&mut transaction, change, now_ms).await?;
                     news.push((place, News::Message(one)));
+                    continue;
+                }
+                Change::ForgetUser(user) => {
+                    let was_there = forget::apply(&mut transaction, *user).await?;
+                    news.push((place, News::UserForgotten { was_there }));
                     continue;
                 }
                 Change::Person { user, change, most } => {

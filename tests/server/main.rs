@@ -5,6 +5,7 @@
 mod acme;
 mod calls;
 mod chat;
+mod data;
 mod doctor;
 mod drain;
 mod history;

@@ -140,6 +140,11 @@ impl Hub {
                 let event = Event::MessageChanged { room_id: room, message };
                 self.tell_message(room, author, asked, false, &event);
             }
+            News::UserForgotten { user, was_there } => {
+                if was_there.is_some() {
+                    self.end_sessions_of(user, now);
+                }
+            }
             News::Person { user, change, asked } => self.person_changed(user, &change, asked),
             News::TooMany(asked) => {
                 self.count_limit(Limit::People);

@@ -57,6 +57,8 @@ pub(super) struct World {
     /// What users have changed of theirs and is not kept yet, and what is.
     pub(super) changed: Vec<PersonNote>,
     pub(super) people: BTreeMap<UserId, Person>,
+    /// Whom the store was told to forget.
+    pub(super) forgotten_users: Vec<UserId>,
     messages: BTreeMap<(RoomId, UserId, MessageId), u64>,
 }
 
@@ -154,6 +156,7 @@ impl World {
             written: Vec::new(),
             changed: Vec::new(),
             people: BTreeMap::new(),
+            forgotten_users: Vec::new(),
             messages: BTreeMap::new(),
         }
     }
@@ -410,6 +413,7 @@ impl World {
             Keep::History(note) => self.notes.push(note),
             Keep::Message(note) => self.written.push(note),
             Keep::Person(note) => self.changed.push(note),
+            Keep::ForgetUser(user) => self.forgotten_users.push(user),
         }
     }
 

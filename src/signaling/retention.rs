@@ -1,0 +1,55 @@
+//! Forgets in the store what is too old or too much (D), beside whatever is written meanwhile.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::keeper::{Archive, ms, unix_ms};
+use crate::metrics::Metrics;
+use crate::store::StoreError;
+
+/// How often the size of the database is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// So many looks make a day: what is too old is forgotten at the first, and then once a day.
+const LOOKS_A_DAY: u32 = 24 * 60;
+
+/// Until it is aborted.
+pub(super) async fn run(archive: Archive, metrics: Arc<Metrics>) {
+    let mut clock = tokio::time::interval(LOOK_EVERY);
+    for look in (0..LOOKS_A_DAY).cycle() {
+        clock.tick().await;
+        if look == 0 {
+            note(purge_old(&archive).await, &metrics);
+        }
+        note(shrink(&archive, &metrics).await, &metrics);
+    }
+}
+
+async fn purge_old(archive: &Archive) -> Result<(), StoreError> {
+    let since = unix_ms().saturating_sub(ms(archive.history_lasts));
+    archive.store.purge_history(since, archive.history_calls_max).await?;
+    archive.store.purge_messages().await?;
+    archive.store.purge_old_messages(since).await
+}
+
+async fn shrink(archive: &Archive, metrics: &Metrics) -> Result<(), StoreError> {
+    if let Some(bytes_max) = archive.bytes_max
+        && !archive.store.shrink(bytes_max).await?
+    {
+        tracing::warn!(
+            bytes_max,
+            "store.size_mib_max is too small for the users, contacts and links that there are"
+        );
+    }
+    let used = archive.store.used_bytes().await?;
+    metrics.store_bytes.set(i64::try_from(used).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+fn note(done: Result<(), StoreError>, metrics: &Metrics) {
+    if let Err(error) = done {
+        metrics.store_failures.with_label_values(&["purge"]).inc();
+        tracing::warn!(error = &error as &dyn Error, "old calls and messages not forgotten");
+    }
+}

@@ -1,0 +1,172 @@
+//! What is kept of one user, as their own data.
+
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::people::NamedUser;
+use super::{Store, StoreError};
+use crate::id::UserId;
+
+/// Times are Unix seconds where they end in `_at`, Unix milliseconds where in `_at_ms`.
+#[derive(Debug, Serialize)]
+pub struct Export {
+    pub user: ExportedUser,
+    /// Subjects of the operator's tokens.
+    pub identities: Vec<String>,
+    pub settings: ExportedSettings,
+    pub contacts: Vec<ExportedName>,
+    pub blocked: Vec<ExportedName>,
+    pub calls: Vec<ExportedCall>,
+    /// What the user wrote.
+    pub messages: Vec<ExportedMessage>,
+    pub links: Vec<ExportedLink>,
+    /// Open pages, or some that may be resumed. What proves them is not told.
+    pub sessions: i64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExportedUser {
+    pub user_id: String,
+    pub name: String,
+    pub created_at: i64,
+    pub last_sign_in_at: i64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExportedSettings {
+    pub contacts_only: bool,
+    pub always_through_server: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExportedName {
+    pub user_id: String,
+    pub name: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExportedCall {
+    pub call_id: String,
+    pub other_user_id: String,
+    pub other_name: String,
+    pub made_by_this_user: bool,
+    pub rang_at_ms: i64,
+    pub answered_at_ms: Option<i64>,
+    pub ended_at_ms: Option<i64>,
+    pub talked_ms: i64,
+    pub reason: Option<String>,
+    pub missed: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExportedMessage {
+    pub room_id: String,
+    pub number: i64,
+    pub written_at_ms: i64,
+    pub name: String,
+    pub text: String,
+    pub edited: bool,
+    pub deleted: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExportedLink {
+    pub link_id: String,
+    pub name: String,
+    pub expires_at_ms: Option<i64>,
+}
+
+impl Store {
+    /// Everything that is kept of a user at one moment, if there is one.
+    pub async fn export(&self, user: UserId) -> Result<Option<Export>, StoreError> {
+        let person = self.person(user).await?;
+        let mut reader = self.pool.begin().await?;
+        let id = user.to_string();
+        let found: Option<(String, i64, i64)> = sqlx::query_as("SELECT name, created_at, seen_at FROM users WHERE user_id = ?")
+            .bind(id.clone())
+            .fetch_optional(&mut *reader)
+            .await?;
+        let Some((name, created_at, last_sign_in_at)) = found else {
+            return Ok(None);
+        };
+        let identities: Vec<(String,)> = sqlx::query_as("SELECT subject FROM identities WHERE user_id = ? ORDER BY subject")
+            .bind(id.clone())
+            .fetch_all(&mut *reader)
+            .await?;
+        let calls = sqlx::query("SELECT * FROM history WHERE user_id = ? ORDER BY rang_at_ms, call_id")
+            .bind(id.clone())
+            .fetch_all(&mut *reader)
+            .await?;
+        let messages = sqlx::query("SELECT * FROM messages WHERE user_id = ? ORDER BY at_ms, room_id, number")
+            .bind(id.clone())
+            .fetch_all(&mut *reader)
+            .await?;
+        let links = sqlx::query("SELECT * FROM links WHERE maker = ? ORDER BY link_id")
+            .bind(id.clone())
+            .fetch_all(&mut *reader)
+            .await?;
+        let (sessions,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sessions WHERE user_id = ?")
+            .bind(id.clone())
+            .fetch_one(&mut *reader)
+            .await?;
+        let named = |(user, name): NamedUser| ExportedName {
+            user_id: user.to_string(),
+            name,
+        };
+        Ok(Some(Export {
+            user: ExportedUser {
+                user_id: id,
+                name,
+                created_at,
+                last_sign_in_at,
+            },
+            identities: identities.into_iter().map(|(subject,)| subject).collect(),
+            settings: ExportedSettings {
+                contacts_only: person.settings.contacts_only,
+                always_through_server: person.settings.always_through_server,
+            },
+            contacts: person.contacts.into_iter().map(named).collect(),
+            blocked: person.blocked.into_iter().map(named).collect(),
+            calls: calls.iter().map(call).collect::<Result<_, _>>()?,
+            messages: messages.iter().map(message).collect::<Result<_, _>>()?,
+            links: links.iter().map(link).collect::<Result<_, _>>()?,
+            sessions,
+        }))
+    }
+}
+
+fn call(row: &SqliteRow) -> Result<ExportedCall, sqlx::Error> {
+    Ok(ExportedCall {
+        call_id: row.try_get("call_id")?,
+        other_user_id: row.try_get("other_id")?,
+        other_name: row.try_get("other_name")?,
+        made_by_this_user: row.try_get("made")?,
+        rang_at_ms: row.try_get("rang_at_ms")?,
+        answered_at_ms: row.try_get("answered_at_ms")?,
+        ended_at_ms: row.try_get("ended_at_ms")?,
+        talked_ms: row.try_get("talked_ms")?,
+        reason: row.try_get("reason")?,
+        missed: row.try_get("missed")?,
+    })
+}
+
+fn message(row: &SqliteRow) -> Result<ExportedMessage, sqlx::Error> {
+    Ok(ExportedMessage {
+        room_id: row.try_get("room_id")?,
+        number: row.try_get("number")?,
+        written_at_ms: row.try_get("at_ms")?,
+        name: row.try_get("name")?,
+        text: row.try_get("words")?,
+        edited: row.try_get("edited")?,
+        deleted: row.try_get("deleted")?,
+    })
+}
+
+fn link(row: &SqliteRow) -> Result<ExportedLink, sqlx::Error> {
+    Ok(ExportedLink {
+        link_id: row.try_get("link_id")?,
+        name: row.try_get("name")?,
+        expires_at_ms: row.try_get("expires_at_ms")?,
+    })
+}
