@@ -6,6 +6,7 @@ mod acme;
 mod calls;
 mod chat;
 mod data;
+mod disk;
 mod doctor;
 mod drain;
 mod history;

@@ -62,7 +62,44 @@ impl Server {
     }
 
     fn launch(data: std::path::PathBuf, environment: Vec<(String, String)>, port: u16) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        Server::run(Command::new(env!("CARGO_BIN_EXE_tandem")), data, environment, port)
+    }
+
+    /// Starts on a data folder that is a file system of its own in memory, which only this server sees: in a mount namespace, for
+    /// which whoever is not root gets a user namespace too.
+    pub fn start_on_a_disk_of(mib: u32) -> Server {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new("unshare");
+        command.args(if is_root() { "-m".split(' ') } else { "-r -m".split(' ') });
+        let mount = format!("mount -t tmpfs -o size={mib}m tandem \"$1\" && shift && exec \"$@\"");
+        command
+            .args(["sh", "-c", &mount, "sh"])
+            .arg(folder.path())
+            .arg(env!("CARGO_BIN_EXE_tandem"));
+        let mut server = Server::run(command, folder.path().to_owned(), Vec::new(), 0);
+        server._folder = Some(folder);
+        server
+    }
+
+    /// A file of the server's, where it sees a file system of its own.
+    pub fn seen_by_it(&self, path: &std::path::Path) -> std::path::PathBuf {
+        let root = format!("/proc/{}/root", self.child.id());
+        std::path::Path::new(&root).join(path.strip_prefix("/").expect("from the root on"))
+    }
+
+    /// The binary as another process that sees what the server sees.
+    pub fn beside_it(&self) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.child.id().to_string(), "-m"]);
+        if !is_root() {
+            command.args(["-U", "--preserve-credentials"]);
+        }
+        command.args([env!("CARGO_BIN_EXE_tandem"), "--data"]).arg(&self.data);
+        command
+    }
+
+    fn run(mut command: Command, data: std::path::PathBuf, environment: Vec<(String, String)>, port: u16) -> Server {
+        let mut child = command
             .args([
                 "--listen",
                 &format!("127.0.0.1:{port}"),
@@ -201,6 +238,11 @@ fn exchange(address: &str, request: &str) -> (String, String) {
     let text = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
     (head.to_owned(), body.to_owned())
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|one| one.uid() == 0)
 }
 
 /// One open tab: a websocket, and what `welcome` said.
