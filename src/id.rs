@@ -59,6 +59,9 @@ fn decode(text: &str, digits: usize) -> Option<u64> {
 pub struct UserId(u64);
 
 impl UserId {
+    /// Whoever is no user: what an operator makes is of nobody. No user is given this id but by a chance of 2^-60.
+    pub const NOBODY: UserId = UserId(0);
+
     /// Takes the low 60 bits of a random number.
     pub fn from_random(bits: u64) -> UserId {
         UserId(bits & ((1 << (USER_ID_DIGITS * 5)) - 1))

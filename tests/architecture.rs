@@ -16,6 +16,7 @@ const DRIVERS: &[&str] = &[
     "src/sfu/handle.rs",
     "src/sfu/ice_tcp.rs",
     "src/sfu/link.rs",
+    "src/signaling/counting.rs",
     "src/signaling/driver.rs",
     "src/signaling/driver/draining.rs",
     "src/signaling/driver/storing.rs",

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::storing::Forgotten;
-use super::call::Kind;
+use super::counting::count;
 use super::hub::restore::Restored;
 use super::hub::{Attach, AttachRefused, Hub, HubConfig};
 use super::keeper::{self, Archive};
@@ -131,11 +131,15 @@ enum Input {
         user: UserId,
         reply: Forgotten,
     },
+    /// Something for the operator's application, which takes its answer along.
+    Operate(Deed),
     Stop {
         deadline: Instant,
         done: oneshot::Sender<()>,
     },
 }
+
+type Deed = Box<dyn FnOnce(&mut Hub, Instant) + Send>;
 
 /// How the driver asks the SFU; false: it is not there.
 pub type AskSfu = Box<dyn FnMut(SfuCommand) -> bool + Send>;
@@ -230,6 +234,20 @@ impl HubHandle {
     pub async fn detach(&self, connection: ConnectionId, how: Departure) {
         // When the hub is gone, so is the session.
         let _ = self.put(Input::Detach { connection, how }).await;
+    }
+
+    /// Does something in the hub for the operator's application, in its turn among all else; what came of it.
+    pub async fn operate<T: Send + 'static>(
+        &self,
+        deed: impl FnOnce(&mut Hub, Instant) -> T + Send + 'static,
+    ) -> Result<T, HubError> {
+        let (reply, answer) = oneshot::channel();
+        let deed = Box::new(move |hub: &mut Hub, now| {
+            // Whoever asked may be gone.
+            let _ = reply.send(deed(hub, now));
+        });
+        self.put(Input::Operate(deed)).await?;
+        answer.await.map_err(|_| HubError::Gone)
     }
 
     /// Drains. Returns when no call lives any more or `wait` has passed; all browsers are told that the server goes down and their
@@ -358,6 +376,7 @@ impl Driver {
             }
             Input::Drain { on, reply } => self.drain(on, reply),
             Input::Forget { user, reply } => self.forget(user, reply),
+            Input::Operate(deed) => deed(&mut self.hub, now),
             Input::Stop { deadline, done } => {
                 self.hub.set_draining(true);
                 let stopping = self.stopping.get_or_insert(Stopping {
@@ -417,7 +436,12 @@ impl Driver {
                 } => self.hash(session, link, passphrase),
                 Output::Keep(keep) => self.keep(keep),
                 Output::Read(question) => self.read(question),
-                Output::Count(fact) => self.count(fact),
+                Output::Count(fact) => {
+                    if let Fact::SessionEnded { session, .. } = fact {
+                        (self.session_ended)(session);
+                    }
+                    count(fact, &self.metrics);
+                }
             }
         }
     }
@@ -484,50 +508,6 @@ impl Driver {
             };
             let fact = MediaFact::Transport { room, participant, what };
             self.hub.handle_media(fact, Instant::now());
-        }
-    }
-
-    fn count(&self, fact: Fact) {
-        let metrics = &self.metrics;
-        match fact {
-            Fact::SessionStarted { session } => tracing::info!(%session, "session started"),
-            Fact::SessionEnded { session, lasted } => {
-                (self.session_ended)(session);
-                tracing::info!(%session, duration_s = lasted.as_secs_f64(), "session ended");
-            }
-            Fact::CallStarted { call, kind } => {
-                if kind == Kind::Invitation {
-                    metrics.invitations.inc();
-                }
-                tracing::info!(%call, "call started");
-            }
-            Fact::Join { outcome } => metrics.joins.with_label_values(&[outcome.as_str()]).inc(),
-            Fact::CallAnswered { call, rang } => {
-                tracing::debug!(%call, rang_s = rang.as_secs_f64(), "call answered");
-            }
-            Fact::CallEnded {
-                call,
-                reason,
-                lasted,
-                record,
-            } => {
-                metrics.call_ended.with_label_values(&[reason.as_str()]).inc();
-                tracing::info!(%call, reason = reason.as_str(), duration_s = lasted.as_secs_f64(), paths = %record, "call ended");
-            }
-            Fact::Setup { seconds } => metrics.call_setup_seconds.observe(seconds),
-            Fact::Path { change } => {
-                let labels = [change.path.as_str(), change.protocol_name(), change.reason.as_str()];
-                metrics.call_path.with_label_values(&labels).inc();
-            }
-            Fact::LimitReached { limit } => metrics.limit_reached.with_label_values(&[limit.as_str()]).inc(),
-            Fact::Restored {
-                sessions,
-                calls,
-                rooms,
-                links,
-            } if sessions + links > 0 => tracing::info!(sessions, calls, rooms, links, "restored"),
-            Fact::Restored { .. } => {}
-            Fact::Refused { code } => metrics.commands_refused.with_label_values(&[code.as_str()]).inc(),
         }
     }
 

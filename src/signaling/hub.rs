@@ -18,6 +18,7 @@ mod keeping;
 mod links;
 mod lobby;
 mod media;
+mod operating;
 mod people;
 mod presence;
 pub mod restore;

@@ -2,6 +2,7 @@
 //! what a restart has to find again, `reader` reads it.
 
 pub mod call;
+mod counting;
 pub mod driver;
 pub mod hub;
 pub mod keeper;
@@ -9,6 +10,7 @@ pub mod limits;
 pub mod link;
 pub mod media_words;
 pub mod names;
+pub mod operator;
 pub mod output;
 pub mod passphrase;
 pub mod person;

@@ -857,7 +857,7 @@ fn a_host_switches_a_track_off_and_its_owner_may_switch_it_on() {
         matches!(&heard[..], [
             (None, Event::Muted { by: found, source: Source::Microphone, .. }),
             (None, Event::ParticipantChanged { participant, .. }),
-        ] if *found == by && participant.sources == [Source::Camera]),
+        ] if *found == Some(by) && participant.sources == [Source::Camera]),
         "{heard:?}"
     );
     assert_eq!(world.told(bob), ["participant_changed"]);

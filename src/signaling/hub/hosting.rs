@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Hub;
 use super::rooms::Parting;
-use crate::id::{ParticipantId, RoomId, SessionId, Source};
+use crate::id::{ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::signaling::limits::{Limit, REMOVED_MAX, Refusal};
 use crate::signaling::output::MediaRequest;
 use crate::signaling::protocol::{Event, LeaveReason, Reaction};
@@ -46,6 +46,17 @@ impl Hub {
         source: Source,
     ) -> Result<(), Refusal> {
         let by = self.check_host(host, room_id)?;
+        self.silence(room_id, Some(by), participant, source)
+    }
+
+    /// The same by whoever may; none: the operator.
+    pub(super) fn silence(
+        &mut self,
+        room_id: RoomId,
+        by: Option<ParticipantId>,
+        participant: ParticipantId,
+        source: Source,
+    ) -> Result<(), Refusal> {
         let member = self
             .rooms
             .get_mut(&room_id)
@@ -79,7 +90,7 @@ impl Hub {
         now: Instant,
     ) -> Result<(), Refusal> {
         let by = self.check_host(host, room_id)?;
-        let Some(room) = self.rooms.get_mut(&room_id) else {
+        let Some(room) = self.rooms.get(&room_id) else {
             return Ok(());
         };
         let member = room.members.get(&participant).filter(|_| participant != by);
@@ -93,14 +104,7 @@ impl Hub {
         let user = self.sessions.get(&session).map(|session| session.user);
         // Another tab of the host's own is put out, and not locked out.
         if let Some(user) = user.filter(|_| user != host_user) {
-            if room.removed.len() < REMOVED_MAX {
-                room.removed.insert(user);
-            } else {
-                room.locked = true;
-                self.count_limit(Limit::Removed);
-                self.show_room(room_id, None);
-            }
-            self.keep_room(room_id);
+            self.lock_out(room_id, user);
         }
         match standing {
             Standing::Waiting => self.leave_lobby(session, LeaveReason::Refused, None, now),
@@ -108,6 +112,19 @@ impl Hub {
             Standing::Ringing => {}
         }
         Ok(())
+    }
+
+    /// The link does not let this user in again.
+    pub(super) fn lock_out(&mut self, room_id: RoomId, user: UserId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        if room.removed.len() < REMOVED_MAX {
+            room.removed.insert(user);
+        } else {
+            room.locked = true;
+            self.count_limit(Limit::Removed);
+            self.show_room(room_id, None);
+        }
+        self.keep_room(room_id);
     }
 
     pub(super) fn raise_hand(

@@ -22,6 +22,8 @@ pub(super) const NO_SUCH_ROOM: Refusal = Refusal {
 pub(super) enum Parting {
     Left,
     Removed,
+    /// The operator ended the room.
+    Ended,
     ConnectionLost,
     /// The other of the two went.
     Alone,
@@ -33,7 +35,7 @@ impl Parting {
     fn end_reason(self) -> EndReason {
         match self {
             Parting::Left | Parting::Alone | Parting::Closed => EndReason::HungUp,
-            Parting::Removed => EndReason::Removed,
+            Parting::Removed | Parting::Ended => EndReason::Removed,
             Parting::ConnectionLost => EndReason::ConnectionLost,
         }
     }
@@ -43,7 +45,7 @@ impl Parting {
             Parting::Left => LeaveReason::Left,
             Parting::Removed => LeaveReason::Removed,
             Parting::ConnectionLost => LeaveReason::ConnectionLost,
-            Parting::Alone | Parting::Closed => LeaveReason::Closed,
+            Parting::Ended | Parting::Alone | Parting::Closed => LeaveReason::Closed,
         }
     }
 
@@ -51,7 +53,7 @@ impl Parting {
     fn for_the_last(self) -> Parting {
         match self {
             Parting::ConnectionLost => Parting::ConnectionLost,
-            Parting::Left | Parting::Removed | Parting::Alone | Parting::Closed => Parting::Alone,
+            Parting::Left | Parting::Removed | Parting::Ended | Parting::Alone | Parting::Closed => Parting::Alone,
         }
     }
 }

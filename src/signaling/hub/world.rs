@@ -738,7 +738,7 @@ impl World {
                 assert!(b.is_in(room.room_id));
                 b.seat.room = Some(room.clone());
             }
-            Event::Muted { room_id, by, .. } => assert!(b.is_in(*room_id) && b.knows(*by)),
+            Event::Muted { room_id, by, .. } => assert!(b.is_in(*room_id) && by.is_none_or(|by| b.knows(by))),
             Event::Message { room_id, message } => {
                 let key = (*room_id, message.user.user_id, message.message_id);
                 assert_eq!(self.messages.get(&key), Some(&message.number), "heard before it is kept");

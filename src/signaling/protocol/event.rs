@@ -191,10 +191,12 @@ pub enum Event {
         room_id: RoomId,
         waiting: Vec<Waiting>,
     },
-    /// A host switched this session's track off.
+    /// A host switched this session's track off; or, where nobody is named, the operator.
     Muted {
         room_id: RoomId,
-        by: ParticipantId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        by: Option<ParticipantId>,
         source: Source,
     },
     Reacted {
