@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool, Pebble (an ACME
-# server), GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc from PyPI, the rest from npm. Needs a Rust
+# server), GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc and Schemathesis from PyPI, the rest from npm. Needs a Rust
 # toolchain, Node.js and Python.
 #
 #   ./test.sh            everything
@@ -52,6 +52,8 @@ if [ "$what" != quick ]; then
     binary=$(cd "$target" && pwd)/release/tandem
     # The limits of a busy machine.
     (cd web && TANDEM_BINARY=$binary TANDEM_STRETCH=3 npm run --silent e2e)
+    stage "what the OpenAPI document says, and all else that may be sent"
+    TANDEM_BINARY=$binary tests/api/run.sh
     stage "foreign WebRTC stacks"
     TANDEM_BINARY=$binary node tests/foreign/run.mjs
     stage "an attack on a server that carries a call"

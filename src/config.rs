@@ -1,6 +1,7 @@
 //! Every key of config.toml, in two stages: [`File`] is what was typed (unknown keys refused), [`Config`] what the program relies on.
 //! Layers: the defaults (config.toml itself, inside the binary) < the file < the environment < flags.
 
+mod api;
 mod auth;
 
 use std::env;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use self::api::ApiFile;
+pub use self::api::{ApiConfig, ApiKey};
 use self::auth::AuthFile;
 pub use self::auth::{AuthMode, JwksSource, KEY_ID_BYTES_MAX, Secret, SecretKey, TokenAuth};
 
@@ -50,6 +53,7 @@ pub struct Flags {
 struct File {
     server: ServerFile,
     auth: AuthFile,
+    api: ApiFile,
     tls: TlsFile,
     log: LogFile,
     calls: CallsFile,
@@ -179,6 +183,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Who may come in.
     pub auth: AuthMode,
+    /// Who may operate it from outside.
+    pub api: ApiConfig,
     /// Where the certificate comes from.
     pub tls: TlsMode,
     /// A filter of `tracing_subscriber::EnvFilter`.
@@ -238,7 +244,8 @@ impl Config {
             .with_list_parse_key("server.allowed_origins")
             .with_list_parse_key("network.public_addresses")
             .with_list_parse_key("tls.domains")
-            .with_list_parse_key("auth.keys");
+            .with_list_parse_key("auth.keys")
+            .with_list_parse_key("api.keys");
         layers = layers
             .add_source(variables)
             .set_override_option("server.listen", flags.listen.clone())
@@ -368,6 +375,7 @@ impl File {
             stop_timeout,
             allowed_origins,
             auth: self.auth.check()?,
+            api: self.api.check()?,
             tls: self.tls.check()?,
             log_filter: self.log.filter,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
@@ -617,6 +625,10 @@ mod tests {
             (
                 "[tls]\nmode = \"acme\"\ndomains = [\"a.example\"]\nacme_ca = \"/none.pem\"\n",
                 ["tls.acme_ca", "/none.pem", "PEM"],
+            ),
+            (
+                "[api]\nkeys = [\"12345678901234567890123456789012\", \"too short\"]\n",
+                ["api.keys", "number 2 of 9 characters", "32 to 256"],
             ),
             ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
             ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),

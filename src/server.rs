@@ -20,7 +20,8 @@ use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::control::Control;
 use crate::http::addresses::Addresses;
-use crate::http::api::SignIn;
+use crate::http::api::guard::Guard;
+use crate::http::api::{self, Api, SignIn};
 use crate::http::ice_servers::{IssueCredential, RelayCredential};
 use crate::http::port::Service;
 use crate::http::tls::Tls;
@@ -146,9 +147,22 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         relay: Some(issue_credentials(relay.clone())),
     };
 
+    let api = Api::new(hub.clone(), SignIn::new(&config.auth));
+    let by_key = (!config.api.keys.is_empty()).then(|| Guard::Keys {
+        keys: config.api.keys.clone().into(),
+        addresses: addresses.clone(),
+        metrics: metrics.clone(),
+    });
+    // Whoever reaches it is on this machine; else it takes a key like the main port.
+    let of_operator = if ops_listen.ip().is_loopback() {
+        Some(Guard::ThisMachine)
+    } else {
+        by_key.clone()
+    };
+
     let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;
     let main_service = Service {
-        router: http::router(gate, SignIn::new(&config.auth)),
+        router: http::router(gate, api::router(api.clone(), by_key)),
         tls: tls.as_ref().map(|tls| tls.config.clone().into()),
         media: Some(port::Media {
             sfu: media,
@@ -158,7 +172,12 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         metrics: metrics.clone(),
     };
     let ops_service = Service {
-        router: ops::router(metrics.clone(), readiness.clone(), hub.clone()),
+        router: ops::router(
+            metrics.clone(),
+            readiness.clone(),
+            hub.clone(),
+            api::router(api.without_pages(), of_operator),
+        ),
         tls: None,
         media: None,
         metrics: metrics.clone(),

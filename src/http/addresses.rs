@@ -1,5 +1,5 @@
 //! How much one remote address may have at once: connections, websockets, websockets without a `hello`, users made, WHIP and WHEP
-//! resources.
+//! resources, wrong keys of the API.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -26,6 +26,10 @@ const REQUESTS_BURST: f64 = 64.0;
 /// The same per second in the long run.
 const REQUESTS_PER_S: f64 = 1.0;
 
+/// Wrong keys of the API that one address may present at once, and per second in the long run.
+const KEYS_BURST: f64 = 20.0;
+const KEYS_PER_S: f64 = 0.2;
+
 /// Entries above which those that say nothing any more are looked for.
 const SWEEP_ABOVE: usize = 4096;
 
@@ -45,12 +49,14 @@ struct Entry {
     users: TokenBucket,
     resources: usize,
     requests: TokenBucket,
+    keys: TokenBucket,
 }
 
 impl Entry {
     /// Whether it says nothing that a new one would not say.
     fn is_idle(&mut self, now: Instant) -> bool {
-        self.connections + self.websockets + self.resources == 0 && self.users.is_full(now) && self.requests.is_full(now)
+        let has_nothing = self.connections + self.websockets + self.resources == 0;
+        has_nothing && self.users.is_full(now) && self.requests.is_full(now) && self.keys.is_full(now)
     }
 }
 
@@ -128,6 +134,15 @@ impl Addresses {
         })
     }
 
+    /// Whether this address may be told once more that its key is wrong; if so, it is counted.
+    pub fn may_try_key(&self, remote: IpAddr, now: Instant) -> bool {
+        let counted = self.enter_as(key(remote), now, |entry| match entry.keys.take(now) {
+            true => Ok(()),
+            false => Err(Limit::ApiKeys),
+        });
+        counted.is_ok()
+    }
+
     fn enter_as(
         &self,
         key: Option<IpAddr>,
@@ -146,6 +161,7 @@ impl Addresses {
             users: TokenBucket::new(USERS_BURST, USERS_PER_S, now),
             resources: 0,
             requests: TokenBucket::new(REQUESTS_BURST, REQUESTS_PER_S, now),
+            keys: TokenBucket::new(KEYS_BURST, KEYS_PER_S, now),
         }))
     }
 
@@ -297,6 +313,15 @@ mod tests {
             .expect("a websocket is counted for itself");
         drop(first);
         addresses.connect(ip("192.0.2.1"), now).expect("there is room again");
+    }
+
+    #[test]
+    fn wrong_keys_are_tried_at_a_rate() {
+        let (addresses, now) = (Addresses::new(9, 9), Instant::now());
+        let tried = (0..999).filter(|_| addresses.may_try_key(ip("192.0.2.1"), now)).count();
+        assert_eq!(tried as f64, KEYS_BURST);
+        assert!(addresses.may_try_key(ip("192.0.2.2"), now), "another address has its own");
+        assert!(addresses.may_try_key(ip("192.0.2.1"), now + Duration::from_secs(5)));
     }
 
     #[test]

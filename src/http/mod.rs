@@ -22,14 +22,14 @@ use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The main port: the page, `/ws`, `/api/v1`, WHIP and WHEP.
-pub fn router(gate: websocket::Gate, sign_in: api::SignIn) -> Router {
+pub fn router(gate: websocket::Gate, api: Router) -> Router {
     let metrics = gate.metrics.clone();
     let gate = Arc::new(gate);
     Router::new()
         .route("/ws", get(websocket::upgrade))
         .with_state(gate.clone())
         .merge(whip::router(gate))
-        .nest("/api/v1", api::router(sign_in))
+        .nest("/api/v1", api)
         .fallback(assets::serve)
         .layer(CatchPanicLayer::new())
         .layer(from_fn(headers::secure))

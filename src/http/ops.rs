@@ -1,4 +1,4 @@
-//! The operator's listener: metrics and health.
+//! The operator's listener: metrics, health and the API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,13 +34,14 @@ struct Ops {
     hub: HubHandle,
 }
 
-/// `/metrics`, `/livez` and `/readyz`.
-pub fn router(metrics: Arc<Metrics>, readiness: Arc<Readiness>, hub: HubHandle) -> Router {
+/// `/metrics`, `/livez`, `/readyz` and `/api/v1`.
+pub fn router(metrics: Arc<Metrics>, readiness: Arc<Readiness>, hub: HubHandle, api: Router) -> Router {
     Router::new()
         .route("/metrics", get(show_metrics))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(show_readiness))
         .with_state(Ops { metrics, readiness, hub })
+        .nest("/api/v1", api)
 }
 
 /// Counts an answer of the main port by the class of its status.

@@ -22,3 +22,23 @@ pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response {
     });
     (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
 }
+
+/// The same as an error that functions hand on.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        let detail = detail.into();
+        Problem { status, detail }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        problem(self.status, self.detail)
+    }
+}

@@ -161,10 +161,12 @@ pub enum Limit {
     ResourcesPerAddress,
     /// WHIP and WHEP requests of an address for a resource.
     ResourceRequests,
+    /// Wrong keys of the API from one address.
+    ApiKeys,
 }
 
 impl Limit {
-    pub const ALL: [Limit; 28] = [
+    pub const ALL: [Limit; 29] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -193,6 +195,7 @@ impl Limit {
         Limit::Resources,
         Limit::ResourcesPerAddress,
         Limit::ResourceRequests,
+        Limit::ApiKeys,
     ];
 
     /// The name in metrics.
@@ -226,6 +229,7 @@ impl Limit {
             Limit::Resources => "resources",
             Limit::ResourcesPerAddress => "resources_per_address",
             Limit::ResourceRequests => "resource_requests",
+            Limit::ApiKeys => "api_keys",
         }
     }
 }

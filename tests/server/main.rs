@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test of a real process lives in real time")]
 
 mod acme;
+mod api;
 mod calls;
 mod chat;
 mod data;

@@ -200,6 +200,14 @@ impl Server {
         )
     }
 
+    /// A request to the operator's listener with these headers.
+    pub fn operate(&self, method: &str, path: &str, headers: &str) -> (String, String) {
+        exchange(
+            &self.ops,
+            &format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n"),
+        )
+    }
+
     /// The value of one series; 0 if it is not there.
     pub fn metric(&self, series: &str) -> f64 {
         let (_, body) = self.ops("/metrics");

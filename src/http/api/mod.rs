@@ -1,0 +1,201 @@
+//! `/api/v1`: what the operator's application may ask and do. Errors are problem+json (RFC 9457).
+
+pub mod body;
+pub mod document;
+pub mod guard;
+pub mod idempotency;
+mod page;
+mod participants;
+mod rooms;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::guard::Guard;
+use self::idempotency::Answers;
+use super::port::Endpoints;
+use super::problem::{Problem, problem};
+use crate::config::AuthMode;
+use crate::id::LinkId;
+use crate::signaling::driver::HubHandle;
+use crate::signaling::hub::Hub;
+use crate::signaling::operator::Unfit;
+use crate::signaling::passphrase::slow_hash;
+use crate::signaling::protocol::PROTOCOL_VERSION;
+
+/// What this server is, for clients that want to know before they connect.
+#[derive(Debug, Serialize, ToSchema)]
+struct ServerInfo {
+    name: &'static str,
+    version: &'static str,
+    /// The version of the websocket protocol at `/ws`.
+    protocol: u32,
+    sign_in: SignIn,
+}
+
+/// How people come in.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SignIn {
+    /// `open` or `token`.
+    mode: &'static str,
+    /// Where they get a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+impl SignIn {
+    pub fn new(mode: &AuthMode) -> SignIn {
+        match mode {
+            AuthMode::Open => SignIn { mode: "open", url: None },
+            AuthMode::Token(auth) => SignIn {
+                mode: "token",
+                url: auth.sign_in_url.clone(),
+            },
+        }
+    }
+}
+
+/// What the API works on. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    hub: HubHandle,
+    sign_in: SignIn,
+    answers: Answers,
+    /// Slow hashes are made one at a time.
+    hashing: Arc<Semaphore>,
+    /// Whether rooms are reached by the same host and port.
+    has_pages: bool,
+}
+
+impl Api {
+    pub fn new(hub: HubHandle, sign_in: SignIn) -> Api {
+        Api {
+            hub,
+            sign_in,
+            answers: Answers::default(),
+            hashing: Arc::new(Semaphore::new(1)),
+            has_pages: true,
+        }
+    }
+
+    /// The same on a port that has no pages.
+    pub fn without_pages(&self) -> Api {
+        Api {
+            has_pages: false,
+            ..self.clone()
+        }
+    }
+
+    /// Has something done in the hub.
+    async fn ask<T: Send + 'static>(&self, deed: impl FnOnce(&mut Hub, Instant) -> T + Send + 'static) -> Result<T, Problem> {
+        let done = self.hub.operate(deed).await;
+        done.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))
+    }
+
+    async fn hash(&self, link: LinkId, passphrase: String) -> Result<[u8; 32], Problem> {
+        let _turn = self.hashing.acquire().await;
+        let hashed = tokio::task::spawn_blocking(move || slow_hash(link, &passphrase)).await;
+        hashed.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the pass phrase could not be hashed"))
+    }
+}
+
+/// All routes below `/api/v1`. Without a guard, only what everybody may know.
+pub fn router(api: Api, guard: Option<Guard>) -> Router {
+    let open = OpenApiRouter::new().routes(routes!(server));
+    let guarded = OpenApiRouter::new()
+        .routes(routes!(rooms::list, rooms::create))
+        .routes(routes!(rooms::show, rooms::change, rooms::end))
+        .routes(routes!(participants::list))
+        .routes(routes!(participants::mute))
+        .routes(routes!(participants::remove));
+    let (open, public) = open.split_for_parts();
+    let (guarded, private) = guarded.split_for_parts();
+    let text = document::json(public, private);
+    let document = get(move || async move { ([(header::CONTENT_TYPE, "application/json")], text.clone()) });
+    let mut all: Router<Api> = open.route("/openapi.json", document);
+    if let Some(guard) = guard {
+        let guarded = guarded
+            .method_not_allowed_fallback(wrong_method)
+            .layer(from_fn_with_state(api.answers.clone(), idempotency::once))
+            .layer(from_fn_with_state(guard, guard::check));
+        all = all.merge(guarded);
+    }
+    all.fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(api)
+}
+
+/// What this server is. Needs no key.
+#[utoipa::path(
+    get, path = "/server", tag = "server", operation_id = "get_server",
+    responses((status = 200, description = "Its version, and how people come in", body = ServerInfo))
+)]
+async fn server(State(api): State<Api>) -> Json<ServerInfo> {
+    Json(ServerInfo {
+        name: "tandem",
+        version: env!("CARGO_PKG_VERSION"),
+        protocol: PROTOCOL_VERSION,
+        sign_in: api.sign_in,
+    })
+}
+
+async fn not_found(uri: Uri) -> Response {
+    problem(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
+}
+
+async fn wrong_method(uri: Uri) -> Response {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("{} does not take this method", uri.path()),
+    )
+}
+
+/// Why the hub did not do it.
+fn refuse(unfit: Unfit) -> Problem {
+    let status = match unfit {
+        Unfit::NoSuchRoom | Unfit::NoSuchParticipant => StatusCode::NOT_FOUND,
+        Unfit::NobodyIn | Unfit::NoLink | Unfit::TooManyLinks => StatusCode::CONFLICT,
+        Unfit::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Problem::new(status, unfit.to_string())
+}
+
+fn random() -> Result<u64, Problem> {
+    let mut bits = [0; 8];
+    let drawn = aws_lc_rs::rand::fill(&mut bits);
+    drawn.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no random numbers"))?;
+    Ok(u64::from_be_bytes(bits))
+}
+
+/// How this request reached the server, for the addresses of its pages.
+struct Reach(Option<String>);
+
+impl Reach {
+    fn url(&self, path: &str) -> Option<String> {
+        self.0.as_ref().map(|origin| format!("{origin}{path}"))
+    }
+}
+
+impl FromRequestParts<Api> for Reach {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Reach, Infallible> {
+        let tls = parts.extensions.get::<Endpoints>().is_some_and(|endpoints| endpoints.tls);
+        let authority = parts.uri.authority().map(|authority| authority.as_str());
+        Ok(Reach(rooms::origin(&parts.headers, authority, tls).filter(|_| api.has_pages)))
+    }
+}
