@@ -100,7 +100,7 @@ fn main() -> ExitCode {
             .map_err(anyhow::Error::from),
         Some(Command::Token(wish)) => Config::load(&flags)
             .map_err(anyhow::Error::from)
-            .and_then(|config| issue(&config, &wish))
+            .and_then(|config| issue(&config.auth, &wish))
             .map(|token| println!("{token}")),
         Some(Command::Drain(wish)) => {
             let drained = Config::load(&flags)

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::http::addresses::Addresses;
 use crate::http::api::guard::Guard;
-use crate::http::api::{self, Api, SignIn};
+use crate::http::api::{self, Api};
 use crate::http::ice_servers::{IssueCredential, RelayCredential};
 use crate::http::port::Service;
 use crate::http::tls::Tls;
@@ -132,6 +132,9 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         metrics.clone(),
         session_ended,
     );
+    for user in store.blocked_users().await.context("the blocked users cannot be read")? {
+        hub.operate(move |hub, now| hub.bar_user(user, now)).await?;
+    }
     let authenticator = Authenticator::start(&config.auth, store.clone(), metrics.clone())
         .await
         .context("tokens cannot be checked: auth.jwks")?;
@@ -147,7 +150,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         relay: Some(issue_credentials(relay.clone())),
     };
 
-    let api = Api::new(hub.clone(), SignIn::new(&config.auth));
+    let api = Api::new(hub.clone(), store.clone(), &config.auth);
     let by_key = (!config.api.keys.is_empty()).then(|| Guard::Keys {
         keys: config.api.keys.clone().into(),
         addresses: addresses.clone(),

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp
 use serde_json::{Map, Value, json};
 
 use super::random_secret;
-use crate::config::{AuthMode, Config};
+use crate::config::AuthMode;
 use crate::id::LinkId;
 
 /// What the token is to say.
@@ -15,52 +15,52 @@ use crate::id::LinkId;
 pub struct Wish {
     /// Which key of auth.keys signs it; may be left out where there is one
     #[arg(long, value_name = "ID")]
-    key: Option<String>,
+    pub key: Option<String>,
     /// Who it is for: the same name is the same user
     #[arg(long, value_name = "SUBJECT", default_value = "guest")]
-    user: String,
+    pub user: String,
     /// How others see them
     #[arg(long)]
-    name: Option<String>,
+    pub name: Option<String>,
     /// The only room that it opens: what stands in /r/…. "new" makes an id that is not in use
     #[arg(long, value_name = "LINK ID")]
-    room: Option<String>,
+    pub room: Option<String>,
     /// For how long it is good: 90s, 10m, 1h, 7d
     #[arg(long, default_value = "1h", value_parser = span)]
-    ttl: Duration,
+    pub ttl: Duration,
     /// A host in the rooms that it opens
     #[arg(long)]
-    admin: bool,
+    pub admin: bool,
     /// May make rooms; with --room, may open that one
     #[arg(long)]
-    create: bool,
+    pub create: bool,
     /// May not send
     #[arg(long)]
-    no_publish: bool,
+    pub no_publish: bool,
     /// May not be sent anything
     #[arg(long)]
-    no_subscribe: bool,
+    pub no_subscribe: bool,
     /// Good for one sign-in
     #[arg(long)]
-    once: bool,
+    pub once: bool,
 }
 
 /// Signs it.
 ///
 /// # Errors
 /// One sentence: the configuration has no such key, or the room is none.
-pub fn issue(config: &Config, wish: &Wish) -> anyhow::Result<String> {
-    let AuthMode::Token(auth) = &config.auth else {
+pub fn issue(auth: &AuthMode, wish: &Wish) -> anyhow::Result<String> {
+    let AuthMode::Token(auth) = auth else {
         bail!("auth.mode is \"open\": this server takes no tokens");
     };
     let key = match (&wish.key, auth.keys.as_slice()) {
         (None, [only]) => only,
         (None, []) => bail!("auth.keys is empty: tokens of auth.jwks are signed where its keys are"),
-        (None, _) => bail!("--key has to name one of auth.keys"),
+        (None, _) => bail!("the key has to be one of auth.keys, by its id"),
         (Some(id), keys) => keys
             .iter()
             .find(|key| key.id == *id)
-            .with_context(|| format!("--key {id}: there is no such key in auth.keys"))?,
+            .with_context(|| format!("{id}: there is no such key in auth.keys"))?,
     };
     let now = get_current_timestamp();
     let mut claims = Map::new();

@@ -98,6 +98,8 @@ pub struct Hub {
     open_rooms: usize,
     /// Who waits in lobbies.
     waiting: usize,
+    /// Whom the operator keeps out.
+    barred: BTreeSet<UserId>,
     timers: BTreeSet<(Instant, Timer)>,
     strangers: Strangers,
     /// Commands that wait for the store to have kept them.
@@ -127,6 +129,7 @@ impl Hub {
             present: 0,
             open_rooms: 0,
             waiting: 0,
+            barred: BTreeSet::new(),
             timers: BTreeSet::new(),
             strangers: Strangers::default(),
             unkept: BTreeSet::new(),

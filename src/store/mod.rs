@@ -6,6 +6,7 @@ mod export;
 mod forget;
 mod history;
 mod identities;
+mod listing;
 mod messages;
 mod people;
 mod restart;
@@ -22,6 +23,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 pub use self::export::Export;
 pub use self::forget::GONE;
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
+pub use self::listing::{ListedCall, ListedUser};
 pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
 pub use self::people::{NamedUser, PersonChange, PersonNews, PersonRow, SettingsRow};
 pub use self::restart::{CallRow, Change, News, SessionRow};

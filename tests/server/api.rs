@@ -211,6 +211,122 @@ async fn a_room_outlives_the_process() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_user_is_out_over_a_restart_until_let_in_again() {
+    let mut server = server();
+    let mut ada = Tab::open(&server).await;
+    let path = format!("/users/{}", ada.user_id());
+    assert_eq!(
+        ask(&server, "GET", "/users", None).body["items"].as_array().map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(ask(&server, "PUT", &format!("{path}/block"), None).status, 204);
+    assert_eq!(ada.expect("error").await["code"], "not_allowed");
+    assert!(ada.closed().await.is_some());
+    let hello = json!({ "user": ada.credentials() });
+    for _ in 0..2 {
+        let (_, refused) = Tab::greet(&server, hello.clone()).await;
+        assert_eq!(
+            (&refused["type"], &refused["code"]),
+            (&json!("error"), &json!("not_allowed")),
+            "{refused}"
+        );
+        let seen = ask(&server, "GET", &path, None).body;
+        assert!(
+            seen["blocked_at_unix"].as_i64().is_some_and(|at| at > 1_600_000_000),
+            "{seen}"
+        );
+        server.kill_and_start();
+    }
+    assert_eq!(ask(&server, "DELETE", &format!("{path}/block"), None).status, 204);
+    let (_, welcome) = Tab::greet(&server, hello).await;
+    assert_eq!(welcome["type"], "welcome", "{welcome}");
+    assert_eq!(ask(&server, "PUT", "/users/0000-0000-0000/block", None).status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_listed_newest_first() {
+    let server = server();
+    let (mut ada, mut bob) = (Tab::open(&server).await, Tab::open(&server).await);
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        let call = talk(&mut ada, &mut bob).await;
+        ada.send(json!({ "type": "hang_up", "call_id": call })).await;
+        ada.expect("call_ended").await;
+        bob.expect("call_ended").await;
+        ada.expect("history_changed").await;
+        made.insert(0, call);
+    }
+    let first = ask(&server, "GET", "/calls?limit=2", None).body;
+    let cursor = first["next_cursor"].as_str().expect("there is more");
+    let rest = ask(&server, "GET", &format!("/calls?limit=2&cursor={cursor}"), None).body;
+    assert_eq!(rest["next_cursor"], Value::Null);
+    let all: Vec<Value> = [first, rest]
+        .iter()
+        .flat_map(|part| part["items"].as_array().expect("a list").clone())
+        .collect();
+    assert_eq!(all.iter().map(|call| call["id"].clone()).collect::<Vec<_>>(), made);
+    let call = &all[0];
+    assert_eq!(
+        (&call["caller_id"], &call["callee_id"], &call["reason"]),
+        (&json!(ada.user_id()), &json!(bob.user_id()), &json!("hung_up"))
+    );
+    let count = |query: &str| {
+        ask(&server, "GET", &format!("/calls?{query}"), None).body["items"]
+            .as_array()
+            .map(Vec::len)
+    };
+    assert_eq!(count(&format!("user={}", bob.user_id())), Some(3));
+    assert_eq!(count("user=0000-0000-0001"), Some(0));
+    assert_eq!(count(&format!("since_ms={}", call["rang_at_ms"])), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_api_made_lets_its_user_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "0123456789abcdef0123456789abcdef").expect("written");
+    let keys = format!("app:{}", file.display());
+    let environment = [
+        ("TANDEM__API__KEYS", KEY),
+        ("TANDEM__AUTH__MODE", "token"),
+        ("TANDEM__AUTH__KEYS", keys.as_str()),
+    ];
+    let server = Server::start_with(&environment);
+    let room = make(&server, &json!({ "name": "Visit" }));
+    let wish = json!({ "user": "ada@example.org", "name": "Ada", "room": room["id"] });
+    let made = ask(&server, "POST", "/tokens", Some(&wish));
+    assert_eq!(made.status, 201, "{}", made.body);
+    let mut tab = Tab::hello(&server, json!({ "token": made.body["token"] })).await;
+    assert_eq!(tab.welcome["name"], "Ada");
+    assert_eq!(join(&mut tab, &room["id"]).await["type"], "room_joined");
+    for (wish, status) in [
+        (json!({ "user": "" }), 422),
+        (json!({ "user": "a", "ttl_s": 0 }), 422),
+        (json!({ "user": "a", "key": "none" }), 409),
+    ] {
+        assert_eq!(ask(&server, "POST", "/tokens", Some(&wish)).status, status, "{wish}");
+    }
+    let open = self::server();
+    assert_eq!(ask(&open, "POST", "/tokens", Some(&json!({ "user": "a" }))).status, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drained_server_takes_no_new_calls_until_it_is_not() {
+    let server = server();
+    let (mut ada, mut bob) = (Tab::open(&server).await, Tab::open(&server).await);
+    talk(&mut ada, &mut bob).await;
+    let drained = ask(&server, "POST", "/drain", None);
+    assert_eq!(
+        (drained.status, &drained.body["draining"], &drained.body["calls"]),
+        (200, &json!(true), &json!(1))
+    );
+    assert_eq!(ask(&server, "POST", "/rooms", Some(&json!({}))).status, 503);
+    let again = ask(&server, "DELETE", "/drain", None).body;
+    assert_eq!((&again["draining"], &again["participants"]), (&json!(false), &json!(2)));
+    make(&server, &json!({}));
+}
+
 #[test]
 fn what_does_not_fit_is_named() {
     let server = server();

@@ -1,16 +1,20 @@
 //! `/api/v1`: what the operator's application may ask and do. Errors are problem+json (RFC 9457).
 
 pub mod body;
+mod calls;
 pub mod document;
+mod drain;
 pub mod guard;
 pub mod idempotency;
 mod page;
 mod participants;
 mod rooms;
+mod tokens;
+mod users;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -36,6 +40,7 @@ use crate::signaling::hub::Hub;
 use crate::signaling::operator::Unfit;
 use crate::signaling::passphrase::slow_hash;
 use crate::signaling::protocol::PROTOCOL_VERSION;
+use crate::store::{Store, StoreError};
 
 /// What this server is, for clients that want to know before they connect.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,7 +54,7 @@ struct ServerInfo {
 
 /// How people come in.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct SignIn {
+struct SignIn {
     /// `open` or `token`.
     mode: &'static str,
     /// Where they get a token.
@@ -58,7 +63,7 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    pub fn new(mode: &AuthMode) -> SignIn {
+    fn new(mode: &AuthMode) -> SignIn {
         match mode {
             AuthMode::Open => SignIn { mode: "open", url: None },
             AuthMode::Token(auth) => SignIn {
@@ -73,6 +78,8 @@ impl SignIn {
 #[derive(Clone)]
 pub struct Api {
     hub: HubHandle,
+    store: Store,
+    auth: Arc<AuthMode>,
     sign_in: SignIn,
     answers: Answers,
     /// Slow hashes are made one at a time.
@@ -82,10 +89,12 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(hub: HubHandle, sign_in: SignIn) -> Api {
+    pub fn new(hub: HubHandle, store: Store, auth: &AuthMode) -> Api {
         Api {
             hub,
-            sign_in,
+            store,
+            auth: Arc::new(auth.clone()),
+            sign_in: SignIn::new(auth),
             answers: Answers::default(),
             hashing: Arc::new(Semaphore::new(1)),
             has_pages: true,
@@ -121,7 +130,13 @@ pub fn router(api: Api, guard: Option<Guard>) -> Router {
         .routes(routes!(rooms::show, rooms::change, rooms::end))
         .routes(routes!(participants::list))
         .routes(routes!(participants::mute))
-        .routes(routes!(participants::remove));
+        .routes(routes!(participants::remove))
+        .routes(routes!(calls::list))
+        .routes(routes!(users::list))
+        .routes(routes!(users::show))
+        .routes(routes!(users::block, users::unblock))
+        .routes(routes!(tokens::create))
+        .routes(routes!(drain::show, drain::start, drain::end));
     let (open, public) = open.split_for_parts();
     let (guarded, private) = guarded.split_for_parts();
     let text = document::json(public, private);
@@ -172,6 +187,18 @@ fn refuse(unfit: Unfit) -> Problem {
         Unfit::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     };
     Problem::new(status, unfit.to_string())
+}
+
+/// The store did not do it.
+fn failed(error: StoreError) -> Problem {
+    tracing::warn!(error = &error as &dyn std::error::Error, "the API was not answered");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the API is glue: it notes when a user was blocked")]
+fn now_unix() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn random() -> Result<u64, Problem> {

@@ -52,6 +52,8 @@ pub enum AttachRefused {
     TooManyOfUser,
     #[error("the server has too many sessions open")]
     TooMany,
+    #[error("the operator of this server has blocked this user")]
+    Barred,
     #[error("there is no such session to be resumed")]
     NotSignedIn,
 }
@@ -60,6 +62,7 @@ impl AttachRefused {
     pub fn code(self) -> ErrorCode {
         match self {
             AttachRefused::TooManyOfUser | AttachRefused::TooMany => ErrorCode::RateLimited,
+            AttachRefused::Barred => ErrorCode::NotAllowed,
             AttachRefused::NotSignedIn => ErrorCode::NotSignedIn,
         }
     }
@@ -77,6 +80,9 @@ impl Hub {
             .take()
             .or_else(|| before.and_then(|before| self.identity_of(before)))
             .ok_or(AttachRefused::NotSignedIn)?;
+        if self.barred.contains(&identity.user_id) {
+            return Err(AttachRefused::Barred);
+        }
         match (before, &attach.resume) {
             (Some(session), Some(resume)) if self.sessions[&session].can_replay(resume.seq) => {
                 let seq = resume.seq;

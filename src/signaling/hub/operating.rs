@@ -4,14 +4,14 @@ use std::ops::Bound;
 use std::time::Instant;
 
 use super::rooms::Parting;
-use super::{Hub, Timer};
+use super::{AttachRefused, Hub, Timer};
 use crate::id::{LinkId, ParticipantId, RoomId, Source, UserId};
 use crate::signaling::limits::LINKS_MAX;
 use crate::signaling::link::{self, Link};
 use crate::signaling::names::clean_name;
 use crate::signaling::operator::{Part, ParticipantSeen, RoomChange, RoomKey, RoomSeen, RoomWish, Unfit};
 use crate::signaling::output::{Keep, Output};
-use crate::signaling::protocol::LeaveReason;
+use crate::signaling::protocol::{Event, LeaveReason};
 use crate::signaling::room::{Origin, Room, Standing};
 
 /// A room that was found: its link, and itself where somebody is in it.
@@ -254,6 +254,27 @@ impl Hub {
         }
         self.settle(now);
         Ok(())
+    }
+}
+
+/// Users.
+impl Hub {
+    /// Keeps a user out: their sessions end, and none begins.
+    pub fn bar_user(&mut self, user: UserId, now: Instant) {
+        self.barred.insert(user);
+        let sessions = self.users.get(&user).map(|user| user.sessions.clone()).unwrap_or_default();
+        for session in sessions {
+            let message = AttachRefused::Barred.to_string();
+            let code = AttachRefused::Barred.code();
+            self.tell(session, None, Event::Error { code, message });
+        }
+        self.end_sessions_of(user, now);
+        self.settle(now);
+    }
+
+    /// Lets a user in again.
+    pub fn unbar_user(&mut self, user: UserId) {
+        self.barred.remove(&user);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::id::{LinkId, ParticipantId, RoomId, Source};
+use crate::signaling::hub::AttachRefused;
 use crate::signaling::hub::stories::talking;
 use crate::signaling::hub::world::{World, user_id};
 use crate::signaling::operator::{RoomChange, RoomKey, RoomWish, Unfit};
@@ -292,5 +293,20 @@ fn an_expiry_that_is_put_off_is_put_off() {
     assert!(world.hub.look_at_room(room, world.now).is_ok());
     world.pass(Duration::from_secs(60));
     assert_eq!(world.hub.look_at_room(room, world.now), Err(Unfit::NoSuchRoom));
+    world.assert_kept();
+}
+
+#[test]
+fn whom_the_operator_blocks_is_out_until_let_in_again() {
+    let (mut world, ada, bob) = talking();
+    let user = world.browsers[ada].user;
+    world.hub.bar_user(user, world.now);
+    world.drain();
+    assert_eq!(world.told(ada), ["error not_allowed"]);
+    assert!(world.browsers[ada].closed.is_some());
+    assert_eq!(world.told(bob), ["call_ended connection_lost"]);
+    assert_eq!(world.resume(ada), Err(AttachRefused::Barred));
+    world.hub.unbar_user(user);
+    assert_eq!(world.resume(ada), Ok(()));
     world.assert_kept();
 }
