@@ -10,7 +10,7 @@ use super::*;
 use crate::id::{LinkId, MessageId, ParticipantId, Source};
 use crate::signaling::call::Kind;
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{Command, DirectSignal, EndReason, LinkWish, Path, PathReason, Reaction};
+use crate::signaling::protocol::{Callers, Command, DirectSignal, EndReason, LinkWish, Path, PathReason, Reaction, Settings};
 use crate::signaling::room::{Origin, Standing};
 use crate::view;
 
@@ -45,6 +45,11 @@ enum Step {
     Say(usize, usize, u64),
     /// The store has kept the oldest of what was written, or has not.
     Keep(bool),
+    /// By whom, about which user.
+    OnPerson(usize, OnPerson, u64),
+    /// The store has kept what users changed of theirs, or has not.
+    KeepChanges(bool),
+    ForgetUser(u64),
     SfuHears(usize, usize),
     StartCheck(usize),
     EndCheck(usize),
@@ -75,6 +80,16 @@ enum OnRoom {
     Hand(bool),
     React,
     View,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum OnPerson {
+    KeepContact,
+    ForgetContact,
+    Block,
+    Unblock,
+    Set(bool, bool),
+    Away(bool),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +133,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(AsHost::Mute),
         1 => Just(AsHost::Remove),
     ];
+    let on_person = prop_oneof![
+        6 => Just(OnPerson::KeepContact),
+        1 => Just(OnPerson::ForgetContact),
+        1 => Just(OnPerson::Block),
+        1 => Just(OnPerson::Unblock),
+        1 => (proptest::bool::weighted(0.2), proptest::bool::weighted(0.3)).prop_map(|(own, through)| OnPerson::Set(own, through)),
+        1 => any::<bool>().prop_map(OnPerson::Away),
+    ];
     let rarely = || proptest::bool::weighted(0.2);
     let wishes = [rarely(), rarely(), rarely(), rarely()];
     let pass = prop_oneof![0u64..200, 1_000u64..4_000, 10_000u64..20_000];
@@ -142,6 +165,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Hash),
         4 => (browser.clone(), browser.clone(), 0u64..4).prop_map(|(b, of, message)| Step::Say(b, of, message)),
         4 => any::<bool>().prop_map(Step::Keep),
+        5 => (browser.clone(), on_person, 1u64..5).prop_map(|(b, what, user)| Step::OnPerson(b, what, user)),
+        4 => proptest::bool::weighted(0.8).prop_map(Step::KeepChanges),
+        1 => proptest::option::weighted(0.3, 1u64..4).prop_map(|user| user.map_or(Step::KeepChanges(true), Step::ForgetUser)),
         1 => (browser.clone(), 0usize..5).prop_map(|(b, whom)| Step::SfuHears(b, whom)),
         2 => browser.clone().prop_map(Step::StartCheck),
         1 => browser.clone().prop_map(Step::EndCheck),
@@ -158,6 +184,23 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         }
         steps
     })
+}
+
+fn about(what: OnPerson, user_id: UserId) -> Command {
+    let name = String::new();
+    match what {
+        OnPerson::KeepContact => Command::KeepContact { user_id, name },
+        OnPerson::ForgetContact => Command::ForgetContact { user_id },
+        OnPerson::Block => Command::Block { user_id, name },
+        OnPerson::Unblock => Command::Unblock { user_id },
+        OnPerson::Set(own, always_through_server) => Command::Set {
+            settings: Settings {
+                callers: if own { Callers::Contacts } else { Callers::Anyone },
+                always_through_server,
+            },
+        },
+        OnPerson::Away(away) => Command::SetAway { away },
+    }
 }
 
 /// Every call, room and link that there ever was, the latest first, with what a hostile browser could wish to know of it.
@@ -405,6 +448,12 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
             }
         }
         Step::Keep(kept) => world.save_one(kept),
+        Step::OnPerson(b, what, user) if exists(b) => world.send(b, about(what, user_id(user))),
+        Step::KeepChanges(kept) => world.keep_changes(kept),
+        Step::ForgetUser(user) => {
+            world.hub.forget_user(user_id(user), world.now);
+            world.drain();
+        }
         Step::SfuHears(b, whom) if exists(b) => {
             if let Some(room) = world.browsers[b].view.room() {
                 let speakers = vec![somebody(world, b, whom)];
@@ -454,6 +503,7 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
         | Step::OnLink(..)
         | Step::AsHost(..)
         | Step::Say(..)
+        | Step::OnPerson(..)
         | Step::SfuHears(..)
         | Step::StartCheck(_)
         | Step::EndCheck(_)

@@ -18,7 +18,7 @@ use crate::signaling::output::{
 };
 use crate::signaling::person::{Person, PersonNote};
 use crate::signaling::protocol::{
-    CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Resume, RoomInfo,
+    CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Presence, Resume, RoomInfo,
 };
 use crate::signaling::records::{MessageNote, News, Note, Question};
 use crate::signaling::session::Departure;
@@ -748,6 +748,13 @@ impl World {
                     "heard outside of the room"
                 );
             }
+            Event::PresenceChanged { changes } => {
+                let knows = |one, other| self.people.get(&one).is_some_and(|person| person.knows(other));
+                for change in changes {
+                    let may_see = knows(b.user, change.user_id) && knows(change.user_id, b.user);
+                    assert!(may_see || change.presence == Presence::Offline, "seen by a stranger");
+                }
+            }
             // They have no place in the order: right after a resume, what they are about may come later.
             Event::Reacted { room_id, .. } | Event::SpeakersChanged { room_id, .. } => {
                 assert!(b.is_in(*room_id) || b.adrift);
@@ -788,7 +795,6 @@ impl World {
             | Event::Blocked { .. }
             | Event::Unblocked { .. }
             | Event::SettingsChanged { .. }
-            | Event::PresenceChanged { .. }
             | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {
