@@ -120,6 +120,9 @@ struct LimitsFile {
     participants_per_room: usize,
     connections_per_address: usize,
     websockets_per_address: usize,
+    busy_percent: u8,
+    memory_percent: u8,
+    open_files_percent: u8,
 }
 
 #[derive(Debug, Deserialize)]
@@ -206,6 +209,10 @@ pub struct Config {
     /// An IPv4 address, or an IPv6 network of 64 bits.
     pub connections_per_address: usize,
     pub websockets_per_address: usize,
+    /// Beyond these, nothing new is taken; 0 is no limit.
+    pub busy_percent: u8,
+    pub memory_percent: u8,
+    pub open_files_percent: u8,
     /// Threads that forward media, 1 to 64.
     pub workers: usize,
     /// What is offered as candidates in place of the interfaces' addresses.
@@ -315,6 +322,17 @@ impl File {
                 })
             }
         };
+        let percent = |key, value: u8| {
+            if value <= 100 {
+                Ok(value)
+            } else {
+                Err(ConfigError::Value {
+                    key,
+                    value: value.to_string(),
+                    expected: "0 to 100, of which 0 is no limit",
+                })
+            }
+        };
         let stop_timeout = match self.server.stop_timeout_s {
             0 => Duration::ZERO,
             s => seconds("server.stop_timeout_s", s, 86_400, "0 to 86400 seconds")?,
@@ -416,6 +434,9 @@ impl File {
                 1_000_000,
                 "1 to 1000000",
             )?,
+            busy_percent: percent("limits.busy_percent", self.limits.busy_percent)?,
+            memory_percent: percent("limits.memory_percent", self.limits.memory_percent)?,
+            open_files_percent: percent("limits.open_files_percent", self.limits.open_files_percent)?,
             workers: count("media.workers", self.media.workers, 64, "1 to 64")?,
             public_addresses,
             stun,
@@ -630,6 +651,7 @@ mod tests {
                 "[api]\nkeys = [\"12345678901234567890123456789012\", \"too short\"]\n",
                 ["api.keys", "number 2 of 9 characters", "32 to 256"],
             ),
+            ("[limits]\nbusy_percent = 101\n", ["limits.busy_percent", "101", "0 to 100"]),
             ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
             ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),
             (

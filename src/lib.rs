@@ -25,10 +25,14 @@ pub mod http;
 pub mod id;
 /// Sockets that systemd opened for us (D).
 pub mod inherited;
+/// Whether the server has too much to do to take on more; pure.
+pub mod load;
 /// What is logged, and how.
 pub mod log;
 /// Every Prometheus metric.
 pub mod metrics;
+/// What the process uses, and what the hub is told of it (D).
+pub mod overload;
 /// How many answers one network may have of us; pure, and shared by the cores that answer strangers.
 pub mod rate;
 /// TURN into our own SFU, over UDP, TCP and TLS.

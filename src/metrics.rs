@@ -7,6 +7,7 @@ use prometheus::{
 };
 
 use crate::auth::token::Fault;
+use crate::load::Resource;
 
 /// All metrics of one process. Cheap to share behind an `Arc`; every update is one atomic operation.
 pub struct Metrics {
@@ -71,6 +72,8 @@ pub struct Metrics {
     pub tcp_refused: IntCounterVec,
     /// 1 while new calls are refused because the server is drained.
     pub draining: IntGauge,
+    /// 1 while new calls are refused because this `resource` is short: `workers`, `memory`, `files`.
+    pub overloaded: IntGaugeVec,
     /// Share of the last second that each `worker` thread was busy, 0 to 1.
     pub worker_busy_ratio: GaugeVec,
 
@@ -212,6 +215,12 @@ impl Metrics {
                     "1 while new calls are refused because the server is drained.",
                 ),
             ),
+            overloaded: gauges(
+                r,
+                "tandem_overloaded",
+                "1 while new calls are refused because a resource is short.",
+                &["resource"],
+            ),
             worker_busy_ratio: register(
                 r,
                 GaugeVec::new(
@@ -310,6 +319,9 @@ impl Metrics {
             "rate_limited",
         ] {
             self.joins.with_label_values(&[outcome]);
+        }
+        for resource in Resource::ALL {
+            self.overloaded.with_label_values(&[resource.as_str()]);
         }
         for state in ["ringing", "answered"] {
             self.calls.with_label_values(&[state]);

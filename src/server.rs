@@ -29,6 +29,7 @@ use crate::http::websocket::Gate;
 use crate::http::whip::resources::Resources;
 use crate::http::{self, ops, port};
 use crate::inherited::Inherited;
+use crate::load::Shares;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::relay::driver::RelayHandle;
@@ -39,7 +40,7 @@ use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
 use crate::signaling::keeper::{self, Archive};
 use crate::store::Store;
-use crate::{doctor, supervisor, udp};
+use crate::{doctor, overload, supervisor, udp};
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
 const SFU_EVENTS_MAX: usize = 4096;
@@ -193,6 +194,13 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         Err(error) => tracing::warn!(%error, "no control socket in the data folder: `tandem drain` will not reach this server"),
     }
     readiness.set(true);
+    let share = |percent: u8| f64::from(percent) / 100.0;
+    let limits = Shares {
+        workers: share(config.busy_percent),
+        memory: share(config.memory_percent),
+        files: share(config.open_files_percent),
+    };
+    overload::watch(limits, config.workers, hub.clone(), metrics.clone());
     supervisor::ready(&hub);
     greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");

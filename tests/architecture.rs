@@ -32,7 +32,7 @@ const DRIVERS: &[&str] = &[
 const CORE_FOLDERS: &[&str] = &["src/relay/", "src/sfu/", "src/signaling/", "src/doctor/"];
 
 /// Files of the root that cores may import, and which are as pure.
-const CORE_FILES: &[&str] = &["src/grants.rs", "src/id.rs", "src/rate.rs", "src/view.rs"];
+const CORE_FILES: &[&str] = &["src/grants.rs", "src/id.rs", "src/load.rs", "src/rate.rs", "src/view.rs"];
 
 /// What a core may not name.
 const IMPURE: &[&str] = &[

@@ -363,6 +363,7 @@ fn refusal(gate: &Gate, reference: Option<u32>, code: ErrorCode, message: &str) 
         event: Event::Error {
             code,
             message: message.to_owned(),
+            retry_after_s: None,
         },
     }
     .to_json()

@@ -412,7 +412,11 @@ fn refused(error: &Refused) -> Response {
             ErrorCode::PassphraseNeeded => return unauthorized(&detail),
             ErrorCode::NotAllowed | ErrorCode::NotSignedIn | ErrorCode::RoomLocked => StatusCode::FORBIDDEN,
             ErrorCode::RateLimited => return later(StatusCode::TOO_MANY_REQUESTS, &detail),
-            ErrorCode::RoomFull | ErrorCode::ShuttingDown | ErrorCode::NotSaved | ErrorCode::NotLoaded => {
+            ErrorCode::RoomFull
+            | ErrorCode::ShuttingDown
+            | ErrorCode::Overloaded
+            | ErrorCode::NotSaved
+            | ErrorCode::NotLoaded => {
                 return later(StatusCode::SERVICE_UNAVAILABLE, &detail);
             }
         },

@@ -122,6 +122,7 @@ enum Input {
         connection: ConnectionId,
         how: Departure,
     },
+    Overload(bool),
     /// None: only to look.
     Drain {
         on: Option<bool>,
@@ -374,6 +375,7 @@ impl Driver {
                 self.outboxes.remove(&connection);
                 self.hub.handle_detach(connection, how, now);
             }
+            Input::Overload(overloaded) => self.hub.set_overloaded(overloaded),
             Input::Drain { on, reply } => self.drain(on, reply),
             Input::Forget { user, reply } => self.forget(user, reply),
             Input::Operate(deed) => deed(&mut self.hub, now),

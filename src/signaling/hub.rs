@@ -108,6 +108,7 @@ pub struct Hub {
     lost: Vec<SessionId>,
     outputs: VecDeque<Output>,
     draining: bool,
+    overloaded: bool,
 }
 
 impl Hub {
@@ -136,6 +137,7 @@ impl Hub {
             lost: Vec::new(),
             outputs: VecDeque::new(),
             draining: false,
+            overloaded: false,
         }
     }
 

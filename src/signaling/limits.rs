@@ -72,6 +72,9 @@ pub const REMOVED_MAX: usize = 256;
 /// Users of whom a room knows that they were in it; those beyond it find no way back while the server is drained.
 pub const GUESTS_MAX: usize = 1000;
 
+/// When to try again where the server has too much to do.
+pub const RETRY_AFTER_S: u32 = 10;
+
 /// Reactions of one session at once.
 pub const REACTIONS_BURST: f64 = 10.0;
 
@@ -261,6 +264,13 @@ impl Refusal {
         Refusal {
             code: ErrorCode::ShuttingDown,
             message: "the server is about to restart, and takes no new calls",
+        }
+    }
+
+    pub(super) fn overloaded() -> Refusal {
+        Refusal {
+            code: ErrorCode::Overloaded,
+            message: "the server has too much to do to take on more",
         }
     }
 

@@ -12,6 +12,7 @@ mod doctor;
 mod drain;
 mod history;
 mod one_port;
+mod overload;
 mod pages;
 mod people;
 mod process;

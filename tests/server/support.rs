@@ -160,6 +160,10 @@ impl Server {
         log.iter().filter(|line| line.contains(words)).cloned().collect()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
         let done = Command::new("kill")

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::support::{PATIENCE, Server, Tab};
 
-const SDP: &str = "application/sdp";
-const SDPFRAG: &str = "application/trickle-ice-sdpfrag";
+pub const SDP: &str = "application/sdp";
+pub const SDPFRAG: &str = "application/trickle-ice-sdpfrag";
 
 /// An answer over HTTP.
 #[derive(Debug)]

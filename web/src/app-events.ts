@@ -352,6 +352,7 @@ const LINK_PROBLEMS: readonly string[] = [
   "room_full",
   "rate_limited",
   "shutting_down",
+  "overloaded",
 ] satisfies LinkProblem[];
 
 function refusedAtTheDoor(state: AppState, code: ErrorCode, answers: "look_at_link" | "join"): Step {

@@ -170,7 +170,7 @@ export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_
 /**
  * Why a command was refused.
  */
-export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded";
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "overloaded" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded";
 
 /**
  * What the server sends.
@@ -219,7 +219,11 @@ missed?: number, } | { "type": "pong",
 /**
  * Instead of all that were told before: credentials are renewed before they run out.
  */
-ice_servers?: Array<IceServer>, } | { "type": "error", code: ErrorCode, message: string, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
+ice_servers?: Array<IceServer>, } | { "type": "error", code: ErrorCode, message: string, 
+/**
+ * When to try again, where that is known.
+ */
+retry_after_s?: number, } | { "type": "name_changed", name: string, } | { "type": "call_ringing", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "incoming_call", call_id: CallId, room_id: RoomId, user: UserInfo, } | { "type": "call_answered", call_id: CallId, room_id: RoomId, 
 /**
  * This session's own.
  */

@@ -154,7 +154,7 @@ export type EndedReason = EndReason | LeaveReason | "answered_elsewhere";
 /** Why a link does not let in, as far as this page knows. */
 export type LinkProblem = Extract<
   ErrorCode,
-  "no_such_link" | "passphrase_needed" | "room_locked" | "room_full" | "rate_limited" | "shutting_down"
+  "no_such_link" | "passphrase_needed" | "room_locked" | "room_full" | "rate_limited" | "shutting_down" | "overloaded"
 >;
 
 /** A call that rings at a page which is at the door of a room: the user follows a link, or was there already. */

@@ -473,7 +473,7 @@ impl Conversation {
                 continue;
             }
             return match frame.event {
-                Event::Error { code, message } => Err(Refused::Command { code, message }),
+                Event::Error { code, message, .. } => Err(Refused::Command { code, message }),
                 event => Ok(event),
             };
         }

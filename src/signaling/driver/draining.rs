@@ -21,6 +21,11 @@ impl HubHandle {
         self.ask(None).await
     }
 
+    /// Whether the server has too much to do to take on more.
+    pub async fn set_overloaded(&self, overloaded: bool) -> Result<(), HubError> {
+        self.put(Input::Overload(overloaded)).await
+    }
+
     async fn ask(&self, on: Option<bool>) -> Result<Running, HubError> {
         let (reply, answer) = oneshot::channel();
         self.put(Input::Drain { on, reply }).await?;

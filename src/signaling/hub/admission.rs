@@ -1,4 +1,4 @@
-//! What the hub takes on: all that comes, or nothing new while the server is drained for a restart.
+//! What the hub takes on: all that comes, or nothing new while the server is drained for a restart or has too much to do.
 
 use super::Hub;
 use crate::id::{LinkId, SessionId};
@@ -16,6 +16,11 @@ impl Hub {
 
     pub fn is_draining(&self) -> bool {
         self.draining
+    }
+
+    /// While the server has too much to do, it takes nothing new, as while it is drained.
+    pub fn set_overloaded(&mut self, overloaded: bool) {
+        self.overloaded = overloaded;
     }
 
     /// What still runs.
@@ -46,9 +51,10 @@ impl Hub {
     }
 
     pub(super) fn check_takes_new(&self) -> Result<(), Refusal> {
-        match self.draining {
-            true => Err(Refusal::shutting_down()),
-            false => Ok(()),
+        match (self.draining, self.overloaded) {
+            (true, _) => Err(Refusal::shutting_down()),
+            (false, true) => Err(Refusal::overloaded()),
+            (false, false) => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use super::Hub;
 use super::people::named;
 use crate::id::{ConnectionId, SessionId, UserId};
 use crate::signaling::call::Farewell;
-use crate::signaling::limits::{Limit, Refusal};
+use crate::signaling::limits::{Limit, RETRY_AFTER_S, Refusal};
 use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
 use crate::signaling::output::{CloseReason, Fact, Output};
 use crate::signaling::person::PersonChange;
@@ -215,6 +215,15 @@ impl Hub {
     pub(super) fn refuse(&mut self, session: SessionId, reference: Option<u32>, code: ErrorCode, message: &str) {
         self.outputs.push_back(Output::Count(Fact::Refused { code }));
         let message = message.to_owned();
-        self.tell(session, reference, Event::Error { code, message });
+        let retry_after_s = (code == ErrorCode::Overloaded).then_some(RETRY_AFTER_S);
+        self.tell(
+            session,
+            reference,
+            Event::Error {
+                code,
+                message,
+                retry_after_s,
+            },
+        );
     }
 }

@@ -63,6 +63,10 @@ pub enum Event {
     Error {
         code: ErrorCode,
         message: String,
+        /// When to try again, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        retry_after_s: Option<u32>,
     },
     /// The user's name was changed, here or in another session of the same user.
     NameChanged {
@@ -513,6 +517,8 @@ pub enum ErrorCode {
     TooLarge,
     /// The server is going down.
     ShuttingDown,
+    /// The server has too much to do to take on more.
+    Overloaded,
     /// The room has as many participants as it may.
     RoomFull,
     /// The host locked the room.

@@ -56,6 +56,7 @@ wire_names!(ErrorCode:
     RateLimited => "rate_limited",
     TooLarge => "too_large",
     ShuttingDown => "shutting_down",
+    Overloaded => "overloaded",
     RoomFull => "room_full",
     RoomLocked => "room_locked",
     NoSuchLink => "no_such_link",

@@ -184,7 +184,11 @@ impl Server {
     }
 
     fn refuse(&mut self, websocket: u64, reference: Option<u32>, code: ErrorCode, message: String) {
-        let event = Event::Error { code, message };
+        let event = Event::Error {
+            code,
+            message,
+            retry_after_s: None,
+        };
         let frame = EventFrame {
             seq: None,
             reference,

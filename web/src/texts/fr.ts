@@ -434,6 +434,7 @@ export const fr: Texts = {
   passphrase_needed: "Cette salle a une phrase secrète.",
   not_saved: "Le serveur n’a pas pu enregistrer cela. Réessayez.",
   not_loaded: "Le serveur n’a pas pu charger cela. Réessayez.",
+  overloaded: "Le serveur a trop à faire en ce moment. Réessayez dans un instant.",
   shutting_down:
     "Le serveur va redémarrer et ne prend plus de nouveaux appels. Ceux en cours continuent. Réessayez dans quelques minutes.",
 };
