@@ -266,7 +266,12 @@ impl Hub {
         for session in sessions {
             let message = AttachRefused::Barred.to_string();
             let code = AttachRefused::Barred.code();
-            self.tell(session, None, Event::Error { code, message });
+            let event = Event::Error {
+                code,
+                message,
+                retry_after_s: None,
+            };
+            self.tell(session, None, event);
         }
         self.end_sessions_of(user, now);
         self.settle(now);
