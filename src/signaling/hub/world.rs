@@ -266,9 +266,17 @@ impl World {
             expires_in: kept.expires_in.map(|long| (*since + long).saturating_duration_since(now)),
             ..kept.clone()
         });
+        // Of those who have a session, as the keeper reads them.
+        let has_session = |user: &UserId| self.sessions.values().any(|kept| kept.user == *user);
+        let people = self
+            .people
+            .clone()
+            .into_iter()
+            .filter(|(user, _)| has_session(user))
+            .collect();
         let restored = Restored {
             sessions,
-            people: self.people.clone().into_iter().collect(),
+            people,
             links: links.collect(),
             rooms: self.rooms.values().cloned().collect(),
             members,
