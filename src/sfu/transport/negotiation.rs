@@ -20,7 +20,7 @@ impl Transport {
             catch_unwind(|| SdpOffer::from_sdp_string(offer)).map_err(|_| OfferError::Unreadable("it is no SDP".to_owned()))?;
         let parsed = parsed.map_err(|error| OfferError::Unreadable(error.to_string()))?;
         let mut answered = None;
-        let result = self.mutate(now, out, |rtc| {
+        let result = self.mutate(now, out, |rtc, now| {
             answered = Some(rtc.sdp_api().accept_offer(parsed).map(|answer| answer.to_sdp_string()));
             // An answer is of no use without the time that it was given at.
             rtc.handle_input(Input::Timeout(now))
@@ -127,7 +127,7 @@ impl Transport {
         self.sending = answer.slots.iter().map(|slot| (slot.mid, slot.is_video)).collect();
         answer.lines = self.lines.clone();
         answer.sdp = sdp::place_candidates(&sdp::name_streams(&sdp, &self.named));
-        match self.mutate(now, out, |rtc| rtc.handle_input(Input::Timeout(now))) {
+        match self.mutate(now, out, |rtc, now| rtc.handle_input(Input::Timeout(now))) {
             Err(Fault::Panicked | Fault::Endless) => Err(OfferError::Fault),
             Ok(()) | Err(Fault::Error(_)) => Ok(answer),
         }
