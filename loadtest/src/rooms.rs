@@ -3,12 +3,16 @@
 
 mod attendance;
 mod media;
+mod page;
 mod report;
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
 use loadtest::traffic::Traffic;
 use serde_json::json;
 use tokio::sync::watch;
@@ -21,6 +25,7 @@ use crate::server::Server;
 use crate::session::Session;
 use attendance::{Attendance, Seat};
 use media::{Media, Milestones, Order};
+use page::Moment;
 pub use report::Report;
 
 /// From the last join until everybody is connected: beyond it, the run has failed.
@@ -28,6 +33,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Between the last packet that is sent and the last look at what came: for what is on the way, and what is asked for again.
 const SETTLE: Duration = Duration::from_millis(1500);
+
+const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Rooms {
@@ -80,6 +87,9 @@ pub struct Rooms {
     /// Prints one JSON object in place of the table
     #[arg(long)]
     json: bool,
+    /// Writes an HTML page with plots to this file as well; the server is then looked at every second
+    #[arg(long)]
+    html: Option<PathBuf>,
 }
 
 impl Rooms {
@@ -103,6 +113,7 @@ impl Rooms {
             threads: 1,
             server_pid: server.pid(),
             json: false,
+            html: None,
         }
     }
 
@@ -118,8 +129,11 @@ impl Rooms {
 /// The server cannot be reached or refuses a command, somebody does not get in or is thrown out, or something was lost that was not
 /// chosen to be left out.
 pub async fn run(asked: Rooms) -> anyhow::Result<()> {
-    let json = asked.json;
+    let (json, html) = (asked.json, asked.html.clone());
     let report = measure(asked).await?;
+    if let Some(path) = html {
+        fs::write(&path, page::page(&report)?).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     println!("{}", if json { report.json().to_string() } else { report.table() });
     let losses = report.losses();
     ensure!(losses.is_empty(), "lost, and not chosen to be: {}", losses.join(", "));
@@ -138,6 +152,10 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
     let mut tasks = JoinSet::new();
     let mut milestones = Vec::new();
     let (stop, stopped) = watch::channel(false);
+    let joins = (asked.rooms * asked.participants) as u64;
+    let progress = ProgressBar::new(joins + asked.warm_up + asked.seconds);
+    progress.set_style(ProgressStyle::with_template("{msg:10} {wide_bar} {elapsed}, {eta} to go")?);
+    progress.set_message("joining");
     for room in 0..asked.rooms {
         let mut maker = Session::open(&asked.url).await?;
         maker.send(json!({ "type": "create_link", "name": "load" })).await?;
@@ -165,6 +183,7 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
             };
             tasks.spawn(seat.attend(stopped.clone()));
             watch_over(&mut tasks, Duration::from_millis(asked.join_every_ms)).await?;
+            progress.inc(1);
         }
     }
     let connected = async {
@@ -176,12 +195,23 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
     timeout(CONNECT_WITHIN, connected)
         .await
         .context("not everybody was connected in time")??;
-    watch_over(&mut tasks, Duration::from_secs(asked.warm_up)).await?;
+    progress.set_message("warming up");
+    for _ in 0..asked.warm_up {
+        watch_over(&mut tasks, SECOND).await?;
+        progress.inc(1);
+    }
 
-    let before = Look::take(&asked).await?;
+    progress.set_message("measuring");
+    let mut looks = vec![Look::take(&asked).await?];
     order(&threads, || Order::Begin);
-    watch_over(&mut tasks, Duration::from_secs(asked.seconds)).await?;
-    let after = Look::take(&asked).await?;
+    for second in 1..=asked.seconds {
+        watch_over(&mut tasks, SECOND).await?;
+        progress.inc(1);
+        if second == asked.seconds || asked.html.is_some() {
+            looks.push(Look::take(&asked).await?);
+        }
+    }
+    progress.finish_and_clear();
     order(&threads, || Order::FallSilent);
     watch_over(&mut tasks, SETTLE).await?;
     let settled = Scrape::take(&asked.ops).await?;
@@ -194,7 +224,7 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
     Ok(Report::new(
         &asked,
         idle,
-        [before, after],
+        &looks,
         &settled,
         measured,
         &milestones,
@@ -260,5 +290,27 @@ impl Look {
             own_cpu: cpu(std::process::id(), "")?,
             resident_kib: process::usage(asked.server_pid).context("the server is gone")?.resident_kib,
         })
+    }
+    /// By how much a counter grew in a second.
+    fn grown_since(&self, earlier: &Look, name: &str) -> f64 {
+        (self.scrape.value(name) - earlier.scrape.value(name)) / (self.at - earlier.at).as_secs_f64()
+    }
+
+    /// Packets a second.
+    fn media_since(&self, earlier: &Look, direction: &str) -> f64 {
+        let name = |kind| format!("tandem_media_packets_total{{direction=\"{direction}\",kind=\"{kind}\"}}");
+        ["audio", "video"]
+            .map(|kind| self.grown_since(earlier, &name(kind)))
+            .iter()
+            .sum()
+    }
+
+    fn moment(&self, earlier: &Look, begin: Instant) -> Moment {
+        Moment {
+            seconds: (self.at - begin).as_secs_f64(),
+            packets_out_per_second: self.media_since(earlier, "out"),
+            core_percent: 100.0 * (self.cpu - earlier.cpu).as_secs_f64() / (self.at - earlier.at).as_secs_f64(),
+            resident_kib: self.resident_kib,
+        }
     }
 }

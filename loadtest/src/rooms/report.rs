@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::attendance::Attendance;
 use super::media::{Measured, Milestones};
+use super::page::Moment;
 use super::{Look, Rooms};
 use crate::process::Usage;
 use crate::scrape::Scrape;
@@ -48,6 +49,8 @@ pub struct Report {
     key_frames_asked: usize,
     /// Connections that the server gave up, before it was measured and while it was.
     made_again: usize,
+    /// Second by second, where it was asked for.
+    moments: Vec<Moment>,
     drops: Vec<(String, f64)>,
     /// (what, how many): each is a loss that nobody chose.
     lost: Vec<(String, f64)>,
@@ -57,25 +60,14 @@ impl Report {
     pub fn new(
         asked: &Rooms,
         idle: Usage,
-        looks: [Look; 2],
+        looks: &[Look],
         settled: &Scrape,
         measured: Vec<Measured>,
         milestones: &[Arc<Milestones>],
         attendances: &[Attendance],
     ) -> Report {
-        let [before, after] = &looks;
+        let (before, after) = (&looks[0], &looks[looks.len() - 1]);
         let seconds = (after.at - before.at).as_secs_f64();
-        let grown = |name: &str| (after.scrape.value(name) - before.scrape.value(name)) / seconds;
-        let media = |direction: &str| {
-            let kinds = ["audio", "video"].iter();
-            kinds
-                .map(|kind| {
-                    grown(&format!(
-                        "tandem_media_packets_total{{direction=\"{direction}\",kind=\"{kind}\"}}"
-                    ))
-                })
-                .sum()
-        };
         let mut joins: Vec<Duration> = attendances
             .iter()
             .filter(|a| a.to_media)
@@ -85,9 +77,9 @@ impl Report {
         let mut report = Report {
             asked: asked.clone(),
             seconds,
-            packets_in: media("in"),
-            packets_out: media("out"),
-            datagrams_out: grown("tandem_udp_datagrams_total{direction=\"out\"}"),
+            packets_in: after.media_since(before, "in"),
+            packets_out: after.media_since(before, "out"),
+            datagrams_out: after.grown_since(before, "tandem_udp_datagrams_total{direction=\"out\"}"),
             delays_us: Vec::new(),
             tiles: Vec::new(),
             tiles_expected: attendances.iter().map(|a| a.tiles).sum(),
@@ -104,6 +96,7 @@ impl Report {
             missing: 0,
             key_frames_asked: 0,
             made_again: attendances.iter().map(|a| a.lost.len()).sum(),
+            moments: looks.windows(2).map(|pair| pair[1].moment(&pair[0], before.at)).collect(),
             drops: Vec::new(),
             lost: Vec::new(),
         };
@@ -193,6 +186,10 @@ impl Report {
     /// Of all sequence numbers, those that never came.
     pub fn missing_share(&self) -> f64 {
         self.missing as f64 / (self.packets + self.missing).max(1) as f64
+    }
+
+    pub fn moments(&self) -> &[Moment] {
+        &self.moments
     }
 
     pub fn generator_core_percent(&self) -> f64 {
