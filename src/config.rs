@@ -3,6 +3,7 @@
 
 mod api;
 mod auth;
+mod log;
 
 use std::env;
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,8 @@ use self::api::ApiFile;
 pub use self::api::{ApiConfig, ApiKey};
 use self::auth::AuthFile;
 pub use self::auth::{AuthMode, JwksSource, KEY_ID_BYTES_MAX, Secret, SecretKey, TokenAuth};
+use self::log::LogFile;
+pub use self::log::{LogConfig, LogFormat};
 
 /// The documented defaults: the config.toml of the source tree.
 pub const EXAMPLE: &str = include_str!("../config.toml");
@@ -84,12 +87,6 @@ struct TlsFile {
     email: String,
     acme_directory: String,
     acme_ca: PathBuf,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LogFile {
-    filter: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -190,8 +187,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// Where the certificate comes from.
     pub tls: TlsMode,
-    /// A filter of `tracing_subscriber::EnvFilter`.
-    pub log_filter: String,
+    /// What is logged, and how.
+    pub log: LogConfig,
     /// How long a call rings.
     pub ring_timeout: Duration,
     /// How long a session without a websocket is kept.
@@ -337,13 +334,6 @@ impl File {
             0 => Duration::ZERO,
             s => seconds("server.stop_timeout_s", s, 86_400, "0 to 86400 seconds")?,
         };
-        if tracing_subscriber::EnvFilter::try_new(&self.log.filter).is_err() || self.log.filter.is_empty() {
-            return Err(ConfigError::Value {
-                key: "log.filter",
-                value: self.log.filter,
-                expected: "error, warn, info, debug or trace, or such a level by module: info,tandem::sfu=debug",
-            });
-        }
         let allowed_origins = self
             .server
             .allowed_origins
@@ -395,7 +385,7 @@ impl File {
             auth: self.auth.check()?,
             api: self.api.check()?,
             tls: self.tls.check()?,
-            log_filter: self.log.filter,
+            log: self.log.check()?,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
             store_bytes_max: match self.store.size_mib_max {
@@ -654,6 +644,7 @@ mod tests {
             ("[limits]\nbusy_percent = 101\n", ["limits.busy_percent", "101", "0 to 100"]),
             ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
             ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),
+            ("[log]\nformat = \"xml\"\n", ["log.format", "xml", "json"]),
             (
                 "[network]\npublic_addresses = [\"example.org\"]\n",
                 ["network.public_addresses", "example.org", "203.0.113.7"],

@@ -59,7 +59,7 @@ const HTTP_PATIENCE: Duration = Duration::from_secs(1);
 /// # Errors
 /// A port is taken, the data folder cannot be written, or the kernel refuses a socket: one sentence that names it.
 pub fn run(config: Config) -> anyhow::Result<()> {
-    log::start(&config.log_filter);
+    log::start(&config.log);
     let inherited = Inherited::from_environment().context("the sockets of systemd cannot be taken")?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Server, Tab, talk};
 
@@ -52,6 +52,24 @@ fn a_bad_value_stops_the_start_with_one_sentence() {
         for part in named {
             assert!(said.contains(part), "{said:?} does not name {part:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn logs_are_json_where_that_is_asked_for() {
+    let server = Server::start_with(&[("TANDEM__LOG__FORMAT", "json")]);
+    let _tab = Tab::open(&server).await;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while server.logged("session started").is_empty() {
+        assert!(Instant::now() < deadline, "it logs nothing of the session");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let events = server.logged("");
+    let events = events.iter().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let started = events.filter(|event| event["message"] == "started").collect::<Vec<_>>();
+    assert_eq!(started.len(), 1, "{started:?}");
+    for field in ["timestamp", "level", "target", "listen", "version"] {
+        assert!(started[0][field].is_string(), "{field} is missing: {}", started[0]);
     }
 }
 
