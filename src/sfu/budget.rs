@@ -3,7 +3,7 @@
 //! It is str0m's estimate, but for the first seconds. That estimate follows what arrives, and where little is sent yet, a short stall of
 //! either machine looks to it like a full link: it falls to a part of that little, and every picture is paused until the next probe, on
 //! a link that would take them all. So at the beginning a low estimate is believed only once the link was seen to be full: packets are
-//! lost, or stand in a queue. Then it begins anew with what arrives.
+//! lost, or stand in a queue. Then it begins anew with what arrives; and after a while without either, with what is usual.
 //!
 //! | since it connected | estimate | lost of late | above the shortest round trip | budget |
 //! |---|---|---|---|---|
@@ -11,6 +11,7 @@
 //! | 1 s | 5 M | 0 | 10 ms | 5 M |
 //! | 1 s | 0.2 M | 0.1, twice | 10 ms | 0.2 M |
 //! | 1 s | 0.2 M | 0 | 300 ms, three times | 0.2 M |
+//! | 4 s | 0.2 M | 0 | 10 ms | 1.5 M |
 //! | 10 s | 0.2 M | 0 | 10 ms | 0.2 M |
 
 use std::collections::VecDeque;
@@ -24,6 +25,10 @@ pub const UNPROVED_BPS: u64 = 2_000_000;
 
 /// For how long after it connected: while others come to be seen.
 const UNPROVED_FOR: Duration = Duration::from_secs(4);
+
+/// With what an estimate begins, in bits per second; anew as well, on a link that was not full all that time. One that had fallen to next
+/// to nothing meanwhile would stay there, where a client cannot be probed.
+pub const INITIAL_BPS: u64 = 1_500_000;
 
 /// A link that is not full loses less than this, ...
 const LOSS_MAX: f64 = 0.03;
@@ -117,11 +122,17 @@ impl Budget {
             self.is_proved = true;
             self.anew_bps = Some(((arrives_bps * ARRIVED_SHARE) as u64).max(ANEW_BPS_MIN));
         }
-        self.is_proved |= self.connected.is_some_and(|at| now >= at + UNPROVED_FOR);
+        if !self.is_proved && self.connected.is_some_and(|at| now >= at + UNPROVED_FOR) {
+            self.is_proved = true;
+            if self.estimate_bps < INITIAL_BPS {
+                self.estimate_bps = INITIAL_BPS;
+                self.anew_bps = Some(INITIAL_BPS);
+            }
+        }
     }
 
-    /// The link was seen to be full just now: what arrives on it tells more than an estimate that was not obeyed, and str0m's is to begin
-    /// anew with this, in bits per second.
+    /// The estimate holds from now on: what was seen of the link tells more than one that was not obeyed, and str0m's is to begin anew with
+    /// this, in bits per second.
     pub fn poll_anew(&mut self) -> Option<u64> {
         self.anew_bps.take()
     }
@@ -187,7 +198,7 @@ mod tests {
     #[test]
     fn an_early_estimate_is_believed_when_the_link_was_seen_to_be_full() {
         type Row = (&'static str, u64, &'static [(f64, u64)], u64);
-        let rows: [Row; 11] = [
+        let rows: [Row; 12] = [
             ("nothing is lost, nothing waits", 200_000, &[CLEAN; 5], UNPROVED_BPS),
             ("more than was thought", 5_000_000, &[CLEAN; 5], 5_000_000),
             (
@@ -203,7 +214,8 @@ mod tests {
             ("what was seen stays", 200_000, &[(0.1, 20), (0.1, 20), CLEAN, CLEAN], 200_000),
             ("a far network is no queue", 200_000, &[(0.0, 160); 9], UNPROVED_BPS),
             ("before it is over", 200_000, &[CLEAN; 18], UNPROVED_BPS),
-            ("after it", 200_000, &[CLEAN; 19], 200_000),
+            ("when it is over", 200_000, &[CLEAN; 19], INITIAL_BPS),
+            ("one that is higher", 1_800_000, &[CLEAN; 19], 1_800_000),
         ];
         for (what, estimate_bps, reports, expected) in rows {
             assert_eq!(after(estimate_bps, reports), Some(expected), "{what}");

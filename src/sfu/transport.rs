@@ -14,7 +14,7 @@ use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
-use super::budget::{Budget, REPORT_EVERY, Report};
+use super::budget::{Budget, INITIAL_BPS, REPORT_EVERY, Report};
 use super::candidates::Candidates;
 use super::certificate::Certificate;
 use super::codec::Format;
@@ -45,9 +45,6 @@ const TURN: Duration = Duration::from_micros(2);
 
 /// How often it may want that in a row. A key frame is a hundred packets.
 const TURNS_MAX: u32 = 1000;
-
-/// Where an estimate of a participant's bandwidth starts.
-const INITIAL_ESTIMATE: Bitrate = Bitrate::kbps(1500);
 
 /// Packets kept for NACK per video slot: over a second of 2.5 Mbit/s.
 const RESEND_PACKETS: usize = 512;
@@ -160,7 +157,7 @@ impl Transport {
                 .enable_vp9(true)
                 .enable_h264(true)
                 .enable_av1(true)
-                .enable_bwe(Some(INITIAL_ESTIMATE))
+                .enable_bwe(Some(Bitrate::bps(INITIAL_BPS)))
                 .set_send_buffer_video(RESEND_PACKETS)
                 .set_stats_interval(Some(REPORT_EVERY))
                 .build(now);
