@@ -59,7 +59,7 @@ fn decode(text: &str, digits: usize) -> Option<u64> {
 pub struct UserId(u64);
 
 impl UserId {
-    /// Whoever is no user: what an operator makes is of nobody. No user is given this id but by a chance of 2^-60.
+    /// Whoever is no user: what an operator makes is of nobody, and so is what somebody made who is forgotten. No user is given this id but by a chance of 2^-60.
     pub const NOBODY: UserId = UserId(0);
 
     /// Takes the low 60 bits of a random number.

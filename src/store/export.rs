@@ -1,10 +1,9 @@
 //! What is kept of one user, as their own data.
 
 use serde::Serialize;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::FromRow;
 
-use super::people::NamedUser;
+use super::people::{NamedUser, SettingsRow};
 use super::{Store, StoreError};
 use crate::id::UserId;
 
@@ -14,7 +13,7 @@ pub struct Export {
     pub user: ExportedUser,
     /// Subjects of the operator's tokens.
     pub identities: Vec<String>,
-    pub settings: ExportedSettings,
+    pub settings: SettingsRow,
     pub contacts: Vec<ExportedName>,
     pub blocked: Vec<ExportedName>,
     pub calls: Vec<ExportedCall>,
@@ -34,22 +33,18 @@ pub struct ExportedUser {
 }
 
 #[derive(Debug, Serialize)]
-pub struct ExportedSettings {
-    pub contacts_only: bool,
-    pub always_through_server: bool,
-}
-
-#[derive(Debug, Serialize)]
 pub struct ExportedName {
     pub user_id: String,
     pub name: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FromRow)]
 pub struct ExportedCall {
     pub call_id: String,
+    #[sqlx(rename = "other_id")]
     pub other_user_id: String,
     pub other_name: String,
+    #[sqlx(rename = "made")]
     pub made_by_this_user: bool,
     pub rang_at_ms: i64,
     pub answered_at_ms: Option<i64>,
@@ -59,18 +54,20 @@ pub struct ExportedCall {
     pub missed: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FromRow)]
 pub struct ExportedMessage {
     pub room_id: String,
     pub number: i64,
+    #[sqlx(rename = "at_ms")]
     pub written_at_ms: i64,
     pub name: String,
+    #[sqlx(rename = "words")]
     pub text: String,
     pub edited: bool,
     pub deleted: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, FromRow)]
 pub struct ExportedLink {
     pub link_id: String,
     pub name: String,
@@ -94,15 +91,15 @@ impl Store {
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
-        let calls = sqlx::query("SELECT * FROM history WHERE user_id = ? ORDER BY rang_at_ms, call_id")
+        let calls = sqlx::query_as("SELECT * FROM history WHERE user_id = ? ORDER BY rang_at_ms, call_id")
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
-        let messages = sqlx::query("SELECT * FROM messages WHERE user_id = ? ORDER BY at_ms, room_id, number")
+        let messages = sqlx::query_as("SELECT * FROM messages WHERE user_id = ? ORDER BY at_ms, room_id, number")
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
-        let links = sqlx::query("SELECT * FROM links WHERE maker = ? ORDER BY link_id")
+        let links = sqlx::query_as("SELECT * FROM links WHERE maker = ? ORDER BY link_id")
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
@@ -122,51 +119,13 @@ impl Store {
                 last_sign_in_at,
             },
             identities: identities.into_iter().map(|(subject,)| subject).collect(),
-            settings: ExportedSettings {
-                contacts_only: person.settings.contacts_only,
-                always_through_server: person.settings.always_through_server,
-            },
+            settings: person.settings,
             contacts: person.contacts.into_iter().map(named).collect(),
             blocked: person.blocked.into_iter().map(named).collect(),
-            calls: calls.iter().map(call).collect::<Result<_, _>>()?,
-            messages: messages.iter().map(message).collect::<Result<_, _>>()?,
-            links: links.iter().map(link).collect::<Result<_, _>>()?,
+            calls,
+            messages,
+            links,
             sessions,
         }))
     }
-}
-
-fn call(row: &SqliteRow) -> Result<ExportedCall, sqlx::Error> {
-    Ok(ExportedCall {
-        call_id: row.try_get("call_id")?,
-        other_user_id: row.try_get("other_id")?,
-        other_name: row.try_get("other_name")?,
-        made_by_this_user: row.try_get("made")?,
-        rang_at_ms: row.try_get("rang_at_ms")?,
-        answered_at_ms: row.try_get("answered_at_ms")?,
-        ended_at_ms: row.try_get("ended_at_ms")?,
-        talked_ms: row.try_get("talked_ms")?,
-        reason: row.try_get("reason")?,
-        missed: row.try_get("missed")?,
-    })
-}
-
-fn message(row: &SqliteRow) -> Result<ExportedMessage, sqlx::Error> {
-    Ok(ExportedMessage {
-        room_id: row.try_get("room_id")?,
-        number: row.try_get("number")?,
-        written_at_ms: row.try_get("at_ms")?,
-        name: row.try_get("name")?,
-        text: row.try_get("words")?,
-        edited: row.try_get("edited")?,
-        deleted: row.try_get("deleted")?,
-    })
-}
-
-fn link(row: &SqliteRow) -> Result<ExportedLink, sqlx::Error> {
-    Ok(ExportedLink {
-        link_id: row.try_get("link_id")?,
-        name: row.try_get("name")?,
-        expires_at_ms: row.try_get("expires_at_ms")?,
-    })
 }

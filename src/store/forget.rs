@@ -3,9 +3,6 @@
 use super::{Store, StoreError, Writer};
 use crate::id::UserId;
 
-/// Stands for users who are gone, in what is others': no user ever gets it.
-pub const GONE: &str = "0000-0000-0000";
-
 /// What is theirs alone.
 const THEIRS: [&str; 7] = [
     "DELETE FROM users WHERE user_id = ?",
@@ -17,7 +14,7 @@ const THEIRS: [&str; 7] = [
     "DELETE FROM sessions WHERE user_id = ?",
 ];
 
-/// What names them and is others' too. A message keeps its number; its id, which its author's page drew, becomes the number, so that
+/// What names them and is others' too: it names nobody from then on. A message keeps its number; its id, which its author's page drew, becomes the number, so that
 /// two who are gone never meet in one.
 const OTHERS: [&str; 6] = [
     "UPDATE history SET other_id = ?2, other_name = '' WHERE other_id = ?1",
@@ -31,7 +28,7 @@ const OTHERS: [&str; 6] = [
 
 /// Forgets a user; whether there was one.
 pub(super) async fn apply(writer: Writer<'_>, user: UserId) -> Result<bool, StoreError> {
-    let user = user.to_string();
+    let (user, nobody) = (user.to_string(), UserId::NOBODY.to_string());
     let mut was_there = false;
     for sql in THEIRS {
         let done = sqlx::query(sql).bind(user.clone()).execute(&mut **writer).await?;
@@ -43,7 +40,11 @@ pub(super) async fn apply(writer: Writer<'_>, user: UserId) -> Result<bool, Stor
         .await?;
     was_there |= !rooms.is_empty();
     for sql in OTHERS {
-        sqlx::query(sql).bind(user.clone()).bind(GONE).execute(&mut **writer).await?;
+        sqlx::query(sql)
+            .bind(user.clone())
+            .bind(nobody.clone())
+            .execute(&mut **writer)
+            .await?;
     }
     for room in rooms.into_iter().filter_map(|(room,)| room) {
         super::messages::forget_of(writer, &room).await?;
@@ -168,7 +169,8 @@ mod tests {
 
         assert_eq!(store.user_ids().await.expect("read"), [user(2)]);
         let history = store.history(user(2), None, 9).await.expect("read").rows;
-        assert_eq!((history.len(), history[0].other.to_string().as_str()), (1, GONE));
+        assert_eq!((history.len(), history[0].other), (1, UserId::NOBODY));
+        assert_eq!(UserId::NOBODY.to_string(), "0000-0000-0000", "as the page knows it");
         let page = store.messages(room, user(9), None, 9).await.expect("read");
         let texts: Vec<_> = page
             .rows

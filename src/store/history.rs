@@ -321,14 +321,13 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::user;
+    use super::super::tests::{self, user};
     use super::super::{CallRow, Change};
     use super::*;
     use crate::id::SessionId;
 
     async fn store() -> (Store, tempfile::TempDir) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+        let (store, directory) = tests::store().await;
         for number in [1, 2] {
             let name = format!("name {number}");
             store.create_user(user(number), &[7; 32], &name, 0).await.expect("it is kept");

@@ -288,15 +288,9 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::user;
+    use super::super::tests::{store, user};
     use super::super::{Change, HistoryChange, News, RoomRow};
     use super::*;
-
-    async fn store() -> (Store, tempfile::TempDir) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
-        (store, directory)
-    }
 
     fn room(number: u64) -> RoomId {
         RoomId::from_random(number)

@@ -21,7 +21,6 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 pub use self::export::Export;
-pub use self::forget::GONE;
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
 pub use self::listing::{ListedCall, ListedUser};
 pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
@@ -225,6 +224,13 @@ mod tests {
 
     pub(super) fn user(number: u64) -> UserId {
         UserId::from_random(number)
+    }
+
+    /// An empty one, for as long as its folder is there.
+    pub(super) async fn store() -> (Store, tempfile::TempDir) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).await.expect("it opens");
+        (store, directory)
     }
 
     #[tokio::test]

@@ -1,5 +1,9 @@
 //! What belongs to users: contacts, whom they have blocked, and settings.
 
+use serde::Serialize;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+
 use super::restart::id;
 use super::{Store, StoreError, Writer};
 use crate::id::UserId;
@@ -17,7 +21,7 @@ pub enum PersonChange {
 /// Another user with the name that a user gave them.
 pub type NamedUser = (UserId, String);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct SettingsRow {
     pub contacts_only: bool,
     pub always_through_server: bool,
@@ -57,27 +61,27 @@ pub(super) async fn apply(
     now_ms: i64,
 ) -> Result<PersonNews, StoreError> {
     let user = user.to_string();
+    let add = |sql, (other, name): &NamedUser| -> Query<'_, Sqlite, SqliteArguments> {
+        sqlx::query(sql)
+            .bind(user.clone())
+            .bind(other.to_string())
+            .bind(name.clone())
+            .bind(now_ms)
+            .bind(i64::from(most))
+    };
     let query = match change {
-        PersonChange::KeepContact((other, name)) => sqlx::query(
+        PersonChange::KeepContact(contact) => add(
             "INSERT INTO contacts (user_id, contact_id, name, since_ms) SELECT ?1, ?2, ?3, ?4 \
              WHERE (SELECT COUNT(*) FROM contacts WHERE user_id = ?1 AND contact_id <> ?2) < ?5 \
              ON CONFLICT DO UPDATE SET name = excluded.name",
-        )
-        .bind(user)
-        .bind(other.to_string())
-        .bind(name.clone())
-        .bind(now_ms)
-        .bind(i64::from(most)),
-        PersonChange::Block((other, name)) => sqlx::query(
+            contact,
+        ),
+        PersonChange::Block(other) => add(
             "INSERT INTO blocks (user_id, blocked_id, name, since_ms) SELECT ?1, ?2, ?3, ?4 \
              WHERE (SELECT COUNT(*) FROM blocks WHERE user_id = ?1 AND blocked_id <> ?2) < ?5 \
              ON CONFLICT DO UPDATE SET name = excluded.name",
-        )
-        .bind(user)
-        .bind(other.to_string())
-        .bind(name.clone())
-        .bind(now_ms)
-        .bind(i64::from(most)),
+            other,
+        ),
         PersonChange::ForgetContact(other) => sqlx::query("DELETE FROM contacts WHERE user_id = ? AND contact_id = ?")
             .bind(user)
             .bind(other.to_string()),
@@ -135,7 +139,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::user;
+    use super::super::tests::{self, user};
     use super::super::{Change, HistoryChange, News};
     use super::*;
     use crate::id::CallId;
@@ -143,8 +147,7 @@ mod tests {
     const MOST: u32 = 3;
 
     async fn store() -> (Store, tempfile::TempDir) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+        let (store, directory) = tests::store().await;
         for number in [1, 2] {
             store.create_user(user(number), &[7; 32], "", 0).await.expect("it is kept");
         }

@@ -139,16 +139,10 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::user;
+    use super::super::tests::{store, user};
     use super::super::{Change, HistoryChange, MessageChange, NewMessage, RoomRow};
     use super::*;
     use crate::id::{CallId, MessageId, ParticipantId, RoomId};
-
-    async fn store() -> (Store, tempfile::TempDir) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
-        (store, directory)
-    }
 
     fn say(room: u64, message: u64, bytes: usize) -> Change {
         Change::Message(MessageChange::Say(NewMessage {
