@@ -92,6 +92,15 @@ pub struct Part<T> {
     pub more: bool,
 }
 
+impl<T> Part<T> {
+    /// The first of these. Whoever looks for one more than the limit learns whether there is more.
+    pub fn first(mut items: Vec<T>, limit: usize) -> Part<T> {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Part { items, more }
+    }
+}
+
 /// Why an operator's wish was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {

@@ -1,5 +1,8 @@
 //! Calls in the API: who called whom, and what became of it.
 
+use std::fmt;
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -80,24 +83,33 @@ pub async fn list(State(api): State<Api>, Asked(asked): Asked<CallPage>) -> Resu
     if !(0..1 << 53).contains(&since_ms) {
         return Err(unfit(format!("since_ms is {since_ms}: expected 0 to 9007199254740991")));
     }
-    let before = asked.cursor.as_deref().map(place).transpose()?;
+    let before = page::cursor(asked.cursor.as_deref())?.map(|Place(at_ms, call)| (at_ms, call));
     let limit = page::limit(asked.limit)?;
-    let mut items = api
+    let calls = api
         .store
         .calls_made(user, since_ms, before, limit + 1)
         .await
         .map_err(failed)?;
-    let more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    let cursor = |call: &Call| format!("{}-{}", call.rang_at_ms, call.id);
-    Ok(Json(List::new(Part { items, more }, Call::from, cursor)))
+    let part = Part::first(calls, limit as usize);
+    Ok(Json(List::new(part, Call::from, |call| {
+        format!("{}-{}", call.rang_at_ms, call.id)
+    })))
 }
 
-/// Where a call stands in the list.
-fn place(cursor: &str) -> Result<(i64, CallId), Problem> {
-    let read = cursor.split_once('-').and_then(|(at_ms, call)| {
-        let read: (i64, CallId) = (at_ms.parse().ok()?, call.parse().ok()?);
-        (format!("{}-{}", read.0, read.1) == cursor).then_some(read)
-    });
-    read.ok_or_else(|| unfit("cursor is not one that a list gave out"))
+/// Where a call stands in the list: when it rang, and its id.
+struct Place(i64, CallId);
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Place, ()> {
+        let (at_ms, call) = text.split_once('-').ok_or(())?;
+        Ok(Place(at_ms.parse().map_err(drop)?, call.parse().map_err(drop)?))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0, self.1)
+    }
 }

@@ -60,10 +60,9 @@ pub struct UserPage {
 )]
 pub async fn list(State(api): State<Api>, Asked(asked): Asked<UserPage>) -> Result<Json<List<User>>, Problem> {
     let (after, limit) = (page::cursor(asked.cursor.as_deref())?, page::limit(asked.limit)?);
-    let mut items = api.store.users(after, limit + 1).await.map_err(failed)?;
-    let more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    Ok(Json(List::new(Part { items, more }, User::from, |user| user.id.clone())))
+    let users = api.store.users(after, limit + 1).await.map_err(failed)?;
+    let part = Part::first(users, limit as usize);
+    Ok(Json(List::new(part, User::from, |user| user.id.clone())))
 }
 
 #[utoipa::path(

@@ -61,6 +61,12 @@ pub(super) fn make_link(world: &mut World, browser: usize, room_id: Option<RoomI
 }
 
 fn join_with(world: &mut World, browser: usize, link_id: LinkId, passphrase: Option<&str>) -> Vec<String> {
+    ask_to_join(world, browser, link_id, passphrase);
+    world.told(browser)
+}
+
+/// What comes of it is still to be heard.
+pub(super) fn ask_to_join(world: &mut World, browser: usize, link_id: LinkId, passphrase: Option<&str>) {
     world.told(browser);
     world.send(
         browser,
@@ -71,7 +77,6 @@ fn join_with(world: &mut World, browser: usize, link_id: LinkId, passphrase: Opt
         },
     );
     world.hash_all();
-    world.told(browser)
 }
 
 pub(super) fn join(world: &mut World, browser: usize, link_id: LinkId) -> Vec<String> {

@@ -72,9 +72,7 @@ impl Hub {
             .take(limit + 1);
         let mut items: Vec<RoomSeen> = by_link.chain(by_room).map(|found| self.see(found, now)).collect();
         items.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        let more = items.len() > limit;
-        items.truncate(limit);
-        Part { items, more }
+        Part::first(items, limit)
     }
 
     pub fn look_at_room(&self, key: RoomKey, now: Instant) -> Result<RoomSeen, Unfit> {
@@ -200,7 +198,7 @@ impl Hub {
         let seen = members
             .into_iter()
             .flat_map(|members| members.range((after, Bound::Unbounded)));
-        let mut items: Vec<ParticipantSeen> = seen
+        let items = seen
             .filter_map(|(id, member)| {
                 let since = match member.standing {
                     Standing::Ringing => return None,
@@ -221,9 +219,7 @@ impl Hub {
             })
             .take(limit + 1)
             .collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        Ok(Part { items, more })
+        Ok(Part::first(items, limit))
     }
 
     /// Switches a track of somebody off. What is off already stays so.

@@ -5,6 +5,7 @@
 use super::*;
 use crate::grants::Sources;
 use crate::id::{ConnectionId, RoomId};
+use crate::signaling::hub::gatherings::join;
 use crate::signaling::hub::stories::{accept, all_go, call, offer, room_of};
 use crate::signaling::hub::world::{World, user_id};
 use crate::signaling::hub::{Attach, AttachRefused};
@@ -37,20 +38,6 @@ fn open(world: &mut World, user: u64, grants: Grants) -> usize {
     let browser = world.open_with(user, grants).expect("there is room");
     assert_eq!(world.told(browser)[0], "welcome");
     browser
-}
-
-fn join(world: &mut World, browser: usize, link_id: LinkId) -> Vec<String> {
-    world.told(browser);
-    let (passphrase, always_through_server) = (None, false);
-    world.send(
-        browser,
-        Command::Join {
-            link_id,
-            passphrase,
-            always_through_server,
-        },
-    );
-    world.told(browser)
 }
 
 fn make_link(world: &mut World, browser: usize, room_id: Option<RoomId>, passphrase: Option<&str>) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::id::{LinkId, ParticipantId, RoomId, Source};
 use crate::signaling::hub::AttachRefused;
+use crate::signaling::hub::gatherings::ask_to_join;
 use crate::signaling::hub::stories::talking;
 use crate::signaling::hub::world::{World, user_id};
 use crate::signaling::operator::{RoomChange, RoomKey, RoomWish, Unfit};
@@ -28,17 +29,17 @@ fn key(id: &str) -> RoomKey {
 
 fn join(world: &mut World, user: u64, link_id: LinkId) -> usize {
     let browser = world.open(user);
-    world.told(browser);
-    let (passphrase, always_through_server) = (None, false);
-    world.send(
-        browser,
-        Command::Join {
-            link_id,
-            passphrase,
-            always_through_server,
-        },
-    );
+    ask_to_join(world, browser, link_id, None);
     browser
+}
+
+/// The one thing that a browser hears is that it is out of the room.
+fn is_out(world: &mut World, browser: usize, because: LeaveReason) {
+    let heard = world.take(browser);
+    let [(None, Event::RoomLeft { reason, .. })] = &heard[..] else {
+        panic!("{heard:?}")
+    };
+    assert_eq!(*reason, because);
 }
 
 fn make(world: &mut World, number: u64, wish: RoomWish) -> RoomKey {
@@ -82,20 +83,7 @@ fn a_room_is_made_joined_changed_and_ended() {
     world.hub.close_room(room, world.now).expect("it is there");
     world.drain();
     for browser in [ada, bob] {
-        let heard = world.take(browser);
-        assert!(
-            matches!(
-                &heard[..],
-                [(
-                    None,
-                    Event::RoomLeft {
-                        reason: LeaveReason::Closed,
-                        ..
-                    }
-                )]
-            ),
-            "{heard:?}"
-        );
+        is_out(&mut world, browser, LeaveReason::Closed);
     }
     assert_eq!(world.hub.look_at_room(room, world.now), Err(Unfit::NoSuchRoom));
     let eve = join(&mut world, 3, room.link);
@@ -137,20 +125,7 @@ fn its_host_admits_and_needs_no_pass_phrase() {
     let waiting = part.items.iter().find(|one| one.waiting).expect("one waits").participant;
     world.hub.remove_participant(room, waiting, world.now).expect("they wait");
     world.drain();
-    let heard = world.take(guest);
-    assert!(
-        matches!(
-            &heard[..],
-            [(
-                None,
-                Event::RoomLeft {
-                    reason: LeaveReason::Refused,
-                    ..
-                }
-            )]
-        ),
-        "{heard:?}"
-    );
+    is_out(&mut world, guest, LeaveReason::Refused);
 }
 
 #[test]
@@ -220,20 +195,7 @@ fn whom_the_operator_mutes_and_removes_is_told_so() {
     assert_eq!(world.told(ada), ["participant_changed"]);
     world.hub.remove_participant(room, his, world.now).expect("he is in it");
     world.drain();
-    let heard = world.take(bob);
-    assert!(
-        matches!(
-            &heard[..],
-            [(
-                None,
-                Event::RoomLeft {
-                    reason: LeaveReason::Removed,
-                    ..
-                }
-            )]
-        ),
-        "{heard:?}"
-    );
+    is_out(&mut world, bob, LeaveReason::Removed);
     let again = world.hub.remove_participant(room, his, world.now);
     assert_eq!(again, Err(Unfit::NoSuchParticipant));
     let nobody = ParticipantId::from_random(0);
