@@ -133,9 +133,9 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         metrics.clone(),
         session_ended,
     );
-    for user in store.blocked_users().await.context("the blocked users cannot be read")? {
-        hub.operate(move |hub, now| hub.bar_user(user, now)).await?;
-    }
+    let barred = store.blocked_users().await.context("the blocked users cannot be read")?;
+    hub.operate(|hub, now| barred.into_iter().for_each(|user| hub.bar_user(user, now)))
+        .await?;
     let authenticator = Authenticator::start(&config.auth, store.clone(), metrics.clone())
         .await
         .context("tokens cannot be checked: auth.jwks")?;
