@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::time::timeout;
@@ -53,25 +53,6 @@ impl Question {
 
     fn parse(word: &str) -> Option<Question> {
         Question::ALL.into_iter().find(|question| question.as_str() == word)
-    }
-}
-
-/// What is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    pub draining: bool,
-    /// Calls, and rooms in which people are together.
-    pub calls: usize,
-    pub participants: usize,
-}
-
-impl From<Running> for Answer {
-    fn from(running: Running) -> Answer {
-        Answer {
-            draining: running.draining,
-            calls: running.calls,
-            participants: running.participants,
-        }
     }
 }
 
@@ -149,7 +130,7 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
         Some(Question::Running) => hub.running().await,
     };
     let mut text = match running {
-        Ok(running) => serde_json::to_vec(&Answer::from(running))?,
+        Ok(running) => serde_json::to_vec(&running)?,
         Err(error) => serde_json::to_vec(&serde_json::json!({ "error": error.to_string() }))?,
     };
     text.push(b'\n');
@@ -160,7 +141,7 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
 ///
 /// # Errors
 /// None does, it belongs to another user, or it is going down.
-pub fn ask(data: &Path, question: Question) -> io::Result<Answer> {
+pub fn ask(data: &Path, question: Question) -> io::Result<Running> {
     say(data, question.as_str())
 }
 
@@ -175,6 +156,11 @@ pub fn forget(data: &Path, user: UserId) -> io::Result<bool> {
     }
     let forgotten: Forgotten = say(data, &format!("{FORGET}{user}"))?;
     Ok(forgotten.was_there)
+}
+
+/// Whether an error of these says that no server runs there.
+pub fn is_nobody(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
 fn say<T: serde::de::DeserializeOwned>(data: &Path, words: &str) -> io::Result<T> {

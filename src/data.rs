@@ -1,6 +1,5 @@
 //! What an operator does with the data folder, beside the server that runs with it: `tandem export`, `tandem forget`, `tandem backup`.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -32,9 +31,7 @@ pub fn export(config: &Config, user: UserId) -> anyhow::Result<String> {
 pub fn forget(config: &Config, user: UserId) -> anyhow::Result<()> {
     let was_there = match control::forget(&config.data, user) {
         Ok(was_there) => was_there,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-            block_on(forget_alone(&config.data, user))??
-        }
+        Err(error) if control::is_nobody(&error) => block_on(forget_alone(&config.data, user))??,
         Err(error) => return Err(error).context("the server that runs cannot be asked"),
     };
     anyhow::ensure!(was_there, "there is no user {user}");

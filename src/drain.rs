@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::config::Config;
-use crate::control::{self, Answer, Question};
+use crate::control::{self, Question};
+use crate::signaling::output::Running;
 
 /// How often the server is asked what still runs.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -58,7 +59,7 @@ pub fn run(config: &Config, wish: &Wish) -> anyhow::Result<bool> {
     }
 }
 
-fn left(answer: Answer) -> String {
+fn left(answer: Running) -> String {
     match answer.calls {
         0 => "no call is left: a restart cuts nothing".to_owned(),
         1 => format!("1 call goes on, with {} participants", answer.participants),
@@ -66,12 +67,12 @@ fn left(answer: Answer) -> String {
     }
 }
 
-fn ask(data: &Path, question: Question) -> anyhow::Result<Answer> {
+fn ask(data: &Path, question: Question) -> anyhow::Result<Running> {
     control::ask(data, question)
         .map_err(|error| {
             let data = data.display();
             match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                _ if control::is_nobody(&error) => {
                     anyhow::anyhow!("no server runs with the data folder {data}; name its own with --data or --config")
                 }
                 ErrorKind::PermissionDenied => {

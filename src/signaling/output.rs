@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::call::Kind;
 use super::limits::Limit;
 use super::person::PersonNote;
@@ -296,7 +298,7 @@ impl JoinOutcome {
 }
 
 /// What a restart would cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Running {
     /// Whether nothing new begins.
     pub draining: bool,
