@@ -10,7 +10,7 @@ export function isGone(user: UserInfo): boolean {
 
 /** What a person is called on the page. */
 export function nameOf(user: UserInfo | null | undefined): string {
-  if (user?.user_id === GONE) return text("user_gone");
+  if (user && isGone(user)) return text("user_gone");
   return user?.name || user?.user_id || text("someone");
 }
 
