@@ -3,20 +3,9 @@
 # `loadtest attack`. The full form, as root: loadtest/attack.sh --number 1000000 --joins 20 --forge
 set -euo pipefail
 
-data=$(mktemp -d)
-touch "$data/printed"
+. "${BASH_SOURCE%/*}/own-server.sh"
+
 # Sessions that left are gone before memory is looked at.
-TANDEM__CALLS__RESUME_TIMEOUT_S=1 "$TANDEM_BINARY" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --data "$data" >"$data/printed" 2>"$data/log" &
-server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$data"' EXIT
-for _ in $(seq 100); do
-    port=$(sed -n 's|.*http://localhost:\([0-9]*\)/$|\1|p' "$data/printed")
-    [ -n "$port" ] && break
-    sleep 0.1
-done
+TANDEM__CALLS__RESUME_TIMEOUT_S=1 own_server "$TANDEM_BINARY"
 "$LOADTEST_BINARY" attack --url "ws://127.0.0.1:$port/ws" --server-pid "$server" "$@"
-# The transports' fault boundary catches a panic and says so.
-if grep -i panic "$data/log"; then
-    echo "the server panicked" >&2
-    exit 1
-fi
+no_panic

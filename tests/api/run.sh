@@ -22,19 +22,11 @@ if ! cmp -s requirements.txt "$venv/requirements.txt"; then
     cp requirements.txt "$venv/requirements.txt"
 fi
 
-data=$(mktemp -d)
+. ../../loadtest/own-server.sh
 key=$(openssl rand -hex 32)
-secret=$(openssl rand -hex 32)
-printf '%s' "$secret" >"$data/token.secret"
+openssl rand -hex 32 | tr -d '\n' >"$data/token.secret"
 TANDEM__API__KEYS=$key TANDEM__AUTH__MODE=token TANDEM__AUTH__KEYS="test:$data/token.secret" TANDEM__LOG__FILTER=warn \
-    "$binary" --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 --data "$data" >"$data/output" 2>"$data/log" &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$data"' EXIT
-for _ in $(seq 100); do
-    port=$(sed -n 's|.*http://localhost:\([0-9]*\)/$|\1|p' "$data/output")
-    [ -n "$port" ] && break
-    sleep 0.1
-done
+    own_server "$binary"
 
 # What one drains, another cannot use: by itself, and last.
 status=0
