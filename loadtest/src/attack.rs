@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use loadtest::malformed::{Malformed, Shape};
 use serde_json::json;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::malformed::{Malformed, Shape};
 use crate::process;
 use crate::talk::{Facts, OnAnswer, Talk};
 
@@ -57,11 +57,11 @@ pub struct Attack {
 }
 
 /// # Errors
-/// The call had a gap above 200 ms, a call during the attack took too long to connect (5 s; where ClientHellos are forged, 15 s, since
+/// The call had a gap above 200 ms, a call during the attack took too long to connect (5 s; where ClientHellos are forged, 8 s, since
 /// a stalled handshake is given up after 3 s), or memory grew by more than [`GROWTH_MAX_KIB`].
 pub async fn run(asked: Attack) -> anyhow::Result<()> {
     const GAP_MAX: Duration = Duration::from_millis(200);
-    let setup_max = Duration::from_secs(if asked.forge { 15 } else { 5 });
+    let setup_max = Duration::from_secs(if asked.forge { 8 } else { 5 });
 
     let control = Talk::start(&asked.url, Arc::new(|_| {})).await?;
     let target = control.facts()[0].clone();

@@ -10,7 +10,6 @@ mod attack;
 mod calls;
 mod compare;
 mod floor;
-mod malformed;
 mod process;
 mod rooms;
 mod scrape;

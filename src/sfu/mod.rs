@@ -12,6 +12,7 @@ pub mod counters;
 pub mod demux;
 pub mod flow;
 pub mod handle;
+mod handshake;
 pub mod ice_tcp;
 mod inner_layers;
 pub mod link;

@@ -21,6 +21,7 @@ use super::codec::Format;
 use super::consent::Consent;
 use super::flow::Flow;
 use super::handle::LostReason;
+use super::handshake;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
 use super::rewrite::Numbers;
 use super::sdp::SendStream;
@@ -110,6 +111,8 @@ pub struct Transport {
     disconnected_since: Option<Instant>,
     ways: Ways,
     consent: Consent,
+    /// Whether we are the client of the DTLS handshake.
+    is_dtls_client: bool,
     budget: Budget,
     /// Whether the last input brought what only our browser can have sent: media that came through decryption, or a report on ours.
     proved: bool,
@@ -192,6 +195,7 @@ impl Transport {
             disconnected_since: None,
             ways: Ways::new(config.candidates),
             consent: Consent::default(),
+            is_dtls_client: false,
             budget: Budget::default(),
             proved: false,
             formats: Vec::new(),
@@ -215,6 +219,9 @@ impl Transport {
         now: Instant,
         out: &mut Vec<TransportOutput>,
     ) -> bool {
+        if matches!(self.state, State::Connecting { .. }) && !handshake::may_come(datagram, self.is_dtls_client) {
+            return false;
+        }
         let (protocol, destination) = self.ways.arrived(flow);
         let mut taken = true;
         self.proved = false;

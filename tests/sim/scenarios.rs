@@ -11,6 +11,7 @@ use tandem::sfu::handle::{LostReason, SfuCommand};
 
 use super::network::{Dice, Link};
 use super::world::{SFU, World, seed};
+use loadtest::malformed::{Malformed, Shape};
 use loadtest::participant::Receiver;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -287,6 +288,31 @@ fn a_handshake_that_stalls_is_tried_once_more_the_other_way_round() {
     world.reopen(a);
     world.run_until("both see each other", SECOND * 5, |w| decoded(w, a) > 0 && decoded(w, b) > 0);
     assert!(world.members[&a].answers[1].contains("a=setup:active"));
+}
+
+#[test]
+fn a_forged_client_hello_stalls_no_handshake_in_which_we_are_the_client() {
+    let mut world = World::new(seed(17));
+    let stalled = Link {
+        no_dtls: true,
+        ..Link::GOOD
+    };
+    let a = world.join(stalled, 1);
+    world.run_until("the transport is given up", SECOND * 5, |w| !w.members[&a].lost.is_empty());
+    world.member(a).up.link.no_dtls = false;
+    world.member(a).down.link.no_dtls = false;
+    world.reopen(a);
+    let forged = Flow::udp(world.members[&a].browser.address, SocketAddr::from(SFU));
+    let mut malformed = Malformed::new(seed(17));
+    for _ in 0..1_000 {
+        let hello = malformed.of(Shape::ClientHello, "");
+        world.shard.handle_datagram(forged, &hello, world.now);
+        world.run(Duration::from_millis(1));
+    }
+    world.run(SECOND);
+    assert!(world.members[&a].answers[1].contains("a=setup:active"));
+    assert_eq!(world.members[&a].lost.len(), 1, "only the first was lost");
+    assert_eq!(world.shard.count_transports(), (0, 1));
 }
 
 #[test]

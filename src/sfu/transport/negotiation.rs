@@ -36,6 +36,7 @@ impl Transport {
             None => return Err(OfferError::Fault),
         };
         self.sources.clear();
+        self.is_dtls_client = sdp.contains("a=setup:active");
         self.read_lines(offer, sdp, now, out)
     }
 
