@@ -18,6 +18,7 @@ use self::auth::AuthFile;
 pub use self::auth::{AuthMode, JwksSource, KEY_ID_BYTES_MAX, Secret, SecretKey, TokenAuth};
 use self::log::LogFile;
 pub use self::log::{LogConfig, LogFormat};
+use crate::store::{Place, PostgresUrl};
 
 /// The documented defaults: the config.toml of the source tree.
 pub const EXAMPLE: &str = include_str!("../config.toml");
@@ -47,6 +48,7 @@ pub struct Flags {
     pub listen: Option<String>,
     pub ops_listen: Option<String>,
     pub data: Option<String>,
+    pub store_url: Option<String>,
     pub log: Option<String>,
 }
 
@@ -106,6 +108,7 @@ struct HistoryFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoreFile {
+    url: String,
     size_mib_max: usize,
 }
 
@@ -197,7 +200,9 @@ pub struct Config {
     pub history_lasts: Duration,
     /// How many of them, 1 to 100,000.
     pub history_calls_per_user: u32,
-    /// Of the database. None: no bound.
+    /// Where the database is.
+    pub store: Place,
+    /// Of the database, which is a file then. None: no bound.
     pub store_bytes_max: Option<u64>,
     pub sessions_per_user: usize,
     pub sessions: usize,
@@ -255,6 +260,7 @@ impl Config {
             .set_override_option("server.listen", flags.listen.clone())
             .and_then(|l| l.set_override_option("server.ops_listen", flags.ops_listen.clone()))
             .and_then(|l| l.set_override_option("server.data", flags.data.clone()))
+            .and_then(|l| l.set_override_option("store.url", flags.store_url.clone()))
             .and_then(|l| l.set_override_option("log.filter", flags.log.clone()))
             .map_err(source)?;
         let merged = layers.build().map_err(source)?;
@@ -374,12 +380,14 @@ impl File {
                 expected: "a host and a port, such as stun.example.org:3478, or nothing",
             });
         }
+        let data = data_folder(&self.server.data, |name| {
+            env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+        });
+        let (store, store_bytes_max) = self.store.check(&data)?;
         Ok(Config {
             listen,
             ops_listen,
-            data: data_folder(&self.server.data, |name| {
-                env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
-            }),
+            data,
             stop_timeout,
             allowed_origins,
             auth: self.auth.check()?,
@@ -388,18 +396,8 @@ impl File {
             log: self.log.check()?,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
-            store_bytes_max: match self.store.size_mib_max {
-                0 => None,
-                mib => {
-                    let mib = count(
-                        "store.size_mib_max",
-                        mib,
-                        1 << 30,
-                        "0 for no bound, or up to 1073741824 mebibytes",
-                    )?;
-                    Some((mib as u64) << 20)
-                }
-            },
+            store,
+            store_bytes_max,
             history_lasts: Duration::from_secs(86_400 * count("history.days", self.history.days, 3650, "1 to 3650 days")? as u64),
             history_calls_per_user: count("history.calls_per_user", self.history.calls_per_user, 100_000, "1 to 100000")? as u32,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
@@ -433,6 +431,36 @@ impl File {
         })
     }
 }
+
+impl StoreFile {
+    /// Where the database is, and how large it may be.
+    fn check(self, data: &Path) -> Result<(Place, Option<u64>), ConfigError> {
+        let place = match self.url.as_str() {
+            "" => Place::Folder(data.to_owned()),
+            url => Place::Postgres(PostgresUrl::parse(url).map_err(|expected| ConfigError::Value {
+                key: "store.url",
+                value: PostgresUrl::shown(url),
+                expected,
+            })?),
+        };
+        let wrong = |expected| ConfigError::Value {
+            key: "store.size_mib_max",
+            value: self.size_mib_max.to_string(),
+            expected,
+        };
+        match self.size_mib_max {
+            0 => Ok((place, None)),
+            _ if matches!(place, Place::Postgres(_)) => Err(wrong(
+                "0, because store.url is set: whoever runs PostgreSQL bounds its disk, and history.days bounds what is kept",
+            )),
+            mib if mib <= MIB_MAX => Ok((place, Some((mib as u64) << 20))),
+            _ => Err(wrong("0 for no bound, or up to 1073741824 mebibytes")),
+        }
+    }
+}
+
+/// A pebibyte.
+const MIB_MAX: usize = 1 << 30;
 
 /// As many names as Let's Encrypt puts into one certificate.
 const DOMAINS_MAX: usize = 100;
@@ -644,6 +672,26 @@ mod tests {
             ("[limits]\nbusy_percent = 101\n", ["limits.busy_percent", "101", "0 to 100"]),
             ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
             ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),
+            (
+                "[store]\nurl = \"mysql://ada:s3cret@db/calls\"\n",
+                [
+                    "store.url",
+                    "\"mysql://…\"",
+                    "postgres://tandem:password@db.example.org/tandem",
+                ],
+            ),
+            (
+                "[store]\nurl = \"tandem.db\"\n",
+                ["store.url", "tandem.db", "or nothing for SQLite in the data folder"],
+            ),
+            (
+                "[store]\nurl = \"postgres://ada@db/calls?sslmode=maybe\"\n",
+                ["store.url", "postgres://…", "verify-full"],
+            ),
+            (
+                "[store]\nurl = \"postgres://ada@db/calls\"\nsize_mib_max = 7\n",
+                ["store.size_mib_max", "\"7\"", "because store.url is set"],
+            ),
             ("[log]\nformat = \"xml\"\n", ["log.format", "xml", "json"]),
             (
                 "[network]\npublic_addresses = [\"example.org\"]\n",
@@ -692,6 +740,22 @@ mod tests {
                 (id, secret.as_bytes())
             );
             assert!(!format!("{config:?}").contains("long enough"));
+        }
+        let url = "postgres://ada:long enough@db/calls";
+        let flags = Flags {
+            store_url: Some(url.to_owned()),
+            ..Flags::default()
+        };
+        let by_flag = load(
+            "[store]\nurl = \"postgres://other@db/other\"\n",
+            &[("TANDEM__STORE__URL", "x")],
+            flags,
+        )
+        .expect("valid");
+        let by_environment = load("", &[("TANDEM__STORE__URL", url)], Flags::default()).expect("valid");
+        for config in [by_flag, by_environment] {
+            assert_eq!(config.store.to_string(), "postgres://db:5432/calls");
+            assert!(!format!("{config:?}").contains("long"));
         }
         let text = refusal("[[auth.keys]]\nid = \"one\"\nsecret = [\"long enough\"]\n", &[]);
         assert!(!text.contains("long enough"), "{text}");

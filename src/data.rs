@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::config::Config;
 use crate::control;
 use crate::id::UserId;
-use crate::store::Store;
+use crate::store::{Place, Store};
 
 /// Everything that is kept of a user, as JSON.
 ///
@@ -15,7 +15,7 @@ use crate::store::Store;
 /// There is no such user, or the database cannot be read.
 pub fn export(config: &Config, user: UserId) -> anyhow::Result<String> {
     let export = block_on(async {
-        let store = Store::open_beside(&config.data).await?;
+        let store = Store::open_beside(&config.store).await?;
         let export = store.export(user).await;
         store.close().await;
         export
@@ -31,12 +31,12 @@ pub fn export(config: &Config, user: UserId) -> anyhow::Result<String> {
 pub fn forget(config: &Config, user: UserId) -> anyhow::Result<()> {
     let was_there = match control::forget(&config.data, user) {
         Ok(was_there) => was_there,
-        Err(error) if control::is_nobody(&error) => block_on(forget_alone(&config.data, user))??,
+        Err(error) if control::is_nobody(&error) => block_on(forget_alone(&config.store, user))??,
         Err(error) => return Err(error).context("the server that runs cannot be asked"),
     };
     anyhow::ensure!(was_there, "there is no user {user}");
     block_on(async {
-        let store = Store::open_beside(&config.data).await?;
+        let store = Store::open_beside(&config.store).await?;
         let done = store.clear_journal().await;
         store.close().await;
         done
@@ -45,8 +45,8 @@ pub fn forget(config: &Config, user: UserId) -> anyhow::Result<()> {
 }
 
 /// No server runs with this data.
-async fn forget_alone(data: &Path, user: UserId) -> anyhow::Result<bool> {
-    let store = Store::open(data).await?;
+async fn forget_alone(place: &Place, user: UserId) -> anyhow::Result<bool> {
+    let store = Store::open(place).await?;
     let news = store.forget(user).await;
     store.close().await;
     Ok(news?)
@@ -58,7 +58,7 @@ async fn forget_alone(data: &Path, user: UserId) -> anyhow::Result<bool> {
 /// The file is there already, cannot be written, or the copy is not sound.
 pub fn backup(config: &Config, to: &Path) -> anyhow::Result<u64> {
     block_on(async {
-        let store = Store::open_beside(&config.data).await?;
+        let store = Store::open_beside(&config.store).await?;
         let done = store.backup(to).await;
         store.close().await;
         Ok(done?)

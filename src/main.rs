@@ -22,6 +22,10 @@ struct Arguments {
     /// The folder that survives a restart
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<String>,
+    /// A database of PostgreSQL to keep everything in, in place of SQLite in that folder. Others on this machine see what is typed here:
+    /// TANDEM__STORE__URL or the file keeps a password better
+    #[arg(long, global = true, value_name = "URL")]
+    store_url: Option<String>,
     /// Where metrics and health are served [default: 127.0.0.1:9464]
     #[arg(long, global = true, value_name = "ADDRESS:PORT")]
     ops_listen: Option<String>,
@@ -54,7 +58,7 @@ enum Command {
         /// The user's id
         user: UserId,
     },
-    /// Writes a checked copy of the database into a new file; also while the server runs
+    /// Writes a checked copy of the database into a new file; also while the server runs. Of PostgreSQL, pg_dump makes one
     Backup {
         /// Has to be new; to restore it, stop the server and put it in place of tandem.sqlite3 in the data folder, without the -wal
         /// and -shm beside that
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
         listen: arguments.listen,
         ops_listen: arguments.ops_listen,
         data: arguments.data,
+        store_url: arguments.store_url,
         log: arguments.log,
     };
     let done = match arguments.command {

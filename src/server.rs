@@ -39,7 +39,7 @@ use crate::sfu::handle::{self as sfu, Certificate, SfuConfig, SfuHandle};
 use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::HubConfig;
 use crate::signaling::keeper::{self, Archive};
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::{doctor, overload, supervisor, udp};
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
@@ -75,9 +75,10 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     // Asked for in every mode, because unasked it ends the process.
     let mut hangups = signal(SignalKind::hangup())?;
 
-    let store = Store::open(&config.data)
+    std::fs::create_dir_all(&config.data).with_context(|| format!("the data folder {} cannot be made", config.data.display()))?;
+    let store = Store::open(&config.store)
         .await
-        .with_context(|| format!("the database in {} cannot be opened", config.data.display()))?;
+        .with_context(|| format!("the database in {} cannot be opened", config.store))?;
 
     let listener =
         listen_at(config.listen, &mut inherited).with_context(|| format!("server.listen {} cannot be bound", config.listen))?;
@@ -320,6 +321,9 @@ fn greet(
     }
     println!("  metrics   http://{ops_listen}/metrics");
     println!("  data      {}", config.data.display());
+    if let Place::Postgres(url) = &config.store {
+        println!("  database  {url}");
+    }
     println!("  media     udp port {} at {reached}", ports.join(", "));
     if config.public_addresses.is_empty() && advertised.iter().all(|ip| doctor::is_private(*ip)) {
         println!("            all private: for calls from elsewhere, name the public address in network.public_addresses");

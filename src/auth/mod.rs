@@ -189,9 +189,10 @@ fn now_unix() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Place;
 
     async fn authenticator(directory: &std::path::Path) -> Authenticator {
-        let store = Store::open(directory).await.expect("it opens");
+        let store = Store::open(&Place::Folder(directory.to_owned())).await.expect("it opens");
         Authenticator::start(&AuthMode::Open, store, Arc::new(Metrics::new()))
             .await
             .expect("it needs no keys")

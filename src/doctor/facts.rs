@@ -28,7 +28,7 @@ use crate::http::tls::acme::cache::Cache;
 use crate::http::tls::acme::client::HttpsClient;
 use crate::http::tls::certificate::Certificate;
 use crate::sfu::candidates;
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::udp::{self, UdpPort};
 
 /// For one attempt at anything on the network but the ACME directory.
@@ -103,7 +103,11 @@ pub async fn gather(config: &Config) -> io::Result<Facts> {
         clock_follows: clock_follows().await,
         data: config.data.display().to_string(),
         data_writable: writable(&config.data).map_err(|error| error.to_string()),
-        database: Store::check(&config.data)
+        database_url: match &config.store {
+            Place::Folder(_) => None,
+            Place::Postgres(url) => Some(url.to_string()),
+        },
+        database: Store::check(&config.store)
             .await
             .map_err(|error| format!("{:#}", anyhow::Error::from(error))),
     })

@@ -1,8 +1,12 @@
 //! What is wrong with an installation and how it is put right: a pure function of the facts.
 
+mod database;
+
 use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
+
+use crate::store::Soundness;
 
 /// How many days before its end a certificate that nobody renews becomes a problem.
 const EXPIRY_DAYS: i64 = 14;
@@ -136,7 +140,9 @@ pub struct Facts {
     pub clock_follows: Option<bool>,
     pub data: String,
     pub data_writable: Result<(), String>,
-    pub database: Result<(), String>,
+    /// Without user and password; none: it is a file.
+    pub database_url: Option<String>,
+    pub database: Result<Soundness, String>,
 }
 
 /// Whether an address means something in its own network only (RFC 1918, 3927, 4193, 6598, 4291 section 2.5).
@@ -152,7 +158,7 @@ pub fn is_private(ip: IpAddr) -> bool {
 
 /// What follows from the facts, in the order in which one puts a server up.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
-    let mut found = vec![data(facts), database(facts)];
+    let mut found = vec![data(facts), database::finding(facts)];
     found.extend(ports(facts));
     found.extend(addresses(facts));
     found.extend(reach(facts));
@@ -242,17 +248,6 @@ fn data(facts: &Facts) -> Finding {
             "data",
             format!("{} cannot be written: {error}", facts.data),
             "give the server's user a folder of its own and name it in server.data",
-        ),
-    }
-}
-
-fn database(facts: &Facts) -> Finding {
-    match &facts.database {
-        Ok(()) => ok("database", "it opens, or is made at the first start"),
-        Err(error) => problem(
-            "database",
-            format!("it does not open: {error}"),
-            "run this as the server's user; if that is the case, put the folder back from a backup, or move it away to begin anew",
         ),
     }
 }

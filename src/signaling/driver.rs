@@ -579,6 +579,7 @@ mod tests {
     use crate::sfu::handle::Offer;
     use crate::signaling::hub::Identity;
     use crate::signaling::protocol::Resume;
+    use crate::store::Place;
 
     /// Nothing here takes long, except on a machine that has too much to do.
     const LONG: Duration = Duration::from_secs(20);
@@ -602,7 +603,9 @@ mod tests {
 
     async fn server(sfu_is_there: bool) -> Server {
         let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+        let store = Store::open(&Place::Folder(directory.path().to_owned()))
+            .await
+            .expect("it opens");
         let metrics = Arc::new(Metrics::new());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (sfu_events, events) = mpsc::channel(16);

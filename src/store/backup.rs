@@ -7,6 +7,7 @@ use std::path::Path;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
+use super::database::Kind;
 use super::{Store, StoreError};
 
 impl Store {
@@ -16,6 +17,9 @@ impl Store {
     /// # Errors
     /// There is such a file, it cannot be written, or the copy is not sound; then nothing is left of it.
     pub async fn backup(&self, to: &Path) -> Result<u64, StoreError> {
+        if self.database.kind == Kind::Postgres {
+            return Err(StoreError::NotForPostgres("copy it with pg_dump, which is made for that"));
+        }
         let fault = |source: io::Error| StoreError::File {
             path: to.to_owned(),
             source,
@@ -50,7 +54,9 @@ impl Store {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(part).map_err(fault)?;
         let path = part.to_str().ok_or_else(|| fault(io::ErrorKind::InvalidFilename.into()))?;
-        sqlx::query("VACUUM INTO ?").bind(path).execute(&self.pool).await?;
+        self.database
+            .within(sqlx::query("VACUUM INTO $1").bind(path).execute(&self.database.pool))
+            .await?;
         let options = SqliteConnectOptions::new().filename(part).read_only(true).immutable(true);
         let mut copy = SqliteConnection::connect_with(&options).await?;
         let said: (String,) = sqlx::query_as("PRAGMA integrity_check(1)").fetch_one(&mut copy).await?;
@@ -81,12 +87,16 @@ fn place(part: &Path, to: &Path) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
+    use super::super::{Place, PostgresUrl};
     use super::*;
+    use crate::store::database::Database;
 
     #[tokio::test]
     async fn a_copy_is_whole_private_and_never_takes_the_place_of_another_file() {
         let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(&directory.path().join("data")).await.expect("it opens");
+        let store = Store::open(&Place::Folder(directory.path().join("data")))
+            .await
+            .expect("it opens");
         store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
         let folder = directory.path().join("copy");
         fs::create_dir(&folder).expect("made");
@@ -102,7 +112,18 @@ mod tests {
             let mode = fs::metadata(&to).expect("it is there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        let copy = Store::open(&folder).await.expect("it opens");
+        let copy = Store::open(&Place::Folder(folder)).await.expect("it opens");
         assert!(copy.user(user(1)).await.expect("it is read").is_some());
+    }
+
+    #[tokio::test]
+    async fn of_postgresql_its_own_tool_makes_one() {
+        // It need not be there to be known.
+        let url = PostgresUrl::parse("postgres://127.0.0.1:1/none").expect("it is one");
+        let store = Store {
+            database: Database::postgres(&url).expect("it connects later"),
+        };
+        let refused = store.backup(Path::new("copy")).await.expect_err("it is none of SQLite");
+        assert!(refused.to_string().contains("pg_dump"), "{refused}");
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::FromRow;
 
+use super::database::Flag;
 use super::people::{NamedUser, SettingsRow};
 use super::{Store, StoreError};
 use crate::id::UserId;
@@ -45,13 +46,13 @@ pub struct ExportedCall {
     pub other_user_id: String,
     pub other_name: String,
     #[sqlx(rename = "made")]
-    pub made_by_this_user: bool,
+    made_by_this_user: Flag,
     pub rang_at_ms: i64,
     pub answered_at_ms: Option<i64>,
     pub ended_at_ms: Option<i64>,
     pub talked_ms: i64,
     pub reason: Option<String>,
-    pub missed: bool,
+    missed: Flag,
 }
 
 #[derive(Debug, Serialize, FromRow)]
@@ -63,8 +64,8 @@ pub struct ExportedMessage {
     pub name: String,
     #[sqlx(rename = "words")]
     pub text: String,
-    pub edited: bool,
-    pub deleted: bool,
+    edited: Flag,
+    deleted: Flag,
 }
 
 #[derive(Debug, Serialize, FromRow)]
@@ -77,33 +78,37 @@ pub struct ExportedLink {
 impl Store {
     /// Everything that is kept of a user at one moment, if there is one.
     pub async fn export(&self, user: UserId) -> Result<Option<Export>, StoreError> {
+        self.database.within(self.read_all_of(user)).await
+    }
+
+    async fn read_all_of(&self, user: UserId) -> Result<Option<Export>, StoreError> {
         let person = self.person(user).await?;
-        let mut reader = self.pool.begin().await?;
+        let mut reader = self.database.begin_to_read().await?;
         let id = user.to_string();
-        let found: Option<(String, i64, i64)> = sqlx::query_as("SELECT name, created_at, seen_at FROM users WHERE user_id = ?")
+        let found: Option<(String, i64, i64)> = sqlx::query_as("SELECT name, created_at, seen_at FROM users WHERE user_id = $1")
             .bind(id.clone())
             .fetch_optional(&mut *reader)
             .await?;
         let Some((name, created_at, last_sign_in_at)) = found else {
             return Ok(None);
         };
-        let identities: Vec<(String,)> = sqlx::query_as("SELECT subject FROM identities WHERE user_id = ? ORDER BY subject")
+        let identities: Vec<(String,)> = sqlx::query_as("SELECT subject FROM identities WHERE user_id = $1 ORDER BY subject")
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
-        let calls = sqlx::query_as("SELECT * FROM history WHERE user_id = ? ORDER BY rang_at_ms, call_id")
+        let calls = sqlx::query_as("SELECT * FROM history WHERE user_id = $1 ORDER BY rang_at_ms, call_id")
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
-        let messages = sqlx::query_as("SELECT * FROM messages WHERE user_id = ? ORDER BY at_ms, room_id, number")
+        let messages = sqlx::query_as("SELECT * FROM messages WHERE user_id = $1 ORDER BY at_ms, room_id, number")
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
-        let links = sqlx::query_as("SELECT * FROM links WHERE maker = ? ORDER BY link_id")
+        let links = sqlx::query_as("SELECT * FROM links WHERE maker = $1 ORDER BY link_id")
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
-        let (sessions,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sessions WHERE user_id = ?")
+        let (sessions,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sessions WHERE user_id = $1")
             .bind(id.clone())
             .fetch_one(&mut *reader)
             .await?;

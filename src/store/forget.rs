@@ -1,29 +1,30 @@
 //! A user is forgotten: everything that is theirs goes, and nothing names them in what is others'.
 
-use super::{Store, StoreError, Writer};
+use super::database::{Kind, Writer};
+use super::{Store, StoreError};
 use crate::id::UserId;
 
 /// What is theirs alone.
 const THEIRS: [&str; 7] = [
-    "DELETE FROM users WHERE user_id = ?",
-    "DELETE FROM identities WHERE user_id = ?",
-    "DELETE FROM settings WHERE user_id = ?",
-    "DELETE FROM contacts WHERE ?1 IN (user_id, contact_id)",
-    "DELETE FROM blocks WHERE ?1 IN (user_id, blocked_id)",
-    "DELETE FROM members WHERE session_id IN (SELECT session_id FROM sessions WHERE user_id = ?)",
-    "DELETE FROM sessions WHERE user_id = ?",
+    "DELETE FROM users WHERE user_id = $1",
+    "DELETE FROM identities WHERE user_id = $1",
+    "DELETE FROM settings WHERE user_id = $1",
+    "DELETE FROM contacts WHERE $1 IN (user_id, contact_id)",
+    "DELETE FROM blocks WHERE $1 IN (user_id, blocked_id)",
+    "DELETE FROM members WHERE session_id IN (SELECT session_id FROM sessions WHERE user_id = $1)",
+    "DELETE FROM sessions WHERE user_id = $1",
 ];
 
 /// What names them and is others' too: it names nobody from then on. A message keeps its number; its id, which its author's page drew, becomes the number, so that
 /// two who are gone never meet in one.
 const OTHERS: [&str; 6] = [
-    "UPDATE history SET other_id = ?2, other_name = '' WHERE other_id = ?1",
-    "UPDATE messages SET user_id = ?2, name = '', words = '', edited = 0, deleted = 1, message_id = printf('%013d', number) \
-     WHERE user_id = ?1",
-    "UPDATE calls SET caller_user = ?2 WHERE caller_user = ?1",
-    "UPDATE calls SET callee_user = ?2 WHERE callee_user = ?1",
-    "UPDATE rooms SET removed = trim(replace(' ' || removed || ' ', ' ' || ?1 || ' ', ' ')) WHERE ?2 <> ?1",
-    "DELETE FROM links WHERE maker = ?1 AND ?2 <> ?1",
+    "UPDATE history SET other_id = $2, other_name = '' WHERE other_id = $1",
+    "UPDATE messages SET user_id = $2, name = '', words = '', edited = 0, deleted = 1, message_id = substr(CAST(10000000000000 + number AS TEXT), 2) \
+     WHERE user_id = $1",
+    "UPDATE calls SET caller_user = $2 WHERE caller_user = $1",
+    "UPDATE calls SET callee_user = $2 WHERE callee_user = $1",
+    "UPDATE rooms SET removed = trim(replace(' ' || removed || ' ', ' ' || $1 || ' ', ' ')) WHERE $2 <> $1",
+    "DELETE FROM links WHERE maker = $1 AND $2 <> $1",
 ];
 
 /// Forgets a user; whether there was one.
@@ -34,7 +35,7 @@ pub(super) async fn apply(writer: Writer<'_>, user: UserId) -> Result<bool, Stor
         let done = sqlx::query(sql).bind(user.clone()).execute(&mut **writer).await?;
         was_there |= done.rows_affected() > 0;
     }
-    let rooms: Vec<(Option<String>,)> = sqlx::query_as("DELETE FROM history WHERE user_id = ? RETURNING room_id")
+    let rooms: Vec<(Option<String>,)> = sqlx::query_as("DELETE FROM history WHERE user_id = $1 RETURNING room_id")
         .bind(user.clone())
         .fetch_all(&mut **writer)
         .await?;
@@ -55,22 +56,33 @@ pub(super) async fn apply(writer: Writer<'_>, user: UserId) -> Result<bool, Stor
 impl Store {
     /// Forgets a user; whether there was one.
     pub async fn forget(&self, user: UserId) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let was_there = apply(&mut transaction, user).await?;
-        transaction.commit().await?;
-        Ok(was_there)
+        let attempt = async || {
+            let mut transaction = self.database.begin().await?;
+            let was_there = apply(&mut transaction, user).await?;
+            transaction.commit().await?;
+            Ok(was_there)
+        };
+        self.database.change(attempt).await
     }
 
-    /// Takes what was deleted out of the journal too, as far as nobody reads it just now.
+    /// Takes what was deleted out of the journal too, as far as nobody reads it just now. PostgreSQL keeps its own as long as it is set up to.
     pub async fn clear_journal(&self) -> Result<(), StoreError> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await?;
+        if self.database.kind == Kind::Postgres {
+            return Ok(());
+        }
+        self.database
+            .within(sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.database.pool))
+            .await?;
         Ok(())
     }
 
     /// Every user that there is, for tests.
     #[cfg(test)]
     pub(super) async fn user_ids(&self) -> Result<Vec<UserId>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT user_id FROM users").fetch_all(&self.pool).await?;
+        let rows: Vec<(String,)> = self
+            .database
+            .within(sqlx::query_as("SELECT user_id FROM users").fetch_all(&self.database.pool))
+            .await?;
         rows.iter().map(|(user,)| super::restart::id(user, "user_id")).collect()
     }
 }
@@ -82,6 +94,9 @@ mod tests {
     use super::*;
     use crate::grants::Grants;
     use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId};
+    use crate::store::testbed::{Bed, on_both};
+
+    on_both!(nothing_names_whoever_is_forgotten_and_others_keep_what_is_theirs,);
 
     fn say(by: u64, message: u64, text: &str) -> Change {
         Change::Message(MessageChange::Say(NewMessage {
@@ -103,10 +118,8 @@ mod tests {
         })
     }
 
-    #[tokio::test]
-    async fn nothing_names_whoever_is_forgotten_and_others_keep_what_is_theirs() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+    async fn nothing_names_whoever_is_forgotten_and_others_keep_what_is_theirs(bed: &Bed) {
+        let store = bed.open().await;
         store
             .create_identity("subject 1", user(1), &[1; 32], "name 1", 0)
             .await
@@ -183,7 +196,8 @@ mod tests {
         assert!(store.links().await.expect("read").is_empty());
         assert_eq!(store.rooms().await.expect("read")[0].removed, [user(4)]);
         store.close().await;
-        for entry in std::fs::read_dir(directory.path()).expect("listed") {
+        let Some(folder) = bed.folder() else { return };
+        for entry in std::fs::read_dir(folder).expect("listed") {
             let bytes = std::fs::read(entry.expect("an entry").path()).expect("read");
             for trace in ["name 1", "subject 1", "words of 1", &user(1).to_string()] {
                 let found = bytes.windows(trace.len()).any(|window| window == trace.as_bytes());

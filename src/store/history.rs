@@ -1,12 +1,13 @@
 //! Calls as each of their two users had them.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
+use super::database::{Flag, Writer};
 use super::messages;
 use super::people;
 use super::restart::id;
-use super::{Store, StoreError, Writer};
+use super::{Store, StoreError};
 use crate::id::{CallId, RoomId, UserId};
 
 /// What happened to a call, for the history of its users.
@@ -96,17 +97,17 @@ pub struct HistoryPage {
     pub missed: u32,
 }
 
-/// How an unanswered call is a missed one for whom it was for.
-const MISSED: &str =
-    "made = 0 AND answered_at_ms IS NULL AND ? IN ('no_answer', 'cancelled', 'unreachable', 'busy', 'connection_lost')";
+/// How an unanswered call, which ends for the reason $1, is a missed one for whom it was for.
+const MISSED: &str = "CASE WHEN made = 0 AND answered_at_ms IS NULL \
+    AND $1 IN ('no_answer', 'cancelled', 'unreachable', 'busy', 'connection_lost') THEN 1 ELSE 0 END";
 
 /// As a column of `users`: how many calls of the user are missed and not seen.
 pub(super) const MISSED_OF_USER: &str =
     "(SELECT COUNT(*) FROM history WHERE history.user_id = users.user_id AND missed = 1 AND seen = 0)";
 
 const COLUMNS: &str = "call_id, other_id, other_name, made, rang_at_ms, answered_at_ms, talked_ms, reason, missed, seen, \
-    answered_at_ms IS NOT NULL AND EXISTS (SELECT 1 FROM messages WHERE messages.room_id = history.room_id \
-    AND at_ms <= ended_at_ms) AS chat";
+    CASE WHEN answered_at_ms IS NOT NULL AND EXISTS (SELECT 1 FROM messages WHERE messages.room_id = history.room_id \
+    AND at_ms <= ended_at_ms) THEN 1 ELSE 0 END AS chat";
 
 /// Makes one change, and adds what it changed to the news.
 pub(super) async fn apply(
@@ -127,15 +128,15 @@ pub(super) async fn apply(
             let count = if caller.0 == callee.0 { 1 } else { 2 };
             for (user, (other, name), made) in sides.into_iter().take(count) {
                 sqlx::query(
-                    "INSERT OR IGNORE INTO history (user_id, call_id, other_id, other_name, room_id, made, rang_at_ms) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO history (user_id, call_id, other_id, other_name, room_id, made, rang_at_ms) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
                 )
                 .bind(user.to_string())
                 .bind(call.to_string())
                 .bind(other.to_string())
                 .bind(name.clone())
                 .bind(room.to_string())
-                .bind(made)
+                .bind(Flag(made))
                 .bind(now_ms)
                 .execute(&mut **writer)
                 .await?;
@@ -149,9 +150,9 @@ pub(super) async fn apply(
         } => {
             // The name is the one that this user saw last: asking for an id tells nobody's.
             sqlx::query(
-                "INSERT OR IGNORE INTO history (user_id, call_id, other_id, other_name, made, rang_at_ms) VALUES (?1, ?2, ?3, \
-                 COALESCE((SELECT other_name FROM history WHERE user_id = ?1 AND other_id = ?3 AND other_name <> '' \
-                 ORDER BY rang_at_ms DESC LIMIT 1), ''), 1, ?4)",
+                "INSERT INTO history (user_id, call_id, other_id, other_name, made, rang_at_ms) VALUES ($1, $2, $3, \
+                 COALESCE((SELECT other_name FROM history WHERE user_id = $1 AND other_id = $3 AND other_name <> '' \
+                 ORDER BY rang_at_ms DESC LIMIT 1), ''), 1, $4) ON CONFLICT DO NOTHING",
             )
             .bind(caller.0.to_string())
             .bind(call.to_string())
@@ -161,9 +162,9 @@ pub(super) async fn apply(
             .await?;
             if caller.0 != *callee {
                 let sql = format!(
-                    "INSERT OR IGNORE INTO history (user_id, call_id, other_id, other_name, made, rang_at_ms) \
-                     SELECT user_id, ?1, ?2, ?3, 0, ?4 FROM users WHERE user_id = ?5 AND {}",
-                    people::may_call("?5", "?2")
+                    "INSERT INTO history (user_id, call_id, other_id, other_name, made, rang_at_ms) \
+                     SELECT user_id, $1, $2, $3, 0, $4 FROM users WHERE user_id = $5 AND {} ON CONFLICT DO NOTHING",
+                    people::may_call("$5", "$2")
                 );
                 sqlx::query(sqlx::AssertSqlSafe(sql))
                     .bind(call.to_string())
@@ -177,7 +178,7 @@ pub(super) async fn apply(
             end(writer, *call, None, reason, 0, now_ms, news).await?;
         }
         HistoryChange::Answered(call) => {
-            sqlx::query("UPDATE history SET answered_at_ms = ? WHERE call_id = ? AND reason IS NULL")
+            sqlx::query("UPDATE history SET answered_at_ms = $1 WHERE call_id = $2 AND reason IS NULL")
                 .bind(now_ms)
                 .bind(call.to_string())
                 .execute(&mut **writer)
@@ -193,7 +194,7 @@ pub(super) async fn apply(
             end(writer, *call, None, reason, *talked_ms, now_ms, news).await?;
         }
         HistoryChange::Seen(user) => {
-            sqlx::query("UPDATE history SET seen = 1 WHERE user_id = ? AND missed = 1 AND seen = 0")
+            sqlx::query("UPDATE history SET seen = 1 WHERE user_id = $1 AND missed = 1 AND seen = 0")
                 .bind(user.to_string())
                 .execute(&mut **writer)
                 .await?;
@@ -202,7 +203,7 @@ pub(super) async fn apply(
         HistoryChange::Forget { user, call } => {
             // What is not over yet is not in the list, and comes into it later.
             let rooms: Vec<(Option<String>,)> = sqlx::query_as(
-                "DELETE FROM history WHERE user_id = ?1 AND reason IS NOT NULL AND (?2 IS NULL OR call_id = ?2) RETURNING room_id",
+                "DELETE FROM history WHERE user_id = $1 AND reason IS NOT NULL AND ($2 IS NULL OR call_id = $2) RETURNING room_id",
             )
             .bind(user.to_string())
             .bind(call.map(|call| call.to_string()))
@@ -230,13 +231,12 @@ async fn end(
     news: &mut Vec<HistoryNews>,
 ) -> Result<(), StoreError> {
     let sql = format!(
-        "UPDATE history SET missed = {MISSED}, reason = ?, ended_at_ms = ?, \
-         talked_ms = CASE WHEN answered_at_ms IS NULL THEN 0 ELSE ? END \
-         WHERE call_id = ?5 AND reason IS NULL AND (?6 IS NULL OR user_id = ?6) RETURNING user_id, {COLUMNS}"
+        "UPDATE history SET missed = {MISSED}, reason = $1, ended_at_ms = $2, \
+         talked_ms = CASE WHEN answered_at_ms IS NULL THEN 0 ELSE $3 END \
+         WHERE call_id = $4 AND reason IS NULL AND ($5 IS NULL OR user_id = $5) RETURNING user_id, {COLUMNS}"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(reason)
-        .bind(reason)
+        .bind(reason.to_owned())
         .bind(now_ms)
         .bind(talked_ms)
         .bind(call.to_string())
@@ -253,7 +253,7 @@ async fn end(
 }
 
 async fn missed(writer: Writer<'_>, user: UserId) -> Result<u32, StoreError> {
-    let count: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM history WHERE user_id = ? AND missed = 1 AND seen = 0")
+    let count: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM history WHERE user_id = $1 AND missed = 1 AND seen = 0")
         .bind(user.to_string())
         .fetch_one(&mut **writer)
         .await?;
@@ -265,33 +265,37 @@ pub(super) fn count(counted: i64) -> u32 {
     u32::try_from(counted).unwrap_or(u32::MAX)
 }
 
-fn read(row: &SqliteRow) -> Result<HistoryRow, StoreError> {
+fn read(row: &AnyRow) -> Result<HistoryRow, StoreError> {
     let answered_at_ms: Option<i64> = row.try_get("answered_at_ms")?;
     Ok(HistoryRow {
         call: id(row.try_get("call_id")?, "call_id")?,
         other: id(row.try_get("other_id")?, "other_id")?,
         other_name: row.try_get("other_name")?,
-        made: row.try_get("made")?,
+        made: row.try_get::<Flag, _>("made")?.0,
         rang_at_ms: row.try_get("rang_at_ms")?,
         answered: answered_at_ms.is_some(),
         talked_ms: row.try_get("talked_ms")?,
         reason: row.try_get("reason")?,
-        missed: row.try_get("missed")?,
-        seen: row.try_get("seen")?,
-        chat: row.try_get("chat")?,
+        missed: row.try_get::<Flag, _>("missed")?.0,
+        seen: row.try_get::<Flag, _>("seen")?.0,
+        chat: row.try_get::<Flag, _>("chat")?.0,
     })
 }
 
 impl Store {
     /// The calls of a user that are over, newest first. `before`: only those that rang before this one.
     pub async fn history(&self, user: UserId, before: Option<(i64, CallId)>, limit: u32) -> Result<HistoryPage, StoreError> {
+        self.database.within(self.read_history(user, before, limit)).await
+    }
+
+    async fn read_history(&self, user: UserId, before: Option<(i64, CallId)>, limit: u32) -> Result<HistoryPage, StoreError> {
         // One more tells whether there are more.
         let sql = format!(
-            "SELECT {COLUMNS} FROM history WHERE user_id = ? AND reason IS NOT NULL AND (rang_at_ms, call_id) < (?, ?) \
-             ORDER BY rang_at_ms DESC, call_id DESC LIMIT ?"
+            "SELECT {COLUMNS} FROM history WHERE user_id = $1 AND reason IS NOT NULL AND (rang_at_ms, call_id) < ($2, $3) \
+             ORDER BY rang_at_ms DESC, call_id DESC LIMIT $4"
         );
         let (at_ms, call) = before.map_or((i64::MAX, String::new()), |(at_ms, call)| (at_ms, call.to_string()));
-        let mut reader = self.pool.begin().await?;
+        let mut reader = self.database.begin_to_read().await?;
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(user.to_string())
             .bind(at_ms)
@@ -307,32 +311,47 @@ impl Store {
 
     /// After a restart: ends what was not over when the server last lived, and is not among the calls that go on.
     pub async fn close_history(&self) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE history SET reason = 'connection_lost', missed = made = 0 AND answered_at_ms IS NULL, \
-             ended_at_ms = MAX(rang_at_ms, COALESCE((SELECT at_ms FROM alive), 0)), \
-             talked_ms = COALESCE(MAX(0, (SELECT at_ms FROM alive) - answered_at_ms), 0) \
-             WHERE reason IS NULL AND call_id NOT IN (SELECT call_id FROM calls)",
-        )
-        .execute(&self.pool)
-        .await?;
+        self.database
+            .within(
+                sqlx::query(
+                    "UPDATE history SET reason = 'connection_lost', \
+             missed = CASE WHEN made = 0 AND answered_at_ms IS NULL THEN 1 ELSE 0 END, \
+             ended_at_ms = CASE WHEN (SELECT at_ms FROM alive) > rang_at_ms THEN (SELECT at_ms FROM alive) ELSE rang_at_ms END, \
+             talked_ms = CASE WHEN (SELECT at_ms FROM alive) > answered_at_ms THEN (SELECT at_ms FROM alive) - answered_at_ms \
+             ELSE 0 END WHERE reason IS NULL AND call_id NOT IN (SELECT call_id FROM calls)",
+                )
+                .execute(&self.database.pool),
+            )
+            .await?;
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{self, user};
+    use super::super::tests::user;
     use super::super::{CallRow, Change};
     use super::*;
     use crate::id::SessionId;
+    use crate::store::testbed::{Bed, on_both};
 
-    async fn store() -> (Store, tempfile::TempDir) {
-        let (store, directory) = tests::store().await;
+    on_both!(
+        each_of_the_two_has_a_row_of_its_own,
+        what_nobody_answered_is_missed_until_it_is_seen,
+        who_is_called_in_vain_is_told_if_there_is_such_a_user,
+        a_history_is_read_page_by_page,
+        a_restart_closes_what_does_not_go_on,
+        old_calls_and_too_many_are_purged,
+        a_call_to_another_tab_of_ones_own_is_one_that_was_made,
+    );
+
+    async fn store(bed: &Bed) -> Store {
+        let store = bed.open().await;
         for number in [1, 2] {
             let name = format!("name {number}");
             store.create_user(user(number), &[7; 32], &name, 0).await.expect("it is kept");
         }
-        (store, directory)
+        store
     }
 
     fn call(number: u64) -> CallId {
@@ -380,9 +399,8 @@ mod tests {
         page.rows.iter().map(brief).collect()
     }
 
-    #[tokio::test]
-    async fn each_of_the_two_has_a_row_of_its_own() {
-        let (store, _directory) = store().await;
+    async fn each_of_the_two_has_a_row_of_its_own(bed: &Bed) {
+        let store = store(bed).await;
         store.keep(&[rang(1)], 1000).await.expect("kept");
         assert!(rows(&store, 1).await.is_empty(), "what is not over is not in the list");
         let answered = Change::History(HistoryChange::Answered(call(1)));
@@ -408,9 +426,8 @@ mod tests {
         assert_eq!(rows(&store, 1).await.len(), 1, "the other keeps its own");
     }
 
-    #[tokio::test]
-    async fn what_nobody_answered_is_missed_until_it_is_seen() {
-        let (store, _directory) = store().await;
+    async fn what_nobody_answered_is_missed_until_it_is_seen(bed: &Bed) {
+        let store = store(bed).await;
         for (number, reason, missed) in [
             (1, "no_answer", 1),
             (2, "cancelled", 2),
@@ -439,9 +456,8 @@ mod tests {
         assert_eq!(rows(&store, 2).await[1], "received Ada unreachable 0 seen");
     }
 
-    #[tokio::test]
-    async fn who_is_called_in_vain_is_told_if_there_is_such_a_user() {
-        let (store, _directory) = store().await;
+    async fn who_is_called_in_vain_is_told_if_there_is_such_a_user(bed: &Bed) {
+        let store = store(bed).await;
         let changes = [never_rang(1, 2, "unreachable"), never_rang(2, 77, "unreachable")];
         store.keep(&changes, 1000).await.expect("kept");
         assert_eq!(rows(&store, 2).await, ["received Ada unreachable 0 missed"]);
@@ -456,9 +472,8 @@ mod tests {
         assert_eq!(rows(&store, 1).await[0], "made Bob busy 0", "the name that was seen last");
     }
 
-    #[tokio::test]
-    async fn a_history_is_read_page_by_page() {
-        let (store, _directory) = store().await;
+    async fn a_history_is_read_page_by_page(bed: &Bed) {
+        let store = store(bed).await;
         for number in 1..=7 {
             // Two of them at the same time.
             let at_ms = (number as i64).min(6);
@@ -488,9 +503,8 @@ mod tests {
         assert_eq!(rows(&store, 2).await.len(), 7);
     }
 
-    #[tokio::test]
-    async fn a_restart_closes_what_does_not_go_on() {
-        let (store, directory) = store().await;
+    async fn a_restart_closes_what_does_not_go_on(bed: &Bed) {
+        let store = store(bed).await;
         let answered = |number| Change::History(HistoryChange::Answered(call(number)));
         let goes_on = CallRow {
             call: call(3),
@@ -506,7 +520,7 @@ mod tests {
         store.keep(&changes, 2000).await.expect("kept");
         store.keep(&[], 2500).await.expect("it lives");
         store.close().await;
-        let store = Store::open(directory.path()).await.expect("it opens again");
+        let store = bed.open().await;
         store.close_history().await.expect("closed");
         assert_eq!(
             rows(&store, 2).await,
@@ -516,9 +530,8 @@ mod tests {
         assert_eq!(rows(&store, 1).await[0], "made Bob hung_up 4000");
     }
 
-    #[tokio::test]
-    async fn old_calls_and_too_many_are_purged() {
-        let (store, _directory) = store().await;
+    async fn old_calls_and_too_many_are_purged(bed: &Bed) {
+        let store = store(bed).await;
         for number in 1..=6 {
             let changes = [rang(number), over(number, "declined")];
             store.keep(&changes, number as i64 * 100).await.expect("kept");
@@ -533,9 +546,8 @@ mod tests {
         assert_eq!(rows(&store, 2).await.len(), 3, "a live one was left alone");
     }
 
-    #[tokio::test]
-    async fn a_call_to_another_tab_of_ones_own_is_one_that_was_made() {
-        let (store, _directory) = store().await;
+    async fn a_call_to_another_tab_of_ones_own_is_one_that_was_made(bed: &Bed) {
+        let store = store(bed).await;
         let own = HistoryChange::Rang {
             call: call(1),
             room: RoomId::from_random(1),

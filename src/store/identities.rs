@@ -8,12 +8,16 @@ impl Store {
     /// Which user a subject is, with the name, and how many calls of that user are missed and not seen.
     pub async fn identity(&self, subject: &str) -> Result<Option<(UserId, String, u32)>, StoreError> {
         let sql = format!(
-            "SELECT users.user_id, name, {} FROM identities JOIN users USING (user_id) WHERE subject = ?",
+            "SELECT users.user_id, name, {} FROM identities JOIN users USING (user_id) WHERE subject = $1",
             history::MISSED_OF_USER
         );
-        let row: Option<(String, String, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(subject.to_owned())
-            .fetch_optional(&self.pool)
+        let row: Option<(String, String, i64)> = self
+            .database
+            .within(
+                sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                    .bind(subject.to_owned())
+                    .fetch_optional(&self.database.pool),
+            )
             .await?;
         row.map(|(user, name, missed)| Ok((id(&user, "user_id")?, name, history::count(missed))))
             .transpose()
@@ -28,49 +32,65 @@ impl Store {
         name: &str,
         now_unix: i64,
     ) -> Result<(), StoreError> {
-        let taken = |error: sqlx::Error| match error {
-            sqlx::Error::Database(e) if e.is_unique_violation() => StoreError::Taken,
-            other => other.into(),
-        };
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("INSERT INTO identities (subject, user_id) VALUES (?, ?)")
+        let attempt = || self.try_create_identity(subject, user, secret_hash, name, now_unix);
+        self.database.change(attempt).await.map_err(StoreError::or_taken)
+    }
+
+    async fn try_create_identity(
+        &self,
+        subject: &str,
+        user: UserId,
+        secret_hash: &[u8; 32],
+        name: &str,
+        now_unix: i64,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        sqlx::query("INSERT INTO identities (subject, user_id) VALUES ($1, $2)")
             .bind(subject)
             .bind(user.to_string())
             .execute(&mut *transaction)
-            .await
-            .map_err(taken)?;
-        sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES (?, ?, ?, ?, ?)")
+            .await?;
+        sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
             .bind(user.to_string())
             .bind(secret_hash.as_slice())
             .bind(name)
             .bind(now_unix)
             .bind(now_unix)
             .execute(&mut *transaction)
-            .await
-            .map_err(taken)?;
+            .await?;
         transaction.commit().await?;
         Ok(())
     }
 
     /// Notes that a token is used up; false: it was before. Those that have run out are forgotten.
     pub async fn use_token(&self, token: &str, until_unix: i64, now_unix: i64) -> Result<bool, StoreError> {
-        sqlx::query("DELETE FROM used_tokens WHERE until_unix < ?")
-            .bind(now_unix)
-            .execute(&self.pool)
+        self.database
+            .within(
+                sqlx::query("DELETE FROM used_tokens WHERE until_unix < $1")
+                    .bind(now_unix)
+                    .execute(&self.database.pool),
+            )
             .await?;
-        let done = sqlx::query("INSERT INTO used_tokens (token_id, until_unix) VALUES (?, ?) ON CONFLICT DO NOTHING")
-            .bind(token)
-            .bind(until_unix)
-            .execute(&self.pool)
+        let done = self
+            .database
+            .within(
+                sqlx::query("INSERT INTO used_tokens (token_id, until_unix) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                    .bind(token)
+                    .bind(until_unix)
+                    .execute(&self.database.pool),
+            )
             .await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// A token was used in vain.
     pub async fn forget_use(&self, token: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM used_tokens WHERE token_id = ?")
-            .bind(token)
-            .execute(&self.pool)
+        self.database
+            .within(
+                sqlx::query("DELETE FROM used_tokens WHERE token_id = $1")
+                    .bind(token)
+                    .execute(&self.database.pool),
+            )
             .await?;
         Ok(())
     }
@@ -79,11 +99,12 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testbed::{Bed, on_both};
 
-    #[tokio::test]
-    async fn a_subject_is_one_user_for_ever() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+    on_both!(a_subject_is_one_user_for_ever, a_token_is_used_up_until_it_has_run_out,);
+
+    async fn a_subject_is_one_user_for_ever(bed: &Bed) {
+        let store = bed.open().await;
         let [ada, bob] = [1, 2].map(UserId::from_random);
         assert_eq!(store.identity("ada").await.expect("it is read"), None);
         store.create_identity("ada", ada, &[1; 32], "Ada", 0).await.expect("made");
@@ -98,26 +119,24 @@ mod tests {
         );
         store.create_identity("bob", bob, &[1; 32], "", 0).await.expect("made");
         store.close().await;
-        let store = Store::open(directory.path()).await.expect("it opens again");
+        let store = bed.open().await;
         let found = store.identity("ada").await.expect("it is read");
         assert_eq!(found, Some((ada, "Ada".to_owned(), 0)));
         assert_eq!(store.identity("Ada").await.expect("it is read"), None, "case counts");
     }
 
-    #[tokio::test]
-    async fn a_token_is_used_up_until_it_has_run_out() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+    async fn a_token_is_used_up_until_it_has_run_out(bed: &Bed) {
+        let store = bed.open().await;
         assert!(store.use_token("a", 100, 50).await.expect("kept"));
         assert!(!store.use_token("a", 100, 50).await.expect("read"));
         store.close().await;
-        let store = Store::open(directory.path()).await.expect("it opens again");
+        let store = bed.open().await;
         assert!(!store.use_token("a", 100, 100).await.expect("read"));
         store.forget_use("a").await.expect("forgotten");
         assert!(store.use_token("a", 100, 100).await.expect("kept"));
         assert!(store.use_token("b", 300, 200).await.expect("kept"));
         let left: (i64,) = sqlx::query_as("SELECT count(*) FROM used_tokens")
-            .fetch_one(&store.pool)
+            .fetch_one(&store.database.pool)
             .await
             .expect("counted");
         assert_eq!(left.0, 1, "what ran out is forgotten");

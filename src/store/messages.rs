@@ -1,10 +1,11 @@
 //! What was written in rooms.
 
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
+use super::database::{Flag, Writer};
 use super::restart::id;
-use super::{Store, StoreError, Writer};
+use super::{Store, StoreError};
 use crate::id::{CallId, MessageId, ParticipantId, RoomId, UserId};
 
 /// Messages of one room. Whoever writes without a rest must not fill the disk.
@@ -100,7 +101,7 @@ pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i6
             text,
         } => {
             let changed = sqlx::query(
-                "UPDATE messages SET words = ?, edited = 1 WHERE room_id = ? AND number = ? AND user_id = ? AND deleted = 0 \
+                "UPDATE messages SET words = $1, edited = 1 WHERE room_id = $2 AND number = $3 AND user_id = $4 AND deleted = 0 \
                  RETURNING *",
             )
             .bind(text.clone())
@@ -118,12 +119,12 @@ pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i6
             of_anybody,
         } => {
             let changed = sqlx::query(
-                "UPDATE messages SET words = '', deleted = 1 WHERE room_id = ? AND number = ? AND (user_id = ? OR ?) RETURNING *",
+                "UPDATE messages SET words = '', deleted = 1 WHERE room_id = $1 AND number = $2 AND (user_id = $3 OR $4 = 1) RETURNING *",
             )
             .bind(room.to_string())
             .bind(as_i64(*number))
             .bind(user.to_string())
-            .bind(*of_anybody)
+            .bind(Flag(*of_anybody))
             .fetch_optional(&mut **writer)
             .await?;
             news_of(*room, changed)
@@ -131,54 +132,65 @@ pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i6
     }
 }
 
+/// The number is the next in the room. Where another node has given the same one just now, this waits until that is kept or not, and
+/// takes the next: there is no gap, and none twice.
 async fn say(writer: Writer<'_>, new: &NewMessage, now_ms: i64) -> Result<MessageNews, StoreError> {
     let (room, user, message) = (new.room.to_string(), new.user.to_string(), new.message.to_string());
-    let before = sqlx::query("SELECT * FROM messages WHERE room_id = ? AND user_id = ? AND message_id = ?")
+    loop {
+        let before = sqlx::query("SELECT * FROM messages WHERE room_id = $1 AND user_id = $2 AND message_id = $3")
+            .bind(room.clone())
+            .bind(user.clone())
+            .bind(message.clone())
+            .fetch_optional(&mut **writer)
+            .await?;
+        if let Some(before) = before {
+            return Ok(MessageNews::Said {
+                room: new.room,
+                row: read(&before)?,
+                again: true,
+            });
+        }
+        let made = sqlx::query(
+            "INSERT INTO messages (room_id, number, message_id, user_id, name, participant_id, at_ms, words) \
+             SELECT $1, last + 1, $2, $3, $4, $5, $6, $7 \
+             FROM (SELECT COALESCE(MAX(number), 0) AS last FROM messages WHERE room_id = $1) AS newest WHERE last < $8 \
+             ON CONFLICT DO NOTHING RETURNING *",
+        )
         .bind(room.clone())
-        .bind(user.clone())
         .bind(message.clone())
+        .bind(user.clone())
+        .bind(new.name.clone())
+        .bind(new.participant.to_string())
+        .bind(now_ms)
+        .bind(new.text.clone())
+        .bind(MESSAGES_PER_ROOM_MAX)
         .fetch_optional(&mut **writer)
         .await?;
-    if let Some(before) = before {
-        return Ok(MessageNews::Said {
-            room: new.room,
-            row: read(&before)?,
-            again: true,
-        });
-    }
-    let made = sqlx::query(
-        "INSERT INTO messages (room_id, number, message_id, user_id, name, participant_id, at_ms, words) \
-         SELECT ?1, last + 1, ?2, ?3, ?4, ?5, ?6, ?7 \
-         FROM (SELECT COALESCE(MAX(number), 0) AS last FROM messages WHERE room_id = ?1) WHERE last < ?8 RETURNING *",
-    )
-    .bind(room)
-    .bind(message)
-    .bind(user)
-    .bind(new.name.clone())
-    .bind(new.participant.to_string())
-    .bind(now_ms)
-    .bind(new.text.clone())
-    .bind(MESSAGES_PER_ROOM_MAX)
-    .fetch_optional(&mut **writer)
-    .await?;
-    match made {
-        Some(row) => Ok(MessageNews::Said {
-            room: new.room,
-            row: read(&row)?,
-            again: false,
-        }),
-        None => Ok(MessageNews::Full),
+        if let Some(row) = made {
+            return Ok(MessageNews::Said {
+                room: new.room,
+                row: read(&row)?,
+                again: false,
+            });
+        }
+        let (last,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(number), 0) FROM messages WHERE room_id = $1")
+            .bind(room.clone())
+            .fetch_one(&mut **writer)
+            .await?;
+        if last >= MESSAGES_PER_ROOM_MAX {
+            return Ok(MessageNews::Full);
+        }
     }
 }
 
-fn news_of(room: RoomId, changed: Option<SqliteRow>) -> Result<MessageNews, StoreError> {
+fn news_of(room: RoomId, changed: Option<AnyRow>) -> Result<MessageNews, StoreError> {
     match changed {
         Some(row) => Ok(MessageNews::Changed { room, row: read(&row)? }),
         None => Ok(MessageNews::NotTheirs),
     }
 }
 
-fn read(row: &SqliteRow) -> Result<MessageRow, StoreError> {
+fn read(row: &AnyRow) -> Result<MessageRow, StoreError> {
     let number: i64 = row.try_get("number")?;
     Ok(MessageRow {
         number: u64::try_from(number).map_err(|_| StoreError::Corrupt("number"))?,
@@ -188,14 +200,14 @@ fn read(row: &SqliteRow) -> Result<MessageRow, StoreError> {
         participant: id(row.try_get("participant_id")?, "participant_id")?,
         at_ms: row.try_get("at_ms")?,
         text: row.try_get("words")?,
-        edited: row.try_get("edited")?,
-        deleted: row.try_get("deleted")?,
+        edited: row.try_get::<Flag, _>("edited")?.0,
+        deleted: row.try_get::<Flag, _>("deleted")?.0,
     })
 }
 
 /// Forgets what was written in a room that nobody is in and that nobody's history leads to.
 pub(super) async fn forget_of(writer: Writer<'_>, room: &str) -> Result<(), StoreError> {
-    let sql = format!("DELETE FROM messages WHERE room_id = ?1 AND {}", is_out_of_reach("?1"));
+    let sql = format!("DELETE FROM messages WHERE room_id = $1 AND {}", is_out_of_reach("$1"));
     sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(room.to_owned())
         .execute(&mut **writer)
@@ -235,14 +247,18 @@ impl Store {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Option<MessagePage>, StoreError> {
-        let found: Option<(String, i64)> = sqlx::query_as(
-            "SELECT room_id, ended_at_ms FROM history WHERE user_id = ? AND call_id = ? AND room_id IS NOT NULL \
+        let found: Option<(String, i64)> = self
+            .database
+            .within(
+                sqlx::query_as(
+                    "SELECT room_id, ended_at_ms FROM history WHERE user_id = $1 AND call_id = $2 AND room_id IS NOT NULL \
              AND answered_at_ms IS NOT NULL AND ended_at_ms IS NOT NULL",
-        )
-        .bind(user.to_string())
-        .bind(call.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
+                )
+                .bind(user.to_string())
+                .bind(call.to_string())
+                .fetch_optional(&self.database.pool),
+            )
+            .await?;
         let Some((room, until_ms)) = found else { return Ok(None) };
         let page = self
             .messages_until(id(&room, "room_id")?, None, before, until_ms, limit)
@@ -259,17 +275,21 @@ impl Store {
         limit: u32,
     ) -> Result<MessagePage, StoreError> {
         // One more tells whether there are more.
-        let found = sqlx::query(
-            "SELECT * FROM messages WHERE room_id = ? AND number < ? AND at_ms <= ? \
-                 AND user_id NOT IN (SELECT blocked_id FROM blocks WHERE blocks.user_id = ?) ORDER BY number DESC LIMIT ?",
-        )
-        .bind(room.to_string())
-        .bind(before.map_or(i64::MAX, as_i64))
-        .bind(until_ms)
-        .bind(reader.map(|reader| reader.to_string()))
-        .bind(i64::from(limit) + 1)
-        .fetch_all(&self.pool)
-        .await?;
+        let found = self
+            .database
+            .within(
+                sqlx::query(
+                    "SELECT * FROM messages WHERE room_id = $1 AND number < $2 AND at_ms <= $3 \
+                 AND user_id NOT IN (SELECT blocked_id FROM blocks WHERE blocks.user_id = $4) ORDER BY number DESC LIMIT $5",
+                )
+                .bind(room.to_string())
+                .bind(before.map_or(i64::MAX, as_i64))
+                .bind(until_ms)
+                .bind(reader.map(|reader| reader.to_string()))
+                .bind(i64::from(limit) + 1)
+                .fetch_all(&self.database.pool),
+            )
+            .await?;
         let mut page = MessagePage::default();
         let mut bytes = 0;
         for row in &found {
@@ -288,9 +308,21 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{store, user};
+    use super::super::tests::user;
     use super::super::{Change, HistoryChange, News, RoomRow};
     use super::*;
+    use crate::store::testbed::{Bed, on_both};
+
+    on_both!(
+        messages_are_numbered_and_kept_once,
+        writers_wait_for_each_other,
+        numbers_have_no_gap_however_many_nodes_write,
+        only_authors_edit_and_a_host_may_delete,
+        messages_are_read_page_by_page_however_long_they_are,
+        a_room_takes_so_many_messages,
+        a_chat_is_found_by_who_had_part_in_it_and_kept_as_long_as_that,
+        what_nobody_can_find_again_is_purged,
+    );
 
     fn room(number: u64) -> RoomId {
         RoomId::from_random(number)
@@ -338,21 +370,19 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn messages_are_numbered_and_kept_once() {
-        let (store, directory) = store().await;
+    async fn messages_are_numbered_and_kept_once(bed: &Bed) {
+        let store = bed.open().await;
         let changes = [say(1, 1, "one"), say(2, 1, "two"), say(1, 1, "one again")];
         store.keep(&changes, 5).await.expect("kept");
         assert_eq!(outcome(&store, say(2, 1, "two again")).await, "2 two true");
         store.close().await;
-        let store = Store::open(directory.path()).await.expect("it opens again");
+        let store = bed.open().await;
         assert_eq!(outcome(&store, say(1, 2, "three")).await, "3 three false");
         assert_eq!(texts(&store).await, ["1 one", "2 two", "3 three"]);
     }
 
-    #[tokio::test]
-    async fn writers_wait_for_each_other() {
-        let (store, _directory) = store().await;
+    async fn writers_wait_for_each_other(bed: &Bed) {
+        let store = bed.open().await;
         let writes = async {
             for number in 1..=50 {
                 store.keep(&[say(1, number, "text")], 5).await.expect("kept");
@@ -368,9 +398,39 @@ mod tests {
         assert_eq!(texts(&store).await.len(), 50);
     }
 
-    #[tokio::test]
-    async fn only_authors_edit_and_a_host_may_delete() {
-        let (store, _directory) = store().await;
+    /// Two rooms at a time, and one node of them in the other order: each of two may wait for the other then.
+    async fn numbers_have_no_gap_however_many_nodes_write(bed: &Bed) {
+        const EACH: u64 = 20;
+        let nodes = [bed.open().await, bed.open().await, bed.open().await];
+        let writes = async |node: usize| {
+            for message in 0..EACH {
+                // The first of each is the same message, said to all nodes.
+                let by = if message == 0 { 9 } else { node as u64 };
+                let said = |number| {
+                    Change::Message(MessageChange::Say(NewMessage {
+                        room: room(number),
+                        message: MessageId::from_random(message),
+                        user: user(by),
+                        name: String::new(),
+                        participant: ParticipantId::from_random(by),
+                        text: "text".to_owned(),
+                    }))
+                };
+                let order = if node == 2 && message < 3 { [2, 1] } else { [1, 2] };
+                let news = nodes[node].keep(&order.map(said), 5).await.expect("kept");
+                assert_eq!(news.len(), 2, "{news:?}");
+            }
+        };
+        tokio::join!(writes(0), writes(1), writes(2));
+        for number in [1, 2] {
+            let page = nodes[0].messages(room(number), user(8), None, 100).await.expect("it is read");
+            let numbers: Vec<u64> = page.rows.iter().map(|row| row.number).collect();
+            assert_eq!(numbers, (1..=3 * (EACH - 1) + 1).collect::<Vec<_>>());
+        }
+    }
+
+    async fn only_authors_edit_and_a_host_may_delete(bed: &Bed) {
+        let store = bed.open().await;
         store.keep(&[say(1, 1, "one"), say(2, 2, "two")], 5).await.expect("kept");
         let edit = |by, text: &str| {
             Change::Message(MessageChange::Edit {
@@ -406,9 +466,8 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn messages_are_read_page_by_page_however_long_they_are() {
-        let (store, _directory) = store().await;
+    async fn messages_are_read_page_by_page_however_long_they_are(bed: &Bed) {
+        let store = bed.open().await;
         let long = "x".repeat(PAGE_BYTES_MAX / 2);
         let changes = [
             say(1, 1, "one"),
@@ -433,21 +492,19 @@ mod tests {
         assert_eq!((page.rows.len(), page.more), (2, true), "a page is bounded in bytes");
     }
 
-    #[tokio::test]
-    async fn a_room_takes_so_many_messages() {
-        let (store, _directory) = store().await;
-        sqlx::query("INSERT INTO messages VALUES (?, ?, 'x', 'x', '', 'x', 0, '', 0, 0)")
+    async fn a_room_takes_so_many_messages(bed: &Bed) {
+        let store = bed.open().await;
+        sqlx::query("INSERT INTO messages VALUES ($1, $2, 'x', 'x', '', 'x', 0, '', 0, 0)")
             .bind(room(1).to_string())
             .bind(MESSAGES_PER_ROOM_MAX)
-            .execute(&store.pool)
+            .execute(&store.database.pool)
             .await
             .expect("one that is the last");
         assert_eq!(outcome(&store, say(1, 1, "more")).await, "full");
     }
 
-    #[tokio::test]
-    async fn a_chat_is_found_by_who_had_part_in_it_and_kept_as_long_as_that() {
-        let (store, _directory) = store().await;
+    async fn a_chat_is_found_by_who_had_part_in_it_and_kept_as_long_as_that(bed: &Bed) {
+        let store = bed.open().await;
         let call = CallId::from_random(1);
         let rang = HistoryChange::Rang {
             call,
@@ -489,9 +546,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_nobody_can_find_again_is_purged() {
-        let (store, _directory) = store().await;
+    async fn what_nobody_can_find_again_is_purged(bed: &Bed) {
+        let store = bed.open().await;
         store.keep(&[a_room(1), say(1, 1, "one")], 10).await.expect("kept");
         store.purge_messages().await.expect("purged");
         assert_eq!(texts(&store).await.len(), 1, "somebody is in the room");

@@ -1,7 +1,8 @@
-//! What survives a restart, in one SQLite file: users with what belongs to them, their sessions and histories of calls, links, rooms
-//! with who is in them, and what was written there.
+//! What survives a restart, in one file of SQLite or in a database of PostgreSQL: users with what belongs to them, their sessions and
+//! histories of calls, links, rooms with who is in them, and what was written there. The same queries serve both.
 
 mod backup;
+mod database;
 mod export;
 mod forget;
 mod history;
@@ -9,34 +10,32 @@ mod identities;
 mod listing;
 mod messages;
 mod people;
+mod place;
 mod restart;
 mod retention;
 mod rooms;
+mod soundness;
+#[cfg(test)]
+mod testbed;
 
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-
+use self::database::Database;
 pub use self::export::Export;
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
 pub use self::listing::{ListedCall, ListedUser};
 pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
 pub use self::people::{NamedUser, PersonChange, PersonNews, PersonRow, SettingsRow};
+pub use self::place::{Place, PostgresUrl};
 pub use self::restart::{CallRow, Change, News, SessionRow};
 pub use self::rooms::{LinkRow, MemberRow, RoomRow};
+pub use self::soundness::Soundness;
 use crate::id::UserId;
 
 /// In the data directory.
 const FILE: &str = "tandem.sqlite3";
-
-/// SQLite has one writer at a time; the rest read.
-const CONNECTIONS_MAX: u32 = 4;
-
-/// For how long an operation waits for its turn before it fails.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +56,35 @@ pub enum StoreError {
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    #[error("the database does not answer")]
+    Slow,
+    /// It is there, and cannot be used as it is.
+    #[error("{0}")]
+    Unusable(&'static str),
+    #[error("it is a database of PostgreSQL: {0}")]
+    NotForPostgres(&'static str),
     /// A user of this id is there already.
     #[error("the user id is taken")]
     Taken,
     #[error("the database holds a value that cannot be: {0}")]
     Corrupt(&'static str),
+}
+
+impl StoreError {
+    /// Whether another writer was in the way, and the same may be done anew (SQLSTATE 40001, 40P01).
+    fn is_in_the_way(&self) -> bool {
+        match self {
+            StoreError::Database(sqlx::Error::Database(error)) => matches!(error.code().as_deref(), Some("40001" | "40P01")),
+            _ => false,
+        }
+    }
+
+    fn or_taken(self) -> StoreError {
+        match self {
+            StoreError::Database(sqlx::Error::Database(error)) if error.is_unique_violation() => StoreError::Taken,
+            other => other,
+        }
+    }
 }
 
 /// What is kept of a user.
@@ -75,102 +98,83 @@ pub struct UserRow {
     pub missed: u32,
 }
 
-/// All that is written at once goes through one of these.
-type Writer<'a> = &'a mut sqlx::Transaction<'static, sqlx::Sqlite>;
-
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    database: Database,
 }
 
 impl Store {
-    /// Opens the database in a directory, which is made if it is not there, and brings its tables up to date.
-    pub async fn open(directory: &Path) -> Result<Store, StoreError> {
-        let path = directory.join(FILE);
-        make_private(directory, &path).map_err(|source| StoreError::File {
-            path: path.clone(),
-            source,
-        })?;
-        let store = Store::connect(&path).await?;
-        sqlx::migrate!("./migrations").run(&store.pool).await?;
-        Ok(store)
+    /// Opens the database, and brings its tables up to date. A folder is made if it is not there.
+    pub async fn open(place: &Place) -> Result<Store, StoreError> {
+        let database = match place {
+            Place::Folder(folder) => {
+                let path = folder.join(FILE);
+                make_private(folder, &path).map_err(|source| StoreError::File {
+                    path: path.clone(),
+                    source,
+                })?;
+                Database::sqlite(&path).await?
+            }
+            Place::Postgres(url) => {
+                soundness::check_postgres(url).await?;
+                Database::postgres(url)?
+            }
+        };
+        database.migrate().await?;
+        Ok(Store { database })
     }
 
     /// Opens a database that is there, beside a server that may use it. Its tables are as they are.
-    pub async fn open_beside(directory: &Path) -> Result<Store, StoreError> {
-        let path = directory.join(FILE);
-        match std::fs::metadata(&path) {
-            Ok(_) => Store::connect(&path).await,
-            Err(source) => Err(StoreError::Missing { path, source }),
-        }
-    }
-
-    async fn connect(path: &Path) -> Result<Store, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            // What is deleted is to be gone, and not to lie in the file until something else is written over it.
-            .pragma("secure_delete", "ON")
-            .busy_timeout(WAIT_MAX);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(WAIT_MAX)
-            .connect_with(options)
-            .await?;
-        Ok(Store { pool })
-    }
-
-    /// Whether the database in a directory opens and is sound, if there is one. Changes nothing, and may be asked while a server uses it.
-    pub async fn check(directory: &Path) -> Result<(), StoreError> {
-        let path = directory.join(FILE);
-        if !path.exists() {
-            return Ok(());
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .read_only(true)
-            .busy_timeout(WAIT_MAX);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(WAIT_MAX)
-            .connect_with(options)
-            .await?;
-        let said: (String,) = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&pool).await?;
-        pool.close().await;
-        match said.0.as_str() {
-            "ok" => Ok(()),
-            _ => Err(StoreError::Corrupt("a page")),
-        }
+    pub async fn open_beside(place: &Place) -> Result<Store, StoreError> {
+        let database = match place {
+            Place::Folder(folder) => {
+                let path = folder.join(FILE);
+                if let Err(source) = std::fs::metadata(&path) {
+                    return Err(StoreError::Missing { path, source });
+                }
+                Database::sqlite(&path).await?
+            }
+            Place::Postgres(url) => {
+                if !soundness::check_postgres(url).await?.is_made() {
+                    return Err(StoreError::Unusable("there are no tables of Tandem in the database"));
+                }
+                Database::postgres(url)?
+            }
+        };
+        Ok(Store { database })
     }
 
     /// Keeps a user. Fails with [`StoreError::Taken`] if there is one of this id.
     pub async fn create_user(&self, user: UserId, secret_hash: &[u8; 32], name: &str, now_unix: i64) -> Result<(), StoreError> {
-        let made = sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(user.to_string())
-            .bind(secret_hash.as_slice())
-            .bind(name)
-            .bind(now_unix)
-            .bind(now_unix)
-            .execute(&self.pool)
+        let made = self
+            .database
+            .within(
+                sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
+                    .bind(user.to_string())
+                    .bind(secret_hash.as_slice())
+                    .bind(name)
+                    .bind(now_unix)
+                    .bind(now_unix)
+                    .execute(&self.database.pool),
+            )
             .await;
-        match made {
-            Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(e)) if e.is_unique_violation() => Err(StoreError::Taken),
-            Err(e) => Err(e.into()),
-        }
+        made.map(drop).map_err(StoreError::or_taken)
     }
 
     /// What is kept of a user, if there is one.
     pub async fn user(&self, user: UserId) -> Result<Option<UserRow>, StoreError> {
         let sql = format!(
-            "SELECT secret_hash, name, {} FROM users WHERE user_id = ?",
+            "SELECT secret_hash, name, {} FROM users WHERE user_id = $1",
             history::MISSED_OF_USER
         );
-        let row: Option<(Vec<u8>, String, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(user.to_string())
-            .fetch_optional(&self.pool)
+        let row: Option<(Vec<u8>, String, i64)> = self
+            .database
+            .within(
+                sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                    .bind(user.to_string())
+                    .fetch_optional(&self.database.pool),
+            )
             .await?;
         let Some((secret_hash, name, missed)) = row else {
             return Ok(None);
@@ -184,27 +188,33 @@ impl Store {
 
     /// Changes a user's name. Of a user that is not there, nothing is kept.
     pub async fn set_name(&self, user: UserId, name: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE users SET name = ? WHERE user_id = ?")
-            .bind(name)
-            .bind(user.to_string())
-            .execute(&self.pool)
+        self.database
+            .within(
+                sqlx::query("UPDATE users SET name = $1 WHERE user_id = $2")
+                    .bind(name)
+                    .bind(user.to_string())
+                    .execute(&self.database.pool),
+            )
             .await?;
         Ok(())
     }
 
     /// Notes that a user signed in.
     pub async fn touch(&self, user: UserId, now_unix: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE users SET seen_at = ? WHERE user_id = ?")
-            .bind(now_unix)
-            .bind(user.to_string())
-            .execute(&self.pool)
+        self.database
+            .within(
+                sqlx::query("UPDATE users SET seen_at = $1 WHERE user_id = $2")
+                    .bind(now_unix)
+                    .bind(user.to_string())
+                    .execute(&self.database.pool),
+            )
             .await?;
         Ok(())
     }
 
-    /// Finishes what is under way and lets go of the file.
+    /// Finishes what is under way and lets go of the database.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.database.pool.close().await;
     }
 }
 
@@ -221,32 +231,29 @@ fn make_private(directory: &Path, path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testbed::{Bed, on_both};
+
+    on_both!(
+        users_survive_a_restart,
+        an_id_is_given_once,
+        a_closed_store_fails_and_does_not_panic,
+    );
 
     pub(super) fn user(number: u64) -> UserId {
         UserId::from_random(number)
     }
 
-    /// An empty one, for as long as its folder is there.
-    pub(super) async fn store() -> (Store, tempfile::TempDir) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
-        (store, directory)
-    }
-
-    #[tokio::test]
-    async fn users_survive_a_restart() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("data");
-        let store = Store::open(&path).await.expect("it opens");
+    async fn users_survive_a_restart(bed: &Bed) {
+        let store = bed.open().await;
         store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
         store.create_user(user(2), &[8; 32], "", 100).await.expect("it is kept");
         store.set_name(user(2), "Grace").await.expect("it is changed");
         store.touch(user(2), 200).await.expect("it is noted");
         store.close().await;
 
-        Store::check(&path).await.expect("it is sound");
-        let store = Store::open(&path).await.expect("it opens again");
-        Store::check(&path).await.expect("it is sound, and in use");
+        Store::check(&bed.place).await.expect("it is sound");
+        let store = bed.open().await;
+        Store::check(&bed.place).await.expect("it is sound, and in use");
         let ada = UserRow {
             secret_hash: [7; 32],
             name: "Ada".to_owned(),
@@ -258,10 +265,8 @@ mod tests {
         assert_eq!(store.user(user(3)).await.expect("it is read"), None);
     }
 
-    #[tokio::test]
-    async fn an_id_is_given_once() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+    async fn an_id_is_given_once(bed: &Bed) {
+        let store = bed.open().await;
         store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
         let again = store.create_user(user(1), &[8; 32], "Eve", 100).await;
         assert!(matches!(again, Err(StoreError::Taken)));
@@ -269,10 +274,8 @@ mod tests {
         assert_eq!(ada.name, "Ada");
     }
 
-    #[tokio::test]
-    async fn a_closed_store_fails_and_does_not_panic() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+    async fn a_closed_store_fails_and_does_not_panic(bed: &Bed) {
+        let store = bed.open().await;
         store.close().await;
         assert!(matches!(store.user(user(1)).await, Err(StoreError::Database(_))));
         assert!(matches!(store.set_name(user(1), "Ada").await, Err(StoreError::Database(_))));
@@ -286,8 +289,38 @@ mod tests {
             "not a database, and long enough to be looked at".repeat(99),
         )
         .expect("it is written");
-        assert!(Store::check(directory.path()).await.is_err());
-        assert!(Store::open(directory.path()).await.is_err());
+        let place = Place::Folder(directory.path().to_owned());
+        assert!(Store::check(&place).await.is_err());
+        assert!(Store::open(&place).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_to_be_used_is_named_and_its_password_is_not() {
+        let good = Bed::postgres().place.to_string();
+        let host = good.strip_prefix("postgres://").expect("a URL");
+        for (url, said) in [
+            (format!("postgres://tandem:s3cret@{host}"), "password authentication failed"),
+            (
+                format!("postgres://tandem:s3cret@{host}?sslmode=verify-full"),
+                "UnknownIssuer",
+            ),
+            (format!("postgres://tandem:s3cret@{host}?sslmode=disable"), "no encryption"),
+            ("postgres://tandem:s3cret@127.0.0.1:1/none".to_owned(), "refused"),
+        ] {
+            let place = Place::Postgres(PostgresUrl::parse(&url).expect("it is one"));
+            for refused in [
+                Store::check(&place).await.expect_err("it is looked at"),
+                Store::open(&place).await.expect_err("it is opened"),
+                Store::open_beside(&place).await.expect_err("it is opened"),
+            ] {
+                let text = format!("{:#}", anyhow::Error::from(refused));
+                assert!(text.contains(said) && !text.contains("s3cret"), "{text}");
+            }
+        }
+        let empty = Store::open_beside(&Bed::postgres().place)
+            .await
+            .expect_err("nothing is there");
+        assert!(empty.to_string().contains("no tables"), "{empty}");
     }
 
     #[cfg(unix)]
@@ -295,7 +328,9 @@ mod tests {
     async fn nobody_else_may_read_the_files() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+        let store = Store::open(&Place::Folder(directory.path().to_owned()))
+            .await
+            .expect("it opens");
         store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
         let mut files = 0;
         for entry in std::fs::read_dir(directory.path()).expect("it is listed") {

@@ -1,11 +1,10 @@
 //! What belongs to users: contacts, whom they have blocked, and settings.
 
 use serde::Serialize;
-use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments};
 
+use super::database::{Deed, Flag, Writer};
 use super::restart::id;
-use super::{Store, StoreError, Writer};
+use super::{Store, StoreError};
 use crate::id::UserId;
 
 /// What a user changes of it.
@@ -61,7 +60,7 @@ pub(super) async fn apply(
     now_ms: i64,
 ) -> Result<PersonNews, StoreError> {
     let user = user.to_string();
-    let add = |sql, (other, name): &NamedUser| -> Query<'_, Sqlite, SqliteArguments> {
+    let add = |sql, (other, name): &NamedUser| -> Deed<'_> {
         sqlx::query(sql)
             .bind(user.clone())
             .bind(other.to_string())
@@ -71,29 +70,30 @@ pub(super) async fn apply(
     };
     let query = match change {
         PersonChange::KeepContact(contact) => add(
-            "INSERT INTO contacts (user_id, contact_id, name, since_ms) SELECT ?1, ?2, ?3, ?4 \
-             WHERE (SELECT COUNT(*) FROM contacts WHERE user_id = ?1 AND contact_id <> ?2) < ?5 \
-             ON CONFLICT DO UPDATE SET name = excluded.name",
+            "INSERT INTO contacts (user_id, contact_id, name, since_ms) SELECT $1, $2, $3, $4 \
+             WHERE (SELECT COUNT(*) FROM contacts WHERE user_id = $1 AND contact_id <> $2) < $5 \
+             ON CONFLICT (user_id, contact_id) DO UPDATE SET name = excluded.name",
             contact,
         ),
         PersonChange::Block(other) => add(
-            "INSERT INTO blocks (user_id, blocked_id, name, since_ms) SELECT ?1, ?2, ?3, ?4 \
-             WHERE (SELECT COUNT(*) FROM blocks WHERE user_id = ?1 AND blocked_id <> ?2) < ?5 \
-             ON CONFLICT DO UPDATE SET name = excluded.name",
+            "INSERT INTO blocks (user_id, blocked_id, name, since_ms) SELECT $1, $2, $3, $4 \
+             WHERE (SELECT COUNT(*) FROM blocks WHERE user_id = $1 AND blocked_id <> $2) < $5 \
+             ON CONFLICT (user_id, blocked_id) DO UPDATE SET name = excluded.name",
             other,
         ),
-        PersonChange::ForgetContact(other) => sqlx::query("DELETE FROM contacts WHERE user_id = ? AND contact_id = ?")
+        PersonChange::ForgetContact(other) => sqlx::query("DELETE FROM contacts WHERE user_id = $1 AND contact_id = $2")
             .bind(user)
             .bind(other.to_string()),
-        PersonChange::Unblock(other) => sqlx::query("DELETE FROM blocks WHERE user_id = ? AND blocked_id = ?")
+        PersonChange::Unblock(other) => sqlx::query("DELETE FROM blocks WHERE user_id = $1 AND blocked_id = $2")
             .bind(user)
             .bind(other.to_string()),
-        PersonChange::Set(settings) => {
-            sqlx::query("INSERT OR REPLACE INTO settings (user_id, contacts_only, always_through_server) VALUES (?, ?, ?)")
-                .bind(user)
-                .bind(settings.contacts_only)
-                .bind(settings.always_through_server)
-        }
+        PersonChange::Set(settings) => sqlx::query(
+            "INSERT INTO settings (user_id, contacts_only, always_through_server) VALUES ($1, $2, $3) ON CONFLICT (user_id) \
+                 DO UPDATE SET contacts_only = excluded.contacts_only, always_through_server = excluded.always_through_server",
+        )
+        .bind(user)
+        .bind(Flag(settings.contacts_only))
+        .bind(Flag(settings.always_through_server)),
     };
     let done = query.execute(&mut **writer).await?;
     let adds = matches!(change, PersonChange::KeepContact(_) | PersonChange::Block(_));
@@ -107,11 +107,15 @@ pub(super) async fn apply(
 impl Store {
     /// All that belongs to a user. Of one who is not there, or has nothing: nothing.
     pub async fn person(&self, user: UserId) -> Result<PersonRow, StoreError> {
-        let mut reader = self.pool.begin().await?;
+        self.database.within(self.read_person(user)).await
+    }
+
+    async fn read_person(&self, user: UserId) -> Result<PersonRow, StoreError> {
+        let mut reader = self.database.begin_to_read().await?;
         let mut lists = [Vec::new(), Vec::new()];
         let queries = [
-            "SELECT contact_id, name FROM contacts WHERE user_id = ? ORDER BY contact_id",
-            "SELECT blocked_id, name FROM blocks WHERE user_id = ? ORDER BY blocked_id",
+            "SELECT contact_id, name FROM contacts WHERE user_id = $1 ORDER BY contact_id",
+            "SELECT blocked_id, name FROM blocks WHERE user_id = $1 ORDER BY blocked_id",
         ];
         for (list, query) in lists.iter_mut().zip(queries) {
             let rows: Vec<(String, String)> = sqlx::query_as(query).bind(user.to_string()).fetch_all(&mut *reader).await?;
@@ -119,8 +123,8 @@ impl Store {
                 list.push((id(&other, "contact_id or blocked_id")?, name));
             }
         }
-        let settings: Option<(bool, bool)> =
-            sqlx::query_as("SELECT contacts_only, always_through_server FROM settings WHERE user_id = ?")
+        let settings: Option<(Flag, Flag)> =
+            sqlx::query_as("SELECT contacts_only, always_through_server FROM settings WHERE user_id = $1")
                 .bind(user.to_string())
                 .fetch_optional(&mut *reader)
                 .await?;
@@ -130,8 +134,8 @@ impl Store {
             contacts,
             blocked,
             settings: SettingsRow {
-                contacts_only,
-                always_through_server,
+                contacts_only: contacts_only.0,
+                always_through_server: always_through_server.0,
             },
         })
     }
@@ -139,19 +143,26 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{self, user};
+    use super::super::tests::user;
     use super::super::{Change, HistoryChange, News};
     use super::*;
     use crate::id::CallId;
+    use crate::store::testbed::{Bed, on_both};
+
+    on_both!(
+        what_belongs_to_a_user_survives_a_restart,
+        each_list_has_a_bound_and_those_in_it_may_be_renamed,
+        a_call_that_was_not_to_ring_is_in_its_makers_history_alone,
+    );
 
     const MOST: u32 = 3;
 
-    async fn store() -> (Store, tempfile::TempDir) {
-        let (store, directory) = tests::store().await;
+    async fn store(bed: &Bed) -> Store {
+        let store = bed.open().await;
         for number in [1, 2] {
             store.create_user(user(number), &[7; 32], "", 0).await.expect("it is kept");
         }
-        (store, directory)
+        store
     }
 
     fn named(number: u64, name: &str) -> NamedUser {
@@ -172,9 +183,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_belongs_to_a_user_survives_a_restart() {
-        let (store, directory) = store().await;
+    async fn what_belongs_to_a_user_survives_a_restart(bed: &Bed) {
+        let store = store(bed).await;
         for one in [
             PersonChange::KeepContact(named(2, "Bob")),
             PersonChange::KeepContact(named(3, "Eve")),
@@ -191,7 +201,7 @@ mod tests {
             assert_eq!(change(&store, 1, one).await, PersonNews::Changed);
         }
         store.close().await;
-        let store = Store::open(directory.path()).await.expect("it opens again");
+        let store = bed.open().await;
         let expected = PersonRow {
             contacts: vec![named(2, "Robert")],
             blocked: vec![named(4, "Mallory")],
@@ -204,9 +214,8 @@ mod tests {
         assert_eq!(store.person(user(2)).await.expect("it is read"), PersonRow::default());
     }
 
-    #[tokio::test]
-    async fn each_list_has_a_bound_and_those_in_it_may_be_renamed() {
-        let (store, _directory) = store().await;
+    async fn each_list_has_a_bound_and_those_in_it_may_be_renamed(bed: &Bed) {
+        let store = store(bed).await;
         for other in 2..2 + u64::from(MOST) {
             let contact = PersonChange::KeepContact(named(other, "a"));
             assert_eq!(change(&store, 1, contact).await, PersonNews::Changed);
@@ -235,9 +244,8 @@ mod tests {
         assert_eq!((person.contacts.len(), person.contacts[0].1.as_str()), (MOST as usize, "b"));
     }
 
-    #[tokio::test]
-    async fn a_call_that_was_not_to_ring_is_in_its_makers_history_alone() {
-        let (store, _directory) = store().await;
+    async fn a_call_that_was_not_to_ring_is_in_its_makers_history_alone(bed: &Bed) {
+        let store = store(bed).await;
         let mut calls = 0;
         let mut call = async || {
             calls += 1;

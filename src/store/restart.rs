@@ -1,5 +1,6 @@
 //! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
+use super::database::Flag;
 use super::forget;
 use super::history::{self, HistoryChange, HistoryNews};
 use super::messages::{self, MessageChange, MessageNews};
@@ -72,14 +73,17 @@ pub enum News {
 type SessionColumns = (String, String, Vec<u8>, Option<String>, String);
 
 /// The columns of a call as text.
-type CallColumns = (String, String, bool, String, String, String, i64);
+type CallColumns = (String, String, Flag, String, String, String, i64);
 
 impl Store {
     /// Makes these changes in order, all or none, and notes that the server lives. What is to be told of them comes with the place of
     /// the change among them.
     pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<Vec<(usize, News)>, StoreError> {
-        // A writer from its first word: one that has read before it writes fails where another has written meanwhile, and does not wait.
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        self.database.change(|| self.try_to_keep(changes, now_ms)).await
+    }
+
+    async fn try_to_keep(&self, changes: &[Change], now_ms: i64) -> Result<Vec<(usize, News)>, StoreError> {
+        let mut transaction = self.database.begin().await?;
         let mut news = Vec::new();
         for (place, change) in changes.iter().enumerate() {
             let query = match change {
@@ -104,28 +108,33 @@ impl Store {
                     news.push((place, News::Person(one)));
                     continue;
                 }
-                Change::KeepSession(row) => {
-                    sqlx::query("INSERT OR REPLACE INTO sessions (session_id, user_id, secret_hash, grants) VALUES (?, ?, ?, ?)")
-                        .bind(row.session.to_string())
-                        .bind(row.user.to_string())
-                        .bind(row.secret_hash.to_vec())
-                        .bind(written(&row.grants))
-                }
+                Change::KeepSession(row) => sqlx::query(
+                    "INSERT INTO sessions (session_id, user_id, secret_hash, grants) VALUES ($1, $2, $3, $4) \
+                         ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, secret_hash = excluded.secret_hash, \
+                         grants = excluded.grants",
+                )
+                .bind(row.session.to_string())
+                .bind(row.user.to_string())
+                .bind(row.secret_hash.to_vec())
+                .bind(written(&row.grants)),
                 Change::ForgetSession(session) => {
-                    sqlx::query("DELETE FROM sessions WHERE session_id = ?").bind(session.to_string())
+                    sqlx::query("DELETE FROM sessions WHERE session_id = $1").bind(session.to_string())
                 }
                 Change::KeepCall(row) => sqlx::query(
-                    "INSERT OR REPLACE INTO calls (call_id, room_id, invitation, caller_session, caller_user, callee_user, \
-                     answered_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO calls (call_id, room_id, invitation, caller_session, caller_user, callee_user, answered_at_ms) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (call_id) DO UPDATE SET room_id = excluded.room_id, \
+                     invitation = excluded.invitation, caller_session = excluded.caller_session, \
+                     caller_user = excluded.caller_user, callee_user = excluded.callee_user, \
+                     answered_at_ms = excluded.answered_at_ms",
                 )
                 .bind(row.call.to_string())
                 .bind(row.room.to_string())
-                .bind(row.invitation)
+                .bind(Flag(row.invitation))
                 .bind(row.caller.to_string())
                 .bind(row.caller_user.to_string())
                 .bind(row.callee_user.to_string())
                 .bind(row.answered_at_ms),
-                Change::ForgetCall(call) => sqlx::query("DELETE FROM calls WHERE call_id = ?").bind(call.to_string()),
+                Change::ForgetCall(call) => sqlx::query("DELETE FROM calls WHERE call_id = $1").bind(call.to_string()),
                 Change::KeepRoom(row) => rooms::keep_room(row),
                 Change::ForgetRoom(room) => {
                     rooms::forget_members_of(*room).execute(&mut *transaction).await?;
@@ -140,7 +149,7 @@ impl Store {
             };
             query.execute(&mut *transaction).await?;
         }
-        sqlx::query("INSERT OR REPLACE INTO alive (one, at_ms) VALUES (1, ?)")
+        sqlx::query("INSERT INTO alive (one, at_ms) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET at_ms = excluded.at_ms")
             .bind(now_ms)
             .execute(&mut *transaction)
             .await?;
@@ -151,23 +160,24 @@ impl Store {
     /// Forgets all sessions, calls and rooms if the server has not lived since then (Unix milliseconds).
     pub async fn purge(&self, since_ms: i64) -> Result<(), StoreError> {
         for table in [
-            "DELETE FROM sessions WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
-            "DELETE FROM calls WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
-            "DELETE FROM rooms WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
-            "DELETE FROM members WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= ?)",
+            "DELETE FROM sessions WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
+            "DELETE FROM calls WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
+            "DELETE FROM rooms WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
+            "DELETE FROM members WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
         ] {
-            sqlx::query(table).bind(since_ms).execute(&self.pool).await?;
+            self.database
+                .within(sqlx::query(table).bind(since_ms).execute(&self.database.pool))
+                .await?;
         }
         Ok(())
     }
 
     /// The kept sessions, each with its user's name.
     pub async fn sessions(&self) -> Result<Vec<(SessionRow, String)>, StoreError> {
-        let rows: Vec<SessionColumns> = sqlx::query_as(
+        let rows: Vec<SessionColumns> = self.database.within(sqlx::query_as(
             "SELECT session_id, user_id, s.secret_hash, grants, name FROM sessions s JOIN users USING (user_id) ORDER BY session_id",
         )
-        .fetch_all(&self.pool)
-        .await?;
+        .fetch_all(&self.database.pool)).await?;
         let read = rows.into_iter().map(|(session, user, secret_hash, grants, name)| {
             let row = SessionRow {
                 session: id(&session, "session_id")?,
@@ -182,19 +192,23 @@ impl Store {
 
     /// The kept calls.
     pub async fn calls(&self) -> Result<Vec<CallRow>, StoreError> {
-        let rows: Vec<CallColumns> = sqlx::query_as(
-            "SELECT call_id, room_id, invitation, caller_session, caller_user, callee_user, answered_at_ms FROM calls \
+        let rows: Vec<CallColumns> = self
+            .database
+            .within(
+                sqlx::query_as(
+                    "SELECT call_id, room_id, invitation, caller_session, caller_user, callee_user, answered_at_ms FROM calls \
              ORDER BY call_id",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+                )
+                .fetch_all(&self.database.pool),
+            )
+            .await?;
         let read = rows
             .into_iter()
             .map(|(call, room, invitation, caller, caller_user, callee_user, answered_at_ms)| {
                 Ok(CallRow {
                     call: id(&call, "call_id")?,
                     room: id(&room, "room_id")?,
-                    invitation,
+                    invitation: invitation.0,
                     caller: id(&caller, "caller_session")?,
                     caller_user: id(&caller_user, "caller_user")?,
                     callee_user: id(&callee_user, "callee_user")?,
@@ -222,11 +236,12 @@ pub(super) fn id<T: std::str::FromStr>(text: &str, column: &'static str) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testbed::{Bed, on_both};
 
-    #[tokio::test]
-    async fn sessions_and_calls_survive_a_restart_until_they_end() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+    on_both!(sessions_and_calls_survive_a_restart_until_they_end,);
+
+    async fn sessions_and_calls_survive_a_restart_until_they_end(bed: &Bed) {
+        let store = bed.open().await;
         let users = [1, 2, 3].map(UserId::from_random);
         for user in &users[..2] {
             store.create_user(*user, &[1; 32], "Ada", 0).await.expect("it is kept");
@@ -257,7 +272,7 @@ mod tests {
             .expect("kept");
         store.close().await;
 
-        let store = Store::open(directory.path()).await.expect("it opens again");
+        let store = bed.open().await;
         let found = store.sessions().await.expect("read");
         let known = [0, 1].map(|n| (sessions[n], "Ada".to_owned()));
         assert_eq!(found, known, "a session without its user is none");

@@ -1,6 +1,7 @@
 //! What is forgotten of histories and of what was written: by age, by number, and by the size of the database. In batches, so that
 //! whoever writes meanwhile waits for one batch at most.
 
+use super::database::Kind;
 use super::messages::is_out_of_reach;
 use super::{Store, StoreError};
 
@@ -17,22 +18,24 @@ impl Store {
     /// Forgets calls that rang before `since_ms` (Unix milliseconds), and all but the newest `most` of each user.
     pub async fn purge_history(&self, since_ms: i64, most: u32) -> Result<(), StoreError> {
         while self.forget_calls(since_ms).await?.0 == BATCH {}
-        let many: Vec<(String,)> =
-            sqlx::query_as("SELECT user_id FROM history WHERE reason IS NOT NULL GROUP BY user_id HAVING COUNT(*) > ?")
-                .bind(i64::from(most))
-                .fetch_all(&self.pool)
-                .await?;
+        let many: Vec<(String,)> = self
+            .database
+            .within(
+                sqlx::query_as("SELECT user_id FROM history WHERE reason IS NOT NULL GROUP BY user_id HAVING COUNT(*) > $1")
+                    .bind(i64::from(most))
+                    .fetch_all(&self.database.pool),
+            )
+            .await?;
         for (user,) in many {
             loop {
-                let done = sqlx::query(
-                    "DELETE FROM history WHERE user_id = ?1 AND call_id IN (SELECT call_id FROM history WHERE user_id = ?1 \
-                     AND reason IS NOT NULL ORDER BY rang_at_ms DESC, call_id DESC LIMIT ?2 OFFSET ?3)",
+                let done = self.database.within(sqlx::query(
+                    "DELETE FROM history WHERE user_id = $1 AND call_id IN (SELECT call_id FROM history WHERE user_id = $1 \
+                     AND reason IS NOT NULL ORDER BY rang_at_ms DESC, call_id DESC LIMIT $2 OFFSET $3)",
                 )
                 .bind(user.clone())
                 .bind(BATCH as i64)
                 .bind(i64::from(most))
-                .execute(&self.pool)
-                .await?;
+                .execute(&self.database.pool)).await?;
                 if done.rows_affected() < BATCH {
                     break;
                 }
@@ -47,7 +50,10 @@ impl Store {
             "SELECT DISTINCT room_id FROM messages m WHERE {}",
             is_out_of_reach("m.room_id")
         );
-        let rooms: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+        let rooms: Vec<(String,)> = self
+            .database
+            .within(sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&self.database.pool))
+            .await?;
         for (room,) in rooms {
             while self.forget_messages_of(&room).await? == BATCH {}
         }
@@ -60,19 +66,30 @@ impl Store {
         Ok(())
     }
 
-    /// The bytes of the database that are in use, without its journal.
+    /// The bytes of the database that are in use, without its journal. PostgreSQL has no such figure, and says how large it is.
     pub async fn used_bytes(&self) -> Result<u64, StoreError> {
-        let (pages, free, size): (i64, i64, i64) = sqlx::query_as(
+        if self.database.kind == Kind::Postgres {
+            let (bytes,): (i64,) = self
+                .database
+                .within(sqlx::query_as("SELECT pg_database_size(current_database())").fetch_one(&self.database.pool))
+                .await?;
+            return Ok(u64::try_from(bytes).unwrap_or(0));
+        }
+        let (pages, free, size): (i64, i64, i64) = self.database.within(sqlx::query_as(
             "SELECT page_count, freelist_count, page_size FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
         )
-        .fetch_one(&self.pool)
-        .await?;
+        .fetch_one(&self.database.pool)).await?;
         Ok(u64::try_from((pages - free) * size).unwrap_or(0))
     }
 
     /// Forgets the oldest calls with what was written in them, then the oldest messages of rooms that go on, where the database uses
     /// more than so many bytes. Whether it is within them now: users, contacts and links are never taken.
     pub async fn shrink(&self, bytes_max: u64) -> Result<bool, StoreError> {
+        if self.database.kind == Kind::Postgres {
+            return Err(StoreError::NotForPostgres(
+                "what is deleted makes it no smaller, so there is no end to shrinking it",
+            ));
+        }
         if self.used_bytes().await? <= bytes_max {
             return Ok(true);
         }
@@ -95,14 +112,18 @@ impl Store {
 
     /// A batch of the oldest: how many went, and the rooms that they led to.
     async fn forget_calls(&self, since_ms: i64) -> Result<(u64, Vec<String>), StoreError> {
-        let rows: Vec<(Option<String>,)> = sqlx::query_as(
-            "DELETE FROM history WHERE (user_id, call_id) IN (SELECT user_id, call_id FROM history WHERE rang_at_ms < ? \
-             AND reason IS NOT NULL ORDER BY rang_at_ms LIMIT ?) RETURNING room_id",
-        )
-        .bind(since_ms)
-        .bind(BATCH as i64)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows: Vec<(Option<String>,)> = self
+            .database
+            .within(
+                sqlx::query_as(
+                    "DELETE FROM history WHERE (user_id, call_id) IN (SELECT user_id, call_id FROM history WHERE rang_at_ms < $1 \
+             AND reason IS NOT NULL ORDER BY rang_at_ms LIMIT $2) RETURNING room_id",
+                )
+                .bind(since_ms)
+                .bind(BATCH as i64)
+                .fetch_all(&self.database.pool),
+            )
+            .await?;
         let count = rows.len() as u64;
         let mut rooms: Vec<String> = rows.into_iter().filter_map(|(room,)| room).collect();
         rooms.sort();
@@ -112,26 +133,34 @@ impl Store {
 
     async fn forget_messages_of(&self, room: &str) -> Result<u64, StoreError> {
         let sql = format!(
-            "DELETE FROM messages WHERE room_id = ?1 AND number IN (SELECT number FROM messages WHERE room_id = ?1 LIMIT ?2) AND {}",
-            is_out_of_reach("?1")
+            "DELETE FROM messages WHERE room_id = $1 AND number IN (SELECT number FROM messages WHERE room_id = $1 LIMIT $2) AND {}",
+            is_out_of_reach("$1")
         );
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(room.to_owned())
-            .bind(BATCH as i64)
-            .execute(&self.pool)
+        let done = self
+            .database
+            .within(
+                sqlx::query(sqlx::AssertSqlSafe(sql))
+                    .bind(room.to_owned())
+                    .bind(BATCH as i64)
+                    .execute(&self.database.pool),
+            )
             .await?;
         Ok(done.rows_affected())
     }
 
     async fn forget_oldest_messages(&self, since_ms: i64) -> Result<u64, StoreError> {
         let sql = format!(
-            "DELETE FROM messages WHERE (room_id, number) IN (SELECT room_id, number FROM messages m WHERE at_ms < ? AND {IS_NOT_LAST} \
-             ORDER BY at_ms LIMIT ?)"
+            "DELETE FROM messages WHERE (room_id, number) IN (SELECT room_id, number FROM messages m WHERE at_ms < $1 AND {IS_NOT_LAST} \
+             ORDER BY at_ms LIMIT $2)"
         );
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(since_ms)
-            .bind(BATCH as i64)
-            .execute(&self.pool)
+        let done = self
+            .database
+            .within(
+                sqlx::query(sqlx::AssertSqlSafe(sql))
+                    .bind(since_ms)
+                    .bind(BATCH as i64)
+                    .execute(&self.database.pool),
+            )
             .await?;
         Ok(done.rows_affected())
     }
@@ -139,10 +168,16 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{store, user};
+    use super::super::tests::user;
     use super::super::{Change, HistoryChange, MessageChange, NewMessage, RoomRow};
     use super::*;
     use crate::id::{CallId, MessageId, ParticipantId, RoomId};
+    use crate::store::testbed::{Bed, on_both};
+
+    on_both!(
+        more_than_a_batch_of_old_calls_goes,
+        a_room_that_goes_on_loses_what_is_old_and_counts_on,
+    );
 
     fn say(room: u64, message: u64, bytes: usize) -> Change {
         Change::Message(MessageChange::Say(NewMessage {
@@ -181,9 +216,8 @@ mod tests {
         page.rows.iter().map(|row| row.rang_at_ms).collect()
     }
 
-    #[tokio::test]
-    async fn more_than_a_batch_of_old_calls_goes() {
-        let (store, _directory) = store().await;
+    async fn more_than_a_batch_of_old_calls_goes(bed: &Bed) {
+        let store = bed.open().await;
         let count = BATCH + 20;
         for number in 0..count {
             talked(&store, number, number as i64, 1).await;
@@ -205,9 +239,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_room_that_goes_on_loses_what_is_old_and_counts_on() {
-        let (store, _directory) = store().await;
+    async fn a_room_that_goes_on_loses_what_is_old_and_counts_on(bed: &Bed) {
+        let store = bed.open().await;
         let room = Change::KeepRoom(RoomRow {
             room: RoomId::from_random(7),
             by_call: false,
@@ -234,7 +267,8 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_its_size_the_oldest_goes_first_and_users_stay() {
-        let (store, _directory) = store().await;
+        let bed = Bed::sqlite();
+        let store = bed.open().await;
         store.create_user(user(1), &[1; 32], "Ada", 0).await.expect("made");
         let empty = store.used_bytes().await.expect("read");
         for number in 0..1200 {

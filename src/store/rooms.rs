@@ -1,9 +1,8 @@
 //! Rooms with who is in them, and links.
 
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Row, Sqlite};
+use sqlx::Row;
 
+use super::database::{Deed, Flag};
 use super::restart::id;
 use super::{Store, StoreError};
 use crate::id::{CallId, LinkId, ParticipantId, RoomId, SessionId, UserId};
@@ -51,76 +50,80 @@ pub struct MemberRow {
     pub entered_at_ms: i64,
 }
 
-type Change<'q> = Query<'q, Sqlite, SqliteArguments>;
-
-pub(super) fn keep_link(row: &LinkRow) -> Change<'static> {
+pub(super) fn keep_link(row: &LinkRow) -> Deed<'static> {
     sqlx::query(
-        "INSERT OR REPLACE INTO links (link_id, maker, name, passphrase, expires_at_ms, single_use, used, lobby, makes_hosts, \
-         within_room) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO links (link_id, maker, name, passphrase, expires_at_ms, single_use, used, lobby, makes_hosts, within_room) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (link_id) DO UPDATE SET maker = excluded.maker, \
+         name = excluded.name, passphrase = excluded.passphrase, expires_at_ms = excluded.expires_at_ms, \
+         single_use = excluded.single_use, used = excluded.used, lobby = excluded.lobby, makes_hosts = excluded.makes_hosts, \
+         within_room = excluded.within_room",
     )
     .bind(row.link.to_string())
     .bind(row.maker.to_string())
     .bind(row.name.clone())
     .bind(row.passphrase.map(|hash| hash.to_vec()))
     .bind(row.expires_at_ms)
-    .bind(row.single_use)
-    .bind(row.used)
-    .bind(row.lobby)
-    .bind(row.makes_hosts)
+    .bind(Flag(row.single_use))
+    .bind(Flag(row.used))
+    .bind(Flag(row.lobby))
+    .bind(Flag(row.makes_hosts))
     .bind(row.within.map(|room| room.to_string()))
 }
 
-pub(super) fn forget_link(link: LinkId) -> Change<'static> {
-    sqlx::query("DELETE FROM links WHERE link_id = ?").bind(link.to_string())
+pub(super) fn forget_link(link: LinkId) -> Deed<'static> {
+    sqlx::query("DELETE FROM links WHERE link_id = $1").bind(link.to_string())
 }
 
-pub(super) fn keep_room(row: &RoomRow) -> Change<'static> {
+pub(super) fn keep_room(row: &RoomRow) -> Deed<'static> {
     let removed: Vec<String> = row.removed.iter().map(UserId::to_string).collect();
     sqlx::query(
-        "INSERT OR REPLACE INTO rooms (room_id, by_call, name, link_id, locked, lobby, removed) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO rooms (room_id, by_call, name, link_id, locked, lobby, removed) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (room_id) DO UPDATE SET by_call = excluded.by_call, name = excluded.name, link_id = excluded.link_id, \
+         locked = excluded.locked, lobby = excluded.lobby, removed = excluded.removed",
     )
     .bind(row.room.to_string())
-    .bind(row.by_call)
+    .bind(Flag(row.by_call))
     .bind(row.name.clone())
     .bind(row.link.map(|link| link.to_string()))
-    .bind(row.locked)
-    .bind(row.lobby)
+    .bind(Flag(row.locked))
+    .bind(Flag(row.lobby))
     .bind(removed.join(" "))
 }
 
-pub(super) fn forget_members_of(room: RoomId) -> Change<'static> {
-    sqlx::query("DELETE FROM members WHERE room_id = ?").bind(room.to_string())
+pub(super) fn forget_members_of(room: RoomId) -> Deed<'static> {
+    sqlx::query("DELETE FROM members WHERE room_id = $1").bind(room.to_string())
 }
 
-pub(super) fn forget_room(room: RoomId) -> Change<'static> {
-    sqlx::query("DELETE FROM rooms WHERE room_id = ?").bind(room.to_string())
+pub(super) fn forget_room(room: RoomId) -> Deed<'static> {
+    sqlx::query("DELETE FROM rooms WHERE room_id = $1").bind(room.to_string())
 }
 
 /// Of one that is there already, it changes what may change.
-pub(super) fn keep_member(row: &MemberRow) -> Change<'static> {
+pub(super) fn keep_member(row: &MemberRow) -> Deed<'static> {
     sqlx::query(
         "INSERT INTO members (session_id, room_id, participant_id, call_id, place, host, through_server, entered_at_ms) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET host = excluded.host",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (session_id) DO UPDATE SET host = excluded.host",
     )
     .bind(row.session.to_string())
     .bind(row.room.to_string())
     .bind(row.participant.to_string())
     .bind(row.call.map(|call| call.to_string()))
     .bind(i64::try_from(row.place).unwrap_or(i64::MAX))
-    .bind(row.host)
-    .bind(row.through_server)
+    .bind(Flag(row.host))
+    .bind(Flag(row.through_server))
     .bind(row.entered_at_ms)
 }
 
-pub(super) fn forget_member(session: SessionId) -> Change<'static> {
-    sqlx::query("DELETE FROM members WHERE session_id = ?").bind(session.to_string())
+pub(super) fn forget_member(session: SessionId) -> Deed<'static> {
+    sqlx::query("DELETE FROM members WHERE session_id = $1").bind(session.to_string())
 }
 
 impl Store {
     /// The kept links.
     pub async fn links(&self) -> Result<Vec<LinkRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM links ORDER BY link_id")
-            .fetch_all(&self.pool)
+        let rows = self
+            .database
+            .within(sqlx::query("SELECT * FROM links ORDER BY link_id").fetch_all(&self.database.pool))
             .await?;
         let read = rows.iter().map(|row| {
             let passphrase: Option<Vec<u8>> = row.try_get("passphrase")?;
@@ -133,10 +136,10 @@ impl Store {
                     .map(|hash| hash.try_into().map_err(|_| StoreError::Corrupt("passphrase")))
                     .transpose()?,
                 expires_at_ms: row.try_get("expires_at_ms")?,
-                single_use: row.try_get("single_use")?,
-                used: row.try_get("used")?,
-                lobby: row.try_get("lobby")?,
-                makes_hosts: row.try_get("makes_hosts")?,
+                single_use: row.try_get::<Flag, _>("single_use")?.0,
+                used: row.try_get::<Flag, _>("used")?.0,
+                lobby: row.try_get::<Flag, _>("lobby")?.0,
+                makes_hosts: row.try_get::<Flag, _>("makes_hosts")?.0,
                 within: within.map(|room| id(&room, "within_room")).transpose()?,
             })
         });
@@ -145,19 +148,20 @@ impl Store {
 
     /// The kept rooms.
     pub async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM rooms ORDER BY room_id")
-            .fetch_all(&self.pool)
+        let rows = self
+            .database
+            .within(sqlx::query("SELECT * FROM rooms ORDER BY room_id").fetch_all(&self.database.pool))
             .await?;
         let read = rows.iter().map(|row| {
             let link: Option<String> = row.try_get("link_id")?;
             let removed: String = row.try_get("removed")?;
             Ok(RoomRow {
                 room: id(row.try_get("room_id")?, "room_id")?,
-                by_call: row.try_get("by_call")?,
+                by_call: row.try_get::<Flag, _>("by_call")?.0,
                 name: row.try_get("name")?,
                 link: link.map(|link| id(&link, "link_id")).transpose()?,
-                locked: row.try_get("locked")?,
-                lobby: row.try_get("lobby")?,
+                locked: row.try_get::<Flag, _>("locked")?.0,
+                lobby: row.try_get::<Flag, _>("lobby")?.0,
                 removed: removed
                     .split_whitespace()
                     .map(|user| id(user, "removed"))
@@ -169,8 +173,9 @@ impl Store {
 
     /// The kept members, in the order of coming.
     pub async fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM members ORDER BY room_id, place")
-            .fetch_all(&self.pool)
+        let rows = self
+            .database
+            .within(sqlx::query("SELECT * FROM members ORDER BY room_id, place").fetch_all(&self.database.pool))
             .await?;
         let read = rows.iter().map(|row| {
             let call: Option<String> = row.try_get("call_id")?;
@@ -181,8 +186,8 @@ impl Store {
                 session: id(row.try_get("session_id")?, "session_id")?,
                 call: call.map(|call| id(&call, "call_id")).transpose()?,
                 place: u64::try_from(place).map_err(|_| StoreError::Corrupt("place"))?,
-                host: row.try_get("host")?,
-                through_server: row.try_get("through_server")?,
+                host: row.try_get::<Flag, _>("host")?.0,
+                through_server: row.try_get::<Flag, _>("through_server")?.0,
                 entered_at_ms: row.try_get("entered_at_ms")?,
             })
         });
@@ -192,13 +197,15 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Change;
+    use super::super::database::SQLITE_MIGRATIONS;
+    use super::super::{Change, Place};
     use super::*;
+    use crate::store::testbed::{Bed, on_both};
 
-    #[tokio::test]
-    async fn rooms_and_links_survive_a_restart_until_they_end() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store = Store::open(directory.path()).await.expect("it opens");
+    on_both!(rooms_and_links_survive_a_restart_until_they_end,);
+
+    async fn rooms_and_links_survive_a_restart_until_they_end(bed: &Bed) {
+        let store = bed.open().await;
         let link = |n: u64| LinkRow {
             link: LinkId::from_random(n),
             maker: UserId::from_random(n),
@@ -245,7 +252,7 @@ mod tests {
         store.keep(&changes, 1000).await.expect("kept");
         store.close().await;
 
-        let store = Store::open(directory.path()).await.expect("it opens again");
+        let store = bed.open().await;
         assert_eq!(store.links().await.expect("read"), [link(1), link(2)]);
         assert_eq!(store.rooms().await.expect("read"), [room(1), room(2)]);
         assert_eq!(store.members().await.expect("read"), [member(1, false), member(2, true)]);
@@ -273,8 +280,11 @@ mod tests {
             .filename(directory.path().join("tandem.sqlite3"))
             .create_if_missing(true);
         let pool = sqlx::SqlitePool::connect_with(options).await.expect("it opens");
-        let all = sqlx::migrate!("./migrations");
-        let before = all.iter().filter(|migration| migration.version < 3).cloned().collect();
+        let before = SQLITE_MIGRATIONS
+            .iter()
+            .filter(|migration| migration.version < 3)
+            .cloned()
+            .collect();
         let before = sqlx::migrate::Migrator::with_migrations(before);
         before.run(&pool).await.expect("tables as they were");
         let (call, room) = (CallId::from_random(1), RoomId::from_random(2));
@@ -282,14 +292,14 @@ mod tests {
         let participants = [5, 6].map(ParticipantId::from_random);
         let users = [7, 8].map(UserId::from_random);
         for (session, user) in sessions.iter().zip(users) {
-            sqlx::query("INSERT INTO sessions VALUES (?, ?, zeroblob(32))")
+            sqlx::query("INSERT INTO sessions VALUES ($1, $2, zeroblob(32))")
                 .bind(session.to_string())
                 .bind(user.to_string())
                 .execute(&pool)
                 .await
                 .expect("kept");
         }
-        sqlx::query("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, 0, 99)")
+        sqlx::query("INSERT INTO calls VALUES ($1, $2, $3, $4, $5, $6, 0, 99)")
             .bind(call.to_string())
             .bind(room.to_string())
             .bind(sessions[0].to_string())
@@ -301,7 +311,9 @@ mod tests {
             .expect("kept");
         pool.close().await;
 
-        let store = Store::open(directory.path()).await.expect("it opens");
+        let store = Store::open(&Place::Folder(directory.path().to_owned()))
+            .await
+            .expect("it opens");
         let found = store.calls().await.expect("read");
         let [found] = found[..] else { panic!("{found:?}") };
         assert_eq!((found.call, found.room, found.caller), (call, room, sessions[0]));
