@@ -31,6 +31,9 @@ const FRAME_READ_MAX: usize = 2 * FRAME_BYTES_MAX;
 /// From the upgrade to `hello`.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// For how long a session that goes on waits for the store, which knows its user.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Browsers send `ping` every 10 s; a websocket that says nothing for this long is gone.
 /// In a call the hub expects more of them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
@@ -230,7 +233,14 @@ impl Hello {
             let message = "too many new users from this address: wait a minute".to_owned();
             return Err((ErrorCode::RateLimited, message));
         }
-        let signed_in = gate.authenticator.sign_in(self.user.as_ref(), self.name.as_deref()).await;
+        let signing_in = gate.authenticator.sign_in(self.user.as_ref(), self.name.as_deref());
+        let signed_in = match self.attach.resume {
+            None => signing_in.await,
+            Some(_) => match timeout(STORE_PATIENCE, signing_in).await {
+                Err(_) | Ok(Err(AuthError::Store(_))) => return self.attach_without_store(gate).await,
+                Ok(signed_in) => signed_in,
+            },
+        };
         let signed_in = signed_in.map_err(|error| why(&error))?;
         let attach = Attach {
             identity: Some(signed_in.identity),
@@ -239,6 +249,15 @@ impl Hello {
             ..self.attach
         };
         attach_to(gate, attach).await
+    }
+
+    /// The store fails, or keeps one waiting: a session goes on by what proves it, and the call with it. Who has none is not told that
+    /// they are nobody.
+    async fn attach_without_store(self, gate: &Gate) -> Attached {
+        match attach_to(gate, self.attach).await {
+            Err((ErrorCode::NotSignedIn, _)) => Err((ErrorCode::NotAllowed, "the database does not answer".to_owned())),
+            attached => attached,
+        }
     }
 
     /// A session goes on by what proves it, whatever became of its token. A new one needs a token.
