@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool, Pebble (an ACME
-# server), GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc and Schemathesis from PyPI, the rest from npm. Needs a Rust
+# server), PostgreSQL, GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc and Schemathesis from PyPI, the rest from npm. Needs a Rust
 # toolchain, Node.js and Python.
 #
 #   ./test.sh            everything
@@ -14,8 +14,9 @@ target=${CARGO_TARGET_DIR:-target}
 stage() { printf '\n=== %s (%d s since the start)\n' "$1" "$SECONDS"; }
 
 missing=()
-for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble ip:iproute2 nft:nftables certutil:libnss3-tools openssl:openssl curl:curl turnutils_uclient:coturn; do
-    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble ip:iproute2 nft:nftables certutil:libnss3-tools openssl:openssl curl:curl turnutils_uclient:coturn initdb:postgresql; do
+    # Debian has PostgreSQL's own beside the path.
+    command -v "${pair%%:*}" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if ((${#missing[@]})); then
     stage "install ${missing[*]}"
@@ -52,6 +53,9 @@ if [ "$what" != quick ]; then
     binary=$(cd "$target" && pwd)/release/tandem
     # The limits of a busy machine.
     (cd web && TANDEM_BINARY=$binary TANDEM_STRETCH=3 npm run --silent e2e)
+    stage "what lasts, in PostgreSQL"
+    (cd web && TANDEM_E2E_STORE=postgres TANDEM_KINDS=chromium TANDEM_BINARY=$binary TANDEM_STRETCH=3 \
+        node --test --test-concurrency=1 --test-reporter=spec e2e/stories/lasting.test.mjs)
     stage "what the OpenAPI document says, and all else that may be sent"
     TANDEM_BINARY=$binary tests/api/run.sh
     stage "foreign WebRTC stacks"

@@ -9,7 +9,7 @@ import { Server } from "../support/server.mjs";
 /** Somebody's texts must stay texts. */
 const HOSTILE = `<img src=x onerror="window.__hit=1"><script>window.__hit=1</script> javascript:alert(1) https://example.org/?q=<b>`;
 
-for (const kind of ["chromium", "firefox"]) {
+for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) {
   describe(`what lasts in ${kind}`, { timeout: 300_000 }, () => {
     let server;
     let ada;

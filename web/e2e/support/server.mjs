@@ -5,6 +5,8 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { storeEnvironment } from "./postgres.mjs";
+
 const BINARY = process.env.TANDEM_BINARY;
 
 export class Server {
@@ -17,7 +19,7 @@ export class Server {
     const server = new Server();
     server.within = within;
     server.data = mkdtempSync(join(tmpdir(), "tandem-e2e-"));
-    server.environment = environment;
+    server.environment = { ...(await storeEnvironment()), ...environment };
     server.listen = listen;
     server.opsListen = "127.0.0.1:0";
     await server.launch();
