@@ -9,11 +9,17 @@ use futures_util::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AnyConnection, Connection};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::bed::{Bed, on_both};
 use crate::support::{PATIENCE, Server, Tab, settle, talk};
+
+on_both!(
+    a_call_has_a_chat_that_is_found_again_by_both_and_nobody_else,
+    who_comes_later_into_a_room_sees_what_was_said_and_a_new_gathering_begins_empty,
+    what_cannot_be_kept_is_said_within_a_second_and_nobody_sees_it,
+);
 
 /// An id of a message, as a page draws one.
 fn message_id(number: u64) -> String {
@@ -38,9 +44,8 @@ async fn texts(tab: &mut Tab, question: Value) -> Vec<String> {
     answer["messages"].as_array().expect("a list").iter().map(brief).collect()
 }
 
-#[tokio::test]
-async fn a_call_has_a_chat_that_is_found_again_by_both_and_nobody_else() {
-    let mut server = Server::start();
+async fn a_call_has_a_chat_that_is_found_again_by_both_and_nobody_else(bed: &Bed) {
+    let mut server = bed.start();
     let (mut a, mut b, mut eve) = (Tab::open(&server).await, Tab::open(&server).await, Tab::open(&server).await);
     let call_id = talk(&mut a, &mut b).await;
     let room = room_of(&mut a, &server).await;
@@ -93,9 +98,8 @@ async fn a_call_has_a_chat_that_is_found_again_by_both_and_nobody_else() {
     }
 }
 
-#[tokio::test]
-async fn who_comes_later_into_a_room_sees_what_was_said_and_a_new_gathering_begins_empty() {
-    let server = Server::start();
+async fn who_comes_later_into_a_room_sees_what_was_said_and_a_new_gathering_begins_empty(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     a.send(json!({ "type": "create_link" })).await;
     let link = a.expect("link_created").await["link"]["link_id"].clone();
@@ -128,22 +132,28 @@ async fn who_comes_later_into_a_room_sees_what_was_said_and_a_new_gathering_begi
     );
 }
 
-#[tokio::test]
-async fn what_cannot_be_kept_is_said_within_a_second_and_nobody_sees_it() {
-    let server = Server::start();
+async fn what_cannot_be_kept_is_said_within_a_second_and_nobody_sees_it(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     talk(&mut a, &mut b).await;
     let room = room_of(&mut a, &server).await;
-    // Somebody else holds the one lock that there is for writers.
-    let options = SqliteConnectOptions::new().filename(server.data.join("tandem.sqlite3"));
-    let mut other = SqliteConnection::connect_with(&options).await.expect("it opens");
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("locked");
+    // Somebody else holds what writers have to wait for.
+    sqlx::any::install_default_drivers();
+    let (url, lock) = match &bed.url {
+        None => (
+            format!("sqlite://{}/tandem.sqlite3", server.data.display()),
+            "BEGIN IMMEDIATE",
+        ),
+        Some(url) => (url.clone(), "BEGIN; LOCK TABLE messages IN ACCESS EXCLUSIVE MODE"),
+    };
+    let mut other = AnyConnection::connect(&url).await.expect("it opens");
+    sqlx::raw_sql(lock).execute(&mut other).await.expect("locked");
     let said = Instant::now();
     say(&mut a, &room, 1, "hello").await;
     assert_eq!(a.expect("error").await["code"], "not_saved");
     assert!(said.elapsed() < Duration::from_secs(1), "{:?}", said.elapsed());
     assert_eq!(b.count("message").await, 0);
-    sqlx::query("ROLLBACK").execute(&mut other).await.expect("free again");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("free again");
     say(&mut a, &room, 1, "hello").await;
     assert_eq!(b.expect("message").await["message"]["number"], 1);
     a.expect("message").await;
@@ -260,12 +270,21 @@ const IN_ONE_ROOM: usize = 8;
 
 /// TANDEM_KILLS=200 TANDEM_CHATTERS=40 for a longer look; TANDEM_SEED replays the moments of a run.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_acknowledged_message_is_lost_or_doubled_by_kills() {
+async fn no_acknowledged_message_is_lost_or_doubled_by_kills_on_sqlite() {
+    no_acknowledged_message_is_lost_or_doubled_by_kills(&Bed::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_message_is_lost_or_doubled_by_kills_on_postgres() {
+    no_acknowledged_message_is_lost_or_doubled_by_kills(&Bed::postgres()).await;
+}
+
+async fn no_acknowledged_message_is_lost_or_doubled_by_kills(bed: &Bed) {
     let kills = from_environment("TANDEM_KILLS", 5);
     let chatters = from_environment("TANDEM_CHATTERS", 8);
     let seed = from_environment("TANDEM_SEED", u64::from(std::process::id()));
     let mut dice = StdRng::seed_from_u64(seed);
-    let mut server = Server::start();
+    let mut server = bed.start();
     let mut tabs = Vec::new();
     for _ in 0..chatters {
         tabs.push(Tab::open(&server).await);

@@ -5,16 +5,26 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::bed::{Bed, on_both};
 use crate::support::{PATIENCE, Server, Tab, settle, talk};
+
+on_both!(
+    one_persons_data_are_printed_and_nobody_elses,
+    nothing_is_left_of_a_forgotten_user_while_the_server_runs,
+);
 
 /// Standard output, or standard error.
 fn tandem(data: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
-        .arg("--data")
-        .arg(data)
-        .args(arguments)
-        .output()
-        .expect("the binary runs");
+    run(Command::new(env!("CARGO_BIN_EXE_tandem")).arg("--data").arg(data), arguments)
+}
+
+/// The same beside a server, with its configuration.
+fn beside(server: &Server, arguments: &[&str]) -> Result<String, String> {
+    run(&mut server.command(), arguments)
+}
+
+fn run(command: &mut Command, arguments: &[&str]) -> Result<String, String> {
+    let output = command.args(arguments).output().expect("the binary runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     if output.status.success() {
         Ok(text(output.stdout))
@@ -24,7 +34,7 @@ fn tandem(data: &Path, arguments: &[&str]) -> Result<String, String> {
 }
 
 fn export(server: &Server, user: &str) -> Value {
-    let text = tandem(&server.data, &["export", user]).expect("it is printed");
+    let text = beside(server, &["export", user]).expect("it is printed");
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -64,9 +74,8 @@ async fn acquainted(server: &Server) -> (Tab, Tab, String, String) {
     (a, b, ada, bob)
 }
 
-#[tokio::test]
-async fn one_persons_data_are_printed_and_nobody_elses() {
-    let server = Server::start();
+async fn one_persons_data_are_printed_and_nobody_elses(bed: &Bed) {
+    let server = bed.start();
     let (_a, _b, ada, bob) = acquainted(&server).await;
     let export = export(&server, &ada);
     assert_eq!(export["user"]["name"], "Ada Lovelace");
@@ -81,23 +90,24 @@ async fn one_persons_data_are_printed_and_nobody_elses() {
     for word in ["Countess", "from Bob", "secret"] {
         assert!(!text.contains(word), "{word} in {text}");
     }
-    let unknown = tandem(&server.data, &["export", "k7mq-2xwd-9hpt"]).expect_err("nobody has it");
+    let unknown = beside(&server, &["export", "k7mq-2xwd-9hpt"]).expect_err("nobody has it");
     assert!(unknown.contains("there is no user k7mq-2xwd-9hpt"), "{unknown}");
+    let backup = beside(&server, &["backup", "/none/copy"]).expect_err("it cannot be");
+    assert_eq!(backup.contains("pg_dump"), bed.url.is_some(), "{backup}");
     let empty = tempfile::tempdir().expect("a folder");
     let nothing = tandem(empty.path(), &["export", &ada]).expect_err("nothing is there");
     assert!(nothing.contains("there is no database at"), "{nothing}");
 }
 
-#[tokio::test]
-async fn nothing_is_left_of_a_forgotten_user_while_the_server_runs() {
-    let mut server = Server::start();
+async fn nothing_is_left_of_a_forgotten_user_while_the_server_runs(bed: &Bed) {
+    let mut server = bed.start();
     let (mut a, mut b, ada, bob) = acquainted(&server).await;
     let call = talk(&mut a, &mut b).await;
-    tandem(&server.data, &["forget", &ada]).expect("it is done");
+    beside(&server, &["forget", &ada]).expect("it is done");
     // The call that goes on ends, and the page of who is gone is closed.
     assert_eq!(b.expect("call_ended").await["call_id"], call);
     assert_eq!(a.closed().await, Some(1008));
-    let again = tandem(&server.data, &["forget", &ada]).expect_err("nobody is there");
+    let again = beside(&server, &["forget", &ada]).expect_err("nobody is there");
     assert!(again.contains("there is no user"), "{again}");
     let (_, refused) = Tab::greet(&server, json!({ "user": a.credentials() })).await;
     assert_eq!(refused["code"], "not_signed_in", "{refused}");
@@ -132,7 +142,7 @@ async fn nothing_is_left_of_a_forgotten_user_while_the_server_runs() {
         }
     }
     // Without a server it works as well.
-    tandem(&server.data, &["forget", &bob]).expect("it is done");
+    beside(&server, &["forget", &bob]).expect("it is done");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::cluster::Cluster;
 use crate::support::Server;
 
 /// Its exit code and its findings.
@@ -43,6 +44,28 @@ fn a_server_that_runs_is_found_and_reached() {
     assert_eq!(code, 0, "{findings:#}");
     let reach = findings.as_array().expect("a list").iter().find(|f| f["check"] == "reach");
     assert_eq!(reach.expect("it is looked at")["level"], "ok", "{findings:#}");
+}
+
+#[test]
+fn a_database_of_postgresql_is_looked_at() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().to_str().expect("UTF-8");
+    let arguments = ["--listen", "127.0.0.1:0", "--data", data];
+    let url = Cluster::shared().database();
+    let (_, findings) = doctor(&arguments, &[("TANDEM__STORE__URL", &url)]);
+    let database = findings.as_array().expect("a list").iter().find(|f| f["check"] == "database");
+    let database = database.expect("it is looked at");
+    assert_eq!(database["level"], "ok", "{findings:#}");
+    let what = database["what"].as_str().expect("text");
+    assert!(
+        what.contains("answers (PostgreSQL ") && what.contains("first start"),
+        "{what}"
+    );
+    let wrong = url.replace("tandem:", "tandem:no-");
+    let (code, findings) = doctor(&arguments, &[("TANDEM__STORE__URL", &wrong)]);
+    let said = problems(&findings, "database").join("\n");
+    assert!(code == 1 && said.contains("password authentication failed"), "{findings:#}");
+    assert!(!findings.to_string().contains("no-a-password"), "{findings:#}");
 }
 
 #[test]

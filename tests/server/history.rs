@@ -2,7 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, Tab, ring, settle, talk};
+use crate::bed::{Bed, on_both};
+use crate::support::{Tab, ring, settle, talk};
+
+on_both!(
+    calls_are_found_again_after_a_kill,
+    missed_calls_are_counted_until_they_are_seen_in_every_tab,
+    a_user_who_is_away_and_one_who_does_not_exist_look_the_same,
+    each_forgets_their_own,
+    of_too_many_calls_the_oldest_are_forgotten_at_the_start,
+);
 
 async fn history(tab: &mut Tab) -> Value {
     tab.send(json!({ "type": "history", "limit": 50 })).await;
@@ -39,9 +48,8 @@ async fn call_in_vain(tab: &mut Tab, user: &str) -> (Value, Value) {
     }
 }
 
-#[tokio::test]
-async fn calls_are_found_again_after_a_kill() {
-    let mut server = Server::start();
+async fn calls_are_found_again_after_a_kill(bed: &Bed) {
+    let mut server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     a.send(json!({ "type": "set_name", "name": "Ada" })).await;
     a.expect("name_changed").await;
@@ -89,9 +97,8 @@ async fn calls_are_found_again_after_a_kill() {
     assert_eq!(calls(&mut c).await, ["made hung_up"]);
 }
 
-#[tokio::test]
-async fn missed_calls_are_counted_until_they_are_seen_in_every_tab() {
-    let server = Server::start();
+async fn missed_calls_are_counted_until_they_are_seen_in_every_tab(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     let bob = b.user_id();
     let credentials = b.credentials();
@@ -108,9 +115,8 @@ async fn missed_calls_are_counted_until_they_are_seen_in_every_tab() {
     assert_eq!((&seen["missed"], &seen["rows"][0]["seen"]), (&json!(0), &json!(true)));
 }
 
-#[tokio::test]
-async fn a_user_who_is_away_and_one_who_does_not_exist_look_the_same() {
-    let server = Server::start();
+async fn a_user_who_is_away_and_one_who_does_not_exist_look_the_same(bed: &Bed) {
+    let server = bed.start();
     let (mut a, b) = (Tab::open(&server).await, Tab::open(&server).await);
     let bob = b.user_id();
     b.vanish();
@@ -126,9 +132,8 @@ async fn a_user_who_is_away_and_one_who_does_not_exist_look_the_same() {
     assert_eq!(told[0], told[1]);
 }
 
-#[tokio::test]
-async fn each_forgets_their_own() {
-    let server = Server::start();
+async fn each_forgets_their_own(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -159,9 +164,8 @@ async fn each_forgets_their_own() {
     assert_eq!(calls(&mut b).await.len(), 3, "the other keeps theirs");
 }
 
-#[tokio::test]
-async fn of_too_many_calls_the_oldest_are_forgotten_at_the_start() {
-    let mut server = Server::start_with(&[("TANDEM__HISTORY__CALLS_PER_USER", "2")]);
+async fn of_too_many_calls_the_oldest_are_forgotten_at_the_start(bed: &Bed) {
+    let mut server = bed.start_with(&[("TANDEM__HISTORY__CALLS_PER_USER", "2")]);
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     for _ in 0..4 {
         let (_, incoming) = ring(&mut a, &mut b).await;

@@ -4,9 +4,13 @@
 
 mod acme;
 mod api;
+mod bed;
 mod calls;
 mod chat;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod data;
+mod database;
 mod disk;
 mod doctor;
 mod drain;

@@ -4,7 +4,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, Tab};
+use crate::bed::{Bed, on_both};
+use crate::support::Tab;
+
+on_both!(
+    contacts_blocks_and_settings_survive_a_kill,
+    a_blocked_user_cannot_tell_that_from_an_id_that_nobody_has,
+    presence_is_for_those_who_have_each_other_as_contacts,
+    a_direct_call_is_none_for_whoever_wants_the_server_between,
+);
 
 async fn people(tab: &mut Tab) -> Value {
     tab.send(json!({ "type": "people" })).await;
@@ -31,9 +39,8 @@ async fn call_in_vain(tab: &mut Tab, user: &Value) -> (Value, Value, Duration) {
     (ended, row, took)
 }
 
-#[tokio::test]
-async fn contacts_blocks_and_settings_survive_a_kill() {
-    let mut server = Server::start();
+async fn contacts_blocks_and_settings_survive_a_kill(bed: &Bed) {
+    let mut server = bed.start();
     let (mut a, b) = (Tab::open(&server).await, Tab::open(&server).await);
     let bob = b.welcome["user_id"].clone();
     for command in [
@@ -63,9 +70,8 @@ async fn contacts_blocks_and_settings_survive_a_kill() {
     }
 }
 
-#[tokio::test]
-async fn a_blocked_user_cannot_tell_that_from_an_id_that_nobody_has() {
-    let server = Server::start();
+async fn a_blocked_user_cannot_tell_that_from_an_id_that_nobody_has(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     let [ada, bob] = [&a, &b].map(|tab| tab.welcome["user_id"].clone());
     let (nobody, row, _) = call_in_vain(&mut a, &json!("k7mq-2xwd-9hpt")).await;
@@ -92,9 +98,8 @@ async fn a_blocked_user_cannot_tell_that_from_an_id_that_nobody_has() {
     b.expect("incoming_call").await;
 }
 
-#[tokio::test]
-async fn presence_is_for_those_who_have_each_other_as_contacts() {
-    let server = Server::start();
+async fn presence_is_for_those_who_have_each_other_as_contacts(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     let [ada, bob] = [&a, &b].map(|tab| tab.welcome["user_id"].clone());
     a.send(json!({ "type": "keep_contact", "user_id": bob, "name": "Bob" })).await;
@@ -112,9 +117,8 @@ async fn presence_is_for_those_who_have_each_other_as_contacts() {
     assert_eq!(people(&mut a).await["contacts"][0]["presence"], "offline");
 }
 
-#[tokio::test]
-async fn a_direct_call_is_none_for_whoever_wants_the_server_between() {
-    let server = Server::start();
+async fn a_direct_call_is_none_for_whoever_wants_the_server_between(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     b.send(json!({ "type": "set", "settings": settings("anyone", true) })).await;
     b.expect("settings_changed").await;

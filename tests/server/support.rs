@@ -81,6 +81,13 @@ impl Server {
         server
     }
 
+    /// The binary with the server's configuration, to be told what to do beside it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+        command.arg("--data").arg(&self.data).envs(self.environment.iter().cloned());
+        command
+    }
+
     /// A file of the server's, where it sees a file system of its own.
     pub fn seen_by_it(&self, path: &std::path::Path) -> std::path::PathBuf {
         let root = format!("/proc/{}/root", self.child.id());

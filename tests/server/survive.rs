@@ -5,11 +5,17 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::bed::{Bed, on_both};
 use crate::support::{PATIENCE, Server, Tab, ring, settle, talk};
 
-#[tokio::test]
-async fn a_page_that_is_loaded_again_is_told_its_call() {
-    let server = Server::start();
+on_both!(
+    a_page_that_is_loaded_again_is_told_its_call,
+    sessions_and_answered_calls_survive_a_kill,
+    a_ringing_call_is_gone_after_a_kill_and_may_be_made_again,
+);
+
+async fn a_page_that_is_loaded_again_is_told_its_call(bed: &Bed) {
+    let server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     let call_id = talk(&mut a, &mut b).await;
     b.leave().await;
@@ -67,9 +73,8 @@ async fn a_silent_websocket_in_a_call_is_closed_after_3_s() {
     assert!(silent.elapsed() < Duration::from_millis(4500), "{:?}", silent.elapsed());
 }
 
-#[tokio::test]
-async fn sessions_and_answered_calls_survive_a_kill() {
-    let mut server = Server::start();
+async fn sessions_and_answered_calls_survive_a_kill(bed: &Bed) {
+    let mut server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     let call_id = talk(&mut a, &mut b).await;
     let boot = a.welcome["boot_id"].clone();
@@ -95,9 +100,8 @@ async fn sessions_and_answered_calls_survive_a_kill() {
     assert_eq!(server.metric("tandem_calls{state=\"answered\"}"), 0.0);
 }
 
-#[tokio::test]
-async fn a_ringing_call_is_gone_after_a_kill_and_may_be_made_again() {
-    let mut server = Server::start();
+async fn a_ringing_call_is_gone_after_a_kill_and_may_be_made_again(bed: &Bed) {
+    let mut server = bed.start();
     let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
     ring(&mut a, &mut b).await;
     settle(&server).await;

@@ -9,7 +9,15 @@ mod rooms;
 use serde_json::{Value, json};
 
 use super::support::{Server, Tab};
+use crate::bed::{Bed, on_both};
 pub use keys::{Signer, now};
+
+on_both!(
+    a_subject_is_the_same_user_with_every_token_and_after_a_restart,
+    without_a_token_nobody_comes_in_and_a_session_goes_on_without,
+    a_token_for_one_sign_in_is_good_for_one_even_after_a_restart,
+    a_sign_in_that_came_to_nothing_does_not_use_a_token_up,
+);
 
 /// The secret of the key "app".
 pub const SECRET: &str = "4fd1c9b1e5a04cf3a7d90d6c1f3e55aa-app";
@@ -19,6 +27,10 @@ pub const REFUSED: &str = "this server takes people in with a good token of its 
 
 /// A server that takes tokens of the key "app", and of what else the environment says.
 pub fn server(more: &[(&str, &str)]) -> Server {
+    server_on(&Bed::sqlite(), more)
+}
+
+fn server_on(bed: &Bed, more: &[(&str, &str)]) -> Server {
     let folder = tempfile::tempdir().expect("a folder").keep();
     let file = folder.join("app.secret");
     std::fs::write(&file, format!("{SECRET}\n")).expect("written");
@@ -29,7 +41,7 @@ pub fn server(more: &[(&str, &str)]) -> Server {
         ("TANDEM__LOG__FILTER", "debug"),
     ];
     environment.extend_from_slice(more);
-    Server::start_with(&environment)
+    bed.start_with(&environment)
 }
 
 /// What every token says, and more.
@@ -57,9 +69,8 @@ pub async fn refused(server: &Server, hello: Value) {
     assert_eq!(tab.closed().await, Some(1008), "{hello}");
 }
 
-#[tokio::test]
-async fn a_subject_is_the_same_user_with_every_token_and_after_a_restart() {
-    let mut server = server(&[]);
+async fn a_subject_is_the_same_user_with_every_token_and_after_a_restart(bed: &Bed) {
+    let mut server = server_on(bed, &[]);
     let ada = open(&server, json!({ "name": "Ada" })).await;
     assert_eq!(ada.welcome["name"], "Ada");
     assert_eq!(ada.welcome["secret"], Value::Null, "nobody but the token proves who this is");
@@ -78,9 +89,8 @@ async fn a_subject_is_the_same_user_with_every_token_and_after_a_restart() {
     server.metric_becomes("tandem_tokens_total{outcome=\"accepted\"}", 2.0);
 }
 
-#[tokio::test]
-async fn without_a_token_nobody_comes_in_and_a_session_goes_on_without() {
-    let server = server(&[("TANDEM__AUTH__LEEWAY_S", "0")]);
+async fn without_a_token_nobody_comes_in_and_a_session_goes_on_without(bed: &Bed) {
+    let server = server_on(bed, &[("TANDEM__AUTH__LEEWAY_S", "0")]);
     refused(&server, json!({})).await;
     refused(&server, json!({ "user": { "user_id": "0000-0000-0000", "secret": "x" } })).await;
     let mut ada = open(
@@ -114,9 +124,8 @@ async fn without_a_token_nobody_comes_in_and_a_session_goes_on_without() {
     server.metric_becomes("tandem_tokens_total{outcome=\"expired\"}", 1.0);
 }
 
-#[tokio::test]
-async fn a_token_for_one_sign_in_is_good_for_one_even_after_a_restart() {
-    let mut server = server(&[]);
+async fn a_token_for_one_sign_in_is_good_for_one_even_after_a_restart(bed: &Bed) {
+    let mut server = server_on(bed, &[]);
     let once = |jti: &str| json!({ "token": token(json!({ "jti": jti, "once": true })) });
     let first = Tab::hello(&server, once("a")).await;
     refused(&server, once("a")).await;
@@ -134,9 +143,8 @@ async fn a_token_for_one_sign_in_is_good_for_one_even_after_a_restart() {
     assert_eq!(welcomed, 1);
 }
 
-#[tokio::test]
-async fn a_sign_in_that_came_to_nothing_does_not_use_a_token_up() {
-    let server = server(&[("TANDEM__LIMITS__SESSIONS_PER_USER", "1")]);
+async fn a_sign_in_that_came_to_nothing_does_not_use_a_token_up(bed: &Bed) {
+    let server = server_on(bed, &[("TANDEM__LIMITS__SESSIONS_PER_USER", "1")]);
     let mut first = open(&server, json!({})).await;
     let once = json!({ "token": token(json!({ "jti": "a", "once": true })) });
     let (_, answer) = Tab::greet(&server, once.clone()).await;
