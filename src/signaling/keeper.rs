@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,6 +28,9 @@ use crate::store::{
 /// Changes written at once: one commit, one wait for the disk.
 const BATCH_MAX: usize = 256;
 
+/// Changes that wait for a database that is away, at most. Beyond it the oldest are lost.
+const LATE_MAX: usize = 8192;
+
 /// How often the store learns that the server lives.
 const ALIVE_EVERY: Duration = Duration::from_secs(60);
 
@@ -46,42 +49,104 @@ pub struct Archive {
     pub bytes_max: Option<u64>,
 }
 
-/// Writes what comes, in order and in batches, until the hub has ended. What has come to be kept is told to it.
+/// Changes that are written at once, with the time of their coming.
+struct Batch {
+    at_ms: i64,
+    keeps: Vec<Keep>,
+}
+
+/// Writes what comes, in order and in batches, until the hub has ended. What has come to be kept is told to it. What nobody waits for
+/// is written later where the database is away.
 pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News>, archive: Archive, metrics: Arc<Metrics>) {
     let Archive { store, .. } = &archive;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
     let purging = tokio::spawn(retention::run(archive.clone(), Arc::clone(&metrics)));
-    let mut batch = Vec::with_capacity(BATCH_MAX);
+    let mut batches: VecDeque<Batch> = VecDeque::new();
     loop {
-        batch.clear();
+        let mut keeps_now = Vec::with_capacity(BATCH_MAX);
         let mut ended = false;
         tokio::select! {
-            count = keeps.recv_many(&mut batch, BATCH_MAX) => ended = count == 0,
+            count = keeps.recv_many(&mut keeps_now, BATCH_MAX) => ended = count == 0,
             _ = alive.tick() => {}
         }
-        let now = unix_ms();
-        let changes: Vec<Change> = batch.iter().map(|keep| change(keep, now)).collect();
-        let told = match store.keep(&changes, now).await {
-            Ok(kept) => kept.into_iter().filter_map(|(place, one)| told(one, &batch[place])).collect(),
-            Err(error) => {
-                metrics.store_failures.with_label_values(&["keep"]).inc();
-                tracing::warn!(
-                    error = &error as &dyn Error,
-                    changes = changes.len(),
-                    "sessions and calls not kept"
-                );
-                batch.iter().filter_map(News::not_kept).collect::<Vec<_>>()
+        batches.push_back(Batch {
+            at_ms: unix_ms(),
+            keeps: keeps_now,
+        });
+        while let Some(batch) = batches.front() {
+            let changes: Vec<Change> = batch.keeps.iter().map(|keep| change(keep, batch.at_ms)).collect();
+            let mut is_away = false;
+            let told: Vec<News> = match store.keep(&changes, batch.at_ms).await {
+                Ok(kept) => {
+                    let told = kept
+                        .into_iter()
+                        .filter_map(|(place, one)| told(one, &batch.keeps[place]))
+                        .collect();
+                    batches.pop_front();
+                    told
+                }
+                Err(error) => {
+                    metrics.store_failures.with_label_values(&["keep"]).inc();
+                    is_away = error.is_away();
+                    tracing::warn!(
+                        error = &error as &dyn Error,
+                        changes = changes.len(),
+                        later = is_away,
+                        "sessions and calls not kept"
+                    );
+                    match is_away {
+                        true => put_off(&mut batches, &metrics),
+                        false => {
+                            let failed = batches.pop_front();
+                            failed
+                                .iter()
+                                .flat_map(|batch| &batch.keeps)
+                                .filter_map(News::not_kept)
+                                .collect()
+                        }
+                    }
+                }
+            };
+            for one in told {
+                // The hub has ended: what waits is written all the same.
+                let _ = news.send(one).await;
             }
-        };
-        for one in told {
-            // The hub has ended: what waits is written all the same.
-            let _ = news.send(one).await;
+            if is_away {
+                break;
+            }
         }
         if ended {
             purging.abort();
             return;
         }
     }
+}
+
+/// Who waits for something in the newest batch is told that it is not kept; the rest waits for the database.
+fn put_off(batches: &mut VecDeque<Batch>, metrics: &Metrics) -> Vec<News> {
+    let mut told = Vec::new();
+    if let Some(newest) = batches.back_mut() {
+        newest.keeps.retain(|keep| match News::not_kept(keep) {
+            Some(news) => {
+                told.push(news);
+                false
+            }
+            None => true,
+        });
+    }
+    // An empty one only says that the server lives, which the next one says too.
+    batches.retain(|batch| !batch.keeps.is_empty());
+    let mut waiting: usize = batches.iter().map(|batch| batch.keeps.len()).sum();
+    while waiting > LATE_MAX
+        && let Some(oldest) = batches.pop_front()
+    {
+        waiting -= oldest.keeps.len();
+        metrics
+            .queue_full
+            .with_label_values(&["keep"])
+            .inc_by(oldest.keeps.len() as u64);
+    }
+    told
 }
 
 /// None: there is nobody to tell, or nothing that is known here.

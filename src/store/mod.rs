@@ -79,6 +79,17 @@ impl StoreError {
         }
     }
 
+    /// Whether the database is not to be reached for now, and what was not done may be done later (SQLSTATE classes 08 and 57, 53300).
+    pub fn is_away(&self) -> bool {
+        match self {
+            StoreError::Slow | StoreError::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            StoreError::Database(sqlx::Error::Database(error)) => error
+                .code()
+                .is_some_and(|code| code.len() == 5 && (code.starts_with("08") || code.starts_with("57P") || code == "53300")),
+            _ => false,
+        }
+    }
+
     fn or_taken(self) -> StoreError {
         match self {
             StoreError::Database(sqlx::Error::Database(error)) if error.is_unique_violation() => StoreError::Taken,

@@ -88,6 +88,14 @@ async fn a_database_that_freezes_or_is_killed_costs_no_call_and_all_is_kept_agai
     assert_eq!(place, 3);
     println!("kept again {after_freeze:?} after the freeze and {after_kill:?} after the kill");
     assert!(server.metric("tandem_store_failures_total{operation=\"keep\"}") >= 1.0);
+    // What nobody waited for is kept as well.
+    c.send(json!({ "type": "history", "limit": 9 })).await;
+    let history = c.expect("history").await;
+    let rows = history["rows"].as_array().expect("a list");
+    assert!(
+        rows.len() == 2 && rows.iter().all(|row| row["reason"] == "hung_up"),
+        "{history}"
+    );
 
     // Whoever comes anew comes in, and finds what was kept.
     let mut again = Tab::beside(&server, &a).await;
