@@ -55,6 +55,12 @@ impl Server {
         self._folder = folder;
     }
 
+    /// The same, with one more config key.
+    pub fn kill_and_start_with(&mut self, key: &str, value: &str) {
+        self.environment.push((key.to_owned(), value.to_owned()));
+        self.kill_and_start();
+    }
+
     /// Starts on a port that the test chose.
     pub fn start_on(port: u16, data: std::path::PathBuf, environment: &[(&str, &str)]) -> Server {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
