@@ -1,5 +1,5 @@
 //! The whole wire protocol between a browser and the server: [`Command`] one way, [`Event`] the other, as JSON text frames on one
-//! websocket. docs/protocol.md tells it in order of time; web/src/protocol.ts is generated from here by a test.
+//! websocket. docs/protocol.md tells it in order of time; web/src/sdk/protocol.ts is generated from here by a test.
 
 mod command;
 mod event;
@@ -180,16 +180,16 @@ mod tests {
 
     #[test]
     fn web_protocol_ts_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web/src/protocol.ts");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web/src/sdk/protocol.ts");
         let wanted = typescript();
         if std::env::var_os("TANDEM_UPDATE").is_some() {
-            std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/web/src")).expect("the folder can be made");
+            std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/web/src/sdk")).expect("the folder can be made");
             std::fs::write(path, &wanted).expect("the file can be written");
         }
         let found = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
             found == wanted,
-            "web/src/protocol.ts differs from src/signaling/protocol.rs: run `TANDEM_UPDATE=1 cargo test --lib protocol`"
+            "web/src/sdk/protocol.ts differs from src/signaling/protocol.rs: run `TANDEM_UPDATE=1 cargo test --lib protocol`"
         );
     }
 

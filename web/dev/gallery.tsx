@@ -6,8 +6,19 @@ import { type Findings, NOTHING_FOUND } from "../src/media/check";
 import { check } from "../src/media/check-run";
 import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-watch";
-import type { RemoteTrack, RemoteTracks } from "../src/media/remote";
 import { systemMuted } from "../src/media/takeover";
+import {
+  type AppState,
+  type Chat,
+  freshRoom,
+  type InCall,
+  initialState,
+  NO_CHAT,
+  NO_DEVICES,
+  NOBODY,
+  unknownPath,
+} from "../src/sdk/core/state";
+import type { RemoteTrack, RemoteTracks } from "../src/sdk/media/remote";
 import type {
   Contact,
   Grants,
@@ -19,19 +30,8 @@ import type {
   RoomInfo,
   Source,
   UserInfo,
-} from "../src/protocol";
+} from "../src/sdk/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
-import {
-  type AppState,
-  type Chat,
-  freshRoom,
-  type InCall,
-  initialState,
-  NO_CHAT,
-  NO_DEVICES,
-  NOBODY,
-  unknownPath,
-} from "../src/state";
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";

@@ -1,7 +1,15 @@
 import { expect, it } from "vitest";
 import { announcement } from "./announce";
-import type { Message } from "./protocol";
-import { type AppState, freshRoom, type InCall, initialState, NO_CHAT, type Phase, unknownPath } from "./state";
+import {
+  type AppState,
+  freshRoom,
+  type InCall,
+  initialState,
+  NO_CHAT,
+  type Phase,
+  unknownPath,
+} from "./sdk/core/state";
+import type { Message } from "./sdk/protocol";
 
 const user = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
 const other = {

@@ -1,7 +1,7 @@
 /** What a change of the state means in words, for those who do not see it. Pure; ui/announcer.tsx says it. */
 
-import type { Message, Participant } from "./protocol";
-import type { AppState, InCall, Phase } from "./state";
+import type { AppState, InCall, Phase } from "./sdk/core/state";
+import type { Message, Participant } from "./sdk/protocol";
 import { text } from "./texts";
 import { nameOf } from "./ui/avatar";
 import { sentenceOf } from "./ui/ended-sentence";

@@ -1,349 +1,324 @@
-/** The page's state machine: (state, input, now) -> state and effects. Pure: effects.ts carries the effects out. */
+/** Carries out what the reducer asks for, and turns what happens outside into its inputs. The only place that knows everything. */
 
-import { chatInput } from "./app-chat";
-import { handleEvent } from "./app-events";
-import { historyInput } from "./app-history";
-import { asKnown, peopleInput } from "./app-people";
-import { declineAtTheDoor, ringOver, turnToRing } from "./app-ring";
-import { joinRoom, openLink, roomInput } from "./app-rooms";
-import { backToTheDoor, end, goHome, isPhoneCall, only, send, sessionLost, withDevices } from "./app-steps";
-import { assertNever } from "./assert";
-import type { Command } from "./protocol";
-import {
-  type AppState,
-  type Devices,
-  type DirectMessage,
-  type Effect,
-  type InCall,
-  type Input,
-  maySend,
-  NO_DEVICES,
-  type PathMeasures,
-  type Phase,
-  type Step,
-} from "./state";
+import { signal } from "@preact/signals";
+import { Checker } from "./media/check-run";
+import { refreshDeviceList } from "./media/device-list";
+import { LevelMeter } from "./media/levels";
+import { Takeover } from "./media/takeover";
+import { noticeOf } from "./notices";
+import { Ringer } from "./ring";
+import { assertNever } from "./sdk/assert";
+import { reduce } from "./sdk/core/reduce";
+import { type AppState, type Effect, type Input, initialState, maySend } from "./sdk/core/state";
+import type { Identity } from "./sdk/identity";
+import { CallMedia } from "./sdk/media/call";
+import { browserDevices, openDevices } from "./sdk/media/devices";
+import { NO_REMOTE_TRACKS, type RemoteTracks } from "./sdk/media/remote";
+import { browserScreen, openScreen } from "./sdk/media/screen";
+import { NO_TRACKS, SOURCES, type Tracks } from "./sdk/media/tracks";
+import { watchUnseen } from "./sdk/media/unseen";
+import { watchNetwork } from "./sdk/network-watch";
+import type { Event, Tile } from "./sdk/protocol";
+import { Socket } from "./sdk/socket";
+import { roomPath } from "./sdk/user-id";
+import { settings } from "./settings";
+import { toast } from "./toasts";
 
-export function reduce(state: AppState, input: Input, now: number): Step {
-  const { phase } = state;
-  switch (input.kind) {
-    case "connection_changed":
-      return only({ ...state, connection: input.connection });
-    case "session_lost":
-      return ringOver({ ...state, abandoned: 0 }, null) ?? sessionLost({ ...state, abandoned: 0 }, now);
-    case "event":
-      return handleEvent(state, input.event, input.answers, input.about ?? null, now);
-    case "call":
-      return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId) : only(state);
-    case "call_again":
-      return phase.kind === "ended" ? call(state, phase.user.user_id, phase.user) : only(state);
-    case "answer": {
-      const turned = turnToRing(state);
-      if (turned === null) return answer(state, now);
-      const step = answer(turned.state, now);
-      return { ...step, effects: [...turned.effects, ...step.effects] };
-    }
-    case "decline":
-      if (phase.kind === "joining") return declineAtTheDoor(state);
-      if (phase.kind !== "incoming") return only(state);
-      return end(state, "declined", true, now, [{ type: "decline", call_id: phase.callId }]);
-    case "cancel":
-      if (phase.kind !== "calling") return only(state);
-      // The server has not named the call yet: app-events.ts takes it back as soon as it does.
-      if (phase.callId === null) return end({ ...state, abandoned: state.abandoned + 1 }, "cancelled", true, now);
-      return end(state, "cancelled", true, now, [{ type: "cancel", call_id: phase.callId }]);
-    case "hang_up":
-      if (phase.kind === "lobby") return home(state);
-      if (phase.kind !== "in_call") return only(state);
-      return end(state, phase.callId === null ? "left" : "hung_up", true, now, leaving(phase));
-    case "home":
-      return home(state);
-    case "set_name":
-      return { state, effects: [send({ type: "set_name", name: input.name.trim() })] };
-    case "list_people":
-    case "keep_contact":
-    case "forget_contact":
-    case "block":
-    case "unblock":
-    case "set_contacts_only":
-    case "set_always_through_server":
-    case "set_away":
-      return peopleInput(state, input);
-    case "open_link":
-      return openLink(state, input.linkId);
-    case "join":
-      return joinRoom(state, input);
-    case "invite":
-    case "cancel_invite":
-    case "create_link":
-    case "forget_made_link":
-    case "revoke_link":
-    case "list_links":
-    case "lock":
-    case "admit":
-    case "mute_other":
-    case "remove_other":
-    case "raise_hand":
-    case "react":
-    case "reaction_faded":
-      return roomInput(state, input);
-    case "list_history":
-    case "more_history":
-    case "see_history":
-    case "forget_call":
-    case "forget_history":
-      return historyInput(state, input);
-    case "load_chat":
-    case "older_messages":
-    case "say":
-    case "say_again":
-    case "drop_message":
-    case "edit_message":
-    case "delete_message":
-    case "see_chat":
-    case "open_past_chat":
-    case "older_past_messages":
-    case "close_past_chat":
-      return chatInput(state, input);
-    case "toggle_screen":
-      return toggleScreen(state);
-    case "screen_opened":
-      return screenOpened(state, input.video, input.audio);
-    case "screen_ended":
-      if (phase.kind !== "in_call") return only(state);
-      return withDevices(state, { ...state.devices, screen: "none", screenAudio: false }, [{ kind: "close_screen" }]);
-    case "toggle_microphone":
-      return toggleMicrophone(state);
-    case "toggle_camera":
-      return toggleCamera(state);
-    case "retry_devices": {
-      if (!usesDevices(phase)) return only(state);
-      const { microphone, camera } = state.devices;
-      return openDevices(state, microphone === "none", camera === "none");
-    }
-    case "dismiss_problems":
-      return only({ ...state, refused: null, devices: { ...state.devices, problems: [] } });
-    case "devices_opened":
-      return devicesOpened(state, input);
-    case "device_lost":
-      if (!usesDevices(phase)) return only(state);
-      return withDevices(state, {
-        ...state.devices,
-        [input.device]: "none",
-        problems: [...state.devices.problems, `${input.device}_missing`],
-      });
-    case "path_shown":
-      if (phase.kind !== "in_call" || (phase.path === input.path && phase.reason === input.reason)) return only(state);
-      return only({ ...state, phase: { ...phase, path: input.path, reason: input.reason } });
-    case "path_measured":
-      return pathMeasured(state, input.measures);
-    case "told":
-      return told(state, input.message, now);
-    case "media_lost":
-      if (phase.kind !== "in_call") return only(state);
-      // Without the server nobody else can say that the other has hung up.
-      // In a room it may as well have taken the way through the server, which this page has lost.
-      return end(state, input.closed && isPhoneCall(phase) ? "hung_up" : "connection_lost", false, now);
-    default:
-      return assertNever(input);
+export class App {
+  readonly state;
+  /** Streams are no data: they stay beside the state. */
+  readonly remote = signal<RemoteTracks>(NO_REMOTE_TRACKS);
+  readonly selfStream = signal<MediaStream | null>(null);
+  /** What this page shows of its own screen. */
+  readonly selfScreen = signal<MediaStream | null>(null);
+  private readonly socket: Socket;
+  private readonly ringer = new Ringer();
+  private media: CallMedia | null = null;
+  private tracks: Tracks = NO_TRACKS;
+  /** Counts the calls, so that devices which open after the end are let go at once. */
+  private call = 0;
+  private failedStarts = 0;
+  private generation = 0;
+  private unseen = false;
+  private readonly meter = new LevelMeter();
+  readonly takeover = new Takeover({
+    tracks: () => this.tracks,
+    setTracks: (tracks) => this.setTracks(tracks),
+    chosen: () => settings.value,
+    lost: (device) => this.send({ kind: "device_lost", device }),
+  });
+
+  readonly checker = new Checker({
+    send: (command) => this.socket.send(command),
+    iceServers: () => this.state.value.iceServers,
+  });
+
+  constructor(
+    private readonly identity: Identity,
+    link: string | null,
+  ) {
+    this.state = signal<AppState>(initialState(link, identity.alwaysThroughServer(), identity.call()));
+    this.socket = new Socket(
+      {
+        open: () => new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`),
+        random: Math.random,
+        firstHello: () => identity.firstHello(),
+        token: () => identity.token(),
+        forgetToken: () => identity.forgetToken(),
+        storedSession: () => identity.storedSession(),
+        keepSession: (session) => identity.keepSession(session),
+        keepCredentials: (credentials) => identity.keepCredentials(credentials),
+        forgetCredentials: (credentials) => identity.forgetCredentials(credentials),
+      },
+      {
+        event: (event, answers, about) => this.serverEvent(event, answers, about),
+        connected: (up) => this.connected(up),
+        sessionLost: () => this.send({ kind: "session_lost" }),
+        signedOut: () => this.send({ kind: "connection_changed", connection: "signed_out" }),
+      },
+    );
   }
-}
 
-function leaving(phase: InCall): Command[] {
-  if (phase.serverLost) return [];
-  return [
-    phase.callId === null ? { type: "leave", room_id: phase.roomId } : { type: "hang_up", call_id: phase.callId },
-  ];
-}
-
-function home(state: AppState): Step {
-  const { phase } = state;
-  switch (phase.kind) {
-    case "home":
-    case "ended":
-      return goHome(state);
-    case "joining": {
-      const turned = turnToRing(state);
-      if (turned !== null) return turned;
-      const closed = backToTheDoor(state, null);
-      const step = goHome(closed.state);
-      return { ...step, effects: [...(phase.entering ? closed.effects : []), ...step.effects] };
-    }
-    case "lobby": {
-      const step = goHome(state);
-      const leave = send({ type: "leave", room_id: phase.room.room_id });
-      return { ...step, effects: [leave, { kind: "stop_media", farewell: false }, ...step.effects] };
-    }
-    case "calling":
-    case "incoming":
-    case "in_call":
-      return only(state);
-    default:
-      return assertNever(phase);
+  start(): void {
+    this.socket.start();
+    watchNetwork((changed) => {
+      this.socket.reconnectNow();
+      if (changed) this.media?.networkChanged();
+    });
+    watchUnseen(document, (unseen) => this.setUnseen(unseen));
+    addEventListener("pagehide", (event) => event.persisted && this.socket.sleep());
+    addEventListener("pageshow", (event) => event.persisted && this.socket.reconnectNow());
   }
-}
 
-/** Devices are asked for at the click, while it rings already: a permission prompt must not delay the ringing. */
-function call(state: AppState, userId: string, user = knownUser(state, userId)): Step {
-  return {
-    state: {
-      ...state,
-      refused: null,
-      devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" },
-      phase: { kind: "calling", userId, user, callId: null, roomId: null },
-    },
-    effects: [
-      { kind: "open_devices", microphone: true, camera: true },
-      send({ type: "call", user_id: userId, always_through_server: state.alwaysThroughServer }),
-    ],
+  /** Goes on as whom this token signs in. One that the page has already changes nothing. */
+  signIn(token: string): void {
+    if (token === this.identity.token()) return;
+    this.identity.keepToken(token);
+    // The page begins anew: what it showed was somebody else's.
+    location.reload();
+  }
+
+  /** Feeds the reducer; views call it with what the user does. */
+  readonly send = (input: Input): void => {
+    const { state, effects } = reduce(this.state.value, input, Date.now());
+    this.state.value = state;
+    this.media?.setIceServers(state.iceServers);
+    const { kind } = state.phase;
+    this.socket.setInCall(kind === "calling" || kind === "incoming" || kind === "in_call" || kind === "lobby");
+    for (const effect of effects) this.carryOut(effect);
   };
-}
 
-function knownUser(state: AppState, userId: string) {
-  if (state.phase.kind === "ended" && state.phase.user.user_id === userId) return state.phase.user;
-  const known = state.history?.rows.find(({ user }) => user.user_id === userId)?.user;
-  const named = asKnown(state, known ?? { user_id: userId, name: "" });
-  return named.name === "" ? null : named;
-}
-
-function answer(state: AppState, now: number): Step {
-  const { phase } = state;
-  if (phase.kind !== "incoming" || phase.answeredAt !== null) return only(state);
-  return {
-    state: {
-      ...state,
-      devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" },
-      phase: { ...phase, answeredAt: now },
-    },
-    effects: [
-      { kind: "ring", tone: null, name: "" },
-      { kind: "open_devices", microphone: true, camera: true },
-      send({ type: "accept", call_id: phase.callId, always_through_server: state.alwaysThroughServer }),
-    ],
+  /** Says which pictures of the others the page has place for: the most important first. */
+  readonly setView = (tiles: Tile[]): void => {
+    this.media?.setView(tiles);
   };
-}
 
-function usesDevices(phase: Phase): boolean {
-  return (
-    phase.kind === "calling" ||
-    phase.kind === "in_call" ||
-    phase.kind === "lobby" ||
-    (phase.kind === "incoming" && phase.answeredAt !== null) ||
-    (phase.kind === "joining" && phase.entering)
-  );
-}
+  private setUnseen(unseen: boolean): void {
+    this.unseen = unseen;
+    this.media?.setUnseen(unseen);
+  }
 
-function openDevices(state: AppState, microphone: boolean, camera: boolean): Step {
-  if (!microphone && !camera) return only(state);
-  const devices: Devices = {
-    ...state.devices,
-    microphone: microphone ? "opening" : state.devices.microphone,
-    camera: camera ? "opening" : state.devices.camera,
-    problems: [],
-  };
-  return { state: { ...state, devices }, effects: [{ kind: "open_devices", microphone, camera }] };
-}
+  async stats(): Promise<Record<string, unknown>> {
+    const media = (await this.media?.stats()) ?? { direct: null, forwarded: null, shown_path: null };
+    return { ...media, state: this.state.value.phase.kind };
+  }
 
-function toggleMicrophone(state: AppState): Step {
-  const { devices, phase } = state;
-  if (!usesDevices(phase)) return only(state);
-  switch (devices.microphone) {
-    case "opening":
-      return only(state);
-    case "none":
-      return openDevices(state, true, false);
-    case "on":
-    case "off": {
-      const on = devices.microphone === "off";
-      return withDevices(state, { ...devices, microphone: on ? "on" : "off" }, [{ kind: "set_microphone", on }]);
+  shownConnection(): ReturnType<CallMedia["shown"]> {
+    return this.media?.shown() ?? null;
+  }
+
+  closeDirect(): void {
+    this.media?.closeDirect();
+  }
+
+  private serverEvent(event: Event, answers: Parameters<Socket["send"]>[0]["type"] | null, about: string | null): void {
+    if (event.type === "welcome" && !event.resumed) {
+      void this.identity.own(event.session_id);
+      this.identity.keepCall(null);
     }
-    default:
-      return assertNever(devices.microphone);
+    if (this.checker.handle(event, answers)) return;
+    const notice = noticeOf(this.state.value, event, answers);
+    if (notice !== null) toast(notice);
+    this.send({ kind: "event", event, answers, about });
   }
-}
 
-function toggleCamera(state: AppState): Step {
-  const { devices, phase } = state;
-  if (!usesDevices(phase)) return only(state);
-  switch (devices.camera) {
-    case "opening":
-      return only(state);
-    case "none":
-    case "off":
-      return openDevices(state, false, true);
-    case "on":
-      // A camera that is off is closed, so that its light goes out.
-      return withDevices(state, { ...devices, camera: "off" }, [{ kind: "close_camera" }]);
-    default:
-      return assertNever(devices.camera);
+  private connected(up: boolean): void {
+    this.media?.setServerIsThere(up);
+    const { connection } = this.state.value;
+    if (up) this.send({ kind: "connection_changed", connection: "up" });
+    else if (connection === "up") this.send({ kind: "connection_changed", connection: "down" });
+    else if (connection === "starting") this.startingFailed();
   }
-}
 
-/** What is not shown is not captured, so there is no screen that is off. */
-function toggleScreen(state: AppState): Step {
-  const { devices, phase } = state;
-  if (phase.kind !== "in_call" || !maySend(state, "screen")) return only(state);
-  switch (devices.screen) {
-    case "opening":
-      return only(state);
-    case "none":
-    case "off":
-      return { state: { ...state, devices: { ...devices, screen: "opening" } }, effects: [{ kind: "open_screen" }] };
-    case "on":
-      return withDevices(state, { ...devices, screen: "none", screenAudio: false }, [{ kind: "close_screen" }]);
-    default:
-      return assertNever(devices.screen);
+  /** One failed attempt at the start is a hiccup; the second is worth a banner. */
+  private startingFailed(): void {
+    this.failedStarts += 1;
+    if (this.failedStarts > 1) this.send({ kind: "connection_changed", connection: "down" });
   }
-}
 
-function screenOpened(state: AppState, video: boolean, audio: boolean): Step {
-  const { devices, phase } = state;
-  if (phase.kind !== "in_call" || devices.screen !== "opening") return { state, effects: [{ kind: "close_screen" }] };
-  return withDevices(state, { ...devices, screen: video ? "on" : "none", screenAudio: video && audio });
-}
-
-function devicesOpened(state: AppState, input: Extract<Input, { kind: "devices_opened" }>): Step {
-  if (!usesDevices(state.phase)) return only(state);
-  const opened = (was: Devices["camera"], has: boolean | null) => (has === null ? was : has ? "on" : "none");
-  const muted = state.opensMuted && input.microphone === true;
-  const devices: Devices = {
-    ...state.devices,
-    microphone: muted ? "off" : opened(state.devices.microphone, input.microphone),
-    camera: opened(state.devices.camera, input.camera),
-    problems: input.problems,
-  };
-  const effects: Effect[] = muted ? [{ kind: "set_microphone", on: false }] : [];
-  // Said in any case: after a reload the server has what was on before, and a device may have gone since.
-  return withDevices({ ...state, opensMuted: state.opensMuted && !muted }, devices, effects, true);
-}
-
-/** Comes many times a second: nothing is drawn again for what has not changed. */
-function pathMeasured(state: AppState, measures: PathMeasures): Step {
-  const { phase } = state;
-  if (phase.kind !== "in_call") return only(state);
-  const { roundTripMs, protocol, direct } = measures;
-  const before = phase.direct;
-  const isSame =
-    phase.roundTripMs === roundTripMs &&
-    phase.protocol === protocol &&
-    before.outcome === direct.outcome &&
-    before.here === direct.here &&
-    before.there === direct.there;
-  return isSame ? only(state) : only({ ...state, phase: { ...phase, ...measures } });
-}
-
-/** What the other page says of itself, on the direct path. The server may hear of it later, or know it already. */
-function told(state: AppState, message: DirectMessage, now: number): Step {
-  const { phase } = state;
-  if (phase.kind !== "in_call") return only(state);
-  switch (message.type) {
-    case "hang_up":
-      return isPhoneCall(phase) ? end(state, "hung_up", false, now, leaving(phase)) : only(state);
-    case "sources": {
-      if (phase.others.length !== 1) return only(state);
-      const others = phase.others.map((one) => ({ ...one, sources: message.sources }));
-      return { state: { ...state, phase: { ...phase, others } }, effects: [{ kind: "others_changed", others }] };
+  private carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case "send":
+        this.socket.send(effect.command);
+        // The server may be away, and the other should know all the same.
+        if (effect.command.type === "publish") this.media?.tell({ type: "sources", sources: effect.command.sources });
+        break;
+      case "ring":
+        this.ringer.set(effect.tone, effect.name);
+        break;
+      case "open_devices":
+        void this.openDevices(effect.microphone, effect.camera);
+        break;
+      case "set_microphone":
+        if (this.tracks.microphone) this.tracks.microphone.enabled = effect.on;
+        break;
+      case "close_camera":
+        this.tracks.camera?.stop();
+        this.setTracks({ ...this.tracks, camera: null });
+        break;
+      case "warm_media":
+        this.warm(effect.roomId, effect.attempt);
+        break;
+      case "join_media":
+        this.warm(effect.roomId, effect.attempt).join(effect);
+        break;
+      case "media_event":
+        this.media?.handle(effect.event);
+        break;
+      case "others_changed":
+        this.media?.setOthers(effect.others);
+        break;
+      case "set_direct":
+        this.media?.setDirect(effect);
+        break;
+      case "open_screen":
+        void this.openScreen();
+        break;
+      case "close_screen":
+        this.closeScreen();
+        break;
+      case "fade_reaction":
+        setTimeout(() => this.send({ kind: "reaction_faded", id: effect.id }), effect.afterMs);
+        break;
+      case "forget_server":
+        this.media?.forgetServer(effect.patienceMs);
+        break;
+      case "stop_media":
+        this.stopMedia(effect.farewell);
+        break;
+      case "server_restarted":
+        this.media?.serverRestarted();
+        break;
+      case "remember_call":
+        if (effect.call === null) this.generation = 0;
+        this.identity.keepCall(effect.call && { ...effect.call, generation: this.generation });
+        break;
+      case "save_always_through_server":
+        this.identity.keepAlwaysThroughServer(effect.on);
+        break;
+      case "enter_link":
+        history.replaceState(null, "", `${roomPath(effect.linkId)}${location.search}`);
+        break;
+      case "leave_link":
+        if (location.pathname !== "/") history.replaceState(null, "", `/${location.search}`);
+        break;
+      default:
+        assertNever(effect);
     }
-    default:
-      return assertNever(message);
+  }
+
+  private warm(roomId: string, attempt: number): CallMedia {
+    if (this.media?.roomId === roomId) return this.media;
+    this.media?.close(false);
+    this.media = new CallMedia(roomId, attempt, this.state.value.iceServers, {
+      send: (command) => this.socket.send(command),
+      remote: (tracks) => {
+        this.remote.value = tracks;
+      },
+      pathShown: (path, reason) => this.send({ kind: "path_shown", path, reason }),
+      measured: (measures) => this.send({ kind: "path_measured", measures }),
+      told: (message) => this.send({ kind: "told", message }),
+      generation: (generation) => {
+        this.generation = generation;
+        const call = this.identity.call();
+        if (call) this.identity.keepCall({ ...call, generation });
+      },
+      lost: (closed) => this.send({ kind: "media_lost", closed }),
+    });
+    this.media.setTracks(this.tracks);
+    this.media.setUnseen(this.unseen);
+    return this.media;
+  }
+
+  private stopMedia(farewell: boolean): void {
+    this.call += 1;
+    this.media?.close(farewell);
+    this.media = null;
+    for (const source of SOURCES) this.tracks[source]?.stop();
+    this.setTracks(NO_TRACKS);
+    this.remote.value = NO_REMOTE_TRACKS;
+  }
+
+  private async openDevices(microphone: boolean, camera: boolean): Promise<void> {
+    const { call } = this;
+    const state = this.state.value;
+    const opened = await openDevices(
+      browserDevices(settings.value),
+      microphone && maySend(state, "microphone"),
+      camera && maySend(state, "camera"),
+    );
+    if (call !== this.call) {
+      opened.microphone?.stop();
+      opened.camera?.stop();
+      return;
+    }
+    this.setTracks({
+      ...this.tracks,
+      microphone: microphone ? opened.microphone : this.tracks.microphone,
+      camera: camera ? opened.camera : this.tracks.camera,
+    });
+    if (opened.microphone) this.takeover.watch("microphone", opened.microphone);
+    if (opened.camera) this.takeover.watch("camera", opened.camera);
+    void refreshDeviceList();
+    this.send({
+      kind: "devices_opened",
+      microphone: microphone ? opened.microphone !== null : null,
+      camera: camera ? opened.camera !== null : null,
+      problems: opened.problems,
+    });
+  }
+
+  private async openScreen(): Promise<void> {
+    const { call } = this;
+    const shown = await openScreen(browserScreen());
+    const { screen } = shown;
+    const screen_audio = maySend(this.state.value, "screen_audio") ? shown.screen_audio : null;
+    if (screen_audio === null) shown.screen_audio?.stop();
+    if (call !== this.call) {
+      screen?.stop();
+      screen_audio?.stop();
+      return;
+    }
+    this.setTracks({ ...this.tracks, screen, screen_audio });
+    // By the browser's own button, or with the window that was shown. Our own `stop()` fires no such event.
+    screen?.addEventListener("ended", () => {
+      if (this.tracks.screen === screen) this.send({ kind: "screen_ended" });
+    });
+    this.send({ kind: "screen_opened", video: screen !== null, audio: screen_audio !== null });
+  }
+
+  private closeScreen(): void {
+    this.tracks.screen?.stop();
+    this.tracks.screen_audio?.stop();
+    this.setTracks({ ...this.tracks, screen: null, screen_audio: null });
+  }
+
+  private setTracks(tracks: Tracks): void {
+    const { camera, screen } = this.tracks;
+    this.tracks = tracks;
+    this.media?.setTracks(tracks);
+    this.meter.watch(tracks.microphone);
+    if (tracks.camera !== camera) this.selfStream.value = tracks.camera ? new MediaStream([tracks.camera]) : null;
+    if (tracks.screen !== screen) this.selfScreen.value = tracks.screen ? new MediaStream([tracks.screen]) : null;
   }
 }

@@ -2,8 +2,8 @@
 
 import { effect, type ReadonlySignal } from "@preact/signals";
 import { type Checker, check } from "./media/check-run";
+import type { AppState } from "./sdk/core/state";
 import { settings } from "./settings";
-import type { AppState } from "./state";
 import { openDialog } from "./ui/open-dialog";
 
 /** Somebody who opened a call link calls at once: that is not to be slowed down. */

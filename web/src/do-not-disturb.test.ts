@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from "vitest";
 import { ringsQuietly, wentBy } from "./do-not-disturb";
+import type { EndedReason, Phase } from "./sdk/core/state";
 import { changeSettings } from "./settings";
-import type { EndedReason, Phase } from "./state";
 
 const user = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
 const incoming = (answeredAt: number | null): Phase => ({

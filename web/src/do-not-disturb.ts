@@ -1,8 +1,8 @@
 /** Calls that come while their owner wants quiet: a banner while they ring, a line when they have gone by. */
 
 import { effect, type ReadonlySignal } from "@preact/signals";
+import type { AppState, Input, Phase } from "./sdk/core/state";
 import { settings } from "./settings";
-import type { AppState, Input, Phase } from "./state";
 import { text } from "./texts";
 import { toast } from "./toasts";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { type KeyAction, keyAction, type Press } from "./keys";
-import type { Phase } from "./state";
+import type { Phase } from "./sdk/core/state";
 
 const plain: Press = { key: "m", modified: false, repeated: false, elsewhere: false };
 

@@ -1,6 +1,6 @@
 /** What a key means. Pure; ui/use-keys.ts listens. */
 
-import type { Phase } from "./state";
+import type { Phase } from "./sdk/core/state";
 
 export type KeyAction =
   | "microphone"

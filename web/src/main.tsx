@@ -1,16 +1,16 @@
 import { render } from "preact";
+import { App } from "./app";
 import { watchConnection } from "./auto-check";
 import { watchAway } from "./away";
 import { keepQuiet } from "./do-not-disturb";
-import { App } from "./effects";
-import { Identity, storeOr } from "./identity";
 import { watchDevices } from "./media/device-watch";
 import { watchQuality } from "./media/quality-watch";
+import { Identity, storeOr } from "./sdk/identity";
+import { linkIdInPath, userIdInPath } from "./sdk/user-id";
 import { loadSettings } from "./settings";
 import { markLanguage } from "./texts";
 import { takeToken } from "./token";
 import { AppView } from "./ui/app-view";
-import { linkIdInPath, userIdInPath } from "./user-id";
 import { keepAwake } from "./wake-lock";
 
 declare global {

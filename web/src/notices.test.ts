@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { noticeOf } from "./notices";
-import type { Command, Event } from "./protocol";
-import { type AppState, freshRoom, type InCall, initialState, unknownPath } from "./state";
+import { type AppState, freshRoom, type InCall, initialState, unknownPath } from "./sdk/core/state";
+import type { Command, Event } from "./sdk/protocol";
 
 const berta = { user_id: "b3rt-a8xn-4m2q", name: "Berta" };
 const cleo = { user_id: "c1e0-a8xn-4m2q", name: "Cleo" };

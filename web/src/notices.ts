@@ -1,7 +1,7 @@
-/** What the server says that changes nothing to be seen for itself, and yet has to be told. Pure; effects.ts shows the words. */
+/** What the server says that changes nothing to be seen for itself, and yet has to be told. Pure; app.ts shows the words. */
 
-import type { Command, Event } from "./protocol";
-import type { AppState, Ring } from "./state";
+import type { AppState, Ring } from "./sdk/core/state";
+import type { Command, Event } from "./sdk/protocol";
 import { text } from "./texts";
 import { nameOf } from "./ui/avatar";
 import { sentenceOf } from "./ui/ended-sentence";

@@ -1,8 +1,8 @@
 /** Ringing: tones made by WebAudio (no sound files), the tab's title, a notification, and vibration where there is any. */
 
 import { Notifier } from "./notify";
+import type { Tone } from "./sdk/core/state";
 import { settings } from "./settings";
-import type { Tone } from "./state";
 import { text } from "./texts";
 
 /** Hz, start and length in seconds within one period. */

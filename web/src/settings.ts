@@ -1,7 +1,7 @@
 /** What this browser remembers of its owner's wishes. One signal, kept in localStorage; every tab of a user follows. */
 
 import { signal } from "@preact/signals";
-import type { Store } from "./identity";
+import type { Store } from "./sdk/identity";
 
 export const LANGUAGES = ["en", "de", "fr"] as const;
 export type Language = (typeof LANGUAGES)[number];

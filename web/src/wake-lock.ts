@@ -1,7 +1,7 @@
 /** Keeps the screen on during a call: nobody touches it while talking. */
 
 import { effect, type ReadonlySignal } from "@preact/signals";
-import type { AppState } from "./state";
+import type { AppState } from "./sdk/core/state";
 
 export function keepAwake(state: ReadonlySignal<AppState>): void {
   let lock: WakeLockSentinel | null = null;

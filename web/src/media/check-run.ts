@@ -1,11 +1,11 @@
 /** Finds out how well this browser reaches the server, and whether there are a camera and a microphone. */
 
 import { signal } from "@preact/signals";
-import type { Command, Event, IceServer } from "../protocol";
+import type { DeviceProblem } from "../sdk/core/state";
+import { browserDevices, type Device, openDevices } from "../sdk/media/devices";
+import type { Command, Event, IceServer } from "../sdk/protocol";
 import { changeSettings, settings } from "../settings";
-import type { DeviceProblem } from "../state";
 import { type DeviceFinding, type Findings, NOTHING_FOUND } from "./check";
-import { browserDevices, type Device, openDevices } from "./devices";
 import { Measurement } from "./measure";
 import { probe, type Way } from "./probes";
 

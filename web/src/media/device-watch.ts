@@ -1,8 +1,8 @@
 /** Follows what is plugged in and out, for the lists to choose from and for calls that wait for a device. */
 
 import { computed, type ReadonlySignal } from "@preact/signals";
+import type { AppState, Input } from "../sdk/core/state";
 import { settings } from "../settings";
-import type { AppState, Input } from "../state";
 import { text } from "../texts";
 import { toast } from "../toasts";
 import { deviceList, kindsThatGrew, refreshDeviceList } from "./device-list";

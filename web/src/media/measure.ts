@@ -1,9 +1,9 @@
 /** A short connection to the server's SFU that sends a picture of noise: round trip, loss, and how much fits on the way up. */
 
-import type { Command, Event, IceServer, PathProtocol } from "../protocol";
+import { relaysOf } from "../sdk/media/ice-servers";
+import { type Entry, entriesOf, inboundOf } from "../sdk/media/stats";
+import type { Command, Event, IceServer, PathProtocol } from "../sdk/protocol";
 import type { Measured } from "./check";
-import { relaysOf } from "./ice-servers";
-import { type Entry, entriesOf, inboundOf } from "./stats";
 import { testCard } from "./test-card";
 
 const CONNECT_WITHIN_MS = 5000;

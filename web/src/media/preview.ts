@@ -1,10 +1,10 @@
 /** The own picture and level before a call. Opened by a click only; nobody else sees or hears it. */
 
 import { signal } from "@preact/signals";
+import type { DeviceProblem } from "../sdk/core/state";
+import { browserDevices, openDevices } from "../sdk/media/devices";
 import { settings } from "../settings";
-import type { DeviceProblem } from "../state";
 import { refreshDeviceList } from "./device-list";
-import { browserDevices, openDevices } from "./devices";
 import { LevelMeter } from "./levels";
 
 export interface Preview {

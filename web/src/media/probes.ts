@@ -1,6 +1,6 @@
 /** Which ways to the server are open: one short gathering of candidates for each. */
 
-import type { IceServer } from "../protocol";
+import type { IceServer } from "../sdk/protocol";
 import type { Reached } from "./check";
 
 /** A lost STUN request is sent again after 0.25, 0.5 and 1 s (RFC 8489 section 6.2.1, as browsers do it). */

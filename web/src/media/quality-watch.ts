@@ -1,11 +1,11 @@
 /** Looks at the connection that brings what is shown, every two seconds of a call. The judgement is that of quality.ts. */
 
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
-import type { Path } from "../protocol";
-import type { AppState } from "../state";
-import { type Counters, countersOf, numbersOf, Steady, type Verdict, verdictOf } from "./quality";
-import type { RemoteTracks } from "./remote";
-import { entriesOf } from "./stats";
+import type { AppState } from "../sdk/core/state";
+import { type Counters, countersOf, numbersOf, Steady, type Verdict, verdictOf } from "../sdk/media/quality";
+import type { RemoteTracks } from "../sdk/media/remote";
+import { entriesOf } from "../sdk/media/stats";
+import type { Path } from "../sdk/protocol";
 
 const EVERY_MS = 2000;
 /** A connection that has just come up has ramps and bursts that mean nothing. */

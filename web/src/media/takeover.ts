@@ -1,12 +1,12 @@
 /** Another microphone or camera in mid-call: because the user chose one, or because the one in use is gone. */
 
 import { signal } from "@preact/signals";
-import type { DeviceProblem } from "../state";
+import type { DeviceProblem } from "../sdk/core/state";
+import { type Chosen, constraintsOf, type Device, failureOf, found } from "../sdk/media/devices";
+import type { Tracks } from "../sdk/media/tracks";
 import { text } from "../texts";
 import { toast } from "../toasts";
 import { deviceList, refreshDeviceList } from "./device-list";
-import { type Chosen, constraintsOf, type Device, failureOf, found } from "./devices";
-import type { Tracks } from "./tracks";
 
 export interface TakeoverWorld {
   tracks(): Tracks;

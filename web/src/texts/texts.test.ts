@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import protocol from "../protocol.ts?raw";
+import protocol from "../sdk/protocol.ts?raw";
 import { changeSettings } from "../settings";
 import { languageOf, text } from ".";
 import { de } from "./de";

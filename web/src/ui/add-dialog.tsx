@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import type { AppState, InCall, Input } from "../state";
+import type { AppState, InCall, Input } from "../sdk/core/state";
 import { text } from "../texts";
 import { Dialog } from "./dialog";
 import { Icon } from "./icon";

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { announcement } from "../announce";
-import type { AppState } from "../state";
+import type { AppState } from "../sdk/core/state";
 
 /** The region is always there: screen readers read only what changes in one that they know. */
 export function Announcer({ state }: { state: AppState }) {

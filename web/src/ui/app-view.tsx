@@ -1,11 +1,11 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { assertNever } from "../assert";
 import { ringsQuietly } from "../do-not-disturb";
-import type { Device } from "../media/devices";
-import type { RemoteTracks } from "../media/remote";
-import type { Tile } from "../protocol";
-import type { AppState, Input } from "../state";
+import { assertNever } from "../sdk/assert";
+import type { AppState, Input } from "../sdk/core/state";
+import type { Device } from "../sdk/media/devices";
+import type { RemoteTracks } from "../sdk/media/remote";
+import type { Tile } from "../sdk/protocol";
 import { AddDialog } from "./add-dialog";
 import { Announcer } from "./announcer";
 import { Banner } from "./banner";

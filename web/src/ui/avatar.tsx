@@ -1,4 +1,4 @@
-import type { UserInfo } from "../protocol";
+import type { UserInfo } from "../sdk/protocol";
 import { text } from "../texts";
 
 /** Stands for users of whom nothing is left. */

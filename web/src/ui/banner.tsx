@@ -1,4 +1,4 @@
-import type { AppState } from "../state";
+import type { AppState } from "../sdk/core/state";
 import { text } from "../texts";
 import { Icon } from "./icon";
 

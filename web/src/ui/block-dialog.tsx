@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
-import type { UserInfo } from "../protocol";
-import type { AppState, Input } from "../state";
+import type { AppState, Input } from "../sdk/core/state";
+import type { UserInfo } from "../sdk/protocol";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 import { ConfirmDialog } from "./confirm-dialog";

@@ -1,6 +1,6 @@
-import type { Grade } from "../media/quality";
 import { quality } from "../media/quality-watch";
-import type { Connection, InCall } from "../state";
+import type { Connection, InCall } from "../sdk/core/state";
+import type { Grade } from "../sdk/media/quality";
 import { text } from "../texts";
 import { nameOf } from "./avatar";
 import type { IconName } from "./icon";

@@ -1,6 +1,6 @@
-import { assertNever } from "../assert";
 import { speakingMuted } from "../media/levels";
-import { type AppState, type DeviceState, type InCall, type Input, maySend } from "../state";
+import { assertNever } from "../sdk/assert";
+import { type AppState, type DeviceState, type InCall, type Input, maySend } from "../sdk/core/state";
 import { type TextKey, text } from "../texts";
 import { ChatButton } from "./chat-button";
 import { Duration } from "./duration";

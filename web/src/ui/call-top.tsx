@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { AppState, InCall } from "../state";
+import type { AppState, InCall } from "../sdk/core/state";
 import { text } from "../texts";
 import { nameOf } from "./avatar";
 import { CallBadges } from "./call-badges";

@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
-import { unreadCount } from "../app-chat";
-import type { AppState, InCall, Input } from "../state";
+import { unreadCount } from "../sdk/core/chat";
+import type { AppState, InCall, Input } from "../sdk/core/state";
 import { text } from "../texts";
 import { openPanel, togglePanel } from "./open-panel";
 import { RoundButton } from "./round-button";

@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
-import { unreadCount } from "../app-chat";
-import { newMessageId } from "../message-id";
-import type { Message } from "../protocol";
-import type { AppState, InCall, Input, Outgoing } from "../state";
+import { unreadCount } from "../sdk/core/chat";
+import type { AppState, InCall, Input, Outgoing } from "../sdk/core/state";
+import { newMessageId } from "../sdk/message-id";
+import type { Message } from "../sdk/protocol";
 import { text } from "../texts";
 import { Composer } from "./composer";
 import { Icon } from "./icon";

@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
-import type { UserInfo } from "../protocol";
-import type { AppState, Input } from "../state";
+import type { AppState, Input } from "../sdk/core/state";
+import type { UserInfo } from "../sdk/protocol";
+import { parseUserId } from "../sdk/user-id";
 import { text } from "../texts";
-import { parseUserId } from "../user-id";
 import { Dialog } from "./dialog";
 import { openDialog } from "./open-dialog";
 

@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
-import { isBlocked } from "../app-people";
-import type { Contact, Presence } from "../protocol";
-import { type AppState, type Input, mayCall } from "../state";
+import { isBlocked } from "../sdk/core/people";
+import { type AppState, type Input, mayCall } from "../sdk/core/state";
+import type { Contact, Presence } from "../sdk/protocol";
 import { type TextKey, text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 import { blocking } from "./block-dialog";

@@ -1,9 +1,9 @@
 import { useEffect } from "preact/hooks";
 import { canChooseSpeaker, deviceList, type Kind, refreshDeviceList } from "../media/device-list";
 import { speakerInUse } from "../media/device-watch";
-import type { Device } from "../media/devices";
 import { preview, startPreview, stopPreview } from "../media/preview";
 import { playTestSound } from "../ring";
+import type { Device } from "../sdk/media/devices";
 import { changeSettings, settings } from "../settings";
 import { text } from "../texts";
 import { Dialog } from "./dialog";

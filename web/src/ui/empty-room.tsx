@@ -1,6 +1,6 @@
-import type { InCall } from "../state";
+import type { InCall } from "../sdk/core/state";
+import { roomLink } from "../sdk/user-id";
 import { text } from "../texts";
-import { roomLink } from "../user-id";
 import { CopyButton } from "./copy-button";
 
 /** Nobody else is here yet. */

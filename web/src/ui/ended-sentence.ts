@@ -1,5 +1,5 @@
-import { assertNever } from "../assert";
-import type { Phase } from "../state";
+import { assertNever } from "../sdk/assert";
+import type { Phase } from "../sdk/core/state";
 import type { TextKey } from "../texts";
 
 /** Seen from this side: the same reason reads differently to who rang and to who was rung. */

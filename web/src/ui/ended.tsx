@@ -1,4 +1,4 @@
-import type { Input, Phase } from "../state";
+import type { Input, Phase } from "../sdk/core/state";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 import { formatDuration } from "./duration";

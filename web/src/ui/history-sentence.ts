@@ -1,7 +1,7 @@
 /** What became of a call, seen from this side. Pure. */
 
-import { assertNever } from "../assert";
-import type { HistoryRow } from "../protocol";
+import { assertNever } from "../sdk/assert";
+import type { HistoryRow } from "../sdk/protocol";
 import type { TextKey } from "../texts";
 
 export function outcomeOf({ reason, direction, answered, missed }: HistoryRow): TextKey {

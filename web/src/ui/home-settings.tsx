@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { check } from "../media/check-run";
 import { askToNotify, notifyPermission } from "../notify";
+import type { AppState, Input } from "../sdk/core/state";
 import { changeSettings, settings } from "../settings";
-import type { AppState, Input } from "../state";
 import { text } from "../texts";
 import { Icon } from "./icon";
 import { openDialog } from "./open-dialog";

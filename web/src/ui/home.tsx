@@ -1,6 +1,6 @@
-import { type AppState, type Input, mayBeCalled, mayCall } from "../state";
+import { type AppState, type Input, mayBeCalled, mayCall } from "../sdk/core/state";
+import { callLink } from "../sdk/user-id";
 import { text } from "../texts";
-import { callLink } from "../user-id";
 import { CheckNotice } from "./check-notice";
 import { ContactsCard } from "./contacts-card";
 import { CopyButton } from "./copy-button";

@@ -1,5 +1,5 @@
-import type { Source } from "../protocol";
-import type { Input } from "../state";
+import type { Input } from "../sdk/core/state";
+import type { Source } from "../sdk/protocol";
 import { text } from "../texts";
 import { Menu, MenuItem } from "./menu";
 import { openDialog } from "./open-dialog";

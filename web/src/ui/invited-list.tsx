@@ -1,4 +1,4 @@
-import type { Input, Invited } from "../state";
+import type { Input, Invited } from "../sdk/core/state";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { browserDevices } from "../media/devices";
 import { preview, startPreview, stopPreview } from "../media/preview";
+import type { AppState, Input, Phase } from "../sdk/core/state";
+import { browserDevices } from "../sdk/media/devices";
 import { settings } from "../settings";
-import type { AppState, Input, Phase } from "../state";
 import { text } from "../texts";
 import { DoorPreview } from "./door-preview";
 import { Icon } from "./icon";

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { LinkWish } from "../protocol";
+import type { LinkWish } from "../sdk/protocol";
 import { type TextKey, text } from "../texts";
 import { Switch } from "./home-settings";
 import { Icon } from "./icon";

@@ -1,4 +1,4 @@
-import type { AppState, Input, Phase } from "../state";
+import type { AppState, Input, Phase } from "../sdk/core/state";
 import { text } from "../texts";
 import { Icon } from "./icon";
 import { Problems } from "./problems";

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import type { Message } from "../protocol";
+import type { Message } from "../sdk/protocol";
 import { language, text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 import { linkify } from "./linkify";

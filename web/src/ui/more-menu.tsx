@@ -1,4 +1,4 @@
-import { maySend } from "../state";
+import { maySend } from "../sdk/core/state";
 import { text } from "../texts";
 import type { ControlsProps } from "./call-controls";
 import { toggleMode } from "./layout/chosen";

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Input } from "../state";
+import type { Input } from "../sdk/core/state";
 import { text } from "../texts";
 
 interface Props {

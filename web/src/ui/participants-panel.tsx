@@ -1,4 +1,4 @@
-import type { AppState, InCall, Input } from "../state";
+import type { AppState, InCall, Input } from "../sdk/core/state";
 import { text } from "../texts";
 import { Avatar } from "./avatar";
 import { Switch } from "./home-settings";

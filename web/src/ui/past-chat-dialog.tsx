@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import type { AppState, Input } from "../state";
+import type { AppState, Input } from "../sdk/core/state";
 import { text } from "../texts";
 import { nameOf } from "./avatar";
 import { Dialog } from "./dialog";

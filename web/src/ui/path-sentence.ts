@@ -1,8 +1,8 @@
 /** Which path a call takes, and why, in one sentence: a pure function of what is known. */
 
-import type { DirectFacts } from "../media/direct-facts";
-import type { Path, PathProtocol, PathReason } from "../protocol";
-import type { Connection, InCall } from "../state";
+import type { Connection, InCall } from "../sdk/core/state";
+import type { DirectFacts } from "../sdk/media/direct-facts";
+import type { Path, PathProtocol, PathReason } from "../sdk/protocol";
 import { type TextKey, text } from "../texts";
 import { nameOf } from "./avatar";
 

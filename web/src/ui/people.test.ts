@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type AppState, freshRoom, type InCall, initialState, unknownPath } from "../state";
+import { type AppState, freshRoom, type InCall, initialState, unknownPath } from "../sdk/core/state";
 import { peopleOf } from "./people";
 
 const other = (id: string, hand?: number) => ({

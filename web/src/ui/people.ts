@@ -1,7 +1,7 @@
 /** Everybody in the room, oneself included, as the views show them. */
 
-import type { Participant, Reaction, UserInfo } from "../protocol";
-import type { AppState, InCall } from "../state";
+import type { AppState, InCall } from "../sdk/core/state";
+import type { Participant, Reaction, UserInfo } from "../sdk/protocol";
 import { text } from "../texts";
 import { nameOf } from "./avatar";
 

@@ -1,5 +1,5 @@
-import type { ErrorCode } from "../protocol";
-import type { AppState, DeviceProblem, Input } from "../state";
+import type { AppState, DeviceProblem, Input } from "../sdk/core/state";
+import type { ErrorCode } from "../sdk/protocol";
 import { text } from "../texts";
 import { browserOf } from "./browser";
 import { Icon } from "./icon";

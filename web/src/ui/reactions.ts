@@ -1,4 +1,4 @@
-import type { Reaction } from "../protocol";
+import type { Reaction } from "../sdk/protocol";
 
 /** In the order in which they are offered. */
 export const GLYPHS: Record<Reaction, string> = {

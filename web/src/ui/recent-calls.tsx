@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
-import { asKnown, isBlocked, isContact } from "../app-people";
-import type { HistoryRow } from "../protocol";
-import type { AppState, Input } from "../state";
+import { asKnown, isBlocked, isContact } from "../sdk/core/people";
+import type { AppState, Input } from "../sdk/core/state";
+import type { HistoryRow } from "../sdk/protocol";
 import { language, text } from "../texts";
 import { Avatar, isGone, nameOf } from "./avatar";
 import { BlockItem } from "./contacts-card";

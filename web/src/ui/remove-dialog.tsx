@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { Input } from "../state";
+import type { Input } from "../sdk/core/state";
 import { text } from "../texts";
 import { ConfirmDialog } from "./confirm-dialog";
 

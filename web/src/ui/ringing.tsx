@@ -1,7 +1,7 @@
 /** Both sides of a call that is not answered yet. */
 
-import type { UserInfo } from "../protocol";
-import type { AppState, Input, Phase } from "../state";
+import type { AppState, Input, Phase } from "../sdk/core/state";
+import type { UserInfo } from "../sdk/protocol";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 import { Icon } from "./icon";

@@ -1,6 +1,6 @@
 /** What one shows or says in a room besides face and voice. */
 
-import type { DeviceState, InCall, Input } from "../state";
+import type { DeviceState, InCall, Input } from "../sdk/core/state";
 import { text } from "../texts";
 import { Menu, MenuItem } from "./menu";
 import { GLYPHS, REACTIONS } from "./reactions";

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
+import { roomLink } from "../sdk/user-id";
 import { text } from "../texts";
-import { roomLink } from "../user-id";
 import { CopyButton } from "./copy-button";
 import { Qr } from "./qr";
 

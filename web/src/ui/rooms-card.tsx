@@ -1,8 +1,8 @@
 import { useEffect } from "preact/hooks";
-import type { Link } from "../protocol";
-import type { AppState, Input } from "../state";
+import type { AppState, Input } from "../sdk/core/state";
+import type { Link } from "../sdk/protocol";
+import { roomLink } from "../sdk/user-id";
 import { text } from "../texts";
-import { roomLink } from "../user-id";
 import { CopyButton } from "./copy-button";
 import { Icon } from "./icon";
 import { LinkForm } from "./link-form";

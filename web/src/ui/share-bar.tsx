@@ -1,4 +1,4 @@
-import type { Input } from "../state";
+import type { Input } from "../sdk/core/state";
 import { text } from "../texts";
 import { Icon } from "./icon";
 import { Video } from "./video";

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { RemoteTracks } from "../media/remote";
-import type { Tile as ViewTile } from "../protocol";
-import type { AppState, InCall, Input } from "../state";
+import type { AppState, InCall, Input } from "../sdk/core/state";
+import type { RemoteTracks } from "../sdk/media/remote";
+import type { Tile as ViewTile } from "../sdk/protocol";
 import { text } from "../texts";
 import { SpeakingMutedHint } from "./call-controls";
 import { CallTop } from "./call-top";

@@ -1,5 +1,5 @@
-import type { RemoteTrack } from "../media/remote";
-import type { Input } from "../state";
+import type { Input } from "../sdk/core/state";
+import type { RemoteTrack } from "../sdk/media/remote";
 import { text } from "../texts";
 import { Avatar } from "./avatar";
 import { Bubbles } from "./bubbles";

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
-import { assertNever } from "../assert";
 import { type KeyAction, keyAction } from "../keys";
+import { assertNever } from "../sdk/assert";
+import type { AppState, Input, Phase } from "../sdk/core/state";
 import { settings } from "../settings";
-import type { AppState, Input, Phase } from "../state";
 import { page, toggleMode } from "./layout/chosen";
 import { canChooseLayout, hasFocus } from "./layout/use-arrangement";
 import { openDialog } from "./open-dialog";

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
+import { parseLinkId, parseUserId } from "../sdk/user-id";
 import { text } from "../texts";
-import { parseLinkId, parseUserId } from "../user-id";
 import { Icon } from "./icon";
 
 interface Props {

@@ -1,4 +1,4 @@
-import type { InCall } from "../state";
+import type { InCall } from "../sdk/core/state";
 import { text } from "../texts";
 import type { ControlsProps } from "./call-controls";
 import { ChatButton } from "./chat-button";

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { speakerInUse } from "../media/device-watch";
-import type { RemoteTracks } from "../media/remote";
-import type { Source } from "../protocol";
+import type { RemoteTracks } from "../sdk/media/remote";
+import type { Source } from "../sdk/protocol";
 import { text } from "../texts";
 import { Icon } from "./icon";
 import { useStream } from "./streams";

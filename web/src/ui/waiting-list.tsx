@@ -1,5 +1,5 @@
-import type { Waiting } from "../protocol";
-import type { Input } from "../state";
+import type { Input } from "../sdk/core/state";
+import type { Waiting } from "../sdk/protocol";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Participant, Source } from "../../protocol";
+import type { Participant, Source } from "../../sdk/protocol";
 import { type Arrangement, arrange, type Scene, viewOf } from "./arrange";
 
 const DESKTOP = { width: 1256, height: 690 };

@@ -1,6 +1,6 @@
 /** What is shown where: who is in the room, what the user chose and how large the stage is -> tiles with their places. Pure. */
 
-import type { Participant, Source, Tile, Weight } from "../../protocol";
+import type { Participant, Source, Tile, Weight } from "../../sdk/protocol";
 import { type Box, GAP_PX, gridBoxes, gridCapacity, inLine, type Size } from "./grid";
 
 export type Mode = "grid" | "speaker";

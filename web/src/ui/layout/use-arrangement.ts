@@ -1,8 +1,8 @@
 import type { RefObject } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { Tile } from "../../protocol";
+import type { InCall } from "../../sdk/core/state";
+import type { Tile } from "../../sdk/protocol";
 import { settings } from "../../settings";
-import type { InCall } from "../../state";
 import { useSize } from "../use-size";
 import { type Arrangement, arrange, type Scene, viewOf } from "./arrange";
 import { modeOf, override, page, pinned } from "./chosen";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { reduce } from "./app";
-import { event, WELCOME, welcome } from "./app-fixtures";
-import type { CallNow, EndReason, Path, PathProtocol, PathReason } from "./protocol";
+import type { CallNow, EndReason, Path, PathProtocol, PathReason } from "../protocol";
+import { event, WELCOME, welcome } from "./fixtures";
+import { reduce } from "./reduce";
 import { type AppState, type Effect, type Input, initialState, mayCall, maySend, NO_DEVICES } from "./state";
 
 const ME = WELCOME.user_id;

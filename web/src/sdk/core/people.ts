@@ -1,9 +1,9 @@
 /** The part of the state machine that knows whom the user knows, whom they have blocked, and what they chose for all devices. */
 
-import { only, send } from "./app-steps";
-import { assertNever } from "./assert";
-import type { Command, Contact, Event, Settings, UserInfo } from "./protocol";
+import { assertNever } from "../assert";
+import type { Command, Contact, Event, Settings, UserInfo } from "../protocol";
 import type { AppState, Effect, Input, Step } from "./state";
+import { only, send } from "./steps";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 

@@ -1,10 +1,10 @@
 /** The part of the state machine that does what the user wants of a room. */
 
-import { ringOf, SILENCE } from "./app-ring";
-import { only, send } from "./app-steps";
-import { assertNever } from "./assert";
-import type { Command } from "./protocol";
+import { assertNever } from "../assert";
+import type { Command } from "../protocol";
+import { ringOf, SILENCE } from "./ring";
 import { type AppState, type InCall, type Input, NO_DEVICES, type Step } from "./state";
+import { only, send } from "./steps";
 
 type Of<K extends Input["kind"]> = Extract<Input, { kind: K }>;
 
@@ -127,7 +127,7 @@ function inRoom(
     case "cancel_invite": {
       const gone = phase.invited.find(({ userId }) => userId === input.userId);
       const invited = phase.invited.filter((one) => one !== gone);
-      // One that the server has not named yet is cancelled when it does: see app-room-events.ts.
+      // One that the server has not named yet is cancelled when it does: see room-events.ts.
       const effects = gone?.callId ? [send({ type: "cancel", call_id: gone.callId })] : [];
       return { state: { ...state, phase: { ...phase, invited } }, effects };
     }

@@ -1,6 +1,6 @@
 /** What tests of the state machine give it. */
 
-import type { Command, Event } from "./protocol";
+import type { Command, Event } from "../protocol";
 import type { Input } from "./state";
 
 export type Welcome = Extract<Event, { type: "welcome" }>;

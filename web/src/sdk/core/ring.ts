@@ -1,7 +1,7 @@
 /** The part of the state machine in which it rings at a page that is at the door of a room. */
 
-import { goHome, only, send } from "./app-steps";
 import { type AppState, type Effect, NO_DEVICES, type Phase, type Ring, type Step } from "./state";
+import { goHome, only, send } from "./steps";
 
 /** It rings no more, and what was connected for the answer is closed. */
 export const SILENCE: readonly Effect[] = [

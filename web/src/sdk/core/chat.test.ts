@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { reduce } from "./app";
-import { unreadCount } from "./app-chat";
-import { event, WELCOME, welcome } from "./app-fixtures";
-import type { Command, ErrorCode, Message } from "./protocol";
+import type { Command, ErrorCode, Message } from "../protocol";
+import { unreadCount } from "./chat";
+import { event, WELCOME, welcome } from "./fixtures";
+import { reduce } from "./reduce";
 import { type AppState, type Chat, type Input, initialState, NO_CHAT } from "./state";
 
 const ME = WELCOME.user_id;

@@ -1,9 +1,11 @@
 /** The half of the state machine that answers the server's events. */
 
-import { chatAfterGap, chatEvent, chatRefused } from "./app-chat";
-import { historyEvent, historyRefused, listHistory } from "./app-history";
-import { asKnown, peopleAfterGap, peopleEvent, peopleRefused } from "./app-people";
-import { ringOver, ringsAtTheDoor } from "./app-ring";
+import { assertNever } from "../assert";
+import type { CallNow, Command, ErrorCode, Event, Participant, UserInfo } from "../protocol";
+import { chatAfterGap, chatEvent, chatRefused } from "./chat";
+import { historyEvent, historyRefused, listHistory } from "./history";
+import { asKnown, peopleAfterGap, peopleEvent, peopleRefused } from "./people";
+import { ringOver, ringsAtTheDoor } from "./ring";
 import {
   atTheDoor,
   inviteEnded,
@@ -17,11 +19,8 @@ import {
   roomLeft,
   roomPhase,
   waitAgain,
-} from "./app-room-events";
-import { openLink } from "./app-rooms";
-import { backToTheDoor, end, goOnWithoutServer, only, send, sessionLost } from "./app-steps";
-import { assertNever } from "./assert";
-import type { CallNow, Command, ErrorCode, Event, Participant, UserInfo } from "./protocol";
+} from "./room-events";
+import { openLink } from "./rooms";
 import {
   type AppState,
   type Devices,
@@ -38,6 +37,7 @@ import {
   sourcesOn,
   unknownPath,
 } from "./state";
+import { backToTheDoor, end, goOnWithoutServer, only, send, sessionLost } from "./steps";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
@@ -54,7 +54,7 @@ export function handleEvent(
       return welcome(state, event, now);
     case "pong":
       return only({ ...state, iceServers: event.ice_servers ?? state.iceServers });
-    // Of a check, which goes on beside whatever the page does: effects.ts hands its events on.
+    // Of a check, which goes on beside whatever the page does: the page hands its events on.
     case "check_started":
       return only(state);
     case "server_stopping":

@@ -1,6 +1,6 @@
-/** What the page knows: one value, changed only by the reducer in app.ts, read by the views. */
+/** What the page knows: one value, changed only by the reducer in reduce.ts, read by the views. */
 
-import { type DirectFacts, NO_DIRECT } from "./media/direct-facts";
+import { type DirectFacts, NO_DIRECT } from "../media/direct-facts";
 import type {
   Command,
   Contact,
@@ -25,7 +25,7 @@ import type {
   Source,
   UserInfo,
   Waiting,
-} from "./protocol";
+} from "../protocol";
 
 export type DeviceProblem =
   | "camera_denied"

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { reduce } from "./app";
-import { event, welcome as welcomed } from "./app-fixtures";
-import type { Command, HistoryRow } from "./protocol";
+import type { Command, HistoryRow } from "../protocol";
+import { event, welcome as welcomed } from "./fixtures";
+import { reduce } from "./reduce";
 import { type AppState, type Input, initialState } from "./state";
 
 const welcome = (boot_id: string, missed = 0, resumed = false): Input => welcomed({ boot_id, missed, resumed });

@@ -1,7 +1,7 @@
 /** What the two pages say to each other on the data channel of `direct`. */
 
+import type { DirectMessage } from "../core/state";
 import type { Source } from "../protocol";
-import type { DirectMessage } from "../state";
 import { SOURCES } from "./tracks";
 
 /** How long the other's way to the server and back takes. */

@@ -1,7 +1,7 @@
 /** Steps that both halves of the state machine take. */
 
-import { assertNever } from "./assert";
-import type { Command } from "./protocol";
+import { assertNever } from "../assert";
+import type { Command } from "../protocol";
 import {
   type AppState,
   type Chat,

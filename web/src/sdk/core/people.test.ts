@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { reduce } from "./app";
-import { event, welcome } from "./app-fixtures";
-import type { Command, Contact, Event, Settings } from "./protocol";
+import type { Command, Contact, Event, Settings } from "../protocol";
+import { event, welcome } from "./fixtures";
+import { reduce } from "./reduce";
 import { type AppState, type Effect, type Input, initialState } from "./state";
 
 const BERTA = "b3rt-a8xn-4m2q";

@@ -1,9 +1,9 @@
 /** The part of the state machine that knows what is written in a call or a room. */
 
-import { only, send } from "./app-steps";
-import { assertNever } from "./assert";
-import type { Command, ErrorCode, Event, Message } from "./protocol";
+import { assertNever } from "../assert";
+import type { Command, ErrorCode, Event, Message } from "../protocol";
 import type { AppState, Chat, Effect, InCall, Input, Outgoing, PastChat, Step } from "./state";
+import { only, send } from "./steps";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 

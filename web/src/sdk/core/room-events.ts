@@ -1,9 +1,8 @@
 /** The part of the state machine that answers what the server says of rooms and links. */
 
-import { lookAt } from "./app-rooms";
-import { end, only, send, withDevices } from "./app-steps";
-import { assertNever } from "./assert";
-import type { Event, Participant, RoomInfo, Source } from "./protocol";
+import { assertNever } from "../assert";
+import type { Event, Participant, RoomInfo, Source } from "../protocol";
+import { lookAt } from "./rooms";
 import {
   type AppState,
   type Effect,
@@ -15,6 +14,7 @@ import {
   sourcesOn,
   unknownPath,
 } from "./state";
+import { end, only, send, withDevices } from "./steps";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 

@@ -4,8 +4,8 @@
  */
 
 import { assertNever } from "../assert";
+import type { DirectMessage, MediaEvent, PathMeasures } from "../core/state";
 import type { Command, IceServer, Participant, Path, PathReason, Slot, Source, Tile } from "../protocol";
-import type { DirectMessage, MediaEvent, PathMeasures } from "../state";
 import { Direct, type DirectWorld, type ReceivedTracks } from "./direct";
 import { DirectWatch } from "./direct-facts";
 import { readMessage } from "./direct-message";

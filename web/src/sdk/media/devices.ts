@@ -1,6 +1,6 @@
 /** Microphone and camera: opening what there is, saying in our own words what there is not, and letting go of it. */
 
-import type { DeviceProblem } from "../state";
+import type { DeviceProblem } from "../core/state";
 
 export interface OpenedDevices {
   microphone: MediaStreamTrack | null;

@@ -1,7 +1,7 @@
 /** Who this browser is and which session this tab had: what has to outlive a page, and how two tabs share it. */
 
+import type { CallMemory } from "./core/state";
 import type { Credentials } from "./protocol";
-import type { CallMemory } from "./state";
 
 /** What a reloaded page needs to go on with its session. */
 export interface StoredSession {

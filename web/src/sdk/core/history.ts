@@ -1,9 +1,9 @@
 /** The part of the state machine that knows the calls there were. */
 
-import { only, send } from "./app-steps";
-import { assertNever } from "./assert";
-import type { Command, Event, HistoryRow } from "./protocol";
+import { assertNever } from "../assert";
+import type { Command, Event, HistoryRow } from "../protocol";
 import type { AppState, Input, Step } from "./state";
+import { only, send } from "./steps";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { reduce } from "./app";
-import { event, type Welcome, welcome as welcomed } from "./app-fixtures";
-import type { CallNow, ErrorCode, LeaveReason, Participant, RoomInfo, Source } from "./protocol";
+import type { CallNow, ErrorCode, LeaveReason, Participant, RoomInfo, Source } from "../protocol";
+import { event, type Welcome, welcome as welcomed } from "./fixtures";
+import { reduce } from "./reduce";
 import { type AppState, type Effect, type Input, initialState, NO_DEVICES } from "./state";
 
 const LINK = "0123456789abc";
