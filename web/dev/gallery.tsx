@@ -4,9 +4,9 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 import { type Findings, NOTHING_FOUND } from "../src/media/check";
 import { check } from "../src/media/check-run";
+import { systemMuted } from "../src/media/device-watch";
 import { level, speakingMuted } from "../src/media/levels";
-import { quality } from "../src/media/quality-watch";
-import { systemMuted } from "../src/media/takeover";
+import { quality } from "../src/media/quality-shown";
 import {
   type AppState,
   type Chat,

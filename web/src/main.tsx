@@ -4,8 +4,7 @@ import { watchConnection } from "./auto-check";
 import { watchAway } from "./away";
 import { keepQuiet } from "./do-not-disturb";
 import { watchDevices } from "./media/device-watch";
-import { watchQuality } from "./media/quality-watch";
-import { Identity, storeOr } from "./sdk/identity";
+import { storeOr } from "./sdk/identity";
 import { linkIdInPath, userIdInPath } from "./sdk/user-id";
 import { loadSettings } from "./settings";
 import { markLanguage } from "./texts";
@@ -31,14 +30,7 @@ const slot = new URLSearchParams(location.search).get("user") ?? "";
 const local = storeOr(() => localStorage);
 loadSettings(local, slot);
 markLanguage(document.documentElement);
-const identity = new Identity(
-  slot,
-  local,
-  storeOr(() => sessionStorage),
-  navigator.locks,
-);
-if (token !== null) identity.keepToken(token);
-const app = new App(identity, userIdInPath(location.pathname));
+const app = new App({ profile: slot, link: userIdInPath(location.pathname), ...(token !== null && { token }) });
 
 Object.defineProperty(window, "tandem", {
   value: Object.freeze({
@@ -60,7 +52,6 @@ keepQuiet(app.state, app.send);
 keepAwake(app.state);
 watchAway(document, (away) => app.send({ kind: "set_away", away }));
 watchConnection(app.state, app.checker);
-watchQuality(app.state, app.remote, () => app.shownConnection());
 render(
   <AppView
     state={app.state}
@@ -69,7 +60,7 @@ render(
     selfScreen={app.selfScreen}
     send={app.send}
     setView={app.setView}
-    switchDevice={(device) => void app.takeover.choose(device)}
+    switchDevice={app.switchDevice}
     checkConnection={() => void app.checker.run(true)}
   />,
   root,

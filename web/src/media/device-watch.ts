@@ -1,11 +1,21 @@
 /** Follows what is plugged in and out, for the lists to choose from and for calls that wait for a device. */
 
-import { computed, type ReadonlySignal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { AppState, Input } from "../sdk/core/state";
+import { type DeviceList, kindsThatGrew, NO_CHOICE, readDeviceList } from "../sdk/media/device-list";
+import type { Device } from "../sdk/media/devices";
 import { settings } from "../settings";
 import { text } from "../texts";
 import { toast } from "../toasts";
-import { deviceList, kindsThatGrew, refreshDeviceList } from "./device-list";
+
+export const deviceList = signal<DeviceList>(NO_CHOICE);
+
+export async function refreshDeviceList(): Promise<void> {
+  deviceList.value = (await readDeviceList()) ?? deviceList.value;
+}
+
+/** Silenced from outside the page: by the system, a key of the keyboard, or a switch on the device. */
+export const systemMuted = signal<Record<Device, boolean>>({ microphone: false, camera: false });
 
 /** Where sound comes out: the chosen speaker as long as it is there. An element that plays to one that is gone is silent. */
 export const speakerInUse = computed(() => {

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { DeviceProblem } from "../sdk/core/state";
 import { browserDevices, openDevices } from "../sdk/media/devices";
 import { settings } from "../settings";
-import { refreshDeviceList } from "./device-list";
+import { refreshDeviceList } from "./device-watch";
 import { LevelMeter } from "./levels";
 
 export interface Preview {

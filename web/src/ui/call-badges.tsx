@@ -1,4 +1,4 @@
-import { quality } from "../media/quality-watch";
+import { quality } from "../media/quality-shown";
 import type { Connection, InCall } from "../sdk/core/state";
 import type { Grade } from "../sdk/media/quality";
 import { text } from "../texts";

@@ -1,8 +1,8 @@
 import { useEffect } from "preact/hooks";
-import { canChooseSpeaker, deviceList, type Kind, refreshDeviceList } from "../media/device-list";
-import { speakerInUse } from "../media/device-watch";
+import { deviceList, refreshDeviceList, speakerInUse } from "../media/device-watch";
 import { preview, startPreview, stopPreview } from "../media/preview";
 import { playTestSound } from "../ring";
+import { canChooseSpeaker, type Kind } from "../sdk/media/device-list";
 import type { Device } from "../sdk/media/devices";
 import { changeSettings, settings } from "../settings";
 import { text } from "../texts";

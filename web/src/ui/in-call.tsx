@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { systemMuted } from "../media/takeover";
+import { systemMuted } from "../media/device-watch";
 import { text } from "../texts";
 import { CallControls } from "./call-controls";
 import { ChatPanel } from "./chat-panel";

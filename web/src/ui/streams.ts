@@ -1,6 +1,7 @@
 /** Elements play streams, and the page gets tracks. */
 
 import { useEffect, useRef } from "preact/hooks";
+import { exchange } from "../sdk/media/exchange";
 
 /**
  * One stream for a place on the page, in which its tracks take turns: an element that gets another stream makes another player, and
@@ -15,12 +16,4 @@ export function useStream(track: MediaStreamTrack | null | undefined): MediaStre
     if (stream && track) exchange(stream, track);
   }, [stream, track]);
   return stream;
-}
-
-/** Takes the others out first: browsers go on with the track that they have while it is there. */
-function exchange(stream: MediaStream, track: MediaStreamTrack): void {
-  for (const one of stream.getTracks()) {
-    if (one !== track) stream.removeTrack(one);
-  }
-  stream.addTrack(track);
 }

@@ -42,6 +42,34 @@ function run(...inputs: Input[]): { state: AppState; effects: Effect[]; sent: st
   return { state, effects, sent };
 }
 
+describe("what is on from the start", () => {
+  const wish = { microphone: false, camera: false };
+  const opened: Input = { kind: "devices_opened", microphone: true, camera: null, problems: [] };
+
+  it.each<[string, Input[]]>([
+    ["of a call that is made", [{ ...call, ...wish } as Input, opened, callRinging, callAnswered()]],
+    ["of a call that is answered", [incomingCall, { kind: "answer", ...wish }, opened, callAnswered()]],
+  ])("%s is what was wished", (_, inputs) => {
+    const { state, effects } = run(...inputs);
+    expect(effects).toContainEqual({ kind: "open_devices", microphone: true, camera: false });
+    expect(effects).toContainEqual({ kind: "set_microphone", on: false });
+    expect(state.devices).toMatchObject({ microphone: "off", camera: "off" });
+    expect(effects).toContainEqual({ kind: "send", command: { type: "publish", room_id: "r", sources: [] } });
+  });
+
+  it("is everything where nothing was wished, also after a call that began muted", () => {
+    const { state } = run(
+      { ...call, ...wish } as Input,
+      opened,
+      callRinging,
+      callEnded("declined"),
+      call,
+      devicesOpened,
+    );
+    expect(state.devices).toMatchObject({ microphone: "on", camera: "on" });
+  });
+});
+
 describe("every outcome of a call", () => {
   const talk = [call, devicesOpened, callRinging, callAnswered()];
   const rows: [string, Input[], object, string[]][] = [

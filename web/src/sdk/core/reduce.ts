@@ -33,13 +33,13 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "event":
       return handleEvent(state, input.event, input.answers, input.about ?? null, now);
     case "call":
-      return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId) : only(state);
+      return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId, input) : only(state);
     case "call_again":
-      return phase.kind === "ended" ? call(state, phase.user.user_id, phase.user) : only(state);
+      return phase.kind === "ended" ? call(state, phase.user.user_id, {}, phase.user) : only(state);
     case "answer": {
       const turned = turnToRing(state);
-      if (turned === null) return answer(state, now);
-      const step = answer(turned.state, now);
+      if (turned === null) return answer(state, input, now);
+      const step = answer(turned.state, input, now);
       return { ...step, effects: [...turned.effects, ...step.effects] };
     }
     case "decline":
@@ -182,17 +182,34 @@ function home(state: AppState): Step {
   }
 }
 
+/** A muted microphone is open all the same, as behind a room's door: it is there at once when it is wanted. */
+interface StartsWith {
+  microphone?: boolean;
+  camera?: boolean;
+}
+
+function starting({ microphone = true, camera = true }: StartsWith): Pick<AppState, "devices" | "opensMuted"> {
+  return {
+    devices: { ...NO_DEVICES, microphone: "opening", camera: camera ? "opening" : "off" },
+    opensMuted: !microphone,
+  };
+}
+
+function openAtStart({ camera = true }: StartsWith): Effect {
+  return { kind: "open_devices", microphone: true, camera };
+}
+
 /** Devices are asked for at the click, while it rings already: a permission prompt must not delay the ringing. */
-function call(state: AppState, userId: string, user = knownUser(state, userId)): Step {
+function call(state: AppState, userId: string, wish: StartsWith, user = knownUser(state, userId)): Step {
   return {
     state: {
       ...state,
       refused: null,
-      devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" },
+      ...starting(wish),
       phase: { kind: "calling", userId, user, callId: null, roomId: null },
     },
     effects: [
-      { kind: "open_devices", microphone: true, camera: true },
+      openAtStart(wish),
       send({ type: "call", user_id: userId, always_through_server: state.alwaysThroughServer }),
     ],
   };
@@ -205,18 +222,18 @@ function knownUser(state: AppState, userId: string) {
   return named.name === "" ? null : named;
 }
 
-function answer(state: AppState, now: number): Step {
+function answer(state: AppState, wish: StartsWith, now: number): Step {
   const { phase } = state;
   if (phase.kind !== "incoming" || phase.answeredAt !== null) return only(state);
   return {
     state: {
       ...state,
-      devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" },
+      ...starting(wish),
       phase: { ...phase, answeredAt: now },
     },
     effects: [
       { kind: "ring", tone: null, name: "" },
-      { kind: "open_devices", microphone: true, camera: true },
+      openAtStart(wish),
       send({ type: "accept", call_id: phase.callId, always_through_server: state.alwaysThroughServer }),
     ],
   };

@@ -4,13 +4,11 @@ import { type DirectFacts, NO_DIRECT } from "../media/direct-facts";
 import type {
   Command,
   Contact,
-  EndReason,
   ErrorCode,
   Event,
   Grants,
   HistoryRow,
   IceServer,
-  LeaveReason,
   Link,
   LinkPreview,
   LinkWish,
@@ -26,18 +24,9 @@ import type {
   UserInfo,
   Waiting,
 } from "../protocol";
+import type { Connection, DeviceProblem, DeviceState, EndedReason } from "./words";
 
-export type DeviceProblem =
-  | "camera_denied"
-  | "camera_in_use"
-  | "camera_missing"
-  | "microphone_denied"
-  | "microphone_in_use"
-  | "microphone_missing"
-  | "insecure_context";
-
-/** `none`: there is none, or it could not be opened. `off`: it is there and sends nothing. */
-export type DeviceState = "none" | "opening" | "on" | "off";
+export type { Connection, DeviceProblem, DeviceState, EndedReason };
 
 export interface Devices {
   microphone: DeviceState;
@@ -149,8 +138,6 @@ export interface InCall extends PathMeasures {
 
 export type Direction = "outgoing" | "incoming";
 
-export type EndedReason = EndReason | LeaveReason | "answered_elsewhere";
-
 /** Why a link does not let in, as far as this page knows. */
 export type LinkProblem = Extract<
   ErrorCode,
@@ -207,12 +194,6 @@ export interface CallMemory {
 
 /** What one page tells the other on the data channel of `direct`, so that it works without the server. */
 export type DirectMessage = { type: "hang_up" } | { type: "sources"; sources: Source[] };
-
-/**
- * `starting`: not yet connected since the page was opened, so nothing is wrong yet. `signed_out`: the server takes people in by
- * tokens, and this page has none that is good.
- */
-export type Connection = "starting" | "up" | "down" | "stopping" | "signed_out";
 
 export interface AppState {
   connection: Connection;
@@ -290,8 +271,9 @@ export type Input =
   | { kind: "session_lost" }
   /** `answers`: the type of the command that the event's `ref` belongs to; `about`: the message that it was about. */
   | { kind: "event"; event: Event; answers: Command["type"] | null; about?: string | null }
-  | { kind: "call"; userId: string }
-  | { kind: "answer" }
+  /** `microphone`, `camera`: which of them is to be on from the start; both, where nothing is said. */
+  | { kind: "call"; userId: string; microphone?: boolean; camera?: boolean }
+  | { kind: "answer"; microphone?: boolean; camera?: boolean }
   | { kind: "decline" }
   | { kind: "cancel" }
   | { kind: "hang_up" }

@@ -3,8 +3,8 @@
 /** Who looks something up and comes back at once finds the pictures as they were. */
 const AWAY_MS = 2000;
 
-/** Tells changes. A picture that floats over other windows is seen wherever its page is. */
-export function watchUnseen(page: Document, tell: (unseen: boolean) => void): void {
+/** Tells changes until `end`. A picture that floats over other windows is seen wherever its page is. */
+export function watchUnseen(page: Document, tell: (unseen: boolean) => void, end?: AbortSignal): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let told = false;
   const say = (unseen: boolean) => {
@@ -18,9 +18,10 @@ export function watchUnseen(page: Document, tell: (unseen: boolean) => void): vo
     if (unseen) timer = setTimeout(say, AWAY_MS, true);
     else say(false);
   };
-  page.addEventListener("visibilitychange", look);
+  page.addEventListener("visibilitychange", look, { signal: end });
   // Both come from a video, and bubble.
-  page.addEventListener("enterpictureinpicture", look);
-  page.addEventListener("leavepictureinpicture", look);
+  page.addEventListener("enterpictureinpicture", look, { signal: end });
+  page.addEventListener("leavepictureinpicture", look, { signal: end });
+  end?.addEventListener("abort", () => clearTimeout(timer));
   look();
 }

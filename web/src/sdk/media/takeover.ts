@@ -1,12 +1,9 @@
 /** Another microphone or camera in mid-call: because the user chose one, or because the one in use is gone. */
 
-import { signal } from "@preact/signals";
-import type { DeviceProblem } from "../sdk/core/state";
-import { type Chosen, constraintsOf, type Device, failureOf, found } from "../sdk/media/devices";
-import type { Tracks } from "../sdk/media/tracks";
-import { text } from "../texts";
-import { toast } from "../toasts";
-import { deviceList, refreshDeviceList } from "./device-list";
+import type { DeviceProblem } from "../core/state";
+import { readDeviceList } from "./device-list";
+import { type Chosen, constraintsOf, type Device, failureOf, found } from "./devices";
+import type { Tracks } from "./tracks";
 
 export interface TakeoverWorld {
   tracks(): Tracks;
@@ -14,10 +11,13 @@ export interface TakeoverWorld {
   chosen(): Chosen;
   /** It is gone, and no other is there. */
   lost(device: Device): void;
+  /** It is gone, and the one of this name is in its place. */
+  switched(device: Device, label: string): void;
+  /** The one that was chosen could not be opened; the one before is in use. */
+  couldNotSwitch(device: Device): void;
+  /** Silenced from outside the page: by the system, a key of the keyboard, or a switch on the device; or not any more. */
+  silenced(device: Device, on: boolean): void;
 }
-
-/** Silenced from outside the page: by the system, a key of the keyboard, or a switch on the device. */
-export const systemMuted = signal<Record<Device, boolean>>({ microphone: false, camera: false });
 
 /** A device that has just been opened may be silent for a moment. */
 const MUTED_AFTER_MS = 1000;
@@ -27,13 +27,13 @@ export class Takeover {
 
   /** To be called with every track that is put to use. Our own `stop()` fires none of these events. */
   watch(device: Device, track: MediaStreamTrack): void {
-    systemMuted.value = { ...systemMuted.value, [device]: false };
+    this.world.silenced(device, false);
     const inUse = () => this.world.tracks()[device] === track;
     track.addEventListener("ended", () => {
       if (inUse()) void this.replace(device, track);
     });
     const look = () => {
-      if (inUse()) systemMuted.value = { ...systemMuted.value, [device]: track.muted };
+      if (inUse()) this.world.silenced(device, track.muted);
     };
     track.addEventListener("mute", () => setTimeout(look, MUTED_AFTER_MS));
     track.addEventListener("unmute", look);
@@ -59,16 +59,16 @@ export class Takeover {
         } else this.put(device, old, back);
       }
     }
-    if (typeof track === "string") toast(text("could_not_switch", { device: text(device) }));
+    if (typeof track === "string") this.world.couldNotSwitch(device);
     else this.put(device, old, track);
   }
 
   private async replace(device: Device, old: MediaStreamTrack): Promise<void> {
-    await refreshDeviceList();
+    const list = await readDeviceList();
     const gone = old.getSettings().deviceId;
     const chosen = this.world.chosen()[device];
     // No label: the permission is gone, not the device, and someone who took it back is not asked again.
-    const others = deviceList.value[device].filter(({ label }) => label !== "");
+    const others = (list?.[device] ?? []).filter(({ label }) => label !== "");
     // The chosen one first; the one that has just failed last, for a hiccup that left it in its place.
     const rank = (id: string) => (id === gone ? 2 : id === chosen ? 0 : 1);
     others.sort((a, b) => rank(a.id) - rank(b.id));
@@ -80,7 +80,7 @@ export class Takeover {
       }
       if (typeof track === "string") continue;
       this.put(device, old, track);
-      toast(text("switched_to", { device: label }));
+      this.world.switched(device, label);
       return;
     }
     if (this.world.tracks()[device] !== old) return;

@@ -1,7 +1,5 @@
 /** Which devices there are to choose from. Browsers tell names only after a device was granted once. */
 
-import { signal } from "@preact/signals";
-
 export type Kind = "microphone" | "camera" | "speaker";
 
 export interface Choice {
@@ -39,13 +37,12 @@ export function kindsThatGrew(before: DeviceList, after: DeviceList): Kind[] {
   return kinds.filter((kind) => after[kind].some(({ id }) => !before[kind].some((old) => old.id === id)));
 }
 
-export const deviceList = signal<DeviceList>(NO_CHOICE);
-
-export async function refreshDeviceList(): Promise<void> {
+/** null: without https there is no list; devices.ts says so as soon as it matters. */
+export async function readDeviceList(): Promise<DeviceList | null> {
   try {
-    deviceList.value = choicesOf(await navigator.mediaDevices.enumerateDevices());
+    return choicesOf(await navigator.mediaDevices.enumerateDevices());
   } catch {
-    // Without https there is no list; devices.ts says so as soon as it matters.
+    return null;
   }
 }
 

@@ -1,0 +1,75 @@
+/** Looks at the connection that brings what is shown, every two seconds of a call. The judgement is that of quality.ts. */
+
+import type { Phase } from "../core/state";
+import type { Path } from "../protocol";
+import { type Counters, countersOf, numbersOf, Steady, type Verdict, verdictOf } from "./quality";
+import type { RemoteTracks } from "./remote";
+import { entriesOf } from "./stats";
+
+const EVERY_MS = 2000;
+/** A connection that has just come up has ramps and bursts that mean nothing. */
+const SETTLE_MS = 4000;
+
+export interface Shown {
+  path: Path;
+  connection: RTCPeerConnection | null;
+}
+
+export interface QualityWorld {
+  phase(): Phase;
+  /** What is received of the others. */
+  remote(): RemoteTracks;
+  shown(): Shown | null;
+  /** null: no call, or too early to say. */
+  judged(verdict: Verdict | null): void;
+}
+
+export class QualityWatch {
+  private timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(private readonly world: QualityWorld) {}
+
+  /** To be called whenever the phase may be another one. */
+  follow(): void {
+    const inCall = this.world.phase().kind === "in_call";
+    if (inCall === (this.timer !== undefined)) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.world.judged(null);
+    if (!inCall) return;
+    const look = looker(this.world);
+    this.timer = setInterval(() => void look(), EVERY_MS);
+  }
+}
+
+function looker(world: QualityWorld): () => Promise<void> {
+  let connection: RTCPeerConnection | null = null;
+  let before: Counters | null = null;
+  let since = 0;
+  let steady = new Steady();
+  return async () => {
+    const now = world.shown();
+    if (now === null || now.connection === null) return;
+    if (now.connection !== connection) {
+      connection = now.connection;
+      before = null;
+      since = Date.now();
+      steady = new Steady();
+    }
+    const entries = await entriesOf(connection);
+    if (entries === null) return;
+    const phase = world.phase();
+    if (phase.kind !== "in_call" || connection !== world.shown()?.connection) return;
+    const after = countersOf(entries, Date.now());
+    if (before !== null && after.atMs - since >= SETTLE_MS) {
+      // One that the server holds back, or that has no place on the page, does not stand still: it is not there.
+      const remote = world.remote();
+      const camera = phase.others.some(({ participant_id, sources }) => {
+        const track = remote.get(participant_id)?.camera;
+        return sources.includes("camera") && track !== undefined && !track.paused;
+      });
+      world.judged(steady.handle(verdictOf(now.path, numbersOf(before, after, camera))));
+    }
+    before = after;
+  };
+}
