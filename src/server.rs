@@ -23,6 +23,7 @@ use crate::http::addresses::Addresses;
 use crate::http::api::guard::Guard;
 use crate::http::api::{self, Api};
 use crate::http::ice_servers::{IssueCredential, RelayCredential};
+use crate::http::origins::Origins;
 use crate::http::port::Service;
 use crate::http::tls::Tls;
 use crate::http::websocket::Gate;
@@ -145,7 +146,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         hub: hub.clone(),
         authenticator,
         metrics: metrics.clone(),
-        allowed_origins: config.allowed_origins.clone(),
+        origins: Origins::new(config.allowed_origins.clone()),
         addresses: addresses.clone(),
         resources: Resources::new(metrics.clone()),
         stun_port: listen.port(),

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderMap;
+
 use crate::id::SessionId;
 use crate::signaling::protocol::{Event, IceServer};
 
@@ -30,9 +32,9 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// `host` and `origin` are the headers of the upgrade, in lower case; `local` is the address of ours that was reached.
-    pub fn new(host: &str, origin: &str, local: IpAddr, stun_port: u16) -> Reached {
-        let secure = origin.starts_with("https://");
+    /// `host` is the header of the request, in lower case; `secure`: it came by TLS, to us or to a proxy in front of us; `local` is the
+    /// address of ours that was reached.
+    pub fn new(host: &str, secure: bool, local: IpAddr, stun_port: u16) -> Reached {
         let default_port = if secure { 443 } else { 80 };
         let (name, port) = match host.rsplit_once(':').map(|(name, port)| (name, port.parse())) {
             Some((name, Ok(port))) => (name, port),
@@ -66,6 +68,11 @@ impl Reached {
         let url = |scheme| format!("{scheme}:{}:{}?transport=tcp", self.name, self.port);
         schemes.iter().map(url).collect()
     }
+}
+
+/// Whether a request came by TLS, to us or to a proxy in front that says so. Whoever else says it harms nobody but themselves.
+pub fn over_tls(ends_here: bool, headers: &HeaderMap) -> bool {
+    ends_here || headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
 }
 
 /// What one session was told.
@@ -126,8 +133,8 @@ mod tests {
     #[test]
     fn servers_are_under_the_name_and_the_port_that_the_browser_knows() {
         let local = "192.0.2.1".parse().unwrap();
-        let (http, https) = ("http://x", "https://x");
-        for (host, origin, stun, turn) in [
+        let (http, https) = (false, true);
+        for (host, secure, stun, turn) in [
             (
                 "localhost:8443",
                 http,
@@ -141,7 +148,7 @@ mod tests {
                 "turns:localhost:8443?transport=tcp",
             ),
             ("a.example", https, "stun:a.example:8443", "turns:a.example:443?transport=tcp"),
-            ("a.example", "", "stun:a.example:8443", "turn:a.example:80?transport=tcp"),
+            ("a.example", http, "stun:a.example:8443", "turn:a.example:80?transport=tcp"),
             (
                 "[2001:db8::1]:443",
                 https,
@@ -157,11 +164,11 @@ mod tests {
             ("", https, "stun:192.0.2.1:8443", "turns:192.0.2.1:443?transport=tcp"),
             ("a b?c", http, "stun:192.0.2.1:8443", "turn:192.0.2.1:80?transport=tcp"),
         ] {
-            let reached = Reached::new(host, origin, local, 8443);
+            let reached = Reached::new(host, secure, local, 8443);
             assert_eq!(
                 (reached.stun_url().as_str(), reached.turn_urls()[0].as_str()),
                 (stun, turn),
-                "{host} {origin}"
+                "{host} {secure}"
             );
         }
     }
@@ -174,12 +181,7 @@ mod tests {
             lasts: Duration::from_secs(600),
         });
         let session = SessionId::from_random(7);
-        let mut servers = IceServers::new(Reached::new(
-            "a.example",
-            "https://a.example",
-            "192.0.2.1".parse().unwrap(),
-            443,
-        ));
+        let mut servers = IceServers::new(Reached::new("a.example", true, "192.0.2.1".parse().unwrap(), 443));
         let start = Instant::now();
         let pong = |servers: &mut IceServers, at: u64| {
             let mut event = Event::Pong { ice_servers: None };
@@ -202,7 +204,7 @@ mod tests {
 
     #[test]
     fn without_a_relay_there_is_nothing_to_renew() {
-        let mut servers = IceServers::new(Reached::new("a.example", "", "192.0.2.1".parse().unwrap(), 443));
+        let mut servers = IceServers::new(Reached::new("a.example", false, "192.0.2.1".parse().unwrap(), 443));
         let now = Instant::now();
         assert_eq!(servers.ice_servers(SessionId::from_random(7), None, now).len(), 1);
         let mut event = Event::Pong { ice_servers: None };

@@ -7,6 +7,7 @@ pub mod headers;
 pub mod ice_servers;
 pub mod opening;
 pub mod ops;
+pub mod origins;
 pub mod port;
 pub mod prefixed;
 pub mod problem;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +14,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::addresses::{self, Addresses, Place};
-use super::ice_servers::{IceServers, IssueCredential, Reached};
+use super::ice_servers::{IceServers, IssueCredential, Reached, over_tls};
+use super::origins::Origins;
 use super::port::Endpoints;
 use super::whip::resources::Resources;
 use crate::auth::{AuthError, Authenticator};
@@ -46,7 +48,7 @@ pub struct Gate {
     pub hub: HubHandle,
     pub authenticator: Authenticator,
     pub metrics: Arc<Metrics>,
-    pub allowed_origins: Vec<String>,
+    pub origins: Origins,
     pub addresses: Addresses,
     pub resources: Resources,
     /// The port on which we answer STUN.
@@ -60,7 +62,7 @@ pub async fn upgrade(
     State(gate): State<Arc<Gate>>,
     Extension(endpoints): Extension<Endpoints>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let host = headers
         .get(header::HOST)
@@ -70,15 +72,16 @@ pub async fn upgrade(
     let origin = headers
         .get(header::ORIGIN)
         .map(|origin| origin.to_str().unwrap_or("").to_ascii_lowercase());
+    // Before all else: it is also asked with `fetch`, by a page that wants to know why it was refused.
     if let Some(origin) = &origin
-        && !origin_allowed(origin, &host, &gate.allowed_origins)
+        && !gate.origins.allow(origin, &host)
     {
-        return (
-            StatusCode::FORBIDDEN,
-            "Pages of this origin may not connect here (server.allowed_origins).\n",
-        )
-            .into_response();
+        return gate.origins.refuse(origin);
     }
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
     let place = match gate.addresses.enter(endpoints.remote.ip(), Instant::now().into_std()) {
         Ok(place) => place,
         Err(limit) => {
@@ -86,8 +89,9 @@ pub async fn upgrade(
             return (StatusCode::TOO_MANY_REQUESTS, "Too many connections from this address.\n").into_response();
         }
     };
-    let origin = origin.unwrap_or_default();
-    let reached = Reached::new(&host, &origin, endpoints.local.ip(), gate.stun_port);
+    // A page that came encrypted connects to nothing that is not; of one that did not, nothing follows.
+    let secure = over_tls(endpoints.tls, &headers) || origin.is_some_and(|origin| origin.starts_with("https://"));
+    let reached = Reached::new(&host, secure, endpoints.local.ip(), gate.stun_port);
     upgrade
         .max_message_size(FRAME_READ_MAX)
         .max_frame_size(FRAME_READ_MAX)
@@ -96,14 +100,6 @@ pub async fn upgrade(
             serve(socket, &gate, IceServers::new(reached), endpoints.remote.ip(), place).await;
             gate.metrics.websockets.dec();
         })
-}
-
-/// A page of ours has the host that it asked, over http or https (RFC 6454 section 4).
-fn origin_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
-    let ours = ["http://", "https://"]
-        .iter()
-        .any(|scheme| origin.strip_prefix(scheme).is_some_and(|rest| rest == host));
-    (ours && !host.is_empty()) || allowed.iter().any(|a| a == origin)
 }
 
 impl Gate {
@@ -406,27 +402,4 @@ async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
     };
     // It may be gone already, and then there is nobody to tell.
     let _ = timeout(SEND_TIMEOUT, socket.send(Message::Close(Some(frame)))).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_our_own_pages_and_those_allowed_may_connect() {
-        let allowed = ["https://intranet.example.org".to_owned()];
-        for (origin, fine) in [
-            ("http://localhost:8443", true),
-            ("https://localhost:8443", true),
-            ("https://intranet.example.org", true),
-            ("http://localhost", false),
-            ("http://localhost:84430", false),
-            ("https://evil.example", false),
-            ("null", false),
-            ("", false),
-        ] {
-            assert_eq!(origin_allowed(origin, "localhost:8443", &allowed), fine, "{origin}");
-        }
-        assert!(!origin_allowed("http://", "", &[]));
-    }
 }

@@ -26,7 +26,7 @@ use tower_http::cors::{Any, CorsLayer};
 use self::offer::{Offered, Side};
 use self::resources::{Ask, NoPlace};
 use self::session::{Opened, Patched, Refused, Unpatched, Wish};
-use super::ice_servers::{IceServers, Reached};
+use super::ice_servers::{IceServers, Reached, over_tls};
 use super::port::Endpoints;
 use super::problem::problem;
 use super::websocket::Gate;
@@ -275,10 +275,8 @@ fn created(gate: &Gate, side: Side, endpoints: Endpoints, headers: &HeaderMap, u
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     // HTTP/2 has it in the request's own address.
     let host = host.or(uri.authority().map(|authority| authority.as_str())).unwrap_or("");
-    // Where a proxy in front ends TLS, it says so. Whoever else says it harms nobody but themselves.
-    let behind_tls = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let origin = if endpoints.tls || behind_tls { "https://" } else { "http://" };
-    let reached = Reached::new(&host.to_ascii_lowercase(), origin, endpoints.local.ip(), gate.stun_port);
+    let secure = over_tls(endpoints.tls, headers);
+    let reached = Reached::new(&host.to_ascii_lowercase(), secure, endpoints.local.ip(), gate.stun_port);
     let now = Instant::now().into_std();
     for server in IceServers::new(reached).ice_servers(opened.session, gate.relay.as_ref(), now) {
         // TURN only: docs/decisions/0004-no-stun-for-forwarded.md.
