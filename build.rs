@@ -15,6 +15,7 @@ const INPUTS: &[&str] = &[
     "package.json",
     "package-lock.json",
     "vite.config.ts",
+    "vite.sdk.config.ts",
     "tsconfig.json",
 ];
 
@@ -46,7 +47,7 @@ fn main() {
     }
 }
 
-/// `npm ci` where the lock file is newer than what is installed, then Vite, then the compressed twins.
+/// `npm ci` where the lock file is newer than what is installed, then Vite for the page and for the client library, then the compressed twins.
 fn build(web: &Path, out: &Path) -> Result<(), String> {
     let installed = web.join("node_modules/.package-lock.json");
     let age = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
@@ -54,21 +55,14 @@ fn build(web: &Path, out: &Path) -> Result<(), String> {
         run(web, "npm", &["ci", "--no-audit", "--no-fund", "--ignore-scripts"])?;
     }
     let out = out.to_str().ok_or("the target folder's name is not UTF-8")?;
-    run(
-        web,
-        "npx",
-        &[
-            "--no-install",
-            "vite",
-            "build",
-            "--outDir",
-            out,
-            "--emptyOutDir",
-            "--logLevel",
-            "warn",
-        ],
-    )?;
+    vite(web, &["--outDir", out, "--emptyOutDir"])?;
+    vite(web, &["--config", "vite.sdk.config.ts", "--outDir", &format!("{out}/sdk")])?;
     run(web, "node", &["scripts/compress.mjs", out])
+}
+
+fn vite(web: &Path, arguments: &[&str]) -> Result<(), String> {
+    let all = [&["--no-install", "vite", "build", "--logLevel", "warn"], arguments].concat();
+    run(web, "npx", &all)
 }
 
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! The page, from inside the binary. build.rs puts a `.br` and a `.gz` beside each file worth compressing.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -14,6 +14,10 @@ const INDEX: &str = "index.html";
 
 /// Vite puts the hash of their content into the names of the files below it, so they never change.
 const HASHED: &str = "assets/";
+
+/// The client library: modules that pages of other origins load, so that their names stay. Whether such a page may connect is another
+/// question: [`super::origins`].
+const LIBRARY: &str = "sdk/";
 
 /// Encodings in the order in which they are preferred: the name in Accept-Encoding, the ending of the file.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
@@ -82,6 +86,11 @@ fn answer(name: &str, plain: EmbeddedFile, request: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    if name.starts_with(LIBRARY) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let everybody = HeaderValue::from_static("cross-origin");
+        headers.insert(HeaderName::from_static("cross-origin-resource-policy"), everybody);
+    }
     headers.insert(
         header::ETAG,
         HeaderValue::from_str(&etag).expect("hexadecimal digits are valid in a header"),
@@ -92,6 +101,8 @@ fn answer(name: &str, plain: EmbeddedFile, request: &HeaderMap) -> Response {
 fn content_type(name: &str, file: &EmbeddedFile) -> HeaderValue {
     let mime = match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("webmanifest") => "application/manifest+json",
+        // By its ending it could be a video.
+        Some("ts") => "text/plain",
         _ => file.metadata.mimetype(),
     };
     let text = mime.starts_with("text/") || mime.ends_with("javascript");

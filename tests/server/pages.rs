@@ -79,9 +79,43 @@ fn a_foreign_origin_may_not_open_the_websocket() {
         "http://localhost.evil.example",
         "http://localhost:1",
     ] {
-        let (head, _) = upgrade(&format!("origin: {origin}\r\n"));
+        let (head, body) = upgrade(&format!("origin: {origin}\r\n"));
         assert_eq!(status(&head), 403, "{origin}: {head}");
+        assert!(body.contains(origin) && body.contains("server.allowed_origins"), "{body}");
     }
+}
+
+#[test]
+fn a_page_of_another_origin_loads_the_library_and_reads_why_it_may_not_connect() {
+    let server = Server::start();
+    for file in ["/sdk/tandem.js", "/sdk/element.js"] {
+        let (head, _) = server.get(file);
+        assert_eq!(status(&head), 200, "{file}: {head}");
+        assert_eq!(header(&head, "access-control-allow-origin"), Some("*"), "{file}");
+        assert_eq!(header(&head, "cross-origin-resource-policy"), Some("cross-origin"), "{file}");
+        assert!(
+            header(&head, "content-type").is_some_and(|t| t.contains("javascript")),
+            "{file}: {head}"
+        );
+        assert_eq!(header(&head, "cache-control"), Some("no-cache"), "{file}");
+        assert!(header(&head, "etag").is_some(), "{file}: {head}");
+    }
+    let (head, body) = server.get("/sdk/tandem.d.ts");
+    assert_eq!(header(&head, "content-type"), Some("text/plain; charset=utf-8"), "{head}");
+    assert!(body.contains("class Tandem"), "{body}");
+    // The page itself is for its own origin alone.
+    let (head, _) = server.get("/");
+    assert_eq!(header(&head, "access-control-allow-origin"), None);
+    assert_eq!(header(&head, "cross-origin-resource-policy"), Some("same-origin"));
+    // A script that was refused asks again without the upgrade, and may read the answer.
+    let (head, body) =
+        server.request("GET /ws HTTP/1.1\r\nhost: localhost\r\norigin: https://shop.example\r\nconnection: close\r\n\r\n");
+    assert_eq!(status(&head), 403, "{head}");
+    assert_eq!(header(&head, "access-control-allow-origin"), Some("*"), "{head}");
+    assert!(
+        body.contains("https://shop.example") && body.contains("server.allowed_origins"),
+        "{body}"
+    );
 }
 
 #[test]
