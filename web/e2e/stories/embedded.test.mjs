@@ -106,7 +106,7 @@ async function hasNoBarriers(person) {
 const shot = (person, name) =>
   process.env.TANDEM_SHOTS && person.screenshot(`${process.env.TANDEM_SHOTS}/${name}-${person.kind}.png`);
 
-describe("on a website of another origin", { timeout: 300_000 }, () => {
+describe("on a website of another origin", { timeout: 900_000 }, () => {
   let site;
   let server;
 

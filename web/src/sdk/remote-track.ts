@@ -14,6 +14,8 @@ export class RemoteTrack {
   readonly #elements = new Set<HTMLMediaElement>();
   readonly #blocked: () => void;
   #track: MediaStreamTrack;
+  /** Firefox may take the moment between two tracks of a stream for the end of it, and stand still. */
+  readonly #goOn = () => this.play();
 
   /** @internal */
   constructor(
@@ -49,6 +51,7 @@ export class RemoteTrack {
     }
     player.srcObject = this.stream;
     this.#elements.add(player);
+    player.addEventListener("ended", this.#goOn);
     this.play();
     return player;
   }
@@ -56,7 +59,9 @@ export class RemoteTrack {
   /** Plays it no more in this element, or in any. */
   detach(element?: HTMLMediaElement): void {
     for (const player of element === undefined ? [...this.#elements] : [element]) {
-      if (this.#elements.delete(player) && player.srcObject === this.stream) player.srcObject = null;
+      if (!this.#elements.delete(player)) continue;
+      player.removeEventListener("ended", this.#goOn);
+      if (player.srcObject === this.stream) player.srcObject = null;
     }
   }
 
@@ -73,7 +78,5 @@ export class RemoteTrack {
   replace(track: MediaStreamTrack): void {
     this.#track = track;
     exchange(this.stream, track);
-    // A player that was between two tracks may take that for the end.
-    this.play();
   }
 }

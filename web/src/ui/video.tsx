@@ -50,6 +50,8 @@ export function Video({ stream, testId, class: className, label, muted = false, 
         autoplay
         playsInline
         muted={muted}
+        // Firefox may take the moment between two tracks of a stream for the end of it, and stand still.
+        onEnded={play}
       />
       {blocked && !muted && (
         <button type="button" class="tap-to-hear primary" onClick={play}>

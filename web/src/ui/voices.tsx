@@ -40,14 +40,16 @@ export function Voices({ remote }: { remote: RemoteTracks }) {
 function Voice({ track, onBlocked }: { track: MediaStreamTrack; onBlocked: () => void }) {
   const stream = useStream(track);
   const ref = useRef<HTMLAudioElement>(null);
-  useEffect(() => {
-    const audio = ref.current;
-    if (audio === null) return;
-    audio.srcObject = stream;
-    audio.play().catch((error: unknown) => {
+  const play = () => {
+    ref.current?.play().catch((error: unknown) => {
       // AbortError: the stream was exchanged while play() waited; the next one is played by its own call.
       if (error instanceof DOMException && error.name === "NotAllowedError") onBlocked();
     });
+  };
+  useEffect(() => {
+    if (ref.current === null) return;
+    ref.current.srcObject = stream;
+    play();
   }, [stream]);
   const speaker = speakerInUse.value;
   useEffect(() => {
@@ -60,5 +62,6 @@ function Voice({ track, onBlocked }: { track: MediaStreamTrack; onBlocked: () =>
     },
     [],
   );
-  return <audio ref={ref} autoplay />;
+  // As in video.tsx: Firefox may take the moment between two tracks for the end.
+  return <audio ref={ref} autoplay onEnded={play} />;
 }
