@@ -171,6 +171,12 @@ random_id!(
 );
 
 random_id!(
+    /// One running process: each start is another node.
+    NodeId,
+    "node id"
+);
+
+random_id!(
     /// Something written in a room: drawn by the sender's page, so that it may be sent again.
     MessageId,
     "message id"
@@ -184,7 +190,8 @@ as_text!(
     RoomId,
     ParticipantId,
     LinkId,
-    MessageId
+    MessageId,
+    NodeId
 );
 
 /// What a track carries. A participant has at most one track of each.

@@ -5,6 +5,8 @@
 
 /// Which user a new websocket is, and what it may do: by an id and its secret, or by a token of the operator's.
 pub mod auth;
+/// Several nodes: who is there, and words between them, once and in order.
+pub mod cluster;
 /// Every key of config.toml, layered defaults < file < environment < flags.
 pub mod config;
 /// The operator's door on this machine (D).

@@ -74,6 +74,18 @@ pub struct Metrics {
     pub draining: IntGauge,
     /// 1 while new calls are refused because this `resource` is short: `workers`, `memory`, `files`.
     pub overloaded: IntGaugeVec,
+    /// Other nodes, by `state`: `heard`, `away`.
+    pub cluster_nodes: IntGaugeVec,
+    /// 1 while the bus between nodes works.
+    pub cluster_bus_up: IntGauge,
+    /// Sessions of other nodes that have their call here.
+    pub cluster_visitors: IntGauge,
+    /// Words between nodes, by `direction`.
+    pub cluster_words: IntCounterVec,
+    /// Words that other nodes have not acknowledged.
+    pub cluster_words_waiting: IntGauge,
+    /// Packets that were lost here, by `reason`: `full`, `down`, `unreadable`.
+    pub cluster_packets_lost: IntCounterVec,
     /// Share of the last second that each `worker` thread was busy, 0 to 1.
     pub worker_busy_ratio: GaugeVec,
 
@@ -221,6 +233,32 @@ impl Metrics {
                 "1 while new calls are refused because a resource is short.",
                 &["resource"],
             ),
+            cluster_nodes: gauges(r, "tandem_cluster_nodes", "Other nodes.", &["state"]),
+            cluster_bus_up: register(
+                r,
+                IntGauge::new("tandem_cluster_bus_up", "1 while Redis carries words between nodes."),
+            ),
+            cluster_visitors: register(
+                r,
+                IntGauge::new(
+                    "tandem_cluster_visitors",
+                    "Sessions of other nodes that have their call or room here.",
+                ),
+            ),
+            cluster_words: counters(r, "tandem_cluster_words_total", "Words between nodes.", &["direction"]),
+            cluster_words_waiting: register(
+                r,
+                IntGauge::new(
+                    "tandem_cluster_words_waiting",
+                    "Words that other nodes have not acknowledged.",
+                ),
+            ),
+            cluster_packets_lost: counters(
+                r,
+                "tandem_cluster_packets_lost_total",
+                "Packets between nodes that were lost here, and are repeated.",
+                &["reason"],
+            ),
             worker_busy_ratio: register(
                 r,
                 GaugeVec::new(
@@ -342,6 +380,15 @@ impl Metrics {
                 self.media_packets.with_label_values(&[direction, kind]);
                 self.media_bytes.with_label_values(&[direction, kind]);
             }
+        }
+        for reason in ["full", "down", "unreadable"] {
+            self.cluster_packets_lost.with_label_values(&[reason]);
+        }
+        for state in ["heard", "away"] {
+            self.cluster_nodes.with_label_values(&[state]);
+        }
+        for direction in ["in", "out"] {
+            self.cluster_words.with_label_values(&[direction]);
         }
         for reason in ["full", "refused"] {
             self.udp_send_lost.with_label_values(&[reason]);
