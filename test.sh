@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool, Pebble (an ACME
-# server), PostgreSQL, GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc and Schemathesis from PyPI, the rest from npm. Needs a Rust
+# server), PostgreSQL, Redis, GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc and Schemathesis from PyPI, the rest from npm. Needs a Rust
 # toolchain, Node.js and Python.
 #
 #   ./test.sh            everything
@@ -14,7 +14,7 @@ target=${CARGO_TARGET_DIR:-target}
 stage() { printf '\n=== %s (%d s since the start)\n' "$1" "$SECONDS"; }
 
 missing=()
-for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble ip:iproute2 nft:nftables certutil:libnss3-tools openssl:openssl curl:curl turnutils_uclient:coturn initdb:postgresql; do
+for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble ip:iproute2 nft:nftables certutil:libnss3-tools openssl:openssl curl:curl turnutils_uclient:coturn initdb:postgresql redis-server:redis-server; do
     # Debian has PostgreSQL's own beside the path.
     command -v "${pair%%:*}" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done

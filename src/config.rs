@@ -3,6 +3,7 @@
 
 mod api;
 mod auth;
+mod cluster;
 mod log;
 
 use std::env;
@@ -16,6 +17,8 @@ use self::api::ApiFile;
 pub use self::api::{ApiConfig, ApiKey};
 use self::auth::AuthFile;
 pub use self::auth::{AuthMode, JwksSource, KEY_ID_BYTES_MAX, Secret, SecretKey, TokenAuth};
+pub use self::cluster::ClusterConfig;
+use self::cluster::ClusterFile;
 use self::log::LogFile;
 pub use self::log::{LogConfig, LogFormat};
 use crate::store::{Place, PostgresUrl};
@@ -64,6 +67,7 @@ struct File {
     calls: CallsFile,
     history: HistoryFile,
     store: StoreFile,
+    cluster: ClusterFile,
     limits: LimitsFile,
     media: MediaFile,
     network: NetworkFile,
@@ -204,6 +208,8 @@ pub struct Config {
     pub store: Place,
     /// Of the database, which is a file then. None: no bound.
     pub store_bytes_max: Option<u64>,
+    /// None: this is the only node.
+    pub cluster: Option<ClusterConfig>,
     pub sessions_per_user: usize,
     pub sessions: usize,
     /// 2 to 500.
@@ -400,6 +406,7 @@ impl File {
             store_bytes_max,
             history_lasts: Duration::from_secs(86_400 * count("history.days", self.history.days, 3650, "1 to 3650 days")? as u64),
             history_calls_per_user: count("history.calls_per_user", self.history.calls_per_user, 100_000, "1 to 100000")? as u32,
+            cluster: self.cluster.check()?,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
             sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,
             participants_per_room: match self.limits.participants_per_room {
@@ -668,6 +675,10 @@ mod tests {
             (
                 "[api]\nkeys = [\"12345678901234567890123456789012\", \"too short\"]\n",
                 ["api.keys", "number 2 of 9 characters", "32 to 256"],
+            ),
+            (
+                "[cluster]\nredis_url = \"10.0.0.5:6379\"\n",
+                ["cluster.redis_url", "10.0.0.5", "redis://"],
             ),
             ("[limits]\nbusy_percent = 101\n", ["limits.busy_percent", "101", "0 to 100"]),
             ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
-use crate::config::Config;
+use crate::cluster::redis::RedisBus;
+use crate::config::{ClusterConfig, Config};
 use crate::control::Control;
 use crate::http::addresses::Addresses;
 use crate::http::api::guard::Guard;
@@ -29,6 +30,7 @@ use crate::http::tls::Tls;
 use crate::http::websocket::Gate;
 use crate::http::whip::resources::Resources;
 use crate::http::{self, ops, port};
+use crate::id::NodeId;
 use crate::inherited::Inherited;
 use crate::load::Shares;
 use crate::log;
@@ -38,6 +40,7 @@ use crate::sfu::candidates;
 use crate::sfu::flow::Flow;
 use crate::sfu::handle::{self as sfu, Certificate, SfuConfig, SfuHandle};
 use crate::signaling::driver::HubHandle;
+use crate::signaling::driver::nodes::Nodes;
 use crate::signaling::hub::HubConfig;
 use crate::signaling::keeper::{self, Archive};
 use crate::store::{Place, Store};
@@ -121,6 +124,10 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let ask_sfu = Box::new(move |command| sfu.send(command).is_ok());
     let sessions = relay.clone();
     let session_ended = Box::new(move |session| sessions.end_session(session));
+    let nodes = match &config.cluster {
+        Some(cluster) => Some(join_cluster(cluster, &metrics)?),
+        None => None,
+    };
     let hub = HubHandle::start(
         hub_config,
         restored,
@@ -134,6 +141,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         },
         metrics.clone(),
         session_ended,
+        nodes,
     );
     let barred = store.blocked_users().await.context("the blocked users cannot be read")?;
     hub.operate(|hub, now| barred.into_iter().for_each(|user| hub.bar_user(user, now)))
@@ -238,6 +246,18 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Other nodes are heard from here on, as soon as Redis is there.
+fn join_cluster(cluster: &ClusterConfig, metrics: &Arc<Metrics>) -> anyhow::Result<Nodes> {
+    let me = NodeId::from_random(rand::random());
+    let name = match cluster.node_name.as_str() {
+        "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        name => name.to_owned(),
+    };
+    let (bus, packets) = RedisBus::start(&cluster.redis_url, me, metrics.clone())?;
+    tracing::info!(node = %me, name, "one of several nodes");
+    Ok(Nodes::new(me, name, Box::new(bus), packets))
 }
 
 fn listen_at(address: SocketAddr, inherited: &mut Inherited) -> std::io::Result<TcpListener> {

@@ -9,6 +9,7 @@ const FILE_LINES_MAX: usize = 600;
 
 /// The thin files that may touch tokio, sockets, clocks, threads and randomness.
 const DRIVERS: &[&str] = &[
+    "src/cluster/redis.rs",
     "src/relay/driver.rs",
     "src/relay/datagrams.rs",
     "src/relay/stream.rs",
@@ -19,6 +20,7 @@ const DRIVERS: &[&str] = &[
     "src/signaling/counting.rs",
     "src/signaling/driver.rs",
     "src/signaling/driver/draining.rs",
+    "src/signaling/driver/nodes.rs",
     "src/signaling/driver/storing.rs",
     "src/signaling/keeper.rs",
     "src/signaling/media_words.rs",
@@ -29,7 +31,7 @@ const DRIVERS: &[&str] = &[
 ];
 
 /// Folders whose other files are cores.
-const CORE_FOLDERS: &[&str] = &["src/relay/", "src/sfu/", "src/signaling/", "src/doctor/"];
+const CORE_FOLDERS: &[&str] = &["src/cluster/", "src/relay/", "src/sfu/", "src/signaling/", "src/doctor/"];
 
 /// Files of the root that cores may import, and which are as pure.
 const CORE_FILES: &[&str] = &["src/grants.rs", "src/id.rs", "src/load.rs", "src/rate.rs", "src/view.rs"];
@@ -67,6 +69,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &["src/sfu/transport.rs", "src/sfu/transport/"],
         "the contract of Rtc is kept in one place",
     ),
+    (
+        "use redis::",
+        &["src/cluster/redis.rs"],
+        "a move to another bus is to be one file",
+    ),
     ("jsonwebtoken::", &["src/auth/"], "who is let in is decided in one folder"),
     ("quinn_udp::", &["src/udp.rs"], "datagram system calls belong to udp.rs"),
     (
@@ -88,6 +95,18 @@ const NOT_FROM: &[(&str, &[&str], &str)] = &[
             "crate::auth",
         ],
         "the SFU does not know what a call is",
+    ),
+    (
+        "src/cluster/",
+        &[
+            "crate::signaling",
+            "crate::http",
+            "crate::sfu",
+            "crate::relay",
+            "crate::store",
+            "crate::auth",
+        ],
+        "what nodes say to each other is text to it",
     ),
     (
         "src/relay/",
@@ -125,8 +144,10 @@ const CORE_NOT_FROM: &[(&str, &[&str])] = &[
             "crate::store",
             "crate::metrics",
             "crate::auth",
+            "crate::cluster",
         ],
     ),
+    ("src/cluster/", &["crate::metrics"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::findings::{CertificateFacts, Facts, KeyFacts, Port, Reach, TlsFacts, TokenFacts};
 use super::stun;
 use crate::auth::jwks;
+use crate::cluster::redis;
 use crate::config::{Acme, AuthMode, Config, TlsMode, TokenAuth};
 use crate::http::port;
 use crate::http::tls;
@@ -95,6 +96,10 @@ pub async fn gather(config: &Config) -> io::Result<Facts> {
         tokens: match &config.auth {
             AuthMode::Open => None,
             AuthMode::Token(auth) => Some(token_facts(auth).await),
+        },
+        redis: match &config.cluster {
+            None => None,
+            Some(cluster) => Some(redis::probe(&cluster.redis_url).await),
         },
         udp_buffers: kernel_number("rmem_max").zip(kernel_number("wmem_max")).map(|(r, w)| [r, w]),
         udp_buffer_wanted: udp::SOCKET_BUFFER_BYTES as u64,

@@ -130,6 +130,8 @@ pub struct Facts {
     pub seen: Option<Result<IpAddr, String>>,
     pub tls: TlsFacts,
     pub tokens: Option<TokenFacts>,
+    /// None: this is the only node.
+    pub redis: Option<Result<(), String>>,
     /// What the kernel grants at most to a socket for receiving and sending, and what is asked for, in bytes.
     pub udp_buffers: Option<[u64; 2]>,
     pub udp_buffer_wanted: u64,
@@ -166,10 +168,21 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     found.push(ipv6(facts));
     found.extend(tls(facts));
     found.extend(facts.tokens.iter().flat_map(tokens));
+    found.extend(facts.redis.as_ref().map(cluster));
     found.push(udp_buffers(facts));
     found.push(files(facts));
     found.push(clock(facts));
     found
+}
+
+fn cluster(redis: &Result<(), String>) -> Finding {
+    match redis {
+        Ok(()) => ok("cluster", "Redis answers"),
+        Err(error) => {
+            let fix = "start Redis, or correct cluster.redis_url; until then people on different nodes cannot call each other";
+            problem("cluster", format!("Redis does not answer: {error}"), fix)
+        }
+    }
 }
 
 fn tokens(facts: &TokenFacts) -> Vec<Finding> {

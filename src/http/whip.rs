@@ -414,7 +414,8 @@ fn refused(error: &Refused) -> Response {
             | ErrorCode::ShuttingDown
             | ErrorCode::Overloaded
             | ErrorCode::NotSaved
-            | ErrorCode::NotLoaded => {
+            | ErrorCode::NotLoaded
+            | ErrorCode::NodeUnreachable => {
                 return later(StatusCode::SERVICE_UNAVAILABLE, &detail);
             }
         },

@@ -16,6 +16,8 @@ pub(super) fn count(fact: Fact, metrics: &Metrics) {
             }
             tracing::info!(%call, "call started");
         }
+        Fact::VisitorCame { session } => tracing::info!(%session, "a session of another node has its call here"),
+        Fact::VisitorGone { session } => tracing::info!(%session, "a session of another node has its call here no more"),
         Fact::Join { outcome } => metrics.joins.with_label_values(&[outcome.as_str()]).inc(),
         Fact::CallAnswered { call, rang } => {
             tracing::debug!(%call, rang_s = rang.as_secs_f64(), "call answered");

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock, tasks and randomness")]
 
 mod draining;
+pub mod nodes;
 mod storing;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::nodes::Nodes;
 use self::storing::Forgotten;
 use super::counting::count;
 use super::hub::restore::Restored;
@@ -150,6 +152,7 @@ pub type SessionEnded = Box<dyn Fn(SessionId) + Send>;
 
 impl HubHandle {
     /// Starts the hub's task on the running tokio runtime. It ends after [`HubHandle::stop`], or when every handle is dropped.
+    #[expect(clippy::too_many_arguments, reason = "the composition root joins what there is")]
     pub fn start(
         config: HubConfig,
         restored: Restored,
@@ -158,6 +161,7 @@ impl HubHandle {
         archive: Archive,
         metrics: Arc<Metrics>,
         session_ended: SessionEnded,
+        nodes: Option<Nodes>,
     ) -> HubHandle {
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (names, names_to_save) = mpsc::channel(NAMES_MAX);
@@ -174,6 +178,9 @@ impl HubHandle {
         tokio::spawn(hash_passphrases(to_hash, hashed));
         let mut hub = Hub::new(config, StdRng::from_rng(&mut rand::rng()));
         hub.restore(restored, Instant::now());
+        if nodes.is_some() {
+            hub.join_cluster();
+        }
         let driver = Driver {
             hub,
             keeps,
@@ -190,6 +197,7 @@ impl HubHandle {
             hashes,
             metrics,
             session_ended,
+            nodes,
             outboxes: HashMap::new(),
             forgetting: Vec::new(),
             next_connection: 1,
@@ -292,6 +300,8 @@ struct Driver {
     hashes: mpsc::Receiver<Hashed>,
     metrics: Arc<Metrics>,
     session_ended: SessionEnded,
+    /// None: this is the only node.
+    nodes: Option<Nodes>,
     /// Where each websocket's frames go. Looked up, never listed in order.
     outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
     /// Users whom the store is to forget, and who waits for that.
@@ -310,7 +320,8 @@ impl Driver {
         self.carry_out();
         self.show();
         loop {
-            let due = [self.hub.poll_timeout(), self.stopping.as_ref().map(|s| s.deadline)];
+            let deadline = self.stopping.as_ref().map(|s| s.deadline);
+            let due = [self.hub.poll_timeout(), deadline, self.nodes_due()];
             let due = due.into_iter().flatten().min();
             tokio::select! {
                 input = self.inbox.recv() => match input {
@@ -324,11 +335,13 @@ impl Driver {
                 Some((session, hash)) = self.hashes.recv() => self.hub.handle_hashed(session, hash, Instant::now()),
                 Some(news) = self.news.recv() => self.take_news(news),
                 Some(finding) = self.findings.recv() => self.hub.handle_finding(finding, Instant::now()),
+                packet = nodes::packet(&mut self.nodes) => self.take_packet(packet),
                 () = until(due) => self.hub.handle_timeout(Instant::now()),
             }
+            let now = Instant::now();
+            self.tend_nodes(now);
             self.carry_out();
             self.show();
-            let now = Instant::now();
             if self
                 .stopping
                 .as_ref()
@@ -341,6 +354,7 @@ impl Driver {
             self.hub.announce_stop(Instant::now());
             self.carry_out();
         }
+        self.leave_nodes();
         for (_, outbox) in self.outboxes.drain() {
             let reason = "the server is going down";
             // One that is full is closed by the sender's end.
@@ -412,6 +426,16 @@ impl Driver {
     }
 
     fn carry_out(&mut self) {
+        loop {
+            self.carry_out_hub();
+            // What other nodes say makes the hub say something, and the other way round.
+            if !self.hear_nodes() {
+                return;
+            }
+        }
+    }
+
+    fn carry_out_hub(&mut self) {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 Output::Send { connection, frame } => self.send(connection, Outgoing::Frame(Box::new(frame))),
@@ -438,8 +462,9 @@ impl Driver {
                 } => self.hash(session, link, passphrase),
                 Output::Keep(keep) => self.keep(keep),
                 Output::Read(question) => self.read(question),
+                Output::Say { to, word } => self.say(to, &word),
                 Output::Count(fact) => {
-                    if let Fact::SessionEnded { session, .. } = fact {
+                    if let Fact::SessionEnded { session, .. } | Fact::VisitorGone { session } = fact {
                         (self.session_ended)(session);
                     }
                     count(fact, &self.metrics);
@@ -513,8 +538,9 @@ impl Driver {
         }
     }
 
-    fn show(&self) {
+    fn show(&mut self) {
         let counts = self.hub.counts();
+        self.show_nodes(counts.visitors, counts.participants, self.hub.takes_nothing_new());
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.sessions.set(gauge(counts.sessions));
         self.metrics.calls.with_label_values(&["ringing"]).set(gauge(counts.ringing));
@@ -628,6 +654,7 @@ mod tests {
             },
             Arc::clone(&metrics),
             Box::new(|_| {}),
+            None,
         );
         Server {
             hub,

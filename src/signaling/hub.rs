@@ -1,6 +1,7 @@
 //! The core that owns sessions, calls and rooms. Feed it with `handle_…`, then take every [`Output`] from [`Hub::poll_output`], and
 //! call [`Hub::handle_timeout`] when [`Hub::poll_timeout`] is due; repeat after every input.
 
+mod abroad;
 mod admission;
 mod attaching;
 mod calls;
@@ -18,12 +19,15 @@ mod keeping;
 mod links;
 mod lobby;
 mod media;
+mod neighbours;
 mod operating;
 mod people;
 mod presence;
 pub mod restore;
 mod resume;
 mod rooms;
+mod seeking;
+mod visitors;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -33,6 +37,7 @@ use rand::rngs::StdRng;
 
 pub use self::attaching::{Attach, AttachRefused, Identity};
 pub use self::config::HubConfig;
+use self::neighbours::Neighbours;
 use self::presence::{Here, Unshown};
 use super::call::Call;
 use super::limits::{self, Limit};
@@ -70,6 +75,8 @@ enum Timer {
     ExpireLink(LinkId),
     Unkept(Asked),
     ShowPresence,
+    Seek(CallId),
+    Abroad(SessionId),
 }
 
 /// See the module's documentation.
@@ -104,6 +111,7 @@ pub struct Hub {
     strangers: Strangers,
     /// Commands that wait for the store to have kept them.
     unkept: BTreeSet<Asked>,
+    neighbours: Neighbours,
     /// Sessions that missed more than can be replayed.
     lost: Vec<SessionId>,
     outputs: VecDeque<Output>,
@@ -134,6 +142,7 @@ impl Hub {
             timers: BTreeSet::new(),
             strangers: Strangers::default(),
             unkept: BTreeSet::new(),
+            neighbours: Neighbours::default(),
             lost: Vec::new(),
             outputs: VecDeque::new(),
             draining: false,
@@ -157,7 +166,10 @@ impl Hub {
                         limit: Limit::FieldBytes,
                     }))
                 })
-                .and_then(|()| self.carry_out(connection, session, reference, frame.command, now));
+                .and_then(|()| match self.goes_abroad(session, &frame.command) {
+                    true => self.pass_on(session, reference, frame.command, now),
+                    false => self.carry_out(connection, session, reference, frame.command, now),
+                });
             if let Err(refusal) = done {
                 self.refuse(session, Some(reference), refusal.code, refusal.message);
             }
@@ -206,6 +218,8 @@ impl Hub {
                 Timer::ExpireLink(link) => self.expire_link(link, now),
                 Timer::Unkept(asked) => self.not_kept(asked),
                 Timer::ShowPresence => self.show_presence(now),
+                Timer::Seek(call) => self.give_up_seek(call),
+                Timer::Abroad(session) => self.check_abroad(session, now),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -229,12 +243,13 @@ impl Hub {
 
     pub fn counts(&self) -> Counts {
         Counts {
-            sessions: self.sessions.len(),
+            sessions: self.sessions.len() - self.neighbours.visitors,
             ringing: self.calls.len() - self.answered,
             answered: self.answered,
             rooms: self.open_rooms,
             participants: self.present,
             waiting: self.waiting,
+            visitors: self.neighbours.visitors,
         }
     }
 }
@@ -261,6 +276,7 @@ impl Hub {
         }
         self.show_reconnecting(id, false);
         self.touch_presence(id);
+        self.say_attached(id);
         if let Some(room) = self.room_of(id) {
             self.tell_speakers(id, room);
             if self.is_host_in(id, room) {
@@ -311,11 +327,17 @@ impl Hub {
         let Some(id) = self.connections.remove(&connection) else {
             return;
         };
+        self.detach_session(id, how, now);
+        self.say_detached(id, how);
+    }
+
+    fn detach_session(&mut self, id: SessionId, how: Departure, now: Instant) {
         let is_in_room = self.is_in_room(id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let since = match how {
-            Departure::Dropped | Departure::Left => now,
-            Departure::Silent => session.heard.min(now),
+            // Of a visitor its home has heard.
+            Departure::Silent if session.home.is_none() => session.heard.min(now),
+            Departure::Dropped | Departure::Left | Departure::Silent => now,
         };
         let grace = match how {
             Departure::Left if is_in_room => self.config.leave_grace.min(self.config.resume_grace),
@@ -346,8 +368,10 @@ impl Hub {
     fn remove_session(&mut self, id: SessionId, now: Instant) {
         self.forget_in_room(id, now);
         self.end_check_of(id);
+        self.forget_seeks_of(id);
+        self.forget_abroad(id);
         let Some(session) = self.sessions.remove(&id) else { return };
-        if let Some(connection) = session.connection() {
+        if let Some(connection) = session.connection().filter(|_| session.home.is_none()) {
             self.connections.remove(&connection);
             let why = CloseReason::Replaced;
             self.outputs.push_back(Output::Close { connection, why });
@@ -359,6 +383,12 @@ impl Hub {
             }
         }
         self.miss(session.user);
+        if let Some(home) = session.home {
+            self.neighbours.visitors -= 1;
+            self.release(home.node, id, home.call);
+            self.outputs.push_back(Output::Count(Fact::VisitorGone { session: id }));
+            return;
+        }
         let lasted = now.saturating_duration_since(session.started);
         self.outputs.push_back(Output::Keep(Keep::ForgetSession(id)));
         self.outputs
@@ -376,6 +406,7 @@ impl Hub {
         while let Some(session) = self.lost.pop() {
             self.remove_session(session, now);
         }
+        self.settle_visitors(now);
         self.schedule_presence(now);
     }
 }
@@ -393,6 +424,9 @@ impl Hub {
     /// Tells a session something, now or when it resumes.
     fn tell(&mut self, to: SessionId, reference: Option<u32>, event: Event) {
         let Some(session) = self.sessions.get_mut(&to) else { return };
+        if session.home.is_some() {
+            return self.tell_visitor(to, reference, false, event);
+        }
         let frame = session.record(reference, event);
         match session.connection() {
             Some(connection) => self.outputs.push_back(Output::Send { connection, frame }),
@@ -407,6 +441,9 @@ impl Hub {
         let Some(connection) = self.sessions.get(&to).and_then(Session::connection) else {
             return;
         };
+        if self.is_visitor(to) {
+            return self.tell_visitor(to, reference, true, event);
+        }
         let frame = EventFrame {
             seq: None,
             reference,

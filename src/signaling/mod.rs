@@ -10,6 +10,7 @@ pub mod limits;
 pub mod link;
 pub mod media_words;
 pub mod names;
+pub mod nodes;
 pub mod operator;
 pub mod output;
 pub mod passphrase;

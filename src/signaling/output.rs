@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Kind;
 use super::limits::Limit;
+use super::nodes::Word;
 use super::person::PersonNote;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
 use super::records::{Asked, MessageNote, Note, Question};
 use crate::grants::Grants;
-use crate::id::{CallId, ConnectionId, LinkId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::id::{CallId, ConnectionId, LinkId, NodeId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
 
 /// Something for the driver to do.
@@ -35,6 +36,8 @@ pub enum Output {
     Keep(Keep),
     /// Read this in the store, beside the hub, and bring it to `Hub::handle_finding`.
     Read(Question),
+    /// Tell another node's hub.
+    Say { to: NodeId, word: Word },
     /// Count it, and log it where it is the start or the end of something.
     Count(Fact),
 }
@@ -264,6 +267,13 @@ pub enum Fact {
     LimitReached {
         limit: Limit,
     },
+    /// A session of another node has its call here from now on.
+    VisitorCame {
+        session: SessionId,
+    },
+    VisitorGone {
+        session: SessionId,
+    },
     /// Somebody said `join`.
     Join {
         outcome: JoinOutcome,
@@ -317,4 +327,6 @@ pub struct Counts {
     pub rooms: usize,
     pub participants: usize,
     pub waiting: usize,
+    /// Sessions of other nodes that have their call here.
+    pub visitors: usize,
 }

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::limits::{
     CHANGES_BURST, CHANGES_PER_S, CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MESSAGES_BURST, MESSAGES_PER_S,
     MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S, SESSION_ATTEMPTS_MAX, TokenBucket,
 };
+use super::nodes::{Abroad, Home};
 use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, RoomId, UserId};
@@ -45,6 +48,12 @@ pub struct Session {
     pub room: Option<RoomId>,
     /// The room in which it checks its connection.
     pub check: Option<RoomId>,
+    /// It calls somebody who may be on another node, and waits for the answers of the nodes.
+    pub seeking: Option<CallId>,
+    /// It has its call on another node.
+    pub abroad: Option<Box<Abroad>>,
+    /// It is a visitor here: its websocket is on another node.
+    pub home: Option<Home>,
     pub started: Instant,
     /// When the browser was last heard.
     pub heard: Instant,
@@ -113,7 +122,8 @@ pub enum Attachment {
 }
 
 /// How a websocket went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Departure {
     /// It broke, or was closed from here.
     Dropped,
@@ -155,6 +165,9 @@ impl Session {
             call: None,
             room: None,
             check: None,
+            seeking: None,
+            abroad: None,
+            home: None,
             started: now,
             heard: now,
             watched: false,
@@ -245,6 +258,16 @@ impl Session {
             Attachment::Attached { .. } => None,
             Attachment::Detached { since, grace, .. } => Some(since + grace),
         }
+    }
+
+    /// Whether it has a call or a room, here or elsewhere.
+    pub fn has_call(&self) -> bool {
+        self.room.is_some() || self.abroad.is_some()
+    }
+
+    /// The same, or is about to.
+    pub fn is_engaged(&self) -> bool {
+        self.has_call() || self.seeking.is_some()
     }
 
     pub fn connection(&self) -> Option<ConnectionId> {

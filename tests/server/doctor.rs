@@ -84,6 +84,7 @@ fn what_is_wrong_is_named_with_its_fix() {
             ("TANDEM__TLS__MODE", "files"),
             ("TANDEM__TLS__CERTIFICATE", broken),
             ("TANDEM__TLS__KEY", broken),
+            ("TANDEM__CLUSTER__REDIS_URL", "redis://127.0.0.1:1"),
         ],
     );
     assert_eq!(code, 1);
@@ -91,6 +92,7 @@ fn what_is_wrong_is_named_with_its_fix() {
         ("tcp_port", "server.listen"),
         ("certificate", "tls.certificate"),
         ("data", "server.data"),
+        ("cluster", "cluster.redis_url"),
     ] {
         let found = problems(&findings, check);
         assert!(found.len() == 1 && found[0].contains(named), "{check}: {found:?}");

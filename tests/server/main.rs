@@ -15,6 +15,7 @@ mod disk;
 mod doctor;
 mod drain;
 mod history;
+mod nodes;
 mod one_port;
 mod overload;
 mod pages;

@@ -401,6 +401,11 @@ impl Tab {
         let _ = self.socket.send(message).await;
     }
 
+    /// Says that the page is there, which is not answered: this `ref` was taken before.
+    pub async fn beat(&mut self) {
+        self.send_raw(Message::text(r#"{"ref":0,"type":"ping"}"#)).await;
+    }
+
     /// Goes on with a `ref` above this one.
     pub fn count_from(&mut self, reference: u64) {
         self.reference = reference;
@@ -430,8 +435,7 @@ impl Tab {
             let Ok(next) = tokio::time::timeout(Duration::from_secs(1), self.socket.next()).await else {
                 let late = tokio::time::Instant::now() >= deadline;
                 assert!(!late, "no event in time; held: {:?}", self.held);
-                // The heartbeat. This `ref` was taken before, so there is no answer.
-                self.send_raw(Message::text(r#"{"ref":0,"type":"ping"}"#)).await;
+                self.beat().await;
                 continue;
             };
             match next {

@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "a test binary: nothing of it is reachable from anywhere")]
 
+mod cluster;
 mod crowd;
 mod layers;
 mod network;

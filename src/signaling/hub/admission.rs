@@ -27,14 +27,19 @@ impl Hub {
     pub fn running(&self) -> Running {
         Running {
             draining: self.draining,
-            calls: self.rooms.values().filter(|room| self.is_lively(room)).count(),
+            calls: self.rooms.values().filter(|room| self.is_lively(room)).count() + self.calls_abroad(),
             participants: self.present,
         }
     }
 
     /// Whether any call rings or is answered, or people are together in a room.
     pub fn has_calls(&self) -> bool {
-        self.rooms.values().any(|room| self.is_lively(room))
+        self.rooms.values().any(|room| self.is_lively(room)) || self.calls_abroad() > 0
+    }
+
+    /// Calls of sessions of this node that other nodes have: they end with the home, too.
+    fn calls_abroad(&self) -> usize {
+        self.sessions.values().filter(|session| session.abroad.is_some()).count()
     }
 
     /// Tells every browser that the server goes, right before it does. Encoders and players do not outlive it: they begin anew.
@@ -48,6 +53,11 @@ impl Hub {
             self.tell(session, None, Event::ServerStopping {});
         }
         self.settle(now);
+    }
+
+    /// Whether calls, rooms and joins are refused.
+    pub fn takes_nothing_new(&self) -> bool {
+        self.draining || self.overloaded
     }
 
     pub(super) fn check_takes_new(&self) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ use super::{Hub, sha256};
 use crate::grants::Grants;
 use crate::id::{ConnectionId, SessionId, UserId};
 use crate::signaling::limits::Limit;
+use crate::signaling::nodes::Word;
 use crate::signaling::output::{Fact, Keep, KeptSession, Output};
 use crate::signaling::person::Person;
 use crate::signaling::protocol::{ErrorCode, Resume};
@@ -124,7 +125,10 @@ impl Hub {
     /// Makes sure that one more session of this user is within the limits; `before` will give way to it.
     fn make_room_for(&mut self, identity: &Identity, before: Option<SessionId>, now: Instant) -> Result<(), AttachRefused> {
         let gives_way = usize::from(before.is_some());
-        let of_user = self.users.get(&identity.user_id).map_or(0, |user| user.sessions.len());
+        let of_user = self.users.get(&identity.user_id).map_or(0, |user| {
+            let ours = user.sessions.iter().filter(|id| !self.is_visitor(**id));
+            ours.count()
+        });
         if of_user - gives_way >= self.config.sessions_per_user_max {
             // Someone who reloads a page again and again leaves sessions behind that nobody will resume.
             let idle = self.longest_away(identity.user_id).filter(|s| Some(*s) != before);
@@ -134,7 +138,7 @@ impl Hub {
             };
             self.remove_session(idle, now);
         }
-        if self.sessions.len() - gives_way >= self.config.sessions_max {
+        if self.sessions.len() - self.neighbours.visitors - gives_way >= self.config.sessions_max {
             self.count_limit(Limit::Sessions);
             return Err(AttachRefused::TooMany);
         }
@@ -183,5 +187,8 @@ impl Hub {
         })));
         self.welcome(id, connection, None, secret, attach);
         self.ring_late_comer(id, now);
+        if grants.may_answer() {
+            self.say_to_all(&Word::Came { user });
+        }
     }
 }

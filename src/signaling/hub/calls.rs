@@ -5,16 +5,28 @@ use std::time::Instant;
 
 use rand::Rng;
 
+use super::neighbours::UNREACHABLE;
 use super::rooms::Parting;
+use super::seeking::Leads;
 use super::{Hub, Timer};
 use crate::id::{CallId, RoomId, SessionId, UserId};
 use crate::signaling::call::{Call, Farewell, Kind, State, no_such_call};
 use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::output::{Fact, Keep, MediaRequest, Output};
-use crate::signaling::protocol::{EndReason, ErrorCode, Event};
+use crate::signaling::protocol::{Command, EndReason, ErrorCode, Event};
 use crate::signaling::record::Record;
 use crate::signaling::records::Note;
 use crate::signaling::room::{Origin, Room, Standing};
+
+/// Where somebody who is called is.
+pub(super) enum Found {
+    /// At these sessions.
+    At(CallId, BTreeSet<SessionId>),
+    /// Not here, and maybe on another node.
+    Elsewhere(CallId),
+    /// It cannot ring, and the caller was told its end. The call has an id all the same, so that the browser needs no case of its own.
+    Nowhere,
+}
 
 impl Hub {
     pub(super) fn call(
@@ -35,37 +47,61 @@ impl Hub {
                 return self.accept(caller, reference, call_id, through_server, now);
             }
         }
-        if session.room.is_some() {
+        // The same, where the other is on another node.
+        let is_engaged = session.is_engaged();
+        if let Some(call_id) = self.rings_from_abroad(caller, callee_user) {
+            let accept = Command::Accept {
+                call_id,
+                always_through_server: through_server,
+            };
+            return self.pass_on(caller, reference, accept, now);
+        }
+        if is_engaged {
             return Err(Refusal::not_allowed("this session has a call already"));
         }
         self.check_may_call(caller)?;
         let through_server = self.goes_through_server(caller, through_server);
-        let Some((id, at)) = self.find(caller, reference, callee_user, now)? else {
-            return Ok(());
-        };
-        let room = RoomId::from_random(self.rng.next_u64());
+        match self.find(caller, reference, callee_user, now)? {
+            Found::Nowhere => {}
+            Found::Elsewhere(id) => {
+                let leads = Leads {
+                    kind: Kind::Pair,
+                    room: None,
+                    through_server,
+                };
+                self.seek(id, caller, reference, callee_user, leads, now);
+            }
+            Found::At(id, at) => {
+                let room = RoomId::from_random(self.rng.next_u64());
+                self.open_pair(id, caller, room, through_server, now);
+                self.begin_ringing(id, room, Kind::Pair, (caller, reference), (callee_user, at), now);
+                self.ask_others(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the room of a call between two, with the caller in it.
+    pub(super) fn open_pair(&mut self, id: CallId, caller: SessionId, room: RoomId, through_server: bool, now: Instant) {
         self.rooms.insert(room, Room::new(Origin::Call));
         self.enter(caller, Standing::Ringing, Some(id), room, now);
         if let Ok((_, member)) = self.member(caller, room) {
             member.host = true;
             member.through_server = through_server;
         }
-        self.begin_ringing(id, room, Kind::Pair, (caller, reference), (callee_user, at), now);
-        Ok(())
     }
 
-    /// The sessions of a user that a call rings at. None: it cannot ring, and the caller was told its end. The call has an id all the
-    /// same, so that the browser needs no case of its own.
+    /// The sessions of a user that a call rings at.
     pub(super) fn find(
         &mut self,
         caller: SessionId,
         reference: u32,
         callee_user: UserId,
         now: Instant,
-    ) -> Result<Option<(CallId, BTreeSet<SessionId>)>, Refusal> {
+    ) -> Result<Found, Refusal> {
         self.check_takes_new()?;
         let Some(session) = self.sessions.get_mut(&caller) else {
-            return Ok(None);
+            return Ok(Found::Nowhere);
         };
         // Before any look at the user asked for, so that the answer does not depend on whether there is one.
         let (address, caller_user) = (session.address, session.user);
@@ -83,23 +119,36 @@ impl Hub {
         let at: BTreeSet<SessionId> = at.into_iter().filter(|session| self.grants(*session).may_answer()).collect();
         // One that waits to be resumed rings too, but alone it is most often a page that was closed.
         let is_there = at.iter().any(|session| self.sessions[session].connection().is_some());
+        if !is_there && may_ring && self.neighbours.is_cut_off() {
+            return Err(UNREACHABLE);
+        }
+        if !is_there && may_ring && !self.neighbours.heard().is_empty() {
+            return Ok(Found::Elsewhere(id));
+        }
         if !is_there {
-            if let Some(session) = self.sessions.get_mut(&caller) {
-                session.misses.take(now);
-            }
-            self.strangers.miss(address, now);
+            self.miss_call(caller, now);
             self.end_at_once(id, (caller, reference), callee_user, EndReason::Unreachable);
-            return Ok(None);
+            return Ok(Found::Nowhere);
         }
-        let in_a_room = at.iter().any(|session| self.sessions[session].room.is_some());
-        if in_a_room || callee.is_some_and(|user| !user.calls.is_empty()) {
+        let has_a_call = at.iter().any(|session| self.sessions[session].is_engaged());
+        if has_a_call || callee.is_some_and(|user| !user.calls.is_empty()) {
             self.end_at_once(id, (caller, reference), callee_user, EndReason::Busy);
-            return Ok(None);
+            return Ok(Found::Nowhere);
         }
-        Ok(Some((id, at)))
+        Ok(Found::At(id, at))
     }
 
-    fn end_at_once(&mut self, call: CallId, (caller, reference): (SessionId, u32), callee: UserId, reason: EndReason) {
+    /// A call reached nobody.
+    pub(super) fn miss_call(&mut self, caller: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(&caller) else {
+            return;
+        };
+        session.misses.take(now);
+        let address = session.address;
+        self.strangers.miss(address, now);
+    }
+
+    pub(super) fn end_at_once(&mut self, call: CallId, (caller, reference): (SessionId, u32), callee: UserId, reason: EndReason) {
         self.note_never_rang(call, caller, callee, reason);
         let event = Event::CallEnded {
             call_id: call,
@@ -159,7 +208,7 @@ impl Hub {
         }
     }
 
-    fn ring(&mut self, session: SessionId, call: CallId, room: RoomId, caller_user: UserId, now: Instant) {
+    pub(super) fn ring(&mut self, session: SessionId, call: CallId, room: RoomId, caller_user: UserId, now: Instant) {
         self.enter(session, Standing::Ringing, Some(call), room, now);
         let event = Event::IncomingCall {
             call_id: call,
@@ -180,15 +229,9 @@ impl Hub {
             .iter()
             .copied()
             .find(|call| self.calls[call].callee_user == user_id && !self.calls[call].is_answered());
-        let Some(call) = ringing.and_then(|call| self.calls.get_mut(&call)) else {
-            return;
-        };
-        match &mut call.state {
-            State::Ringing { at, .. } => at.insert(session),
-            State::Answered { .. } => return,
-        };
-        let (id, room, caller_user) = (call.id, call.room, call.caller_user);
-        self.ring(session, id, room, caller_user, now);
+        if let Some(call) = ringing {
+            self.ring_also(session, call, now);
+        }
     }
 
     pub(super) fn accept(

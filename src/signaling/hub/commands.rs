@@ -205,8 +205,11 @@ impl Hub {
         let sessions = self.users.get(&user_id).map(|user| user.sessions.clone()).unwrap_or_default();
         for to in sessions {
             let reference = asked.filter(|(session, _)| *session == to).map(|(_, reference)| reference);
-            let name = name.to_owned();
-            self.tell(to, reference, Event::NameChanged { name });
+            if !self.is_visitor(to) {
+                let name = name.to_owned();
+                self.tell(to, reference, Event::NameChanged { name });
+            }
+            self.say_named(to, name);
             self.show_participant_of(to);
             self.show_in_lobby(to);
         }

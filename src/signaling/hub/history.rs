@@ -220,6 +220,10 @@ impl Hub {
             .map(|user| user.sessions.iter().copied().collect())
             .unwrap_or_default();
         for to in sessions {
+            if self.is_visitor(to) {
+                // Its home tells it.
+                continue;
+            }
             let reference = answers.filter(|_| asked.is_some_and(|asked| asked.session == to));
             self.tell(to, reference, event.clone());
         }

@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use super::Hub;
+use super::calls::Found;
+use super::seeking::Leads;
 use crate::id::{RoomId, SessionId, UserId};
 use crate::signaling::call::Kind;
 use crate::signaling::limits::{INVITATIONS_MAX, Limit, Refusal};
@@ -29,13 +31,24 @@ impl Hub {
             return Err(Refusal::rate_limited("too many are being called into this room"));
         }
         self.check_space(room_id)?;
-        let Some((id, at)) = self.find(inviter, reference, user, now)? else {
-            return Ok(());
-        };
-        if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.invitations.insert(id);
+        match self.find(inviter, reference, user, now)? {
+            Found::Nowhere => {}
+            Found::Elsewhere(id) => {
+                let leads = Leads {
+                    kind: Kind::Invitation,
+                    room: Some(room_id),
+                    through_server: false,
+                };
+                self.seek(id, inviter, reference, user, leads, now);
+            }
+            Found::At(id, at) => {
+                if let Some(room) = self.rooms.get_mut(&room_id) {
+                    room.invitations.insert(id);
+                }
+                self.begin_ringing(id, room_id, Kind::Invitation, (inviter, reference), (user, at), now);
+                self.ask_others(id);
+            }
         }
-        self.begin_ringing(id, room_id, Kind::Invitation, (inviter, reference), (user, at), now);
         Ok(())
     }
 

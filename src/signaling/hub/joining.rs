@@ -59,7 +59,7 @@ impl Hub {
         }
         self.check_may_join(id, link_id)?;
         let through_server = self.goes_through_server(id, through_server);
-        if self.sessions[&id].room.is_none() {
+        if !self.sessions[&id].is_engaged() {
             self.open_granted(id, link_id, now)?;
         }
         self.may_join(id, link_id, now)?;
@@ -90,7 +90,7 @@ impl Hub {
         let Some(session) = self.sessions.get(&id) else {
             return Ok(());
         };
-        if session.room.is_some() {
+        if session.is_engaged() {
             return Err(Refusal::not_allowed("this session has a call or a room already"));
         }
         let link = self.link_for(link_id, session.user, now)?;

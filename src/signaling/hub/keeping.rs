@@ -46,6 +46,10 @@ impl Hub {
         let Some(member) = self.rooms.get(&room_id).and_then(|room| room.members.get(&participant)) else {
             return;
         };
+        if self.is_visitor(member.session) {
+            // A restart would not find it.
+            return;
+        }
         self.outputs.push_back(Output::Keep(Keep::Member(KeptMember {
             room: room_id,
             participant,
@@ -58,6 +62,9 @@ impl Hub {
     }
 
     pub(super) fn forget_member(&mut self, session: SessionId) {
+        if self.is_visitor(session) {
+            return;
+        }
         self.outputs.push_back(Output::Keep(Keep::ForgetMember(session)));
     }
 }

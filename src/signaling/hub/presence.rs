@@ -37,12 +37,21 @@ pub(super) struct Unshown {
 impl Hub {
     /// A user is about to have a session. Of one who has some already, the hub knows better than the store.
     pub(super) fn meet(&mut self, user: UserId, person: Person) {
-        let is_here = self.users.contains_key(&user);
+        let sessions = self.users.get(&user).into_iter().flat_map(|user| &user.sessions);
+        // Of who only visits, hardly anything is known.
+        let is_here = sessions.into_iter().any(|id| !self.is_visitor(*id));
         let here = self.people.entry(user).or_default();
         if !is_here {
             here.person = person;
         }
         self.unshown.users.insert(user);
+    }
+
+    /// A visitor comes: what its home said of the user, unless more is known.
+    pub(super) fn meet_visitor(&mut self, user: UserId, person: Person) {
+        if !self.users.contains_key(&user) {
+            self.people.entry(user).or_default().person = person;
+        }
     }
 
     /// The presence of a session's user may be another one now.
@@ -150,7 +159,7 @@ impl Hub {
         };
         let room = session.room.and_then(|room| self.rooms.get(&room));
         let mut members = room.into_iter().flat_map(|room| room.members.values());
-        if members.any(|member| member.session == id && member.standing.is_present()) {
+        if members.any(|member| member.session == id && member.standing.is_present()) || self.is_inside_abroad(id) {
             Presence::InCall
         } else if !session.grants.may_answer() || self.is_away(id, self.config.reconnecting_after, now) {
             Presence::Offline

@@ -16,6 +16,9 @@ impl Hub {
     /// The call or room that a session has, as a page has to know it that knows nothing.
     pub(super) fn call_now(&self, id: SessionId, now: Instant) -> Option<CallNow> {
         let session = self.sessions.get(&id)?;
+        if session.abroad.is_some() {
+            return self.call_abroad(id, now);
+        }
         let room_id = session.room?;
         let room = self.rooms.get(&room_id)?;
         let participant_id = room.participant(id)?;
@@ -92,6 +95,9 @@ impl Hub {
 
     /// Whether it is in a room, or waits to be let in.
     pub(super) fn is_in_room(&self, id: SessionId) -> bool {
+        if self.is_inside_abroad(id) {
+            return true;
+        }
         let room = self.room_of(id).and_then(|room| self.rooms.get(&room));
         room.is_some_and(|room| {
             let member = room.members.values().find(|member| member.session == id);
@@ -102,8 +108,12 @@ impl Hub {
     /// From here on the browser of a session in a call or a room is to be heard often.
     pub(super) fn watch(&mut self, id: SessionId, now: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        if session.home.is_some() {
+            // Its home listens.
+            return;
+        }
         session.heard = now;
-        if session.room.is_some() && session.connection().is_some() && !std::mem::replace(&mut session.watched, true) {
+        if session.has_call() && session.connection().is_some() && !std::mem::replace(&mut session.watched, true) {
             self.timers.insert((now + self.config.call_silence, Timer::Silence(id)));
         }
     }
@@ -112,7 +122,7 @@ impl Hub {
     pub(super) fn check_silence(&mut self, id: SessionId, due: Instant, now: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.watched = false;
-        let Some(connection) = session.connection().filter(|_| session.room.is_some()) else {
+        let Some(connection) = session.connection().filter(|_| session.has_call()) else {
             return;
         };
         if now.saturating_duration_since(due) > LATE {

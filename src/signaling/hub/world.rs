@@ -530,6 +530,7 @@ impl World {
                 Output::Read(question) => self.questions.push(question),
                 Output::SaveName { user, name } => self.saved.push((user, name)),
                 Output::Count(fact) => self.facts.push(fact),
+                Output::Say { word, .. } => panic!("there is no other node: {word:?}"),
             }
         }
     }

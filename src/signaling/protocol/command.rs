@@ -10,7 +10,7 @@ use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Sou
 use crate::view::View;
 
 /// What a browser sends.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
@@ -276,7 +276,7 @@ pub enum Command {
 }
 
 /// A user id and the secret that proves it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Credentials {
     pub user_id: UserId,
@@ -284,7 +284,7 @@ pub struct Credentials {
 }
 
 /// Which session goes on, and the last event of it that was seen.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Resume {
     pub session_id: SessionId,

@@ -14,7 +14,7 @@ use crate::grants::Grants;
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
 
 /// What the server sends.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
@@ -328,7 +328,7 @@ pub enum Event {
 }
 
 /// Where a session's call stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CallNow {
@@ -390,7 +390,7 @@ pub enum CallNow {
 }
 
 /// A call of this session that rings somebody into its room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Invitation {
     pub call_id: CallId,
@@ -398,7 +398,7 @@ pub struct Invitation {
 }
 
 /// `RTCIceServer`.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct IceServer {
     pub urls: Vec<String>,
@@ -419,7 +419,7 @@ impl fmt::Debug for IceServer {
 }
 
 /// A user as others see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UserInfo {
     pub user_id: UserId,
@@ -428,7 +428,7 @@ pub struct UserInfo {
 }
 
 /// A session in a room as the others see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Participant {
     pub participant_id: ParticipantId,
@@ -446,7 +446,7 @@ pub struct Participant {
 }
 
 /// A slot and the track in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Slot {
     /// The m-line's `a=mid`.
@@ -458,7 +458,7 @@ pub struct Slot {
 }
 
 /// One encoding of a published track, and whether anybody watches it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct WantedLayer {
     /// The encoding's rid; none where the track is sent without simulcast.
@@ -531,4 +531,6 @@ pub enum ErrorCode {
     NotSaved,
     /// The store could not be read.
     NotLoaded,
+    /// Whoever it is about is on another node of the server, which cannot be reached now.
+    NodeUnreachable,
 }

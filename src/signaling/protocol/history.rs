@@ -6,7 +6,7 @@ use super::event::{EndReason, UserInfo};
 use crate::id::CallId;
 
 /// A call that is over, as its user had it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HistoryRow {
     pub call_id: CallId,
@@ -30,7 +30,7 @@ pub struct HistoryRow {
 }
 
 /// Who called whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -40,7 +40,7 @@ pub enum Direction {
 }
 
 /// A place in a history: calls are in the order of ringing, and those of one moment in the order of their ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct HistoryPlace {
     #[cfg_attr(test, ts(type = "number"))]

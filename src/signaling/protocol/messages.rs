@@ -1,12 +1,12 @@
 //! What is written in rooms, on the wire.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::event::UserInfo;
 use crate::id::{MessageId, ParticipantId};
 
 /// Something written in a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     /// Its place in the order of the room, from 1 without gaps.

@@ -6,7 +6,7 @@ use super::event::UserInfo;
 use crate::id::UserId;
 
 /// Somebody whom a user knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Contact {
     /// With the name that this user gave.
@@ -16,7 +16,7 @@ pub struct Contact {
 
 /// Whether somebody can be reached, as far as they show it: only where each has the other as a contact. Of anybody else, of who is not
 /// there and of an id that nobody has, it is `offline`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
@@ -29,7 +29,7 @@ pub enum Presence {
 }
 
 /// The presence of one contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PresenceOf {
     pub user_id: UserId,

@@ -6,7 +6,7 @@ use super::event::UserInfo;
 use crate::id::{LinkId, ParticipantId, RoomId};
 
 /// What the maker of a link asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LinkWish {
     /// Of the room; empty is allowed. Cleaned and cut like a user's name.
@@ -29,7 +29,7 @@ pub struct LinkWish {
 }
 
 /// A link as its maker sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Link {
     /// The page is `/r/<link_id>`.
@@ -47,7 +47,7 @@ pub struct Link {
 }
 
 /// A link as whoever has it sees it before joining.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LinkPreview {
     pub link_id: LinkId,
@@ -61,7 +61,7 @@ pub struct LinkPreview {
 }
 
 /// What is true of a whole room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RoomInfo {
     pub room_id: RoomId,
@@ -78,7 +78,7 @@ pub struct RoomInfo {
 }
 
 /// Somebody in the lobby.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Waiting {
     /// What they will be in the room.

@@ -63,4 +63,5 @@ wire_names!(ErrorCode:
     PassphraseNeeded => "passphrase_needed",
     NotSaved => "not_saved",
     NotLoaded => "not_loaded",
+    NodeUnreachable => "node_unreachable",
 );

@@ -126,6 +126,7 @@ impl Server {
             // This world's server is not started again.
             Output::Keep(_) | Output::Read(_) => {}
             Output::Count(fact) => self.facts.push(fact),
+            Output::Say { word, .. } => panic!("there is no other node: {word:?}"),
         }
     }
 

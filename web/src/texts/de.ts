@@ -439,6 +439,8 @@ export const de: Texts = {
   passphrase_needed: "Dieser Raum hat ein Kennwort.",
   not_saved: "Der Server konnte das nicht speichern. Versuchen Sie es noch einmal.",
   not_loaded: "Der Server konnte das nicht laden. Versuchen Sie es noch einmal.",
+  node_unreachable:
+    "Ein Teil des Servers ist gerade nicht zu erreichen. Laufende Gespräche gehen weiter. Versuchen Sie es gleich noch einmal.",
   overloaded: "Der Server hat gerade zu viel zu tun. Versuchen Sie es gleich noch einmal.",
   shutting_down:
     "Der Server startet bald neu und nimmt keine neuen Gespräche an. Laufende gehen weiter. Versuchen Sie es in einigen Minuten noch einmal.",

@@ -427,6 +427,7 @@ export const en = {
   passphrase_needed: "This room has a pass phrase.",
   not_saved: "The server could not save that. Try again.",
   not_loaded: "The server could not load that. Try again.",
+  node_unreachable: "Part of the server cannot be reached right now. Calls that run go on. Try again in a moment.",
   overloaded: "The server has too much to do right now. Try again in a moment.",
   shutting_down:
     "The server is about to restart and takes no new calls. Calls that run go on. Try again in a few minutes.",

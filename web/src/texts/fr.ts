@@ -434,6 +434,8 @@ export const fr: Texts = {
   passphrase_needed: "Cette salle a une phrase secrète.",
   not_saved: "Le serveur n’a pas pu enregistrer cela. Réessayez.",
   not_loaded: "Le serveur n’a pas pu charger cela. Réessayez.",
+  node_unreachable:
+    "Une partie du serveur est injoignable en ce moment. Les appels en cours continuent. Réessayez dans un instant.",
   overloaded: "Le serveur a trop à faire en ce moment. Réessayez dans un instant.",
   shutting_down:
     "Le serveur va redémarrer et ne prend plus de nouveaux appels. Ceux en cours continuent. Réessayez dans quelques minutes.",

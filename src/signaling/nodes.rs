@@ -1,0 +1,253 @@
+//! What the hubs of several nodes say to each other, and what a hub notes of sessions that are shared between two of them.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::protocol::{CallNow, Command, Event, Settings, UserInfo};
+use super::session::Departure;
+use crate::grants::Grants;
+use crate::id::{CallId, ConnectionId, NodeId, RoomId, SessionId, UserId};
+
+/// Where the websocket of a visitor is: not here.
+pub fn elsewhere() -> ConnectionId {
+    ConnectionId::from_random(0)
+}
+
+/// What one node's hub says to another's. It comes once, and in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum Word {
+    /// The owner asks for the sessions of a user, to ring there. Answered by `rings` or `silent`.
+    Ring {
+        call: CallId,
+        room: RoomId,
+        caller: UserInfo,
+        callee: UserId,
+        /// It rings elsewhere already: somebody who is busy there is not busy for it.
+        late: bool,
+    },
+    /// These have their call with the owner from now on.
+    Rings {
+        call: CallId,
+        visitors: Vec<Visitor>,
+    },
+    /// Nobody is there who may be called; or, `busy`, somebody who has a call.
+    Silent {
+        call: CallId,
+        busy: bool,
+    },
+    /// The owner does not want it to ring any more, and has told nobody of it.
+    Over {
+        call: CallId,
+    },
+    /// The owner tells a visitor something. `passing`: only if its websocket is there.
+    Tell {
+        session: SessionId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<u32>,
+        passing: bool,
+        event: Event,
+    },
+    /// Where a visitor's call stands after all that it was told, for a page that is loaded anew.
+    Stands {
+        session: SessionId,
+        call: Option<CallNow>,
+    },
+    /// It is a visitor no more that came by this call, or never was one.
+    Released {
+        session: SessionId,
+        call: CallId,
+    },
+    /// What a visitor's browser sent.
+    Command {
+        session: SessionId,
+        reference: u32,
+        command: Command,
+    },
+    /// A visitor's websocket is gone, or is back.
+    Detached {
+        session: SessionId,
+        how: Departure,
+    },
+    Attached {
+        session: SessionId,
+    },
+    /// A visitor's session is over, or has given its call up.
+    Left {
+        session: SessionId,
+    },
+    /// A visitor has another name.
+    Named {
+        session: SessionId,
+        name: String,
+    },
+    /// To all: a user has one more session, at which a call may ring.
+    Came {
+        user: UserId,
+    },
+}
+
+/// A session that another node is to treat as one of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Visitor {
+    pub session: SessionId,
+    pub user: UserId,
+    pub name: String,
+    pub grants: Grants,
+    pub attached: bool,
+    pub unattended: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    pub settings: Settings,
+    pub blocked: Vec<UserId>,
+    /// It called the caller at the same time, by the command with this `ref`: that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts: Option<Accepts>,
+}
+
+/// See [`Visitor::accepts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepts {
+    pub reference: u32,
+    pub through_server: bool,
+}
+
+/// What became of another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeNews {
+    /// Words reach it from now on.
+    Came(NodeId),
+    /// It is not heard. Words wait.
+    Away(NodeId),
+    /// It is heard again, and no word was lost.
+    Back(NodeId),
+    /// Words that waited are lost.
+    Gone(NodeId),
+    /// Whether nodes can hear each other at all.
+    Bus(bool),
+}
+
+/// An owner's note of a visitor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Home {
+    pub node: NodeId,
+    /// By which it came.
+    pub call: CallId,
+    /// Whether its websocket is there, as its home says.
+    pub attached: bool,
+    /// What its home was told last of where its call stands, without times.
+    pub stands: Option<CallNow>,
+}
+
+/// A home's note of a session that has its call on another node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Abroad {
+    pub owner: NodeId,
+    pub call: CallId,
+    pub room: RoomId,
+    /// Who called.
+    pub caller: UserId,
+    /// Where the call stood then.
+    pub stands: Option<(CallNow, Instant)>,
+    /// Whether the browser knows of the call.
+    pub told: bool,
+    /// Whether the browser knows that it is over.
+    pub ended: bool,
+    /// Whether the others are shown as reconnecting, because the owner is not heard.
+    pub shadowed: bool,
+    /// When it ends if nothing comes between.
+    pub ends: Option<Ends>,
+}
+
+/// See [`Abroad::ends`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    pub at: Instant,
+    pub why: super::protocol::EndReason,
+    /// The `ref` of the command that wished it.
+    pub reference: Option<u32>,
+}
+
+impl CallNow {
+    /// When it began, in milliseconds.
+    fn elapsed_ms(&mut self) -> Option<&mut u32> {
+        match self {
+            CallNow::RingingOut { elapsed_ms, .. }
+            | CallNow::Incoming { elapsed_ms, .. }
+            | CallNow::Answered { elapsed_ms, .. }
+            | CallNow::Joined { elapsed_ms, .. } => Some(elapsed_ms),
+            CallNow::Waiting { .. } => None,
+        }
+    }
+
+    /// As it stands so much later.
+    pub fn later(mut self, ms: u32) -> CallNow {
+        if let Some(elapsed) = self.elapsed_ms() {
+            *elapsed = elapsed.saturating_add(ms);
+        }
+        self
+    }
+
+    /// To be compared.
+    pub fn without_time(mut self) -> CallNow {
+        if let Some(elapsed) = self.elapsed_ms() {
+            *elapsed = 0;
+        }
+        self
+    }
+}
+
+/// The call or the room that a command is about, if it is about one.
+pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
+    match command {
+        Command::Accept { call_id, .. }
+        | Command::Decline { call_id }
+        | Command::Cancel { call_id }
+        | Command::HangUp { call_id } => (Some(*call_id), None),
+        Command::Offer { room_id, .. }
+        | Command::Publish { room_id, .. }
+        | Command::Signal { room_id, .. }
+        | Command::RequestPath { room_id, .. }
+        | Command::ReportPath { room_id, .. }
+        | Command::Invite { room_id, .. }
+        | Command::CreateLink {
+            room_id: Some(room_id), ..
+        }
+        | Command::Leave { room_id }
+        | Command::Lock { room_id, .. }
+        | Command::Admit { room_id, .. }
+        | Command::Mute { room_id, .. }
+        | Command::Remove { room_id, .. }
+        | Command::RaiseHand { room_id, .. }
+        | Command::React { room_id, .. }
+        | Command::View { room_id, .. }
+        | Command::Say { room_id, .. }
+        | Command::EditMessage { room_id, .. }
+        | Command::DeleteMessage { room_id, .. }
+        | Command::Messages { room_id, .. } => (None, Some(*room_id)),
+        Command::Hello { .. }
+        | Command::Ping {}
+        | Command::SetName { .. }
+        | Command::Call { .. }
+        | Command::CreateLink { room_id: None, .. }
+        | Command::RevokeLink { .. }
+        | Command::ListLinks {}
+        | Command::LookAtLink { .. }
+        | Command::Join { .. }
+        | Command::StartCheck {}
+        | Command::EndCheck {}
+        | Command::History { .. }
+        | Command::SeeHistory {}
+        | Command::CallMessages { .. }
+        | Command::People {}
+        | Command::KeepContact { .. }
+        | Command::ForgetContact { .. }
+        | Command::Block { .. }
+        | Command::Unblock { .. }
+        | Command::Set { .. }
+        | Command::SetAway { .. }
+        | Command::ForgetHistory { .. } => (None, None),
+    }
+}
