@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, Tab, talk};
+use crate::support::{PATIENCE, Server, Tab, talk};
 
 fn tandem(arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
@@ -142,6 +142,11 @@ async fn a_second_signal_ends_the_wait() {
 async fn the_number_of_series_is_bounded() {
     let server = Server::start();
     let series = || server.ops("/metrics").1.lines().filter(|line| !line.starts_with('#')).count();
+    // What workers count is there from the end of the first second on.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !server.ops("/metrics").1.contains("tandem_subscription_layer{") {
+        assert!(std::time::Instant::now() < deadline, "the workers count nothing");
+    }
     let mut counted = Vec::new();
     for _ in 0..6 {
         let (mut a, mut b) = (Tab::open(&server).await, Tab::open(&server).await);
