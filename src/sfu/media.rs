@@ -93,6 +93,14 @@ pub(super) fn payload_for(packet: &MediaPacket, negotiated: &[(Format, Pt)], unw
     Ok((*pt, Arc::from(primary)))
 }
 
+/// Which stream a datagram belongs to, if it is RTP and not RTCP (RFC 3550 section 5.1, RFC 5761 section 4).
+pub(super) fn ssrc_of(datagram: &[u8]) -> Option<u32> {
+    let [128..=191, kind, _, _, _, _, _, _, a, b, c, d, ..] = *datagram else {
+        return None;
+    };
+    (!(192..=223).contains(&kind)).then_some(u32::from_be_bytes([a, b, c, d]))
+}
+
 /// The packet as str0m takes it.
 pub(super) fn rtp_write(mut packet: SlotPacket, now: Instant) -> RtpWrite {
     let mut patch = None;
@@ -158,6 +166,17 @@ mod tests {
             extensions: Extensions::default(),
             payload: Arc::from(payload),
         }
+    }
+
+    #[test]
+    fn only_media_belongs_to_a_stream() {
+        let rtp = [0x80, 0xe0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4, 9];
+        assert_eq!(ssrc_of(&rtp), Some(0x01020304));
+        assert_eq!(ssrc_of(&rtp[..11]), None);
+        let with_kind = |kind| [&[0x80, kind], &rtp[2..]].concat();
+        assert_eq!(ssrc_of(&with_kind(200)), None, "a report");
+        assert_eq!(ssrc_of(&with_kind(224)), Some(0x01020304));
+        assert_eq!(ssrc_of(&[22; 40]), None, "DTLS");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use str0m::change::SdpOffer;
 use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::StreamTx;
 
-use super::{Answer, Fault, OfferError, RESEND_PACKETS, RESEND_SHARE_MAX, RESEND_WITHIN, Transport, TransportOutput};
+use super::{Answer, Fault, OfferError, RESEND_PACKETS, RESEND_SHARE_MAX, RESEND_WITHIN, Sending, Transport, TransportOutput};
 use crate::sfu::codec::{self, Format};
 use crate::sfu::media::{ReceiveLine, SlotLine};
 use crate::sfu::sdp::{self, SendStream};
@@ -94,7 +94,7 @@ impl Transport {
                 let ssrc = match api.stream_tx_by_mid(mid, None) {
                     Some(stream) => {
                         // Once only: it empties the cache.
-                        if is_video && !known.contains(&(mid, true)) {
+                        if is_video && !known.iter().any(|line| line.mid == mid && line.is_video) {
                             set_up_video(stream, is_paced);
                         }
                         stream.ssrc()
@@ -125,7 +125,12 @@ impl Transport {
         if result.is_err() {
             return Err(OfferError::Fault);
         }
-        self.sending = answer.slots.iter().map(|slot| (slot.mid, slot.is_video)).collect();
+        let sending = answer.slots.iter().map(|slot| Sending {
+            mid: slot.mid,
+            is_video: slot.is_video,
+            ssrc: slot.ssrc,
+        });
+        self.sending = sending.collect();
         answer.lines = self.lines.clone();
         answer.sdp = sdp::place_candidates(&sdp::name_streams(&sdp, &self.named));
         match self.mutate(now, out, |rtc, now| rtc.handle_input(Input::Timeout(now))) {
