@@ -14,7 +14,7 @@ target=${CARGO_TARGET_DIR:-target}
 stage() { printf '\n=== %s (%d s since the start)\n' "$1" "$SECONDS"; }
 
 missing=()
-for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble ip:iproute2 nft:nftables certutil:libnss3-tools openssl:openssl curl:curl turnutils_uclient:coturn initdb:postgresql redis-server:redis-server; do
+for pair in chromium:chromium firefox-esr:firefox-esr promtool:prometheus pebble:pebble ip:iproute2 nft:nftables certutil:libnss3-tools openssl:openssl curl:curl turnutils_uclient:coturn initdb:postgresql redis-server:redis-server valgrind:valgrind; do
     # Debian has PostgreSQL's own beside the path.
     command -v "${pair%%:*}" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
@@ -47,6 +47,8 @@ if [ "$what" != quick ]; then
     stage "build the release binaries"
     cargo build --release --workspace --quiet
     (cd web && npm ci --no-audit --no-fund --ignore-scripts --silent)
+    stage "instructions for a packet"
+    node benches/instructions.mjs one_to_ten one_to_ten_in_bursts
     stage "barriers in every state of the page"
     (cd web && npm run --silent axe)
     stage "stories in Chromium and Firefox"
