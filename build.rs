@@ -12,6 +12,7 @@ const INPUTS: &[&str] = &[
     "public",
     "scripts",
     "index.html",
+    "admin.html",
     "package.json",
     "package-lock.json",
     "vite.config.ts",

@@ -323,6 +323,21 @@ impl Metrics {
         metrics
     }
 
+    /// The share of the last second that each worker was busy, 0 to 1.
+    pub fn workers_busy(&self) -> Vec<f64> {
+        let families = self.worker_busy_ratio.collect();
+        let mut busy: Vec<(usize, f64)> = families
+            .iter()
+            .flat_map(|family| family.get_metric())
+            .filter_map(|metric| {
+                let worker = metric.get_label().first()?.value().parse().ok()?;
+                Some((worker, metric.get_gauge().get_value()))
+            })
+            .collect();
+        busy.sort_unstable_by_key(|(worker, _)| *worker);
+        busy.into_iter().map(|(_, busy)| busy).collect()
+    }
+
     /// The Prometheus text format, version 0.0.4.
     pub fn render(&self) -> String {
         let mut text = Vec::new();

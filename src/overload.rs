@@ -17,13 +17,13 @@ use crate::signaling::driver::HubHandle;
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Starts to look, for as long as the hub lives.
-pub fn watch(limits: Shares, workers: usize, hub: HubHandle, metrics: Arc<Metrics>) {
+pub fn watch(limits: Shares, hub: HubHandle, metrics: Arc<Metrics>) {
     let memory_bytes = memory_bytes();
     tokio::spawn(async move {
         let mut load = Load::new(limits);
         let mut told = None;
         loop {
-            let short = load.handle_measured(measure(workers, memory_bytes, &metrics), Instant::now());
+            let short = load.handle_measured(measure(memory_bytes, &metrics), Instant::now());
             if short != told {
                 if hub.set_overloaded(short.is_some()).await.is_err() {
                     return;
@@ -43,14 +43,14 @@ pub fn watch(limits: Shares, workers: usize, hub: HubHandle, metrics: Arc<Metric
     });
 }
 
-fn measure(workers: usize, memory_bytes: Option<u64>, metrics: &Metrics) -> Shares {
-    let busy = |worker: usize| metrics.worker_busy_ratio.with_label_values(&[&worker.to_string()]).get();
+fn measure(memory_bytes: Option<u64>, metrics: &Metrics) -> Shares {
+    let busy = metrics.workers_busy();
     let share = |used: Option<u64>, all: Option<u64>| match (used, all) {
         (Some(used), Some(all)) if all > 0 => used as f64 / all as f64,
         _ => 0.0,
     };
     Shares {
-        workers: (0..workers).map(busy).sum::<f64>() / workers.max(1) as f64,
+        workers: busy.iter().sum::<f64>() / busy.len().max(1) as f64,
         memory: share(resident_bytes(), memory_bytes),
         files: share(open_files(), getrlimit(Ulimit::Nofile).current),
     }

@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -161,7 +161,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         relay: Some(issue_credentials(relay.clone())),
     };
 
-    let api = Api::new(hub.clone(), store.clone(), &config.auth);
+    let api = Api::new(hub.clone(), store.clone(), &config.auth, metrics.clone(), Instant::now());
     let by_key = (!config.api.keys.is_empty()).then(|| Guard::Keys {
         keys: config.api.keys.clone().into(),
         addresses: addresses.clone(),
@@ -210,7 +210,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         memory: share(config.memory_percent),
         files: share(config.open_files_percent),
     };
-    overload::watch(limits, config.workers, hub.clone(), metrics.clone());
+    overload::watch(limits, hub.clone(), metrics.clone());
     supervisor::ready(&hub);
     greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");

@@ -12,6 +12,7 @@ export default defineConfig({
     // Inlined fonts or scripts would break the strict content security policy; images may be data: URLs, but files cache better.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: { input: ["index.html", "admin.html"] },
   },
   // The stories in e2e/ are for real browsers and have a runner of their own.
   test: { include: ["src/**/*.test.ts"] },

@@ -12,6 +12,9 @@ struct Assets;
 /// The page itself.
 const INDEX: &str = "index.html";
 
+/// The operator's page, which asks the API: docs/api.md.
+const ADMIN: &str = "admin.html";
+
 /// Vite puts the hash of their content into the names of the files below it, so they never change.
 const HASHED: &str = "assets/";
 
@@ -29,7 +32,11 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     }
     let path = uri.path().trim_start_matches('/');
     let of_the_page = path.is_empty() || path.starts_with("call/") || path.starts_with("r/");
-    let name = if of_the_page { INDEX } else { path };
+    let name = match path {
+        _ if of_the_page => INDEX,
+        "admin" => ADMIN,
+        file => file,
+    };
     let compressed_twin = ENCODINGS.iter().any(|(_, ending)| name.ends_with(ending));
     match Assets::get(name) {
         Some(file) if !compressed_twin => answer(name, file, &headers),
@@ -145,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_page_answers_for_its_own_paths_and_no_other() {
-        for path in ["/", "/call/k7mq-2xwd-9hpt", "/r/room"] {
+        for path in ["/", "/call/k7mq-2xwd-9hpt", "/r/room", "/admin"] {
             let response = get(path, &[]).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             assert_eq!(response.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");

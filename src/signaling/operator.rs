@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::protocol::UserInfo;
+use super::record::PathChange;
 use crate::id::{LinkId, ParseIdError, ParticipantId, RoomId, Source, UserId};
 
 /// Which room: by its link, or by its own id where it has none. The two have the same digits.
@@ -81,6 +82,8 @@ pub struct ParticipantSeen {
     pub hand: bool,
     pub reconnecting: bool,
     pub sources: Vec<Source>,
+    /// What it said last of its path; none: nothing yet, or not since the server was started.
+    pub path: Option<PathChange>,
     /// For how long it has been in.
     pub since: Option<Duration>,
 }

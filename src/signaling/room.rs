@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use super::limits::{GUESTS_MAX, OFFERS_PENDING_MAX, Refusal};
+use super::record::PathChange;
 use crate::id::{CallId, LinkId, ParticipantId, SessionId, Source, UserId};
 
 /// Made when its call begins to ring, so that forwarded connections can be made before the answer; when somebody joins by its link; or
@@ -73,6 +74,8 @@ pub struct Member {
     pub reconnecting: bool,
     /// Whether it has said which path brought it the first media.
     pub has_reported: bool,
+    /// What it said last of its path.
+    pub path: Option<PathChange>,
     /// Whether the SFU was told of it, and has to be told when it goes.
     pub in_sfu: bool,
     /// Its latest forwarded connection (0: it has made none).
@@ -246,6 +249,7 @@ impl Member {
             sources: Vec::new(),
             reconnecting: false,
             has_reported: false,
+            path: None,
             in_sfu: false,
             attempt: 0,
             pending: VecDeque::new(),

@@ -195,6 +195,45 @@ async fn a_call_can_be_ended_from_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_how_the_server_does_and_how_media_flows() {
+    let server = server();
+    let (mut ada, mut bob) = (Tab::open(&server).await, Tab::open(&server).await);
+    let status = ask(&server, "GET", "/status", None).body;
+    assert_eq!(
+        (&status["sessions"], &status["calls"], &status["draining"]),
+        (&json!(2), &json!(0), &json!(false)),
+        "{status}"
+    );
+    assert_eq!(status["workers"].as_array().map(Vec::len), Some(1), "{status}");
+    talk(&mut ada, &mut bob).await;
+    let status = ask(&server, "GET", "/status", None).body;
+    assert_eq!(
+        (&status["calls"], &status["participants"]),
+        (&json!(1), &json!(2)),
+        "{status}"
+    );
+
+    let room = ask(&server, "GET", "/rooms", None).body["items"][0].clone();
+    let people = format!("/rooms/{}/participants", room["id"].as_str().expect("an id"));
+    let listed = ask(&server, "GET", &people, None).body;
+    assert!(listed["items"][0]["path"].is_null(), "nobody has said: {listed}");
+    ada.send(json!({
+        "type": "report_path", "room_id": room["room_id"], "path": "forwarded", "reason": "first_media", "protocol": "tcp"
+    }))
+    .await;
+    bob.expect("path_changed").await;
+    let listed = ask(&server, "GET", &people, None).body;
+    let paths: Vec<&Value> = listed["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["path"])
+        .collect();
+    let said = json!({ "kind": "forwarded", "protocol": "tcp", "reason": "first_media" });
+    assert!(paths.contains(&&said) && paths.contains(&&Value::Null), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_room_outlives_the_process() {
     let mut server = server();
     let host = Tab::open(&server).await;

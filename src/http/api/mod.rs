@@ -9,6 +9,7 @@ pub mod idempotency;
 mod page;
 mod participants;
 mod rooms;
+mod status;
 mod tokens;
 mod users;
 
@@ -35,6 +36,7 @@ use super::port::Endpoints;
 use super::problem::{Problem, problem};
 use crate::config::AuthMode;
 use crate::id::LinkId;
+use crate::metrics::Metrics;
 use crate::signaling::driver::HubHandle;
 use crate::signaling::hub::Hub;
 use crate::signaling::operator::Unfit;
@@ -80,6 +82,9 @@ pub struct Api {
     hub: HubHandle,
     store: Store,
     auth: Arc<AuthMode>,
+    metrics: Arc<Metrics>,
+    /// When the server was started.
+    since: Instant,
     sign_in: SignIn,
     answers: Answers,
     /// Slow hashes are made one at a time.
@@ -89,11 +94,13 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(hub: HubHandle, store: Store, auth: &AuthMode) -> Api {
+    pub fn new(hub: HubHandle, store: Store, auth: &AuthMode, metrics: Arc<Metrics>, now: Instant) -> Api {
         Api {
             hub,
             store,
             auth: Arc::new(auth.clone()),
+            metrics,
+            since: now,
             sign_in: SignIn::new(auth),
             answers: Answers::default(),
             hashing: Arc::new(Semaphore::new(1)),
@@ -136,7 +143,8 @@ pub fn router(api: Api, guard: Option<Guard>) -> Router {
         .routes(routes!(users::show))
         .routes(routes!(users::block, users::unblock))
         .routes(routes!(tokens::create))
-        .routes(routes!(drain::show, drain::start, drain::end));
+        .routes(routes!(drain::show, drain::start, drain::end))
+        .routes(routes!(status::show));
     let (open, public) = open.split_for_parts();
     let (guarded, private) = guarded.split_for_parts();
     let text = document::json(public, private);

@@ -13,6 +13,8 @@ use super::rooms::room_key;
 use crate::http::problem::Problem;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::operator::{ParticipantSeen, Unfit};
+use crate::signaling::protocol::PathProtocol;
+use crate::signaling::record::PathChange;
 
 /// Somebody in a room, or in its lobby.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,9 +31,34 @@ pub struct Participant {
     reconnecting: bool,
     /// The tracks that are on.
     sources: Vec<Track>,
+    /// How its media flows; none: it has not said so yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<MediaPath>,
     /// For how long it has been in.
     #[serde(skip_serializing_if = "Option::is_none")]
     since_s: Option<u64>,
+}
+
+/// How the media of a participant flows, as its browser said last.
+#[derive(Debug, Serialize, ToSchema)]
+struct MediaPath {
+    /// `direct`, from browser to browser, or `forwarded` by this server.
+    kind: &'static str,
+    /// `udp`, `tcp` or `tls`; not every browser can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'static str>,
+    /// Why it was taken, as in `tandem_call_path_total`.
+    reason: &'static str,
+}
+
+impl From<PathChange> for MediaPath {
+    fn from(change: PathChange) -> MediaPath {
+        MediaPath {
+            kind: change.path.as_str(),
+            protocol: change.protocol.map(PathProtocol::as_str),
+            reason: change.reason.as_str(),
+        }
+    }
 }
 
 /// What a track carries.
@@ -77,6 +104,7 @@ impl From<ParticipantSeen> for Participant {
             hand_raised: seen.hand,
             reconnecting: seen.reconnecting,
             sources: seen.sources.into_iter().map(Track::from).collect(),
+            path: seen.path.map(MediaPath::from),
             since_s: seen.since.map(|long| long.as_secs()),
         }
     }

@@ -142,6 +142,7 @@ impl Hub {
             call.record.note(Entry { after, by: from, change });
         }
         let (_, member) = self.member(session, room)?;
+        member.path = Some(change);
         let is_first = !std::mem::replace(&mut member.has_reported, true);
         if let Some(setup) = setup_ms.map(|ms| Duration::from_millis(ms.into()))
             && is_first

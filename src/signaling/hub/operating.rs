@@ -214,6 +214,7 @@ impl Hub {
                     hand: member.hand.is_some(),
                     reconnecting: member.reconnecting,
                     sources: member.sources.clone(),
+                    path: member.path,
                     since,
                 })
             })
