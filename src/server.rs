@@ -83,6 +83,10 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let store = Store::open(&config.store)
         .await
         .with_context(|| format!("the database in {} cannot be opened", config.store))?;
+    let _claim = store
+        .claim()
+        .await
+        .with_context(|| format!("the database in {} cannot be used", config.store))?;
 
     let listener =
         listen_at(config.listen, &mut inherited).with_context(|| format!("server.listen {} cannot be bound", config.listen))?;

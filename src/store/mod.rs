@@ -2,6 +2,7 @@
 //! histories of calls, links, rooms with who is in them, and what was written there. The same queries serve both.
 
 mod backup;
+mod claim;
 mod database;
 mod export;
 mod forget;
