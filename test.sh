@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests, fast ones first. Installs what they need that is missing: Chromium, Firefox ESR, promtool, Pebble (an ACME
-# server), PostgreSQL, Redis, GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc and Schemathesis from PyPI, the rest from npm. Needs a Rust
+# server), PostgreSQL, Redis, valgrind, GStreamer and the tools of the NAT laboratory from Debian's packages, aiortc and Schemathesis from PyPI, the rest from npm. Needs a Rust
 # toolchain, Node.js and Python.
 #
 #   ./test.sh            everything
