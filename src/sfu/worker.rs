@@ -89,6 +89,8 @@ struct Tally {
 
 impl Worker {
     pub(super) fn new(index: usize, port: UdpPort, shard: Shard, inbox: Inbox, outlets: Outlets) -> Worker {
+        let busy = outlets.metrics.worker_busy_ratio.with_label_values(&[&index.to_string()]);
+        busy.set(0.0);
         Worker {
             index,
             port,
