@@ -17,8 +17,10 @@ const browser = await launch();
 let grave = 0;
 let looked = 0;
 try {
-  const page = await browser.newPage();
-  for (const name of await stateNames(page, names)) {
+  for (const name of await stateNames(await browser.newPage(), names)) {
+    // One page for all would get slower with each state, and once hung.
+    const page = await browser.newPage();
+    page.setDefaultTimeout(60_000);
     for (const [size, viewport] of Object.entries(SIZES)) {
       for (const scheme of all ? ["light", "dark"] : [SCHEMES[size]]) {
         await openState(page, name, viewport, scheme);
@@ -33,6 +35,7 @@ try {
         }
       }
     }
+    await page.close();
   }
 } finally {
   await browser.close();
