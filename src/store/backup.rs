@@ -54,9 +54,7 @@ impl Store {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(part).map_err(fault)?;
         let path = part.to_str().ok_or_else(|| fault(io::ErrorKind::InvalidFilename.into()))?;
-        self.database
-            .within(sqlx::query("VACUUM INTO $1").bind(path).execute(&self.database.pool))
-            .await?;
+        self.database.execute(sqlx::query("VACUUM INTO $1").bind(path)).await?;
         let options = SqliteConnectOptions::new().filename(part).read_only(true).immutable(true);
         let mut copy = SqliteConnection::connect_with(&options).await?;
         let said: (String,) = sqlx::query_as("PRAGMA integrity_check(1)").fetch_one(&mut copy).await?;

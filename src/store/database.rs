@@ -115,6 +115,12 @@ impl Database {
         }
     }
 
+    /// Does one thing by itself; how many rows that changed.
+    pub(super) async fn execute(&self, deed: Deed<'_>) -> Result<u64, StoreError> {
+        let done = self.within(deed.execute(&self.pool)).await?;
+        Ok(done.rows_affected())
+    }
+
     /// Makes a change that is all or nothing, anew where other writers got in the way of it.
     pub(super) async fn change<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, StoreError>
     where

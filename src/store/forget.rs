@@ -70,10 +70,8 @@ impl Store {
         if self.database.kind == Kind::Postgres {
             return Ok(());
         }
-        self.database
-            .within(sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.database.pool))
-            .await?;
-        Ok(())
+        let shrink = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.database.execute(shrink).await.map(drop)
     }
 
     /// Every user that there is, for tests.

@@ -311,19 +311,14 @@ impl Store {
 
     /// After a restart: ends what was not over when the server last lived, and is not among the calls that go on.
     pub async fn close_history(&self) -> Result<(), StoreError> {
-        self.database
-            .within(
-                sqlx::query(
-                    "UPDATE history SET reason = 'connection_lost', \
+        let close = sqlx::query(
+            "UPDATE history SET reason = 'connection_lost', \
              missed = CASE WHEN made = 0 AND answered_at_ms IS NULL THEN 1 ELSE 0 END, \
              ended_at_ms = CASE WHEN (SELECT at_ms FROM alive) > rang_at_ms THEN (SELECT at_ms FROM alive) ELSE rang_at_ms END, \
              talked_ms = CASE WHEN (SELECT at_ms FROM alive) > answered_at_ms THEN (SELECT at_ms FROM alive) - answered_at_ms \
              ELSE 0 END WHERE reason IS NULL AND call_id NOT IN (SELECT call_id FROM calls)",
-                )
-                .execute(&self.database.pool),
-            )
-            .await?;
-        Ok(())
+        );
+        self.database.execute(close).await.map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is kept of the operator's tokens: which user a subject is, and which tokens were used up.
 
 use super::restart::id;
-use super::{Store, StoreError, history};
+use super::{Store, StoreError, history, keep_user};
 use crate::id::UserId;
 
 impl Store {
@@ -32,67 +32,34 @@ impl Store {
         name: &str,
         now_unix: i64,
     ) -> Result<(), StoreError> {
-        let attempt = || self.try_create_identity(subject, user, secret_hash, name, now_unix);
+        let attempt = || async {
+            let mut transaction = self.database.begin().await?;
+            sqlx::query("INSERT INTO identities (subject, user_id) VALUES ($1, $2)")
+                .bind(subject)
+                .bind(user.to_string())
+                .execute(&mut *transaction)
+                .await?;
+            keep_user(user, secret_hash, name, now_unix)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(())
+        };
         self.database.change(attempt).await.map_err(StoreError::or_taken)
-    }
-
-    async fn try_create_identity(
-        &self,
-        subject: &str,
-        user: UserId,
-        secret_hash: &[u8; 32],
-        name: &str,
-        now_unix: i64,
-    ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
-        sqlx::query("INSERT INTO identities (subject, user_id) VALUES ($1, $2)")
-            .bind(subject)
-            .bind(user.to_string())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(user.to_string())
-            .bind(secret_hash.as_slice())
-            .bind(name)
-            .bind(now_unix)
-            .bind(now_unix)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(())
     }
 
     /// Notes that a token is used up; false: it was before. Those that have run out are forgotten.
     pub async fn use_token(&self, token: &str, until_unix: i64, now_unix: i64) -> Result<bool, StoreError> {
-        self.database
-            .within(
-                sqlx::query("DELETE FROM used_tokens WHERE until_unix < $1")
-                    .bind(now_unix)
-                    .execute(&self.database.pool),
-            )
-            .await?;
-        let done = self
-            .database
-            .within(
-                sqlx::query("INSERT INTO used_tokens (token_id, until_unix) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                    .bind(token)
-                    .bind(until_unix)
-                    .execute(&self.database.pool),
-            )
-            .await?;
-        Ok(done.rows_affected() == 1)
+        let forget = sqlx::query("DELETE FROM used_tokens WHERE until_unix < $1");
+        self.database.execute(forget.bind(now_unix)).await?;
+        let note = sqlx::query("INSERT INTO used_tokens (token_id, until_unix) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        Ok(self.database.execute(note.bind(token).bind(until_unix)).await? == 1)
     }
 
     /// A token was used in vain.
     pub async fn forget_use(&self, token: &str) -> Result<(), StoreError> {
-        self.database
-            .within(
-                sqlx::query("DELETE FROM used_tokens WHERE token_id = $1")
-                    .bind(token)
-                    .execute(&self.database.pool),
-            )
-            .await?;
-        Ok(())
+        let forget = sqlx::query("DELETE FROM used_tokens WHERE token_id = $1");
+        self.database.execute(forget.bind(token)).await.map(drop)
     }
 }
 

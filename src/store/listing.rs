@@ -91,13 +91,12 @@ impl Store {
 
     /// Keeps a user out since then, or lets them in again; false: there is no such user.
     pub async fn set_blocked(&self, user: UserId, since_unix: Option<i64>) -> Result<bool, StoreError> {
-        let done = self.database.within(sqlx::query(
+        let change = sqlx::query(
             "UPDATE users SET blocked_at = CASE WHEN $1 IS NULL THEN NULL ELSE COALESCE(blocked_at, $1) END WHERE user_id = $2",
         )
         .bind(since_unix)
-        .bind(user.to_string())
-        .execute(&self.database.pool)).await?;
-        Ok(done.rows_affected() > 0)
+        .bind(user.to_string());
+        Ok(self.database.execute(change).await? > 0)
     }
 
     /// Whom the operator keeps out.

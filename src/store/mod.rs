@@ -23,7 +23,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::database::Database;
+use self::database::{Database, Deed};
 pub use self::export::Export;
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
 pub use self::listing::{ListedCall, ListedUser};
@@ -159,18 +159,7 @@ impl Store {
 
     /// Keeps a user. Fails with [`StoreError::Taken`] if there is one of this id.
     pub async fn create_user(&self, user: UserId, secret_hash: &[u8; 32], name: &str, now_unix: i64) -> Result<(), StoreError> {
-        let made = self
-            .database
-            .within(
-                sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
-                    .bind(user.to_string())
-                    .bind(secret_hash.as_slice())
-                    .bind(name)
-                    .bind(now_unix)
-                    .bind(now_unix)
-                    .execute(&self.database.pool),
-            )
-            .await;
+        let made = self.database.execute(keep_user(user, secret_hash, name, now_unix)).await;
         made.map(drop).map_err(StoreError::or_taken)
     }
 
@@ -200,34 +189,35 @@ impl Store {
 
     /// Changes a user's name. Of a user that is not there, nothing is kept.
     pub async fn set_name(&self, user: UserId, name: &str) -> Result<(), StoreError> {
+        let change = sqlx::query("UPDATE users SET name = $1 WHERE user_id = $2");
         self.database
-            .within(
-                sqlx::query("UPDATE users SET name = $1 WHERE user_id = $2")
-                    .bind(name)
-                    .bind(user.to_string())
-                    .execute(&self.database.pool),
-            )
-            .await?;
-        Ok(())
+            .execute(change.bind(name).bind(user.to_string()))
+            .await
+            .map(drop)
     }
 
     /// Notes that a user signed in.
     pub async fn touch(&self, user: UserId, now_unix: i64) -> Result<(), StoreError> {
+        let note = sqlx::query("UPDATE users SET seen_at = $1 WHERE user_id = $2");
         self.database
-            .within(
-                sqlx::query("UPDATE users SET seen_at = $1 WHERE user_id = $2")
-                    .bind(now_unix)
-                    .bind(user.to_string())
-                    .execute(&self.database.pool),
-            )
-            .await?;
-        Ok(())
+            .execute(note.bind(now_unix).bind(user.to_string()))
+            .await
+            .map(drop)
     }
 
     /// Finishes what is under way and lets go of the database.
     pub async fn close(&self) {
         self.database.pool.close().await;
     }
+}
+
+fn keep_user<'q>(user: UserId, secret_hash: &'q [u8; 32], name: &'q str, now_unix: i64) -> Deed<'q> {
+    sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(user.to_string())
+        .bind(secret_hash.as_slice())
+        .bind(name)
+        .bind(now_unix)
+        .bind(now_unix)
 }
 
 /// Makes the file before SQLite does, so that nobody else may read it; SQLite gives its journal the same mode.

@@ -165,9 +165,7 @@ impl Store {
             "DELETE FROM rooms WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
             "DELETE FROM members WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
         ] {
-            self.database
-                .within(sqlx::query(table).bind(since_ms).execute(&self.database.pool))
-                .await?;
+            self.database.execute(sqlx::query(table).bind(since_ms)).await?;
         }
         Ok(())
     }

@@ -28,15 +28,14 @@ impl Store {
             .await?;
         for (user,) in many {
             loop {
-                let done = self.database.within(sqlx::query(
+                let forget = sqlx::query(
                     "DELETE FROM history WHERE user_id = $1 AND call_id IN (SELECT call_id FROM history WHERE user_id = $1 \
                      AND reason IS NOT NULL ORDER BY rang_at_ms DESC, call_id DESC LIMIT $2 OFFSET $3)",
                 )
                 .bind(user.clone())
                 .bind(BATCH as i64)
-                .bind(i64::from(most))
-                .execute(&self.database.pool)).await?;
-                if done.rows_affected() < BATCH {
+                .bind(i64::from(most));
+                if self.database.execute(forget).await? < BATCH {
                     break;
                 }
             }
@@ -136,16 +135,8 @@ impl Store {
             "DELETE FROM messages WHERE room_id = $1 AND number IN (SELECT number FROM messages WHERE room_id = $1 LIMIT $2) AND {}",
             is_out_of_reach("$1")
         );
-        let done = self
-            .database
-            .within(
-                sqlx::query(sqlx::AssertSqlSafe(sql))
-                    .bind(room.to_owned())
-                    .bind(BATCH as i64)
-                    .execute(&self.database.pool),
-            )
-            .await?;
-        Ok(done.rows_affected())
+        let forget = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(room.to_owned()).bind(BATCH as i64);
+        self.database.execute(forget).await
     }
 
     async fn forget_oldest_messages(&self, since_ms: i64) -> Result<u64, StoreError> {
@@ -153,16 +144,8 @@ impl Store {
             "DELETE FROM messages WHERE (room_id, number) IN (SELECT room_id, number FROM messages m WHERE at_ms < $1 AND {IS_NOT_LAST} \
              ORDER BY at_ms LIMIT $2)"
         );
-        let done = self
-            .database
-            .within(
-                sqlx::query(sqlx::AssertSqlSafe(sql))
-                    .bind(since_ms)
-                    .bind(BATCH as i64)
-                    .execute(&self.database.pool),
-            )
-            .await?;
-        Ok(done.rows_affected())
+        let forget = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since_ms).bind(BATCH as i64);
+        self.database.execute(forget).await
     }
 }
 
