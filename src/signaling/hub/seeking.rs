@@ -1,6 +1,6 @@
 //! Calls to users who may be on other nodes, in the hub of whoever calls: every other node is asked, and where somebody is, it rings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -88,13 +88,6 @@ impl Hub {
         self.say_to(to, word);
     }
 
-    /// The calls that ring at a user.
-    fn ringing_at(&self, user: Option<UserId>) -> Vec<CallId> {
-        let ringing = self.calls.values().filter(|call| !call.is_answered());
-        let of_user = ringing.filter(|call| user.is_none_or(|user| call.callee_user == user));
-        of_user.map(|call| call.id).collect()
-    }
-
     /// A user has a new session on another node: what rings at them rings there too.
     pub(super) fn ask_for_late_comer(&mut self, node: NodeId, user: UserId) {
         let calls = self.users.get(&user).map(|user| user.calls.clone()).unwrap_or_default();
@@ -105,7 +98,8 @@ impl Hub {
 
     /// A node came that nobody could ask before.
     pub(super) fn ask_newcomer(&mut self, node: NodeId) {
-        for id in self.ringing_at(None) {
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in calls {
             self.ask_again(node, id);
         }
     }
@@ -226,13 +220,13 @@ impl Hub {
 
     /// A node that has not answered will not.
     pub(super) fn stop_waiting_for(&mut self, node: NodeId) {
-        let seeks: BTreeMap<CallId, bool> = self
+        let waiting = self
             .neighbours
             .seeks
             .iter()
-            .map(|(id, seek)| (*id, seek.waits_for.contains(&node)))
-            .collect();
-        for (id, _) in seeks.into_iter().filter(|(_, waits)| *waits) {
+            .filter(|(_, seek)| seek.waits_for.contains(&node));
+        let ids: Vec<CallId> = waiting.map(|(id, _)| *id).collect();
+        for id in ids {
             self.give_up_seek(id);
         }
     }
