@@ -89,7 +89,7 @@ impl World {
             now,
             room: RoomId::from_random(1),
             shard: Shard::new(ShardConfig {
-                certificate: certificate(),
+                certificate: Certificate::generate().expect("a P-256 key"),
                 candidates: Candidates {
                     udp: vec![SocketAddr::from(SFU)],
                     tcp: Vec::new(),
@@ -233,11 +233,4 @@ fn rehearsed(shard: &mut Shard, batch: &Batch, now: Instant) {
 #[inline(never)]
 fn measured(shard: &mut Shard, batch: &Batch, now: Instant) {
     work(shard, batch, now);
-}
-
-fn certificate() -> Certificate {
-    let key = rcgen::KeyPair::generate().expect("a P-256 key");
-    let params = rcgen::CertificateParams::new(vec!["tandem".to_owned()]).expect("a name");
-    let certificate = params.self_signed(&key).expect("a certificate");
-    Certificate::from_der(certificate.der().to_vec(), key.serialize_der())
 }

@@ -108,7 +108,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         workers: config.workers,
         candidates: advertised.clone(),
         tcp_port: Some(listen.port()),
-        certificate: transport_certificate()?,
+        certificate: Certificate::generate().context("no certificate for the transports")?,
         turn,
     };
     let (media, workers) = sfu::start(sfu_config, metrics.clone(), sfu_events).context("media cannot be served")?;
@@ -303,15 +303,6 @@ fn issue_credentials(relay: RelayHandle) -> IssueCredential {
             lasts: Duration::from_secs(credential.ttl_s),
         }
     })
-}
-
-/// The certificate of all transports. Browsers learn its fingerprint with each answer (RFC 8122), so it need not outlive the process.
-fn transport_certificate() -> anyhow::Result<Certificate> {
-    let made = rcgen::generate_simple_self_signed(["tandem".to_owned()]).context("no certificate for the transports")?;
-    Ok(Certificate::from_der(
-        made.cert.der().to_vec(),
-        made.signing_key.serialize_der(),
-    ))
 }
 
 /// What a person who has just started it wants to know.

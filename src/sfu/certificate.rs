@@ -10,7 +10,7 @@ pub struct Certificate {
 
 impl Certificate {
     /// Takes a certificate and its PKCS #8 key, both in DER. P-256, as browsers expect it.
-    pub fn from_der(certificate: Vec<u8>, private_key: Vec<u8>) -> Certificate {
+    pub(super) fn from_der(certificate: Vec<u8>, private_key: Vec<u8>) -> Certificate {
         Certificate {
             cert: DtlsCert {
                 certificate,

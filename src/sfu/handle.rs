@@ -22,6 +22,18 @@ use crate::metrics::Metrics;
 use crate::udp::{Outgoing, UdpPort};
 use crate::view::View;
 
+impl Certificate {
+    /// Draws a key, and signs a certificate with it. Browsers learn its fingerprint with each answer (RFC 8122), so it need not outlive
+    /// the process.
+    pub fn generate() -> Result<Certificate, rcgen::Error> {
+        let made = rcgen::generate_simple_self_signed(["tandem".to_owned()])?;
+        Ok(Certificate::from_der(
+            made.cert.der().to_vec(),
+            made.signing_key.serialize_der(),
+        ))
+    }
+}
+
 /// Commands that may wait for a worker. It takes them within a millisecond; a full queue means that it stands still.
 const COMMANDS_MAX: usize = 4096;
 

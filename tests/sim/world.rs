@@ -20,10 +20,7 @@ pub const SFU: ([u8; 4], u16) = ([10, 0, 0, 1], 3478);
 
 /// A certificate as the server makes one at its start.
 pub fn certificate() -> Certificate {
-    let key = rcgen::KeyPair::generate().expect("a P-256 key");
-    let params = rcgen::CertificateParams::new(vec!["tandem".to_owned()]).expect("a name");
-    let certificate = params.self_signed(&key).expect("a certificate");
-    Certificate::from_der(certificate.der().to_vec(), key.serialize_der())
+    Certificate::generate().expect("a P-256 key")
 }
 
 /// The seed of a test: fixed, unless `TANDEM_SEED` names one. It is printed, and a failed test shows what it printed.
