@@ -270,15 +270,13 @@ fn an_ice_restart_is_not_seen() {
     }
 }
 
-#[test]
-fn a_handshake_that_stalls_is_tried_once_more_the_other_way_round() {
-    let mut world = World::new(seed(17));
+/// Somebody whose first handshake stalled, and who offers once more.
+fn join_again_after_a_stall(world: &mut World) -> ParticipantId {
     let stalled = Link {
         no_dtls: true,
         ..Link::GOOD
     };
     let a = world.join(stalled, 1);
-    let b = world.join(Link::GOOD, 1);
     let took = world.run_until("the transport is given up", SECOND * 5, |w| !w.members[&a].lost.is_empty());
     assert!(took > SECOND * 3, "{took:?}");
     assert_eq!(world.members[&a].lost, [LostReason::Handshake]);
@@ -286,6 +284,14 @@ fn a_handshake_that_stalls_is_tried_once_more_the_other_way_round() {
     world.member(a).up.link.no_dtls = false;
     world.member(a).down.link.no_dtls = false;
     world.reopen(a);
+    a
+}
+
+#[test]
+fn a_handshake_that_stalls_is_tried_once_more_the_other_way_round() {
+    let mut world = World::new(seed(17));
+    let b = world.join(Link::GOOD, 1);
+    let a = join_again_after_a_stall(&mut world);
     world.run_until("both see each other", SECOND * 5, |w| decoded(w, a) > 0 && decoded(w, b) > 0);
     assert!(world.members[&a].answers[1].contains("a=setup:active"));
 }
@@ -293,15 +299,7 @@ fn a_handshake_that_stalls_is_tried_once_more_the_other_way_round() {
 #[test]
 fn a_forged_client_hello_stalls_no_handshake_in_which_we_are_the_client() {
     let mut world = World::new(seed(17));
-    let stalled = Link {
-        no_dtls: true,
-        ..Link::GOOD
-    };
-    let a = world.join(stalled, 1);
-    world.run_until("the transport is given up", SECOND * 5, |w| !w.members[&a].lost.is_empty());
-    world.member(a).up.link.no_dtls = false;
-    world.member(a).down.link.no_dtls = false;
-    world.reopen(a);
+    let a = join_again_after_a_stall(&mut world);
     let forged = Flow::udp(world.members[&a].browser.address, SocketAddr::from(SFU));
     let mut malformed = Malformed::new(seed(17));
     for _ in 0..1_000 {
