@@ -11,6 +11,22 @@ export type RoomChange =
 
 export function changesIn(before: InCall, after: InCall): RoomChange[] {
   if (before === after) return [];
+  const changes = [...people(before, after), ...written(before, after)];
+  const shown = new Set(before.reactions.map(({ id }) => id));
+  for (const { id, participantId, reaction } of after.reactions) {
+    if (!shown.has(id)) changes.push({ kind: "reaction", participantId, reaction });
+  }
+  if (before.speakers.join() !== after.speakers.join()) changes.push({ kind: "speakers" });
+  if (JSON.stringify(before.me) !== JSON.stringify(after.me)) changes.push({ kind: "me" });
+  if (JSON.stringify(before.waiting) !== JSON.stringify(after.waiting)) changes.push({ kind: "waiting" });
+  if (before.path !== after.path || before.reason !== after.reason) changes.push({ kind: "path" });
+  if (JSON.stringify(before.room) !== JSON.stringify(after.room)) changes.push({ kind: "room" });
+  return changes;
+}
+
+/** Where all are as before nobody is looked at: who speaks changes many times a second. */
+function people(before: InCall, after: InCall): RoomChange[] {
+  if (before.others === after.others) return [];
   const changes: RoomChange[] = [];
   const known = new Map(before.others.map((one) => [one.participant_id, one]));
   const here = new Set(after.others.map(({ participant_id }) => participant_id));
@@ -22,16 +38,6 @@ export function changesIn(before: InCall, after: InCall): RoomChange[] {
     if (was === undefined) changes.push({ kind: "joined", participant });
     else if (JSON.stringify(was) !== JSON.stringify(participant)) changes.push({ kind: "changed", participant });
   }
-  changes.push(...written(before, after));
-  const shown = new Set(before.reactions.map(({ id }) => id));
-  for (const { id, participantId, reaction } of after.reactions) {
-    if (!shown.has(id)) changes.push({ kind: "reaction", participantId, reaction });
-  }
-  if (before.speakers.join() !== after.speakers.join()) changes.push({ kind: "speakers" });
-  if (JSON.stringify(before.me) !== JSON.stringify(after.me)) changes.push({ kind: "me" });
-  if (JSON.stringify(before.waiting) !== JSON.stringify(after.waiting)) changes.push({ kind: "waiting" });
-  if (before.path !== after.path || before.reason !== after.reason) changes.push({ kind: "path" });
-  if (JSON.stringify(before.room) !== JSON.stringify(after.room)) changes.push({ kind: "room" });
   return changes;
 }
 
