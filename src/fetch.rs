@@ -1,4 +1,4 @@
-//! Requests to servers of others (D): HTTPS over the crates that serve, one connection each, because there are few.
+//! Requests to servers of others (D): HTTPS over the crates that serve, one connection at a time, because there are few.
 
 #![expect(clippy::disallowed_methods, reason = "a driver: a connection lives in a task of its own")]
 
@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::{Body, Bytes};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -39,6 +40,8 @@ pub enum FetchError {
 #[derive(Clone)]
 pub struct Fetcher {
     tls: TlsConnector,
+    /// Plain HTTP also with other machines.
+    in_the_clear: bool,
 }
 
 impl Fetcher {
@@ -68,7 +71,17 @@ impl Fetcher {
             .with_no_client_auth();
         Ok(Fetcher {
             tls: Arc::new(config).into(),
+            in_the_clear: false,
         })
+    }
+
+    /// The same, and plain HTTP with whatever machine a URL names.
+    #[must_use]
+    pub fn or_in_the_clear(self) -> Fetcher {
+        Fetcher {
+            in_the_clear: true,
+            ..self
+        }
     }
 
     /// What is at a URL. Redirects are not followed.
@@ -90,32 +103,41 @@ impl Fetcher {
     ///
     /// # Errors
     /// One sentence: no connection, no trust, or too many bytes.
-    pub async fn exchange<B>(&self, mut request: Request<B>, bytes_max: usize) -> Result<Response<Bytes>, AnyError>
+    pub async fn exchange<B>(&self, request: Request<B>, bytes_max: usize) -> Result<Response<Bytes>, AnyError>
     where
         B: Body + Send + Unpin + 'static,
         B::Data: Send,
         B::Error: Into<AnyError>,
     {
-        let uri = request.uri().clone();
+        let mut connection = self.connect(request.uri()).await?;
+        let (parts, body) = connection.send(request).await?.into_parts();
+        let body = Limited::new(body, bytes_max).collect().await?.to_bytes();
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// A connection to the server of a URL, for one request after the other.
+    ///
+    /// # Errors
+    /// One sentence: no connection, or no trust.
+    pub async fn connect<B>(&self, uri: &Uri) -> Result<Connection<B>, AnyError>
+    where
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<AnyError>,
+    {
         let host = uri.host().ok_or("a URL without a host")?;
         let bare = host.trim_matches(['[', ']']);
         let is_tls = match uri.scheme_str() {
             Some("https") => true,
-            Some("http") if is_this_machine(bare) => false,
+            Some("http") if self.in_the_clear || is_this_machine(bare) => false,
             _ => return Err(format!("{uri} is not HTTPS").into()),
         };
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let stream = TcpStream::connect((bare, port))
             .await
             .map_err(|error| format!("{host} cannot be reached: {error}"))?;
-        let authority = uri.authority().ok_or("a URL without a host")?;
-        request
-            .headers_mut()
-            .insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        *request.uri_mut() = path.parse::<Uri>()?;
         if !is_tls {
-            return speak(stream, request, bytes_max).await;
+            return Connection::over(stream).await;
         }
         let name = ServerName::try_from(bare.to_owned())?;
         let stream = self
@@ -123,22 +145,45 @@ impl Fetcher {
             .connect(name, stream)
             .await
             .map_err(|error| format!("no TLS with {host}: {error}"))?;
-        speak(stream, request, bytes_max).await
+        Connection::over(stream).await
     }
 }
 
-async fn speak<S, B>(stream: S, request: Request<B>, bytes_max: usize) -> Result<Response<Bytes>, AnyError>
+/// HTTP/1.1 with one server.
+pub struct Connection<B> {
+    sender: SendRequest<B>,
+}
+
+impl<B> Connection<B>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     B: Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<AnyError>,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let (parts, body) = sender.send_request(request).await?.into_parts();
-    let body = Limited::new(body, bytes_max).collect().await?.to_bytes();
-    Ok(Response::from_parts(parts, body))
+    async fn over<S>(stream: S) -> Result<Connection<B>, AnyError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Connection { sender })
+    }
+
+    /// Sends a request that has the whole URL. The answer's body has to be read before the next.
+    ///
+    /// # Errors
+    /// One sentence: the connection is gone, or what came is not HTTP.
+    pub async fn send(&mut self, mut request: Request<B>) -> Result<Response<Incoming>, AnyError> {
+        let uri = request.uri().clone();
+        let authority = uri.authority().ok_or("a URL without a host")?;
+        request
+            .headers_mut()
+            .insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = path.parse::<Uri>()?;
+        self.sender.ready().await?;
+        Ok(self.sender.send_request(request).await?)
+    }
 }
 
 /// Whether plain HTTP stays inside of this machine.
