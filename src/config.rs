@@ -5,6 +5,7 @@ mod api;
 mod auth;
 mod cluster;
 mod log;
+mod webhooks;
 
 use std::env;
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +22,8 @@ pub use self::cluster::ClusterConfig;
 use self::cluster::ClusterFile;
 use self::log::LogFile;
 pub use self::log::{LogConfig, LogFormat};
+use self::webhooks::WebhooksFile;
+pub use self::webhooks::{EndpointConfig, WebhooksConfig};
 use crate::store::{Place, PostgresUrl};
 
 /// The documented defaults: the config.toml of the source tree.
@@ -62,6 +65,7 @@ struct File {
     server: ServerFile,
     auth: AuthFile,
     api: ApiFile,
+    webhooks: WebhooksFile,
     tls: TlsFile,
     log: LogFile,
     calls: CallsFile,
@@ -192,6 +196,8 @@ pub struct Config {
     pub auth: AuthMode,
     /// Who may operate it from outside.
     pub api: ApiConfig,
+    /// Whom it tells of what happens.
+    pub webhooks: WebhooksConfig,
     /// Where the certificate comes from.
     pub tls: TlsMode,
     /// What is logged, and how.
@@ -260,7 +266,8 @@ impl Config {
             .with_list_parse_key("network.public_addresses")
             .with_list_parse_key("tls.domains")
             .with_list_parse_key("auth.keys")
-            .with_list_parse_key("api.keys");
+            .with_list_parse_key("api.keys")
+            .with_list_parse_key("webhooks.endpoints");
         layers = layers
             .add_source(variables)
             .set_override_option("server.listen", flags.listen.clone())
@@ -398,6 +405,7 @@ impl File {
             allowed_origins,
             auth: self.auth.check()?,
             api: self.api.check()?,
+            webhooks: self.webhooks.check()?,
             tls: self.tls.check()?,
             log: self.log.check()?,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
@@ -676,6 +684,27 @@ mod tests {
                 "[api]\nkeys = [\"12345678901234567890123456789012\", \"too short\"]\n",
                 ["api.keys", "number 2 of 9 characters", "32 to 256"],
             ),
+            (
+                "[[webhooks.endpoints]]\nurl = \"ftp://app.example\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
+                ["webhooks.endpoints", "ftp://app.example", "https://"],
+            ),
+            (
+                "[[webhooks.endpoints]]\nurl = \"https://app.example\"\n",
+                ["webhooks.endpoints", "https://app.example", "secret_file"],
+            ),
+            (
+                "[[webhooks.endpoints]]\nurl = \"https://app.example\"\nsecret = \"whsec_dG9vIHNob3J0\"\n",
+                ["webhooks.endpoints", "a secret of 18 characters", "openssl rand -base64 32"],
+            ),
+            (
+                "[[webhooks.endpoints]]\nurl = \"https://app.example\"\nsecret_file = \"/none\"\n",
+                ["webhooks.endpoints", "https://app.example: /none", "can be read"],
+            ),
+            (
+                "[[webhooks.endpoints]]\nurl = \"https://a.example\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nevents = [\"call\"]\n",
+                ["webhooks.endpoints", "https://a.example: call", "call.started"],
+            ),
+            ("[webhooks]\nattempts = 0\n", ["webhooks.attempts", "0", "1 to 20"]),
             (
                 "[cluster]\nredis_url = \"10.0.0.5:6379\"\n",
                 ["cluster.redis_url", "10.0.0.5", "redis://"],

@@ -177,6 +177,11 @@ random_id!(
 );
 
 random_id!(
+    /// One message to one endpoint of the operator's application.
+    WebhookId,
+    "webhook id"
+);
+random_id!(
     /// Something written in a room: drawn by the sender's page, so that it may be sent again.
     MessageId,
     "message id"
@@ -186,6 +191,7 @@ as_text!(
     UserId,
     SessionId,
     ConnectionId,
+    WebhookId,
     CallId,
     RoomId,
     ParticipantId,

@@ -53,3 +53,5 @@ pub mod supervisor;
 pub mod udp;
 /// What of its room a participant looks at; pure, said by a page and obeyed by the SFU.
 pub mod view;
+/// The operator's application is told what happens.
+pub mod webhooks;

@@ -108,6 +108,10 @@ pub struct Metrics {
     pub tokens: IntCounterVec,
     /// Times that the key set was read, by `result`.
     pub jwks_reads: IntCounterVec,
+    /// Messages to the operator's application, by `outcome`: `delivered`, `failed` (attempts), `dead`, `dropped`.
+    pub webhooks: IntCounterVec,
+    /// Those that wait to be sent.
+    pub webhooks_waiting: IntGauge,
     /// Failures of the store, by `operation`.
     pub store_failures: IntCounterVec,
     /// The database without its journal.
@@ -304,6 +308,19 @@ impl Metrics {
             ),
             tokens: counters(r, "tandem_tokens_total", "Tokens presented at a sign-in.", &["outcome"]),
             jwks_reads: counters(r, "tandem_jwks_reads_total", "Times that the key set was read.", &["result"]),
+            webhooks: counters(
+                r,
+                "tandem_webhooks_total",
+                "Messages to the endpoints of webhooks.",
+                &["outcome"],
+            ),
+            webhooks_waiting: register(
+                r,
+                IntGauge::new(
+                    "tandem_webhooks_waiting",
+                    "Messages that wait to be sent to the endpoints of webhooks.",
+                ),
+            ),
             store_bytes: register(
                 r,
                 IntGauge::new(
@@ -413,6 +430,9 @@ impl Metrics {
         }
         for outcome in ["accepted", "failed"] {
             self.tokens.with_label_values(&[outcome]);
+        }
+        for outcome in ["delivered", "failed", "dead", "dropped"] {
+            self.webhooks.with_label_values(&[outcome]);
         }
         for result in ["ok", "failed"] {
             self.jwks_reads.with_label_values(&[result]);

@@ -44,6 +44,7 @@ use crate::signaling::driver::nodes::Nodes;
 use crate::signaling::hub::HubConfig;
 use crate::signaling::keeper::{self, Archive};
 use crate::store::{Place, Store};
+use crate::webhooks::{Couriers, Webhooks};
 use crate::{doctor, overload, supervisor, udp};
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
@@ -113,12 +114,14 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     };
     let (media, workers) = sfu::start(sfu_config, metrics.clone(), sfu_events).context("media cannot be served")?;
 
+    let webhooks = Webhooks::new(&config.webhooks);
     let hub_config = HubConfig {
         ring_timeout: config.ring_timeout,
         resume_grace: config.resume_timeout,
         sessions_max: config.sessions,
         sessions_per_user_max: config.sessions_per_user,
         participants_per_room_max: config.participants_per_room,
+        tells_application: !webhooks.is_none(),
         ..HubConfig::default()
     };
     let restored = keeper::restore(&store, &metrics).await;
@@ -142,11 +145,14 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
             history_lasts: config.history_lasts,
             history_calls_max: config.history_calls_per_user,
             bytes_max: config.store_bytes_max,
+            webhooks: webhooks.clone(),
         },
         metrics.clone(),
         session_ended,
         nodes,
     );
+    let couriers =
+        Couriers::start(&webhooks, &config.webhooks, &store, &metrics).context("webhooks cannot be sent: webhooks.ca")?;
     let barred = store.blocked_users().await.context("the blocked users cannot be read")?;
     hub.operate(|hub, now| barred.into_iter().for_each(|user| hub.bar_user(user, now)))
         .await?;
@@ -165,7 +171,14 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         relay: Some(issue_credentials(relay.clone())),
     };
 
-    let api = Api::new(hub.clone(), store.clone(), &config.auth, metrics.clone(), Instant::now());
+    let api = Api::new(
+        hub.clone(),
+        store.clone(),
+        webhooks,
+        &config.auth,
+        metrics.clone(),
+        Instant::now(),
+    );
     let by_key = (!config.api.keys.is_empty()).then(|| Guard::Keys {
         keys: config.api.keys.clone().into(),
         addresses: addresses.clone(),
@@ -247,6 +260,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     if tokio::task::spawn_blocking(move || workers.stop()).await.is_err() {
         tracing::error!("a media worker did not end in order");
     }
+    drop(couriers);
     store.close().await;
     tracing::info!("stopped");
     Ok(())

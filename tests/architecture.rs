@@ -145,6 +145,7 @@ const CORE_NOT_FROM: &[(&str, &[&str])] = &[
             "crate::metrics",
             "crate::auth",
             "crate::cluster",
+            "crate::webhooks",
         ],
     ),
     ("src/cluster/", &["crate::metrics"]),

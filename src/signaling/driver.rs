@@ -650,6 +650,7 @@ mod tests {
                 store: store.clone(),
                 history_lasts: Duration::from_secs(3600),
                 bytes_max: None,
+                webhooks: crate::webhooks::Webhooks::none(),
                 history_calls_max: 100,
             },
             Arc::clone(&metrics),

@@ -27,6 +27,7 @@ pub mod restore;
 mod resume;
 mod rooms;
 mod seeking;
+mod telling;
 mod visitors;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

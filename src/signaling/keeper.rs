@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
+use super::happening::{CallOf, Happening};
 use super::hub::restore::Restored;
 use super::limits::CONTACTS_MAX;
 use super::output::{Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession};
 use super::person::{PersonChange, PersonNote};
-use super::protocol::{Callers, UserInfo};
+use super::protocol::{Callers, EndReason, UserInfo};
 use super::reader::{history_row, message, person};
 use super::records::{MessageNote, News, Note};
 use super::retention;
@@ -22,8 +23,9 @@ use crate::id::UserId;
 use crate::metrics::Metrics;
 use crate::store::{
     self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, PersonNews,
-    RoomRow, SessionRow, SettingsRow, Store, StoreError,
+    RoomRow, SessionRow, SettingsRow, Store, StoreError, Telling,
 };
+use crate::webhooks::Webhooks;
 
 /// Changes written at once: one commit, one wait for the disk.
 const BATCH_MAX: usize = 256;
@@ -47,6 +49,8 @@ pub struct Archive {
     pub history_calls_max: u32,
     /// Of the database. None: no bound.
     pub bytes_max: Option<u64>,
+    /// Who is told what happens.
+    pub webhooks: Webhooks,
 }
 
 /// Changes that are written at once, with the time of their coming.
@@ -58,7 +62,7 @@ struct Batch {
 /// Writes what comes, in order and in batches, until the hub has ended. What has come to be kept is told to it. What nobody waits for
 /// is written later where the database is away.
 pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News>, archive: Archive, metrics: Arc<Metrics>) {
-    let Archive { store, .. } = &archive;
+    let Archive { store, webhooks, .. } = &archive;
     let mut alive = tokio::time::interval(ALIVE_EVERY);
     let purging = tokio::spawn(retention::run(archive.clone(), Arc::clone(&metrics)));
     let mut batches: VecDeque<Batch> = VecDeque::new();
@@ -74,11 +78,20 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
             keeps: keeps_now,
         });
         while let Some(batch) = batches.front() {
-            let changes: Vec<Change> = batch.keeps.iter().map(|keep| change(keep, batch.at_ms)).collect();
+            let changes: Vec<Change> = batch.keeps.iter().map(|keep| change(keep, batch.at_ms, webhooks)).collect();
+            let telling = Telling {
+                about: &|news| happening(news).map_or_else(Vec::new, |what| webhooks.messages(&what, batch.at_ms, rand::random)),
+                most: webhooks.queue_max(),
+            };
             let mut is_away = false;
-            let told: Vec<News> = match store.keep(&changes, batch.at_ms).await {
+            let told: Vec<News> = match store.keep_telling(&changes, batch.at_ms, &telling).await {
                 Ok(kept) => {
+                    if kept.told > 0 {
+                        webhooks.wake();
+                    }
+                    metrics.webhooks.with_label_values(&["dropped"]).inc_by(kept.dropped);
                     let told = kept
+                        .news
                         .into_iter()
                         .filter_map(|(place, one)| told(one, &batch.keeps[place]))
                         .collect();
@@ -286,7 +299,31 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
     Ok(restored)
 }
 
-fn change(keep: &Keep, now_ms: i64) -> Change {
+/// What the operator's application is told of what has come to be kept.
+fn happening(news: &store::News) -> Option<Happening> {
+    match news {
+        store::News::History(HistoryNews::Row { user, row, .. }) if row.missed => Some(Happening::CallMissed {
+            of: CallOf {
+                call: row.call,
+                room: None,
+                caller: row.other,
+                callee: *user,
+            },
+            reason: EndReason::from_name(&row.reason)?,
+        }),
+        store::News::Message(MessageNews::Said { room, row, again: false }) => Some(Happening::Message {
+            room: *room,
+            number: row.number,
+            message: row.message,
+            participant: row.participant,
+            user: row.user,
+            text: row.text.clone(),
+        }),
+        store::News::History(_) | store::News::Message(_) | store::News::Person(_) | store::News::UserForgotten { .. } => None,
+    }
+}
+
+fn change(keep: &Keep, now_ms: i64, webhooks: &Webhooks) -> Change {
     match keep {
         Keep::Session(kept) => Change::KeepSession(SessionRow {
             session: kept.session,
@@ -342,6 +379,7 @@ fn change(keep: &Keep, now_ms: i64) -> Change {
         Keep::History(note) => Change::History(history_change(note)),
         Keep::Message(note) => Change::Message(message_change(note)),
         Keep::ForgetUser(user) => Change::ForgetUser(*user),
+        Keep::Happened(what) => Change::Webhooks(webhooks.messages(what, now_ms, rand::random)),
         Keep::Person(note) => Change::Person {
             user: note.user,
             change: person_change(&note.change),

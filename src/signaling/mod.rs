@@ -4,6 +4,7 @@
 pub mod call;
 mod counting;
 pub mod driver;
+pub mod happening;
 pub mod hub;
 pub mod keeper;
 pub mod limits;

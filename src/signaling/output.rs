@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::call::Kind;
+use super::happening::Happening;
 use super::limits::Limit;
 use super::nodes::Word;
 use super::person::PersonNote;
@@ -80,6 +81,8 @@ pub enum Keep {
     Person(PersonNote),
     /// Everything that is the user's. Answered by `News::UserForgotten`.
     ForgetUser(UserId),
+    /// The operator's application is to be told.
+    Happened(Happening),
 }
 
 impl Keep {
@@ -99,7 +102,8 @@ impl Keep {
             | Keep::ForgetMember(_)
             | Keep::Link(_)
             | Keep::ForgetLink(_)
-            | Keep::ForgetUser(_) => None,
+            | Keep::ForgetUser(_)
+            | Keep::Happened(_) => None,
         }
     }
 }

@@ -29,6 +29,7 @@ const OTHERS: [&str; 6] = [
 
 /// Forgets a user; whether there was one.
 pub(super) async fn apply(writer: Writer<'_>, user: UserId) -> Result<bool, StoreError> {
+    super::webhooks::forget(writer, user).await?;
     let (user, nobody) = (user.to_string(), UserId::NOBODY.to_string());
     let mut was_there = false;
     for sql in THEIRS {

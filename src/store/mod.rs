@@ -18,6 +18,7 @@ mod rooms;
 mod soundness;
 #[cfg(test)]
 mod testbed;
+mod webhooks;
 
 use std::fs::OpenOptions;
 use std::io;
@@ -30,9 +31,10 @@ pub use self::listing::{ListedCall, ListedUser};
 pub use self::messages::{MessageChange, MessageNews, MessagePage, MessageRow, NewMessage};
 pub use self::people::{NamedUser, PersonChange, PersonNews, PersonRow, SettingsRow};
 pub use self::place::{Place, PostgresUrl};
-pub use self::restart::{CallRow, Change, News, SessionRow};
+pub use self::restart::{CallRow, Change, Kept, News, SessionRow, Telling};
 pub use self::rooms::{LinkRow, MemberRow, RoomRow};
 pub use self::soundness::Soundness;
+pub use self::webhooks::{DeadWebhook, NewWebhook, WebhookRow};
 use crate::id::UserId;
 
 /// In the data directory.

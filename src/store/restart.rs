@@ -6,6 +6,7 @@ use super::history::{self, HistoryChange, HistoryNews};
 use super::messages::{self, MessageChange, MessageNews};
 use super::people::{self, PersonChange, PersonNews};
 use super::rooms::{self, LinkRow, MemberRow, RoomRow};
+use super::webhooks::{self, NewWebhook};
 use super::{Store, StoreError};
 use crate::grants::Grants;
 use crate::id::{CallId, LinkId, RoomId, SessionId, UserId};
@@ -58,6 +59,8 @@ pub enum Change {
         /// In each of the user's lists.
         most: u32,
     },
+    /// The operator's application is to be told.
+    Webhooks(Vec<NewWebhook>),
 }
 
 /// What others are to be told once a change is kept.
@@ -67,6 +70,25 @@ pub enum News {
     Message(MessageNews),
     Person(PersonNews),
     UserForgotten { was_there: bool },
+}
+
+/// What came of changes that were kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Each with the place of its change.
+    pub news: Vec<(usize, News)>,
+    /// Messages to endpoints that were put into the queue.
+    pub told: usize,
+    /// Messages to endpoints that had to go.
+    pub dropped: u64,
+}
+
+/// What the operator's application is told in the same change.
+pub struct Telling<'a> {
+    /// Messages about a piece of news.
+    pub about: &'a (dyn Fn(&News) -> Vec<NewWebhook> + Sync),
+    /// Messages that wait for one endpoint. Beyond it the oldest go.
+    pub most: u32,
 }
 
 /// The columns of a session, and its user's name.
@@ -79,12 +101,22 @@ impl Store {
     /// Makes these changes in order, all or none, and notes that the server lives. What is to be told of them comes with the place of
     /// the change among them.
     pub async fn keep(&self, changes: &[Change], now_ms: i64) -> Result<Vec<(usize, News)>, StoreError> {
-        self.database.change(|| self.try_to_keep(changes, now_ms)).await
+        let nothing = Telling {
+            about: &|_| Vec::new(),
+            most: 0,
+        };
+        Ok(self.keep_telling(changes, now_ms, &nothing).await?.news)
     }
 
-    async fn try_to_keep(&self, changes: &[Change], now_ms: i64) -> Result<Vec<(usize, News)>, StoreError> {
+    /// The same, with what is to be told of the news.
+    pub async fn keep_telling(&self, changes: &[Change], now_ms: i64, telling: &Telling<'_>) -> Result<Kept, StoreError> {
+        self.database.change(|| self.try_to_keep(changes, now_ms, telling)).await
+    }
+
+    async fn try_to_keep(&self, changes: &[Change], now_ms: i64, telling: &Telling<'_>) -> Result<Kept, StoreError> {
         let mut transaction = self.database.begin().await?;
         let mut news = Vec::new();
+        let mut told: Vec<(usize, NewWebhook)> = Vec::new();
         for (place, change) in changes.iter().enumerate() {
             let query = match change {
                 Change::History(change) => {
@@ -106,6 +138,10 @@ impl Store {
                 Change::Person { user, change, most } => {
                     let one = people::apply(&mut transaction, *user, change, *most, now_ms).await?;
                     news.push((place, News::Person(one)));
+                    continue;
+                }
+                Change::Webhooks(new) => {
+                    told.extend(new.iter().map(|one| (place, one.clone())));
                     continue;
                 }
                 Change::KeepSession(row) => sqlx::query(
@@ -149,12 +185,23 @@ impl Store {
             };
             query.execute(&mut *transaction).await?;
         }
+        for (place, one) in &news {
+            told.extend((telling.about)(one).into_iter().map(|one| (*place, one)));
+        }
+        // In the order of what they are about.
+        told.sort_by_key(|(place, _)| *place);
+        let told: Vec<NewWebhook> = told.into_iter().map(|(_, one)| one).collect();
+        let dropped = webhooks::put(&mut transaction, &told, telling.most, now_ms).await?;
         sqlx::query("INSERT INTO alive (one, at_ms) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET at_ms = excluded.at_ms")
             .bind(now_ms)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(news)
+        Ok(Kept {
+            news,
+            told: told.len(),
+            dropped,
+        })
     }
 
     /// Forgets all sessions, calls and rooms if the server has not lived since then (Unix milliseconds).

@@ -28,4 +28,5 @@ mod support;
 mod survive;
 mod tls;
 mod tokens;
+mod webhooks;
 mod whip;

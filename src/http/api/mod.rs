@@ -12,6 +12,7 @@ mod rooms;
 mod status;
 mod tokens;
 mod users;
+mod webhooks;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use crate::signaling::operator::Unfit;
 use crate::signaling::passphrase::slow_hash;
 use crate::signaling::protocol::PROTOCOL_VERSION;
 use crate::store::{Store, StoreError};
+use crate::webhooks::Webhooks;
 
 /// What this server is, for clients that want to know before they connect.
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,6 +83,7 @@ impl SignIn {
 pub struct Api {
     hub: HubHandle,
     store: Store,
+    webhooks: Webhooks,
     auth: Arc<AuthMode>,
     metrics: Arc<Metrics>,
     /// When the server was started.
@@ -94,10 +97,11 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(hub: HubHandle, store: Store, auth: &AuthMode, metrics: Arc<Metrics>, now: Instant) -> Api {
+    pub fn new(hub: HubHandle, store: Store, webhooks: Webhooks, auth: &AuthMode, metrics: Arc<Metrics>, now: Instant) -> Api {
         Api {
             hub,
             store,
+            webhooks,
             auth: Arc::new(auth.clone()),
             metrics,
             since: now,
@@ -143,6 +147,9 @@ pub fn router(api: Api, guard: Option<Guard>) -> Router {
         .routes(routes!(users::show))
         .routes(routes!(users::block, users::unblock))
         .routes(routes!(tokens::create))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::retry))
+        .routes(routes!(webhooks::delete))
         .routes(routes!(drain::show, drain::start, drain::end))
         .routes(routes!(status::show));
     let (open, public) = open.split_for_parts();
@@ -203,10 +210,14 @@ fn failed(error: StoreError) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the API is glue: it notes when a user was blocked")]
 fn now_unix() -> i64 {
+    now_unix_ms() / 1000
+}
+
+#[expect(clippy::disallowed_methods, reason = "the API is glue: it notes when a user was blocked")]
+fn now_unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn random() -> Result<u64, Problem> {

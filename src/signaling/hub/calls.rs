@@ -150,6 +150,7 @@ impl Hub {
 
     pub(super) fn end_at_once(&mut self, call: CallId, (caller, reference): (SessionId, u32), callee: UserId, reason: EndReason) {
         self.note_never_rang(call, caller, callee, reason);
+        self.tell_never_rang(call, caller, callee, reason);
         let event = Event::CallEnded {
             call_id: call,
             reason,
@@ -197,6 +198,7 @@ impl Hub {
         }
         self.outputs.push_back(Output::Count(Fact::CallStarted { call: id, kind }));
         self.note_ringing(id);
+        self.tell_call_started(id);
         let event = Event::CallRinging {
             call_id: id,
             room_id: room,
@@ -254,6 +256,7 @@ impl Hub {
         self.answered += 1;
         self.outputs.push_back(Output::Count(Fact::CallAnswered { call: id, rang }));
         self.note(Note::Answered(id));
+        self.tell_call_answered(id, rang);
         for session in in_vain {
             self.take_out(session);
             self.tell(session, None, Event::AnsweredElsewhere { call_id: id });
@@ -422,6 +425,7 @@ impl Hub {
         }
         let lasted = call.lasted(now);
         self.note_over(id, reason, lasted);
+        self.tell_call_ended(&call, reason, lasted);
         self.outputs.push_back(Output::Count(Fact::CallEnded {
             call: id,
             reason,

@@ -25,6 +25,8 @@ pub struct HubConfig {
     pub sessions_max: usize,
     /// A person with more open tabs than this is not a person.
     pub sessions_per_user_max: usize,
+    /// Whether the operator's application is told what happens.
+    pub tells_application: bool,
 }
 
 impl Default for HubConfig {
@@ -40,6 +42,7 @@ impl Default for HubConfig {
             participants_per_room_max: 50,
             sessions_max: 20_000,
             sessions_per_user_max: 16,
+            tells_application: false,
         }
     }
 }

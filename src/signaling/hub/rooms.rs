@@ -151,6 +151,7 @@ impl Hub {
             room.note_guest(user);
         }
         self.touch_presence(session);
+        self.tell_joined(room, participant, session);
         let receives = self.grants(session).subscribe;
         self.ask_sfu(MediaRequest::Admit {
             room,
@@ -214,6 +215,7 @@ impl Hub {
             return;
         }
         self.note_invitations_left(id, why.end_reason(), now);
+        self.tell_left(room_id, participant, id, why.leave_reason());
         self.take_out(id);
         for (_, other) in self.present_in(room_id) {
             let event = Event::ParticipantLeft {
@@ -268,6 +270,12 @@ impl Hub {
         self.waiting -= waiting.len();
         self.open_rooms -= usize::from(!present.is_empty());
         self.ask_sfu(MediaRequest::CloseRoom { room: room_id });
+        let first_id = first.map(|(id, ..)| id);
+        let left = present.iter().map(|&(participant, id)| {
+            let why = first.filter(|(first, ..)| *first == id).map_or(others, |(_, why, _)| why);
+            (participant, id, why.leave_reason())
+        });
+        self.tell_room_ended(room_id, &room, left);
         self.leave_link(room_id, room.link);
         for member in room.members.into_values() {
             if let Some(session) = self.sessions.get_mut(&member.session) {
@@ -276,7 +284,6 @@ impl Hub {
             self.touch_presence(member.session);
         }
         self.forget_room(room_id);
-        let first_id = first.map(|(id, ..)| id);
         if let Some((id, why, reference)) = first {
             self.let_go(id, room_id, why, reference, now);
         }

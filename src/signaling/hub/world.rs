@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
+use crate::signaling::happening::Happening;
 use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
@@ -59,6 +60,8 @@ pub(super) struct World {
     pub(super) people: BTreeMap<UserId, Person>,
     /// Whom the store was told to forget.
     pub(super) forgotten_users: Vec<UserId>,
+    /// What the operator's application was told.
+    pub(super) happened: Vec<Happening>,
     messages: BTreeMap<(RoomId, UserId, MessageId), u64>,
 }
 
@@ -127,12 +130,20 @@ pub(super) struct Browser {
     adrift: bool,
 }
 
+/// The application is told all that happens.
+fn config() -> HubConfig {
+    HubConfig {
+        tells_application: true,
+        ..HubConfig::default()
+    }
+}
+
 impl World {
     #[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
     pub(super) fn new() -> World {
         let now = Instant::now();
         World {
-            hub: Hub::new(HubConfig::default(), StdRng::seed_from_u64(7)),
+            hub: Hub::new(config(), StdRng::seed_from_u64(7)),
             now,
             next_beat: now,
             browsers: Vec::new(),
@@ -157,6 +168,7 @@ impl World {
             changed: Vec::new(),
             people: BTreeMap::new(),
             forgotten_users: Vec::new(),
+            happened: Vec::new(),
             messages: BTreeMap::new(),
         }
     }
@@ -256,7 +268,7 @@ impl World {
         let sessions = self.sessions.values().map(|kept| (*kept, "name".to_owned())).collect();
         let now = self.now;
         let calls = self.calls.values().map(|(kept, since)| (*kept, now - *since)).collect();
-        self.hub = Hub::new(HubConfig::default(), StdRng::seed_from_u64(7 + self.starts));
+        self.hub = Hub::new(config(), StdRng::seed_from_u64(7 + self.starts));
         self.sfu.clear();
         for browser in &mut self.browsers {
             browser.connection = None;
@@ -422,6 +434,7 @@ impl World {
             Keep::Message(note) => self.written.push(note),
             Keep::Person(note) => self.changed.push(note),
             Keep::ForgetUser(user) => self.forgotten_users.push(user),
+            Keep::Happened(what) => self.happened.push(what),
         }
     }
 
