@@ -187,8 +187,15 @@ random_id!(
     "message id"
 );
 
+random_id!(
+    /// One browser in which a user is signed in.
+    DeviceId,
+    "device id"
+);
+
 as_text!(
     UserId,
+    DeviceId,
     SessionId,
     ConnectionId,
     WebhookId,

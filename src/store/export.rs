@@ -21,6 +21,8 @@ pub struct Export {
     /// What the user wrote.
     pub messages: Vec<ExportedMessage>,
     pub links: Vec<ExportedLink>,
+    /// Browsers in which the user is signed in beside the one that made the user. What proves them is not told.
+    pub devices: Vec<ExportedDevice>,
     /// Open pages, or some that may be resumed. What proves them is not told.
     pub sessions: i64,
 }
@@ -75,6 +77,19 @@ pub struct ExportedLink {
     pub expires_at_ms: Option<i64>,
 }
 
+#[derive(Debug, Serialize, FromRow)]
+pub struct ExportedDevice {
+    pub device_id: String,
+    pub name: String,
+    pub added_at: i64,
+    #[sqlx(rename = "seen_at")]
+    pub last_sign_in_at: i64,
+    #[sqlx(rename = "until_unix")]
+    pub signed_in_until: Option<i64>,
+    /// What the provider told when it signed the user in there.
+    pub id_token: Option<String>,
+}
+
 impl Store {
     /// Everything that is kept of a user at one moment, if there is one.
     pub async fn export(&self, user: UserId) -> Result<Option<Export>, StoreError> {
@@ -108,6 +123,10 @@ impl Store {
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
+        let devices = sqlx::query_as("SELECT * FROM devices WHERE user_id = $1 ORDER BY added_at, device_id")
+            .bind(id.clone())
+            .fetch_all(&mut *reader)
+            .await?;
         let (sessions,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sessions WHERE user_id = $1")
             .bind(id.clone())
             .fetch_one(&mut *reader)
@@ -130,6 +149,7 @@ impl Store {
             calls,
             messages,
             links,
+            devices,
             sessions,
         }))
     }

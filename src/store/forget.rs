@@ -5,9 +5,10 @@ use super::{Store, StoreError};
 use crate::id::UserId;
 
 /// What is theirs alone.
-const THEIRS: [&str; 7] = [
+const THEIRS: [&str; 8] = [
     "DELETE FROM users WHERE user_id = $1",
     "DELETE FROM identities WHERE user_id = $1",
+    "DELETE FROM devices WHERE user_id = $1",
     "DELETE FROM settings WHERE user_id = $1",
     "DELETE FROM contacts WHERE $1 IN (user_id, contact_id)",
     "DELETE FROM blocks WHERE $1 IN (user_id, blocked_id)",
@@ -89,10 +90,12 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
-    use super::super::{Change, HistoryChange, LinkRow, MessageChange, NewMessage, News, PersonChange, RoomRow, SessionRow};
+    use super::super::{
+        Change, HistoryChange, LinkRow, MessageChange, NewDevice, NewMessage, News, PersonChange, RoomRow, SessionRow,
+    };
     use super::*;
     use crate::grants::Grants;
-    use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId};
+    use crate::id::{CallId, DeviceId, LinkId, MessageId, ParticipantId, RoomId, SessionId};
     use crate::store::testbed::{Bed, on_both};
 
     on_both!(nothing_names_whoever_is_forgotten_and_others_keep_what_is_theirs,);
@@ -123,6 +126,15 @@ mod tests {
             .create_identity("subject 1", user(1), &[1; 32], "name 1", 0)
             .await
             .expect("made");
+        let device = NewDevice {
+            device: DeviceId::from_random(1),
+            user: user(1),
+            secret_hash: [4; 32],
+            name: "browser 1".to_owned(),
+            until_unix: None,
+            id_token: Some("id token 1".to_owned()),
+        };
+        store.add_device(&device, 0).await.expect("kept");
         store.create_user(user(2), &[2; 32], "name 2", 0).await.expect("made");
         let (call, room) = (CallId::from_random(1), RoomId::from_random(1));
         let mut changes = vec![
@@ -198,7 +210,14 @@ mod tests {
         let Some(folder) = bed.folder() else { return };
         for entry in std::fs::read_dir(folder).expect("listed") {
             let bytes = std::fs::read(entry.expect("an entry").path()).expect("read");
-            for trace in ["name 1", "subject 1", "words of 1", &user(1).to_string()] {
+            for trace in [
+                "name 1",
+                "subject 1",
+                "browser 1",
+                "id token 1",
+                "words of 1",
+                &user(1).to_string(),
+            ] {
                 let found = bytes.windows(trace.len()).any(|window| window == trace.as_bytes());
                 assert!(!found, "{trace} is in the file");
             }

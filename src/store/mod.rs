@@ -4,6 +4,7 @@
 mod backup;
 mod claim;
 mod database;
+mod devices;
 mod export;
 mod forget;
 mod history;
@@ -25,6 +26,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use self::database::{Database, Deed};
+pub use self::devices::{DEVICES_MAX, DeviceRow, ListedDevice, NewDevice};
 pub use self::export::Export;
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
 pub use self::listing::{ListedCall, ListedUser};

@@ -1,0 +1,231 @@
+//! Browsers in which users are signed in, each with a secret of its own.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::restart::id;
+use super::{Store, StoreError, history};
+use crate::id::{DeviceId, UserId};
+
+/// Browsers of one user. Beyond it, the one that has not come for longest goes.
+pub const DEVICES_MAX: usize = 32;
+
+/// A browser in which a user signs in just now.
+#[derive(Debug, Clone)]
+pub struct NewDevice {
+    pub device: DeviceId,
+    pub user: UserId,
+    /// SHA-256 of its secret.
+    pub secret_hash: [u8; 32],
+    /// Which browser, as far as it says.
+    pub name: String,
+    /// Unix seconds; none: for ever.
+    pub until_unix: Option<i64>,
+    /// Of the provider that signed the user in.
+    pub id_token: Option<String>,
+}
+
+/// What is kept of a browser, and of its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRow {
+    pub user: UserId,
+    pub secret_hash: [u8; 32],
+    pub until_unix: Option<i64>,
+    pub id_token: Option<String>,
+    /// The user's.
+    pub user_name: String,
+    /// Missed calls that the user has not seen.
+    pub missed: u32,
+}
+
+/// A browser in its user's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDevice {
+    pub device: DeviceId,
+    pub name: String,
+    /// Unix seconds.
+    pub added_at_unix: i64,
+    /// The last sign-in, in Unix seconds.
+    pub seen_at_unix: i64,
+}
+
+/// Those of a user that have not come for longest, beyond as many as may stay.
+const FORGET_OLDEST: &str = "DELETE FROM devices WHERE user_id = $1 AND device_id NOT IN \
+     (SELECT device_id FROM devices WHERE user_id = $1 ORDER BY seen_at DESC, added_at DESC, device_id LIMIT $2)";
+
+impl Store {
+    /// Keeps a browser. Those whose time is over are forgotten by the way.
+    pub async fn add_device(&self, new: &NewDevice, now_unix: i64) -> Result<(), StoreError> {
+        let attempt = || async {
+            let mut transaction = self.database.begin().await?;
+            sqlx::query("DELETE FROM devices WHERE until_unix <= $1")
+                .bind(now_unix)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(FORGET_OLDEST)
+                .bind(new.user.to_string())
+                .bind(DEVICES_MAX as i64 - 1)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(
+                "INSERT INTO devices (device_id, user_id, secret_hash, name, added_at, seen_at, until_unix, id_token) \
+                 VALUES ($1, $2, $3, $4, $5, $5, $6, $7)",
+            )
+            .bind(new.device.to_string())
+            .bind(new.user.to_string())
+            .bind(new.secret_hash.as_slice())
+            .bind(new.name.as_str())
+            .bind(now_unix)
+            .bind(new.until_unix)
+            .bind(new.id_token.as_deref())
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+            Ok(())
+        };
+        self.database.change(attempt).await.map_err(StoreError::or_taken)
+    }
+
+    /// What is kept of a browser, if it is signed in.
+    pub async fn device(&self, device: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
+        let sql = format!(
+            "SELECT users.user_id, devices.secret_hash, until_unix, id_token, users.name, {} AS missed \
+             FROM devices JOIN users USING (user_id) WHERE device_id = $1",
+            history::MISSED_OF_USER
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(device.to_string())
+            .fetch_optional(&self.database.pool);
+        let Some(row) = self.database.within(row).await? else {
+            return Ok(None);
+        };
+        let hash: Vec<u8> = row.try_get("secret_hash")?;
+        Ok(Some(DeviceRow {
+            user: id(row.try_get("user_id")?, "user_id")?,
+            secret_hash: hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
+            until_unix: row.try_get("until_unix")?,
+            id_token: row.try_get("id_token")?,
+            user_name: row.try_get("name")?,
+            missed: history::count(row.try_get("missed")?),
+        }))
+    }
+
+    /// Notes that a browser signed its user in once more.
+    pub async fn touch_device(&self, device: DeviceId, now_unix: i64) -> Result<(), StoreError> {
+        let note = sqlx::query("UPDATE devices SET seen_at = $1 WHERE device_id = $2");
+        let note = note.bind(now_unix).bind(device.to_string());
+        self.database.execute(note).await.map(drop)
+    }
+
+    /// Signs a user's browser out; whether it was signed in.
+    pub async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StoreError> {
+        let forget = sqlx::query("DELETE FROM devices WHERE device_id = $1 AND user_id = $2");
+        let forget = forget.bind(device.to_string()).bind(user.to_string());
+        Ok(self.database.execute(forget).await? == 1)
+    }
+
+    /// A user's browsers, in the order of their coming.
+    pub async fn devices_of(&self, user: UserId) -> Result<Vec<ListedDevice>, StoreError> {
+        let rows =
+            sqlx::query("SELECT device_id, name, added_at, seen_at FROM devices WHERE user_id = $1 ORDER BY added_at, device_id")
+                .bind(user.to_string())
+                .fetch_all(&self.database.pool);
+        let rows = self.database.within(rows).await?;
+        rows.iter().map(listed).collect()
+    }
+}
+
+fn listed(row: &AnyRow) -> Result<ListedDevice, StoreError> {
+    Ok(ListedDevice {
+        device: id(row.try_get("device_id")?, "device_id")?,
+        name: row.try_get("name")?,
+        added_at_unix: row.try_get("added_at")?,
+        seen_at_unix: row.try_get("seen_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::user;
+    use super::*;
+    use crate::store::testbed::{Bed, on_both};
+
+    on_both!(
+        a_browser_is_kept_until_its_time_is_over_or_it_is_signed_out,
+        a_user_has_so_many_browsers_and_the_one_that_was_away_for_longest_goes,
+    );
+
+    fn device(number: u64) -> DeviceId {
+        DeviceId::from_random(number)
+    }
+
+    fn new(number: u64, of: u64, until_unix: Option<i64>) -> NewDevice {
+        NewDevice {
+            device: device(number),
+            user: user(of),
+            secret_hash: [number as u8; 32],
+            name: "Firefox, Linux".to_owned(),
+            until_unix,
+            id_token: until_unix.map(|_| "token".to_owned()),
+        }
+    }
+
+    async fn a_browser_is_kept_until_its_time_is_over_or_it_is_signed_out(bed: &Bed) {
+        let store = bed.open().await;
+        store.create_user(user(1), &[9; 32], "Ada", 0).await.expect("made");
+        store.create_user(user(2), &[9; 32], "Bob", 0).await.expect("made");
+        for one in [new(1, 1, Some(100)), new(2, 1, None), new(3, 2, None)] {
+            store.add_device(&one, 10).await.expect("kept");
+        }
+        let again = store.add_device(&new(2, 2, None), 10).await;
+        assert!(matches!(again, Err(StoreError::Taken)), "{again:?}");
+        store.close().await;
+        let store = bed.open().await;
+        let ada = DeviceRow {
+            user: user(1),
+            secret_hash: [1; 32],
+            until_unix: Some(100),
+            id_token: Some("token".to_owned()),
+            user_name: "Ada".to_owned(),
+            missed: 0,
+        };
+        assert_eq!(store.device(device(1)).await.expect("read"), Some(ada));
+        let bob = store.device(device(3)).await.expect("read").expect("it is there");
+        assert_eq!((bob.user, bob.until_unix, bob.id_token), (user(2), None, None));
+        store.touch_device(device(2), 50).await.expect("noted");
+        let listed = store.devices_of(user(1)).await.expect("read");
+        let seen: Vec<_> = listed
+            .iter()
+            .map(|one| (one.device, one.added_at_unix, one.seen_at_unix))
+            .collect();
+        assert_eq!(seen, [(device(1), 10, 10), (device(2), 10, 50)]);
+
+        assert!(
+            !store.forget_device(user(2), device(1)).await.expect("read"),
+            "it is another's"
+        );
+        store.add_device(&new(4, 2, None), 100).await.expect("kept");
+        assert_eq!(store.device(device(1)).await.expect("read"), None, "its time is over");
+        assert!(store.forget_device(user(1), device(2)).await.expect("forgotten"));
+        assert!(!store.forget_device(user(1), device(2)).await.expect("read"));
+        assert_eq!(store.devices_of(user(1)).await.expect("read"), []);
+        assert_eq!(store.devices_of(user(2)).await.expect("read").len(), 2);
+    }
+
+    async fn a_user_has_so_many_browsers_and_the_one_that_was_away_for_longest_goes(bed: &Bed) {
+        let store = bed.open().await;
+        store.create_user(user(1), &[9; 32], "Ada", 0).await.expect("made");
+        store.create_user(user(2), &[9; 32], "Bob", 0).await.expect("made");
+        store.add_device(&new(99, 2, None), 0).await.expect("kept");
+        for number in 0..DEVICES_MAX as u64 {
+            store.add_device(&new(number, 1, None), number as i64).await.expect("kept");
+        }
+        store.touch_device(device(0), 1000).await.expect("noted");
+        store.add_device(&new(50, 1, None), 1001).await.expect("kept");
+        assert_eq!(store.devices_of(user(1)).await.expect("read").len(), DEVICES_MAX);
+        assert_eq!(store.device(device(1)).await.expect("read"), None, "the oldest but one");
+        for stays in [0, 2, 50, 99] {
+            assert!(store.device(device(stays)).await.expect("read").is_some(), "{stays}");
+        }
+    }
+}
