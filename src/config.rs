@@ -5,6 +5,7 @@ mod api;
 mod auth;
 mod cluster;
 mod log;
+mod oidc;
 mod webhooks;
 
 use std::env;
@@ -22,6 +23,7 @@ pub use self::cluster::ClusterConfig;
 use self::cluster::ClusterFile;
 use self::log::LogFile;
 pub use self::log::{LogConfig, LogFormat};
+pub use self::oidc::OidcAuth;
 use self::webhooks::WebhooksFile;
 pub use self::webhooks::{EndpointConfig, WebhooksConfig};
 use crate::store::{Place, PostgresUrl};
@@ -266,6 +268,8 @@ impl Config {
             .with_list_parse_key("network.public_addresses")
             .with_list_parse_key("tls.domains")
             .with_list_parse_key("auth.keys")
+            .with_list_parse_key("auth.oidc.scopes")
+            .with_list_parse_key("auth.oidc.email_domains")
             .with_list_parse_key("api.keys")
             .with_list_parse_key("webhooks.endpoints");
         layers = layers
@@ -630,6 +634,31 @@ mod tests {
             ),
             ("[tls]\nmode = \"on\"\n", ["tls.mode", "on", "self-made"]),
             ("[auth]\nmode = \"jwt\"\n", ["auth.mode", "jwt", "\"token\""]),
+            ("[auth]\nmode = \"oidc\"\n", ["auth.oidc.issuer", "https://", "\"oidc\""]),
+            (
+                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"http://id.example\"\n",
+                ["auth.oidc.issuer", "http://id.example", "https://"],
+            ),
+            (
+                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\n",
+                ["auth.oidc.client_id", "the provider", "\"oidc\""],
+            ),
+            (
+                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\nrequired_claim = \"groups\"\n",
+                ["auth.oidc.required_claim", "groups", "groups=calls"],
+            ),
+            (
+                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\norigin = \"https://a.example/calls\"\n",
+                ["auth.oidc.origin", "a.example/calls", "https://call.example.org"],
+            ),
+            (
+                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\nclient_secret_file = \"/none\"\n",
+                ["auth.oidc.client_secret_file", "/none", "can be read"],
+            ),
+            (
+                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\nsession_hours = 0\n",
+                ["auth.oidc.session_hours", "\"0\"", "1 to 8760"],
+            ),
             ("[auth]\nmode = \"token\"\n", ["auth.keys", "secret_file", "auth.jwks"]),
             (
                 "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\n",
@@ -757,6 +786,32 @@ mod tests {
         assert!(text.contains("`ring`"), "{text}");
         let text = refusal("", &[("TANDEM__MEDIA__WORKERS", "many")]);
         assert!(text.contains("media.workers") && text.contains("many"), "{text}");
+    }
+
+    #[test]
+    fn a_provider_is_read_with_its_secret_and_that_is_never_printed() {
+        let named = [
+            ("TANDEM__AUTH__MODE", "oidc"),
+            ("TANDEM__AUTH__OIDC__ISSUER", "https://id.example/realm"),
+            ("TANDEM__AUTH__OIDC__CLIENT_ID", "tandem"),
+            ("TANDEM__AUTH__OIDC__CLIENT_SECRET", "long enough"),
+            ("TANDEM__AUTH__OIDC__SCOPES", "profile,groups"),
+            ("TANDEM__AUTH__OIDC__EMAIL_DOMAINS", "Example.org"),
+            ("TANDEM__AUTH__OIDC__REQUIRED_CLAIM", "groups=a=b"),
+        ];
+        let config = load("", &named, Flags::default()).expect("valid");
+        let AuthMode::Oidc(auth) = &config.auth else {
+            panic!("{:?}", config.auth)
+        };
+        assert_eq!(auth.scopes, ["openid", "profile", "groups"]);
+        assert_eq!(auth.email_domains, ["example.org"]);
+        assert_eq!(auth.required_claim, Some(("groups".to_owned(), "a=b".to_owned())));
+        assert_eq!(
+            auth.client_secret.as_ref().map(Secret::bytes),
+            Some(b"long enough".as_slice())
+        );
+        assert!(!format!("{config:?}").contains("long enough"));
+        assert!(!auth.guests && auth.origin.is_none());
     }
 
     #[test]

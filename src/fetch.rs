@@ -190,3 +190,14 @@ where
 pub fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
+
+/// Whether something may be asked or sent there: what goes in the clear does not leave this machine.
+pub fn may_be_asked(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
+    match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => is_this_machine(host),
+        _ => false,
+    }
+}

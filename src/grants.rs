@@ -1,5 +1,5 @@
 //! What a session may do: said by the token that signed it in, obeyed by signaling, and shown to the page. Without a token it is
-//! everything.
+//! everything, but for a guest.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,10 @@ pub struct Grants {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub room: Option<LinkId>,
+    /// Comes by the link of that room alone: nobody has vouched for them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub guest: bool,
     /// May enter rooms by links, and answer calls.
     pub join: bool,
     /// May make rooms: by links and by calls. Bound to a room, it may open that one.
@@ -40,9 +44,14 @@ pub struct Sources {
     pub screen_audio: bool,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Grants {
     pub const ALL: Grants = Grants {
         room: None,
+        guest: false,
         join: true,
         create: true,
         admin: false,
@@ -52,6 +61,17 @@ impl Grants {
         data: true,
         rename: true,
     };
+
+    /// What the link of a room lets somebody do who has not signed in.
+    pub fn guest(room: LinkId) -> Grants {
+        Grants {
+            room: Some(room),
+            guest: true,
+            create: false,
+            appointed: false,
+            ..Grants::ALL
+        }
+    }
 
     /// Whether it may call a user.
     pub fn may_call(&self) -> bool {

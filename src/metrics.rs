@@ -6,6 +6,7 @@ use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::auth::oidc::fault::Fault as OidcFault;
 use crate::auth::token::Fault;
 use crate::load::Resource;
 
@@ -106,6 +107,8 @@ pub struct Metrics {
     pub tls_reload: IntCounterVec,
     /// Tokens at a sign-in, by `outcome`: `accepted`, `failed`, or what was wrong.
     pub tokens: IntCounterVec,
+    /// Sign-ins with the provider, by `outcome`: `accepted`, or why not.
+    pub sign_ins: IntCounterVec,
     /// Times that the key set was read, by `result`.
     pub jwks_reads: IntCounterVec,
     /// Messages to the operator's application, by `outcome`: `delivered`, `failed` (attempts), `dead`, `dropped`.
@@ -307,6 +310,7 @@ impl Metrics {
                 &["result"],
             ),
             tokens: counters(r, "tandem_tokens_total", "Tokens presented at a sign-in.", &["outcome"]),
+            sign_ins: counters(r, "tandem_sign_ins_total", "Sign-ins with the provider.", &["outcome"]),
             jwks_reads: counters(r, "tandem_jwks_reads_total", "Times that the key set was read.", &["result"]),
             webhooks: counters(
                 r,
@@ -434,6 +438,10 @@ impl Metrics {
         for outcome in ["delivered", "failed", "dead", "dropped"] {
             self.webhooks.with_label_values(&[outcome]);
         }
+        for fault in OidcFault::ALL {
+            self.sign_ins.with_label_values(&[fault.as_str()]);
+        }
+        self.sign_ins.with_label_values(&["accepted"]);
         for result in ["ok", "failed"] {
             self.jwks_reads.with_label_values(&[result]);
             self.tls_reload.with_label_values(&[result]);

@@ -156,9 +156,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let barred = store.blocked_users().await.context("the blocked users cannot be read")?;
     hub.operate(|hub, now| barred.into_iter().for_each(|user| hub.bar_user(user, now)))
         .await?;
-    let authenticator = Authenticator::start(&config.auth, store.clone(), metrics.clone())
-        .await
-        .context("tokens cannot be checked: auth.jwks")?;
+    let authenticator = Authenticator::start(&config.auth, store.clone(), metrics.clone()).await?;
     let addresses = Addresses::new(config.connections_per_address, config.websockets_per_address);
     let gate = Gate {
         hub: hub.clone(),

@@ -94,11 +94,12 @@ pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, Aut
         new_secret: None,
         missed,
         used: token.once.map(|once| once.id),
+        device: None,
     })
 }
 
 /// Which user a subject is, the name that is kept of them, and how many calls they missed. One who comes for the first time is made.
-async fn user_of(store: &Store, subject: &str, name: &str) -> Result<(UserId, String, u32), AuthError> {
+pub(super) async fn user_of(store: &Store, subject: &str, name: &str) -> Result<(UserId, String, u32), AuthError> {
     let mut draws = 0;
     loop {
         if let Some(found) = store.identity(subject).await? {

@@ -51,7 +51,7 @@ pub struct Wish {
 /// One sentence: the configuration has no such key, or the room is none.
 pub fn issue(auth: &AuthMode, wish: &Wish) -> anyhow::Result<String> {
     let AuthMode::Token(auth) = auth else {
-        bail!("auth.mode is \"open\": this server takes no tokens");
+        bail!("auth.mode is not \"token\": this server takes no tokens");
     };
     let key = match (&wish.key, auth.keys.as_slice()) {
         (None, [only]) => only,

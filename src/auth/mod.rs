@@ -1,23 +1,29 @@
-//! Which user a websocket is, and what it may do: a user of ours by an id and its secret (`open.rs`), or one of the operator's by a
-//! token that their application signed (`token.rs`).
+//! Which user a websocket is, and what it may do: a user of ours by an id and its secret (`open.rs`), one of the operator's by a
+//! token that their application signed (`token.rs`), or one whom a provider signed in with this browser (`oidc/`, `browsers.rs`).
 
+mod browsers;
 mod identities;
 pub mod issue;
 pub mod jwks;
 mod keys;
+pub mod oidc;
 mod open;
 pub mod token;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::{digest, rand};
 
 use self::identities::Tokens;
 use self::jwks::JwksError;
+use self::oidc::fault::Fault as OidcFault;
+use self::oidc::{Answer, Begun, Oidc};
 use self::token::Fault;
 use crate::config::AuthMode;
-use crate::id::UserId;
+use crate::fetch::FetchError;
+use crate::grants::Grants;
+use crate::id::{DeviceId, LinkId, UserId};
 use crate::metrics::Metrics;
 use crate::signaling::hub::Identity;
 use crate::signaling::names::clean_name;
@@ -44,10 +50,22 @@ pub enum AuthError {
     /// None, or one that is not good: whoever presents it is not told what is wrong.
     #[error("this server takes people in with a good token of its operator's")]
     BadToken(Fault),
+    /// No cookie of a browser that is signed in, and nothing else that lets anybody in.
+    #[error("this server takes people in who have signed in: open its page in a browser")]
+    SignInNeeded,
     #[error("no random numbers")]
     Random,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why nobody can be signed in at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("tokens cannot be checked: auth.jwks")]
+    Jwks(#[from] JwksError),
+    #[error("the provider cannot be asked: auth.oidc.ca")]
+    Provider(#[source] FetchError),
 }
 
 /// A user who is signed in.
@@ -60,6 +78,17 @@ pub struct SignedIn {
     pub used: Option<String>,
     /// Missed calls that the user has not seen.
     pub missed: u32,
+    /// The browser that was signed in by the provider.
+    pub device: Option<DeviceId>,
+}
+
+/// A browser that was signed out.
+#[derive(Debug)]
+pub struct SignedOut {
+    pub user: UserId,
+    pub device: DeviceId,
+    /// Where it signs out of the provider too.
+    pub url: Option<String>,
 }
 
 /// Signs users in against the store. Cheap to clone.
@@ -67,31 +96,80 @@ pub struct SignedIn {
 pub struct Authenticator {
     store: Store,
     metrics: Arc<Metrics>,
-    /// None: users are ours.
-    tokens: Option<Arc<Tokens>>,
+    way: Way,
+}
+
+/// How people come in.
+#[derive(Clone)]
+enum Way {
+    /// Users are ours.
+    Open,
+    Tokens(Arc<Tokens>),
+    Provider(Arc<Oidc>),
 }
 
 impl Authenticator {
     /// # Errors
-    /// The key set of tokens cannot be used.
-    pub async fn start(mode: &AuthMode, store: Store, metrics: Arc<Metrics>) -> Result<Authenticator, JwksError> {
-        let tokens = match mode {
-            AuthMode::Open => None,
-            AuthMode::Token(config) => Some(Arc::new(Tokens::start(config, &metrics).await?)),
+    /// The key set of tokens, or the file with the authority of the provider, cannot be used.
+    pub async fn start(mode: &AuthMode, store: Store, metrics: Arc<Metrics>) -> Result<Authenticator, StartError> {
+        let way = match mode {
+            AuthMode::Open => Way::Open,
+            AuthMode::Token(config) => Way::Tokens(Arc::new(Tokens::start(config, &metrics).await?)),
+            AuthMode::Oidc(config) => {
+                let oidc = Oidc::start(config, Arc::clone(&metrics)).map_err(StartError::Provider)?;
+                Way::Provider(Arc::new(oidc))
+            }
         };
-        Ok(Authenticator { store, metrics, tokens })
+        Ok(Authenticator { store, metrics, way })
     }
 
     /// Whether people come with tokens, and not otherwise.
     pub fn takes_tokens(&self) -> bool {
-        self.tokens.is_some()
+        matches!(self.way, Way::Tokens(_))
+    }
+
+    /// The provider that signs people in, if it is one that does.
+    pub fn provider(&self) -> Option<&Oidc> {
+        match &self.way {
+            Way::Provider(oidc) => Some(oidc),
+            Way::Open | Way::Tokens(_) => None,
+        }
+    }
+
+    /// Whether whoever has a room's link comes in by it alone.
+    pub fn takes_guests(&self) -> bool {
+        match &self.way {
+            Way::Open => true,
+            Way::Tokens(_) => false,
+            Way::Provider(oidc) => oidc.config.guests,
+        }
     }
 
     /// Checks who a `hello` says it comes from, or makes a user with this name if it does not say.
     pub async fn sign_in(&self, user: Option<&Credentials>, name: Option<&str>) -> Result<SignedIn, AuthError> {
-        if self.takes_tokens() {
-            return self.sign_in_by_token(None).await;
+        match &self.way {
+            Way::Open => self.sign_in_here(user, name).await,
+            Way::Tokens(_) => self.sign_in_by_token(None).await,
+            Way::Provider(_) => Err(AuthError::SignInNeeded),
         }
+    }
+
+    /// Takes somebody into one room by its link, and nowhere else, where the operator lets people in so.
+    pub async fn sign_in_as_guest(
+        &self,
+        user: Option<&Credentials>,
+        name: Option<&str>,
+        room: LinkId,
+    ) -> Result<SignedIn, AuthError> {
+        if !self.takes_guests() {
+            return Err(AuthError::SignInNeeded);
+        }
+        let mut signed_in = self.sign_in_here(user, name).await?;
+        signed_in.identity.grants = Grants::guest(room);
+        Ok(signed_in)
+    }
+
+    async fn sign_in_here(&self, user: Option<&Credentials>, name: Option<&str>) -> Result<SignedIn, AuthError> {
         let done = match user {
             Some(credentials) => open::check(&self.store, &self.metrics, credentials).await,
             None => open::make(&self.store, &clean_name(name.unwrap_or_default())).await,
@@ -101,11 +179,85 @@ impl Authenticator {
         done
     }
 
+    /// Who is signed in with the browser that shows this.
+    pub async fn sign_in_by_browser(&self, shown: Option<&str>) -> Result<SignedIn, AuthError> {
+        let Way::Provider(oidc) = &self.way else {
+            return Err(AuthError::SignInNeeded);
+        };
+        let is_named = !oidc.config.name_claim.is_empty();
+        let done = browsers::check(&self.store, &self.metrics, shown, is_named).await;
+        let done = self.with_person(done).await;
+        self.count_failure(&done, "sign_in");
+        done
+    }
+
+    /// Sends somebody to the provider. `to`: a path of ours to go on to.
+    pub async fn begin_at_provider(&self, redirect_uri: String, to: String, now: Instant) -> Result<Begun, OidcFault> {
+        let Way::Provider(oidc) = &self.way else {
+            return Err(OidcFault::Failed);
+        };
+        let begun = oidc.begin(redirect_uri, to, now).await;
+        if let Err(fault) = begun {
+            self.count_sign_in(fault.as_str());
+        }
+        begun
+    }
+
+    /// Takes somebody back from the provider, and signs their browser in: the path to go on to, and what the browser shows from now on.
+    pub async fn finish_at_provider(
+        &self,
+        answer: Answer,
+        browser: Option<&str>,
+        device_name: String,
+        now: Instant,
+    ) -> (String, Result<String, OidcFault>) {
+        let Way::Provider(oidc) = &self.way else {
+            return ("/".to_owned(), Err(OidcFault::Failed));
+        };
+        let (to, person) = oidc.finish(answer, browser, now).await;
+        let lasts_s = i64::try_from(oidc.config.session_lasts.as_secs()).unwrap_or(i64::MAX);
+        let shown = match person {
+            Ok(person) => browsers::sign_in(&self.store, &person, device_name, lasts_s).await,
+            Err(fault) => Err(fault),
+        };
+        match &shown {
+            Ok(_) => self.count_sign_in("accepted"),
+            Err(fault) => {
+                tracing::debug!(reason = fault.as_str(), "somebody was not signed in: {fault}");
+                self.count_sign_in(fault.as_str());
+            }
+        }
+        (to, shown)
+    }
+
+    /// Signs the browser out that shows this; none: it was not signed in. `back_to`: where the provider sends it afterwards.
+    pub async fn sign_out(&self, shown: Option<&str>, back_to: &str) -> Result<Option<SignedOut>, AuthError> {
+        let Way::Provider(oidc) = &self.way else {
+            return Ok(None);
+        };
+        let done = async {
+            let Some((device, row)) = browsers::find(&self.store, shown).await? else {
+                return Ok(None);
+            };
+            self.store.forget_device(row.user, device).await?;
+            let url = row.id_token.and_then(|id_token| oidc.sign_out_url(&id_token, back_to));
+            let user = row.user;
+            Ok(Some(SignedOut { user, device, url }))
+        };
+        let done = done.await;
+        self.count_failure(&done, "sign_out");
+        done
+    }
+
+    pub fn count_sign_in(&self, outcome: &str) {
+        self.metrics.sign_ins.with_label_values(&[outcome]).inc();
+    }
+
     /// Checks whom a token speaks for. Every one that is not good is refused alike, as is none.
     pub async fn sign_in_by_token(&self, token: Option<&str>) -> Result<SignedIn, AuthError> {
-        let proven = match &self.tokens {
-            Some(tokens) => tokens.prove(token).await,
-            None => Err(Fault::Missing),
+        let proven = match &self.way {
+            Way::Tokens(tokens) => tokens.prove(token).await,
+            Way::Open | Way::Provider(_) => Err(Fault::Missing),
         };
         let done = match proven {
             Ok(token) => identities::sign_in(&self.store, token).await,

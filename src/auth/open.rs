@@ -35,6 +35,7 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, credentials: &Creden
         new_secret: None,
         missed: row.missed,
         used: None,
+        device: None,
     })
 }
 
@@ -57,6 +58,7 @@ pub(super) async fn make(store: &Store, name: &str) -> Result<SignedIn, AuthErro
                     new_secret: Some(secret),
                     missed: 0,
                     used: None,
+                    device: None,
                 });
             }
             Err(StoreError::Taken) if draws + 1 < DRAWS_MAX => draws += 1,

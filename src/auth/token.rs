@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, Validation, dangerous, decode, decode_header, get_current_timestamp};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::keys::Key;
@@ -170,6 +170,12 @@ impl Unproven<'_> {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn prove(&self, key: &Key, rules: &Rules) -> Result<Token, Fault> {
+        let claims: Claims = self.decode(key, rules)?;
+        claims.check(rules.leeway_s)
+    }
+
+    /// Its claims, if the key has signed it and the rules hold.
+    pub(super) fn decode<C: DeserializeOwned>(&self, key: &Key, rules: &Rules) -> Result<C, Fault> {
         if self.algorithm != key.algorithm {
             return Err(Fault::Algorithm);
         }
@@ -186,10 +192,10 @@ impl Unproven<'_> {
             required.push("aud");
         }
         validation.set_required_spec_claims(&required);
-        let Object(claims) = decode::<Object<Claims>>(self.text, &key.verifier, &validation)
+        let Object(claims) = decode::<Object<C>>(self.text, &key.verifier, &validation)
             .map_err(|error| fault(&error))?
             .claims;
-        claims.check(rules.leeway_s)
+        Ok(claims)
     }
 }
 
@@ -348,6 +354,7 @@ impl VideoGrant {
         };
         Ok(Grants {
             room,
+            guest: false,
             join: self.room_join.unwrap_or(false),
             create: self.room_create.unwrap_or(false),
             admin: self.room_admin.unwrap_or(false),

@@ -1,8 +1,8 @@
-//! Who may come in: what of config.toml is about tokens and their keys.
+//! Who may come in: what of config.toml is about that, and about tokens and their keys (`oidc.rs`: about a provider).
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,7 +10,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::ConfigError;
-use crate::fetch::is_this_machine;
+use super::oidc::{OidcAuth, OidcFile};
+use crate::fetch::may_be_asked;
 
 /// More keys than any operator turns over at once.
 const KEYS_MAX: usize = 64;
@@ -32,6 +33,7 @@ pub(super) struct AuthFile {
     audience: String,
     leeway_s: u64,
     sign_in_url: String,
+    oidc: OidcFile,
 }
 
 /// A table, or "id:path of the secret's file" where there are no tables.
@@ -91,6 +93,8 @@ pub enum AuthMode {
     Open,
     /// Whom the operator's application signs a token for.
     Token(TokenAuth),
+    /// Whom an OpenID Connect provider signs in.
+    Oidc(OidcAuth),
 }
 
 /// What tokens are judged by.
@@ -160,17 +164,32 @@ impl fmt::Display for JwksSource {
     }
 }
 
-fn wrong(key: &'static str, value: impl Into<String>, expected: &'static str) -> ConfigError {
+/// What a file holds, but for the new line with which an editor ends it. None: it cannot be read, or is too large.
+pub(super) fn read_secret(path: &Path) -> Option<Secret> {
+    let is_small = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() <= SECRET_BYTES_MAX);
+    let mut bytes = fs::read(path).ok().filter(|_| is_small)?;
+    while matches!(bytes.last(), Some(b'\n' | b'\r')) {
+        bytes.pop();
+    }
+    Some(Secret(bytes))
+}
+
+pub(super) fn wrong(key: &'static str, value: impl Into<String>, expected: &'static str) -> ConfigError {
     let value = value.into();
     ConfigError::Value { key, value, expected }
 }
 
 impl AuthFile {
     pub(super) fn check(self) -> Result<AuthMode, ConfigError> {
+        if self.leeway_s > 300 {
+            return Err(wrong("auth.leeway_s", self.leeway_s.to_string(), "0 to 300 seconds"));
+        }
+        let leeway = Duration::from_secs(self.leeway_s);
         match self.mode.as_str() {
             "open" => return Ok(AuthMode::Open),
+            "oidc" => return self.oidc.check(leeway).map(AuthMode::Oidc),
             "token" => {}
-            _ => return Err(wrong("auth.mode", self.mode, "\"open\" or \"token\"")),
+            _ => return Err(wrong("auth.mode", self.mode, "\"open\", \"token\" or \"oidc\"")),
         }
         if self.keys.is_empty() && self.jwks.is_empty() {
             let expected = "at least one [[auth.keys]] with id and secret_file, or auth.jwks, because auth.mode is \"token\"";
@@ -178,9 +197,6 @@ impl AuthFile {
         }
         if self.keys.len() > KEYS_MAX {
             return Err(wrong("auth.keys", self.keys.len().to_string(), "at most 64 keys"));
-        }
-        if self.leeway_s > 300 {
-            return Err(wrong("auth.leeway_s", self.leeway_s.to_string(), "0 to 300 seconds"));
         }
         let mut keys: Vec<SecretKey> = Vec::new();
         for key in self.keys {
@@ -192,10 +208,7 @@ impl AuthFile {
         }
         let text = |text: String| Some(text).filter(|text| !text.is_empty());
         let sign_in_url = text(self.sign_in_url);
-        if let Some(url) = sign_in_url
-            .as_ref()
-            .filter(|url| !url.starts_with("https://") && !is_http_here(url))
-        {
+        if let Some(url) = sign_in_url.as_ref().filter(|url| !may_be_asked(url)) {
             let expected = "the https:// address of the page that signs people in, or nothing";
             return Err(wrong("auth.sign_in_url", url.clone(), expected));
         }
@@ -204,7 +217,7 @@ impl AuthFile {
             jwks: jwks(self.jwks, self.jwks_ca)?,
             issuer: text(self.issuer),
             audience: text(self.audience),
-            leeway: Duration::from_secs(self.leeway_s),
+            leeway,
             sign_in_url,
         }))
     }
@@ -217,22 +230,17 @@ impl KeyFile {
         }
         let expected = "either secret or secret_file for this id";
         let (secret, file) = match (self.secret, self.secret_file) {
-            (Some(secret), None) => (secret.into_bytes(), None),
+            (Some(secret), None) => (Secret::new(secret.into_bytes()), None),
             (None, Some(path)) => {
-                let is_small = fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() <= SECRET_BYTES_MAX);
-                let Some(mut bytes) = fs::read(&path).ok().filter(|_| is_small) else {
+                let Some(secret) = read_secret(&path) else {
                     let value = format!("{}: {}", self.id, path.display());
                     return Err(wrong("auth.keys", value, "a file that holds the secret and can be read"));
                 };
-                // An editor ends a file with a new line.
-                while matches!(bytes.last(), Some(b'\n' | b'\r')) {
-                    bytes.pop();
-                }
-                (bytes, Some(path))
+                (secret, Some(path))
             }
             (Some(_), Some(_)) | (None, None) => return Err(wrong("auth.keys", self.id, expected)),
         };
-        if secret.is_empty() {
+        if secret.bytes().is_empty() {
             return Err(wrong(
                 "auth.keys",
                 self.id,
@@ -241,7 +249,7 @@ impl KeyFile {
         }
         Ok(SecretKey {
             id: self.id,
-            secret: Secret(secret),
+            secret,
             file,
         })
     }
@@ -254,7 +262,7 @@ fn jwks(typed: String, authority: PathBuf) -> Result<Option<JwksSource>, ConfigE
     if !typed.contains("://") {
         return Ok(Some(JwksSource::File(typed.into())));
     }
-    if !typed.starts_with("https://") && !is_http_here(&typed) {
+    if !may_be_asked(&typed) {
         let expected = "a file, or the https:// URL of a JSON Web Key Set";
         return Err(wrong("auth.jwks", typed, expected));
     }
@@ -264,10 +272,4 @@ fn jwks(typed: String, authority: PathBuf) -> Result<Option<JwksSource>, ConfigE
         return Err(wrong("auth.jwks_ca", path.display().to_string(), expected));
     }
     Ok(Some(JwksSource::Url { url: typed, authority }))
-}
-
-/// What goes in the clear does not leave this machine.
-fn is_http_here(url: &str) -> bool {
-    let host = url.parse::<hyper::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-    host.is_some_and(|uri| uri.host().is_some_and(|host| is_this_machine(host.trim_matches(['[', ']']))))
 }

@@ -18,9 +18,10 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::findings::{CertificateFacts, Facts, KeyFacts, Port, Reach, TlsFacts, TokenFacts};
+use super::findings::{CertificateFacts, Facts, KeyFacts, Port, ProviderFacts, Reach, TlsFacts, TokenFacts};
 use super::stun;
 use crate::auth::jwks;
+use crate::auth::oidc::provider;
 use crate::cluster::redis;
 use crate::config::{Acme, AuthMode, Config, TlsMode, TokenAuth};
 use crate::http::port;
@@ -94,8 +95,15 @@ pub async fn gather(config: &Config) -> io::Result<Facts> {
         },
         tls: tls_facts(config).await,
         tokens: match &config.auth {
-            AuthMode::Open => None,
+            AuthMode::Open | AuthMode::Oidc(_) => None,
             AuthMode::Token(auth) => Some(token_facts(auth).await),
+        },
+        provider: match &config.auth {
+            AuthMode::Open | AuthMode::Token(_) => None,
+            AuthMode::Oidc(auth) => Some(ProviderFacts {
+                issuer: auth.issuer.clone(),
+                answers: provider::look_at(auth).await.map_err(|error| error.to_string()),
+            }),
         },
         redis: match &config.cluster {
             None => None,

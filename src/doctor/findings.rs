@@ -1,11 +1,13 @@
 //! What is wrong with an installation and how it is put right: a pure function of the facts.
 
 mod database;
+mod provider;
 
 use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
+pub use self::provider::ProviderFacts;
 use crate::store::Soundness;
 
 /// How many days before its end a certificate that nobody renews becomes a problem.
@@ -130,6 +132,8 @@ pub struct Facts {
     pub seen: Option<Result<IpAddr, String>>,
     pub tls: TlsFacts,
     pub tokens: Option<TokenFacts>,
+    /// None: nobody signs in with one.
+    pub provider: Option<ProviderFacts>,
     /// None: this is the only node.
     pub redis: Option<Result<(), String>>,
     /// What the kernel grants at most to a socket for receiving and sending, and what is asked for, in bytes.
@@ -168,6 +172,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     found.push(ipv6(facts));
     found.extend(tls(facts));
     found.extend(facts.tokens.iter().flat_map(tokens));
+    found.extend(facts.provider.as_ref().map(provider::finding));
     found.extend(facts.redis.as_ref().map(cluster));
     found.push(udp_buffers(facts));
     found.push(files(facts));

@@ -1,5 +1,5 @@
 //! How much one remote address may have at once: connections, websockets, websockets without a `hello`, users made, WHIP and WHEP
-//! resources, wrong keys of the API.
+//! resources, wrong keys of the API, sign-ins.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -30,6 +30,10 @@ const REQUESTS_PER_S: f64 = 1.0;
 const KEYS_BURST: f64 = 20.0;
 const KEYS_PER_S: f64 = 0.2;
 
+/// Sign-ins that one address may begin at once: an office in the morning. And per second in the long run.
+const SIGN_INS_BURST: f64 = 64.0;
+const SIGN_INS_PER_S: f64 = 1.0;
+
 /// Entries above which those that say nothing any more are looked for.
 const SWEEP_ABOVE: usize = 4096;
 
@@ -50,13 +54,15 @@ struct Entry {
     resources: usize,
     requests: TokenBucket,
     keys: TokenBucket,
+    sign_ins: TokenBucket,
 }
 
 impl Entry {
     /// Whether it says nothing that a new one would not say.
     fn is_idle(&mut self, now: Instant) -> bool {
         let has_nothing = self.connections + self.websockets + self.resources == 0;
-        has_nothing && self.users.is_full(now) && self.requests.is_full(now) && self.keys.is_full(now)
+        let buckets = [&mut self.users, &mut self.requests, &mut self.keys, &mut self.sign_ins];
+        has_nothing && buckets.into_iter().all(|bucket| bucket.is_full(now))
     }
 }
 
@@ -143,6 +149,15 @@ impl Addresses {
         counted.is_ok()
     }
 
+    /// Whether this address may begin one more sign-in; if so, it is counted.
+    pub fn may_sign_in(&self, remote: IpAddr, now: Instant) -> bool {
+        let counted = self.enter_as(key(remote), now, |entry| match entry.sign_ins.take(now) {
+            true => Ok(()),
+            false => Err(Limit::SignIns),
+        });
+        counted.is_ok()
+    }
+
     fn enter_as(
         &self,
         key: Option<IpAddr>,
@@ -162,6 +177,7 @@ impl Addresses {
             resources: 0,
             requests: TokenBucket::new(REQUESTS_BURST, REQUESTS_PER_S, now),
             keys: TokenBucket::new(KEYS_BURST, KEYS_PER_S, now),
+            sign_ins: TokenBucket::new(SIGN_INS_BURST, SIGN_INS_PER_S, now),
         }))
     }
 

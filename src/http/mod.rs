@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod api;
 pub mod assets;
+pub mod device_name;
 pub mod headers;
 pub mod ice_servers;
 pub mod opening;
@@ -11,6 +12,7 @@ pub mod origins;
 pub mod port;
 pub mod prefixed;
 pub mod problem;
+pub mod sign_in;
 pub mod tls;
 pub mod websocket;
 pub mod whip;
@@ -22,13 +24,14 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// The main port: the page, `/ws`, `/api/v1`, WHIP and WHEP.
+/// The main port: the page, `/ws`, `/auth`, `/api/v1`, WHIP and WHEP.
 pub fn router(gate: websocket::Gate, api: Router) -> Router {
     let metrics = gate.metrics.clone();
     let gate = Arc::new(gate);
     Router::new()
         .route("/ws", get(websocket::upgrade))
         .with_state(gate.clone())
+        .merge(sign_in::router(gate.clone()))
         .merge(whip::router(gate))
         .nest("/api/v1", api)
         .fallback(assets::serve)

@@ -17,9 +17,10 @@ use super::addresses::{self, Addresses, Place};
 use super::ice_servers::{IceServers, IssueCredential, Reached, over_tls};
 use super::origins::Origins;
 use super::port::Endpoints;
+use super::sign_in;
 use super::whip::resources::Resources;
-use crate::auth::{AuthError, Authenticator};
-use crate::id::ConnectionId;
+use crate::auth::{AuthError, Authenticator, SignedIn};
+use crate::id::{ConnectionId, LinkId};
 use crate::metrics::Metrics;
 use crate::signaling::driver::{CLOSE_GOING_AWAY, CLOSE_POLICY, HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
 use crate::signaling::hub::Attach;
@@ -92,12 +93,17 @@ pub async fn upgrade(
     // A page that came encrypted connects to nothing that is not; of one that did not, nothing follows.
     let secure = over_tls(endpoints.tls, &headers) || origin.is_some_and(|origin| origin.starts_with("https://"));
     let reached = Reached::new(&host, secure, endpoints.local.ip(), gate.stun_port);
+    let browser = sign_in::shown(&headers, secure);
     upgrade
         .max_message_size(FRAME_READ_MAX)
         .max_frame_size(FRAME_READ_MAX)
         .on_upgrade(move |socket| async move {
             gate.metrics.websockets.inc();
-            serve(socket, &gate, IceServers::new(reached), endpoints.remote.ip(), place).await;
+            let came = Came {
+                remote: endpoints.remote.ip(),
+                browser,
+            };
+            serve(socket, &gate, IceServers::new(reached), came, place).await;
             gate.metrics.websockets.dec();
         })
 }
@@ -108,8 +114,15 @@ impl Gate {
     }
 }
 
-async fn serve(mut socket: WebSocket, gate: &Gate, mut ice_servers: IceServers, remote: IpAddr, mut place: Place) {
-    let Some((connection, mut outbox)) = greet(&mut socket, gate, remote, &mut place).await else {
+/// Where a websocket comes from.
+struct Came {
+    remote: IpAddr,
+    /// What its browser shows by which a provider signed somebody in.
+    browser: Option<String>,
+}
+
+async fn serve(mut socket: WebSocket, gate: &Gate, mut ice_servers: IceServers, came: Came, mut place: Place) {
+    let Some((connection, mut outbox)) = greet(&mut socket, gate, came, &mut place).await else {
         return;
     };
     let how = match converse(&mut socket, gate, connection, &mut outbox, &mut ice_servers).await {
@@ -133,7 +146,7 @@ enum End {
 async fn greet(
     socket: &mut WebSocket,
     gate: &Gate,
-    remote: IpAddr,
+    Came { remote, browser }: Came,
     place: &mut Place,
 ) -> Option<(ConnectionId, mpsc::Receiver<Outgoing>)> {
     let deadline = Instant::now() + HELLO_TIMEOUT;
@@ -166,6 +179,7 @@ async fn greet(
         user,
         name,
         token,
+        guest_of,
         resume,
     } = frame.command
     else {
@@ -182,6 +196,8 @@ async fn greet(
         user,
         name,
         token,
+        guest_of,
+        browser,
         attach: Attach {
             identity: None,
             new_secret: None,
@@ -191,11 +207,15 @@ async fn greet(
             loopback: remote.is_loopback(),
             address: addresses::key(remote),
             unattended: false,
+            device: None,
         },
     };
-    let attached = match gate.authenticator.takes_tokens() {
-        true => hello.attach_by_token(gate).await,
-        false => hello.attach_as_user(gate, place).await,
+    let attached = if gate.authenticator.takes_tokens() {
+        hello.attach_by_token(gate).await
+    } else if gate.authenticator.provider().is_some() {
+        hello.attach_by_browser(gate, place).await
+    } else {
+        hello.attach_as_user(gate, place).await
     };
     match attached {
         Ok(attached) => Some(attached),
@@ -211,6 +231,9 @@ struct Hello {
     user: Option<Credentials>,
     name: Option<String>,
     token: Option<String>,
+    guest_of: Option<LinkId>,
+    /// What the browser shows by which a provider signed somebody in.
+    browser: Option<String>,
     /// Without an identity as yet.
     attach: Attach,
 }
@@ -224,12 +247,46 @@ impl Hello {
             let message = "this server takes no tokens (auth.mode)".to_owned();
             return Err((ErrorCode::NotAllowed, message));
         }
+        self.check_may_make_user(gate, place)?;
+        let (user, name) = (self.user.clone(), self.name.clone());
+        let signing_in = gate.authenticator.sign_in(user.as_ref(), name.as_deref());
+        self.attach_signed_in(gate, signing_in).await
+    }
+
+    /// Somebody whom a provider has signed in with this browser; or a guest of one room, where the operator has guests.
+    async fn attach_by_browser(self, gate: &Gate, place: &Place) -> Attached {
+        if self.token.is_some() {
+            let message = "this server takes no tokens (auth.mode)".to_owned();
+            return Err((ErrorCode::NotAllowed, message));
+        }
+        let guest_of = self.guest_of.filter(|_| gate.authenticator.takes_guests());
+        if guest_of.is_some() {
+            self.check_may_make_user(gate, place)?;
+        }
+        let (browser, user, name) = (self.browser.clone(), self.user.clone(), self.name.clone());
+        let signing_in = async {
+            let signed_in = gate.authenticator.sign_in_by_browser(browser.as_deref()).await;
+            match (signed_in, guest_of) {
+                (Err(AuthError::SignInNeeded), Some(room)) => {
+                    let as_guest = gate.authenticator.sign_in_as_guest(user.as_ref(), name.as_deref(), room);
+                    as_guest.await
+                }
+                (signed_in, _) => signed_in,
+            }
+        };
+        self.attach_signed_in(gate, signing_in).await
+    }
+
+    fn check_may_make_user(&self, gate: &Gate, place: &Place) -> Result<(), (ErrorCode, String)> {
         if self.user.is_none() && !place.may_make_user(Instant::now().into_std()) {
             gate.limit_reached(Limit::UsersPerAddress);
             let message = "too many new users from this address: wait a minute".to_owned();
             return Err((ErrorCode::RateLimited, message));
         }
-        let signing_in = gate.authenticator.sign_in(self.user.as_ref(), self.name.as_deref());
+        Ok(())
+    }
+
+    async fn attach_signed_in(self, gate: &Gate, signing_in: impl Future<Output = Result<SignedIn, AuthError>>) -> Attached {
         let signed_in = match self.attach.resume {
             None => signing_in.await,
             Some(_) => match timeout(STORE_PATIENCE, signing_in).await {
@@ -242,6 +299,7 @@ impl Hello {
             identity: Some(signed_in.identity),
             new_secret: signed_in.new_secret,
             missed: Some(signed_in.missed),
+            device: signed_in.device,
             ..self.attach
         };
         attach_to(gate, attach).await
@@ -289,7 +347,7 @@ async fn attach_to(gate: &Gate, attach: Attach) -> Attached {
 
 fn why(error: &AuthError) -> (ErrorCode, String) {
     let code = match error {
-        AuthError::NotSignedIn | AuthError::BadToken(_) => ErrorCode::NotSignedIn,
+        AuthError::NotSignedIn | AuthError::BadToken(_) | AuthError::SignInNeeded => ErrorCode::NotSignedIn,
         AuthError::Random | AuthError::Store(_) => ErrorCode::NotAllowed,
     };
     (code, error.to_string())

@@ -190,6 +190,9 @@ async fn create(
             Err(response) => return response,
         }
     } else {
+        if !gate.authenticator.takes_guests() {
+            return insufficient("people sign in to this server, and it takes no guests (auth.oidc.guests)");
+        }
         if presented.as_deref().is_some_and(|p| too_long(p, PASSPHRASE_BYTES_MAX)) {
             return unauthorized("the bearer token is too long for a pass phrase");
         }
@@ -246,7 +249,9 @@ async fn create(
 async fn sign_in(gate: &Gate, offered: &Offered, link: LinkId, side: Side, token: Option<&str>) -> Result<SignedIn, Response> {
     let signed_in = match gate.authenticator.sign_in_by_token(token).await {
         Ok(signed_in) => signed_in,
-        Err(error @ (AuthError::NotSignedIn | AuthError::BadToken(_))) => return Err(bad_token(token, &error.to_string())),
+        Err(error @ (AuthError::NotSignedIn | AuthError::BadToken(_) | AuthError::SignInNeeded)) => {
+            return Err(bad_token(token, &error.to_string()));
+        }
         Err(error) => return Err(later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())),
     };
     let grants = &signed_in.identity.grants;
@@ -260,7 +265,7 @@ async fn sign_in(gate: &Gate, offered: &Offered, link: LinkId, side: Side, token
     if let Some(used) = &signed_in.used {
         gate.authenticator.give_back(used).await;
     }
-    Err(insufficient())
+    Err(insufficient("the token does not let you do this in this room"))
 }
 
 /// RFC 9725 section 4.2.
@@ -449,10 +454,10 @@ fn bad_token(token: Option<&str>, detail: &str) -> Response {
     }
 }
 
-fn insufficient() -> Response {
+fn insufficient(detail: &str) -> Response {
     challenge(
         StatusCode::FORBIDDEN,
-        "the token does not let you do this in this room",
+        detail,
         "Bearer realm=\"tandem\", error=\"insufficient_scope\"",
     )
 }

@@ -444,6 +444,7 @@ impl Driver {
                         CloseReason::Replaced => (CLOSE_REPLACED, "the session goes on elsewhere"),
                         CloseReason::RateLimited => (CLOSE_POLICY, "too many commands"),
                         CloseReason::Forgotten => (CLOSE_POLICY, "the user is gone"),
+                        CloseReason::SignedOut => (CLOSE_POLICY, "this browser was signed out"),
                         CloseReason::Silent => (CLOSE_POLICY, "nothing was heard for too long"),
                     };
                     self.send(connection, Outgoing::Close { code, reason });
@@ -682,6 +683,7 @@ mod tests {
             loopback: true,
             address: None,
             unattended: false,
+            device: None,
         }
     }
 

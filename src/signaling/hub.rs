@@ -265,6 +265,7 @@ impl Hub {
         session.attachment = super::session::Attachment::Attached { connection };
         session.loopback = attach.loopback;
         session.address = attach.address;
+        session.device = attach.device;
         session.count_from(seq);
         let missed = session.replay(seq);
         let secret = attach.resume.as_ref().map(|resume| resume.secret.clone()).unwrap_or_default();

@@ -166,10 +166,12 @@ pub enum Limit {
     ResourceRequests,
     /// Wrong keys of the API from one address.
     ApiKeys,
+    /// Sign-ins of one address with the provider: `SIGN_INS_PER_S` in http/addresses.rs.
+    SignIns,
 }
 
 impl Limit {
-    pub const ALL: [Limit; 29] = [
+    pub const ALL: [Limit; 30] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -199,6 +201,7 @@ impl Limit {
         Limit::ResourcesPerAddress,
         Limit::ResourceRequests,
         Limit::ApiKeys,
+        Limit::SignIns,
     ];
 
     /// The name in metrics.
@@ -233,6 +236,7 @@ impl Limit {
             Limit::ResourcesPerAddress => "resources_per_address",
             Limit::ResourceRequests => "resource_requests",
             Limit::ApiKeys => "api_keys",
+            Limit::SignIns => "sign_ins",
         }
     }
 }

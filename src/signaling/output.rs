@@ -54,6 +54,8 @@ pub enum CloseReason {
     Silent,
     /// The operator has the user forgotten.
     Forgotten,
+    /// Its browser was signed out.
+    SignedOut,
 }
 
 /// A change of what outlives the process.

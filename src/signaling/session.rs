@@ -13,7 +13,7 @@ use super::limits::{
 use super::nodes::{Abroad, Home};
 use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
 use crate::grants::Grants;
-use crate::id::{CallId, ConnectionId, LinkId, RoomId, UserId};
+use crate::id::{CallId, ConnectionId, DeviceId, LinkId, RoomId, UserId};
 
 /// Events kept for a resume: a call's whole negotiation is about fifty.
 pub const REPLAY_EVENTS_MAX: usize = 256;
@@ -39,6 +39,8 @@ pub struct Session {
     pub address: Option<IpAddr>,
     /// Nobody is at it: it is never a host.
     pub unattended: bool,
+    /// The browser that was signed in, where it was by a provider or by another browser of the user.
+    pub device: Option<DeviceId>,
     pub grants: Grants,
     /// Nobody looks at its page.
     pub away: bool,
@@ -160,6 +162,7 @@ impl Session {
             loopback: false,
             address: None,
             unattended: false,
+            device: None,
             grants: Grants::ALL,
             away: false,
             call: None,

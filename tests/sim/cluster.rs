@@ -150,6 +150,7 @@ impl World {
             loopback: false,
             address: None,
             unattended: false,
+            device: None,
         };
         self.nodes[node]
             .hub

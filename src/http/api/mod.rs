@@ -33,6 +33,7 @@ use utoipa_axum::routes;
 
 use self::guard::Guard;
 use self::idempotency::Answers;
+pub use self::rooms::origin;
 use super::port::Endpoints;
 use super::problem::{Problem, problem};
 use crate::config::AuthMode;
@@ -59,20 +60,33 @@ struct ServerInfo {
 /// How people come in.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 struct SignIn {
-    /// `open` or `token`.
+    /// `open`, `token` or `oidc`.
     mode: &'static str,
-    /// Where they get a token.
+    /// Where they get a token, or sign in.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    /// With `oidc`: whether a room's link lets people in who have not signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guests: Option<bool>,
 }
 
 impl SignIn {
     fn new(mode: &AuthMode) -> SignIn {
         match mode {
-            AuthMode::Open => SignIn { mode: "open", url: None },
+            AuthMode::Open => SignIn {
+                mode: "open",
+                url: None,
+                guests: None,
+            },
             AuthMode::Token(auth) => SignIn {
                 mode: "token",
                 url: auth.sign_in_url.clone(),
+                guests: None,
+            },
+            AuthMode::Oidc(auth) => SignIn {
+                mode: "oidc",
+                url: Some("/auth/sign-in".to_owned()),
+                guests: Some(auth.guests),
             },
         }
     }

@@ -431,6 +431,7 @@ impl Conversation {
             // It calls nobody.
             address: None,
             unattended: true,
+            device: None,
         };
         let connection = hub.attach(attach, sender).await?;
         let mut conversation = Conversation {

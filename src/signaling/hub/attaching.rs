@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::{Hub, sha256};
 use crate::grants::Grants;
-use crate::id::{ConnectionId, SessionId, UserId};
+use crate::id::{ConnectionId, DeviceId, SessionId, UserId};
 use crate::signaling::limits::Limit;
 use crate::signaling::nodes::Word;
 use crate::signaling::output::{Fact, Keep, KeptSession, Output};
@@ -44,6 +44,8 @@ pub struct Attach {
     pub address: Option<IpAddr>,
     /// Nobody is at it who could be a host: it speaks for an encoder or a player.
     pub unattended: bool,
+    /// The browser that was signed in, where it was by a provider.
+    pub device: Option<DeviceId>,
 }
 
 /// Why a websocket got no session.
@@ -84,8 +86,10 @@ impl Hub {
         if self.barred.contains(&identity.user_id) {
             return Err(AttachRefused::Barred);
         }
+        // A guest who goes to the door of another room is let into that one: what they might do before is over.
+        let is_same = |session: SessionId| self.sessions[&session].grants.room == identity.grants.room;
         match (before, &attach.resume) {
-            (Some(session), Some(resume)) if self.sessions[&session].can_replay(resume.seq) => {
+            (Some(session), Some(resume)) if is_same(session) && self.sessions[&session].can_replay(resume.seq) => {
                 let seq = resume.seq;
                 self.resume(session, seq, connection, attach, now);
             }
@@ -168,6 +172,7 @@ impl Hub {
         let secret_hash = sha256(&secret);
         let mut session = Session::new(user, secret_hash, connection, attach.loopback, now);
         session.unattended = attach.unattended;
+        session.device = attach.device;
         session.grants = grants;
         session.address = attach.address;
         self.connections.insert(connection, id);

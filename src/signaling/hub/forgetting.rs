@@ -1,10 +1,11 @@
-//! A user whom the operator has forgotten, in the hub.
+//! A user whom the operator has forgotten, in the hub, and a browser that was signed out.
 
 use std::time::Instant;
 
 use super::Hub;
-use crate::id::{LinkId, SessionId, UserId};
+use crate::id::{DeviceId, LinkId, SessionId, UserId};
 use crate::signaling::output::{CloseReason, Keep, Output};
+use crate::signaling::session::Session;
 
 impl Hub {
     /// Ends all sessions of a user and takes their links away, and has the store forget the user after what that brings with it.
@@ -20,14 +21,28 @@ impl Hub {
 
     /// Also those that have begun while the store was at it.
     pub(super) fn end_sessions_of(&mut self, user: UserId, now: Instant) {
+        self.end_sessions(user, |_| true, CloseReason::Forgotten, now);
+    }
+
+    /// A browser of a user was signed out.
+    pub fn end_sessions_in(&mut self, user: UserId, device: DeviceId, now: Instant) {
+        let is_in = |session: &Session| session.device == Some(device);
+        self.end_sessions(user, is_in, CloseReason::SignedOut, now);
+        self.settle(now);
+    }
+
+    fn end_sessions(&mut self, user: UserId, which: impl Fn(&Session) -> bool, why: CloseReason, now: Instant) {
         let sessions: Vec<SessionId> = self
             .users
             .get(&user)
             .map(|user| user.sessions.iter().copied().collect())
             .unwrap_or_default();
         for id in sessions {
-            if let Some(connection) = self.sessions.get(&id).and_then(|session| session.connection()) {
-                self.close(connection, CloseReason::Forgotten, now);
+            let Some(session) = self.sessions.get(&id).filter(|session| which(session)) else {
+                continue;
+            };
+            if let Some(connection) = session.connection() {
+                self.close(connection, why, now);
             }
             self.remove_session(id, now);
         }

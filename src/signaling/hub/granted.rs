@@ -73,9 +73,10 @@ impl Hub {
             .is_some_and(|session| session.grants.admin || link.is_owned_by(session.user))
     }
 
-    /// Whether its token names this room: the application has let it in, and that is worth more than a pass phrase.
+    /// Whether its token names this room: the application has let it in, and that is worth more than a pass phrase. A guest has no token.
     pub(super) fn is_bound_to(&self, session: SessionId, link: LinkId) -> bool {
-        self.grants(session).room == Some(link)
+        let grants = self.grants(session);
+        grants.room == Some(link) && !grants.guest
     }
 
     fn may_open(&self, session: SessionId, link: LinkId) -> bool {

@@ -247,6 +247,7 @@ impl World {
             loopback: false,
             address: self.browsers[browser].address,
             unattended: false,
+            device: None,
         };
         let done = self.hub.handle_attach(connection, attach, self.now);
         if done.is_ok() {

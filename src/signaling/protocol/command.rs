@@ -29,6 +29,10 @@ pub enum Command {
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]
         token: Option<String>,
+        /// The link of a room that this comes to as a guest, where people sign in and this page has not.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        guest_of: Option<LinkId>,
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]
         resume: Option<Resume>,

@@ -169,6 +169,7 @@ impl Server {
             loopback: false,
             address: None,
             unattended: false,
+            device: None,
         }
     }
 

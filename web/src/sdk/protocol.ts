@@ -61,7 +61,11 @@ name?: string | null,
 /**
  * In place of `user`, where the server takes tokens of its operator's application. A session that is resumed needs none.
  */
-token?: string | null, resume?: Resume | null, } | { "type": "ping", } | { "type": "set_name", name: string, } | { "type": "call", user_id: UserId, always_through_server: boolean, } | { "type": "accept", call_id: CallId, always_through_server: boolean, } | { "type": "decline", call_id: CallId, } | { "type": "cancel", call_id: CallId, } | { "type": "hang_up", call_id: CallId, } | { "type": "offer", room_id: RoomId, 
+token?: string | null, 
+/**
+ * The link of a room that this comes to as a guest, where people sign in and this page has not.
+ */
+guest_of?: LinkId | null, resume?: Resume | null, } | { "type": "ping", } | { "type": "set_name", name: string, } | { "type": "call", user_id: UserId, always_through_server: boolean, } | { "type": "accept", call_id: CallId, always_through_server: boolean, } | { "type": "decline", call_id: CallId, } | { "type": "cancel", call_id: CallId, } | { "type": "hang_up", call_id: CallId, } | { "type": "offer", room_id: RoomId, 
 /**
  * Counts this session's forwarded connections in this room: a higher one replaces the one before.
  */
@@ -306,6 +310,10 @@ export type Grants = {
  * The only room that it may enter, by the id of its link; none: any.
  */
 room?: LinkId, 
+/**
+ * Comes by the link of that room alone: nobody has vouched for them.
+ */
+guest?: boolean, 
 /**
  * May enter rooms by links, and answer calls.
  */

@@ -347,6 +347,7 @@ fn a_session_is_resumed_by_its_secret_alone_and_nothing_else_is() {
         loopback: false,
         address: None,
         unattended: false,
+        device: None,
     };
     let guess = Resume {
         secret: "guess".to_owned(),
