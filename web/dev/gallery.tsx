@@ -32,6 +32,7 @@ import type {
   UserInfo,
 } from "../src/sdk/protocol";
 import { changeSettings, LANGUAGES } from "../src/settings";
+import { signInFault, signInWay } from "../src/sign-in";
 import { markLanguage, text } from "../src/texts";
 import { toast } from "../src/toasts";
 import { AppView } from "../src/ui/app-view";
@@ -379,6 +380,11 @@ const STATES: Record<string, AppState> = {
   },
   "room-alone": group([], { callId: null, speakers: [] }),
   "signed-out": { ...base, connection: "signed_out", me: null },
+  "sign-in": { ...base, connection: "signed_out", me: null },
+  "sign-in-fault": { ...base, connection: "signed_out", me: null },
+  "sign-in-guest": { ...base, connection: "signed_out", me: null },
+  "home-signed-in": base,
+  "home-guest": { ...base, grants: { ...ALL, room: "q3vk8m2xw7rtd", guest: true, create: false } },
   "home-of-one-room": { ...base, grants: { ...ALL, room: "q3vk8m2xw7rtd", create: false, rename: false } },
   "ended-hung-up": ended({}),
   "ended-missed": ended({ direction: "incoming", reason: "no_answer", durationMs: 0 }),
@@ -442,6 +448,26 @@ const BESIDE: Record<string, () => void> = {
   },
   "room-add-link": () => {
     openDialog.value = "add";
+  },
+  "signed-out": () => {
+    signInWay.value = { mode: "token", url: "https://intranet.example.org/calls" };
+  },
+  "sign-in": () => {
+    signInWay.value = { mode: "oidc", url: "/auth/sign-in", guests: false };
+  },
+  "sign-in-fault": () => {
+    signInWay.value = { mode: "oidc", url: "/auth/sign-in", guests: false };
+    signInFault.value = "attempt";
+  },
+  "sign-in-guest": () => {
+    globalThis.history.replaceState(null, "", "/r/q3vk8m2xw7rtd");
+    signInWay.value = { mode: "oidc", url: "/auth/sign-in", guests: true };
+  },
+  "home-signed-in": () => {
+    signInWay.value = { mode: "oidc", url: "/auth/sign-in", guests: false };
+  },
+  "home-guest": () => {
+    signInWay.value = { mode: "oidc", url: "/auth/sign-in", guests: true };
   },
   "incoming-quiet": () => changeSettings({ doNotDisturb: true }),
   "call-speaking-muted": () => {
@@ -590,6 +616,7 @@ if (state === undefined) {
       send={(input) => console.info("input", input)}
       switchDevice={(device) => console.info("switch", device)}
       checkConnection={() => console.info("check")}
+      beGuest={(linkId) => console.info("guest", linkId)}
     />,
     root,
   );

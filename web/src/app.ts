@@ -14,7 +14,7 @@ import type { RemoteTracks } from "./sdk/media/remote";
 import type { Tracks } from "./sdk/media/tracks";
 import type { Tile } from "./sdk/protocol";
 import { Tandem, type TandemOptions } from "./sdk/tandem";
-import { roomPath } from "./sdk/user-id";
+import { linkIdInPath, roomPath } from "./sdk/user-id";
 import { settings } from "./settings";
 import { text } from "./texts";
 import { toast } from "./toasts";
@@ -37,6 +37,7 @@ export class App {
     const { engine } = tandem;
     this.engine = engine;
     this.sent = engine.tracks;
+    engine.forgetGuest(linkIdInPath(location.pathname));
     this.state = signal<AppState>(engine.state);
     this.remote = signal<RemoteTracks>(engine.remote);
     this.checker = new Checker({
@@ -58,6 +59,12 @@ export class App {
     // The page begins anew: what it showed was somebody else's.
     location.reload();
   }
+
+  /** Comes into the room of this link without having signed in. */
+  readonly beGuest = (linkId: string): void => {
+    this.engine.beGuest(linkId);
+    this.send({ kind: "open_link", linkId });
+  };
 
   /** Feeds the state machine; views call it with what the user does. */
   readonly send = (input: Input): void => this.engine.send(input);

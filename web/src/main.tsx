@@ -7,6 +7,7 @@ import { watchDevices } from "./media/device-watch";
 import { storeOr } from "./sdk/identity";
 import { linkIdInPath, userIdInPath } from "./sdk/user-id";
 import { loadSettings } from "./settings";
+import { takeFault } from "./sign-in";
 import { markLanguage } from "./texts";
 import { takeToken } from "./token";
 import { AppView } from "./ui/app-view";
@@ -26,6 +27,7 @@ declare global {
 
 // Before anything else looks at the address.
 const token = takeToken();
+takeFault();
 const slot = new URLSearchParams(location.search).get("user") ?? "";
 const local = storeOr(() => localStorage);
 loadSettings(local, slot);
@@ -62,6 +64,7 @@ render(
     setView={app.setView}
     switchDevice={app.switchDevice}
     checkConnection={() => void app.checker.run(true)}
+    beGuest={app.beGuest}
   />,
   root,
 );

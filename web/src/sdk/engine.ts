@@ -144,6 +144,22 @@ export class Engine extends Emitter<EngineEvents> {
     if (isRunning) this.start();
   }
 
+  /** Comes as a guest of this link's room from now on, where the server has asked to sign in and takes guests. */
+  beGuest(linkId: string): void {
+    const isRunning = this.running !== null;
+    this.stop();
+    this.identity.keepGuestOf(linkId);
+    this.become(initialState(null, this.identity.alwaysThroughServer()));
+    this.failedStarts = 0;
+    this.socket = this.makeSocket();
+    if (isRunning) this.start();
+  }
+
+  /** The page is another than that of the room that it came to as a guest: who comes back there is asked anew. */
+  forgetGuest(linkId: string | null): void {
+    if (this.identity.guestOf() !== linkId) this.identity.keepGuestOf(null);
+  }
+
   /** Keeps a token for the next hello; false: it is the one that there is already. */
   takesToken(token: string): boolean {
     if (token === this.identity.token()) return false;
@@ -205,6 +221,7 @@ export class Engine extends Emitter<EngineEvents> {
         random: Math.random,
         firstHello: () => identity.firstHello(),
         token: () => identity.token(),
+        guestOf: () => identity.guestOf(),
         forgetToken: () => identity.forgetToken(),
         storedSession: () => identity.storedSession(),
         keepSession: (session) => identity.keepSession(session),

@@ -106,6 +106,15 @@ export class Identity {
     write(this.session, this.key("token"), null);
   }
 
+  /** The link of the room that this tab comes to as a guest: for as long as its page is that room's. */
+  guestOf(): string | null {
+    return read<string>(this.session, this.key("guest-of"));
+  }
+
+  keepGuestOf(linkId: string | null): void {
+    write(this.session, this.key("guest-of"), linkId);
+  }
+
   /** The session of this tab before a reload; null if another tab has it (a duplicated tab copies sessionStorage). */
   async storedSession(): Promise<StoredSession | null> {
     const stored = read<StoredSession>(this.session, this.key("session"));

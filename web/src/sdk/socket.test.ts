@@ -39,6 +39,7 @@ class World {
   lost = 0;
   onWelcome = () => {};
   token: string | null = null;
+  guestOf: string | null = null;
   signedOut = 0;
   /** Sent as soon as the session is lost. */
   onLost: Command | null = null;
@@ -57,6 +58,7 @@ class World {
         this.stored = session;
       },
       token: () => this.token,
+      guestOf: () => this.guestOf,
       forgetToken: () => {
         this.token = null;
       },
@@ -185,6 +187,7 @@ describe("hello", () => {
       user: { user_id: "u", secret: "user-secret" },
       name: null,
       token: null,
+      guest_of: null,
       resume: null,
     });
     expect(world.released).toBeGreaterThan(0);

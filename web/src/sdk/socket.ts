@@ -47,6 +47,8 @@ export interface SocketWorld {
   /** By which the operator's application signs this page in, in place of credentials. */
   token(): string | null;
   forgetToken(): void;
+  /** The link of the room that this page comes to as a guest, where people sign in. */
+  guestOf(): string | null;
   storedSession(): Promise<StoredSession | null>;
   keepSession(session: StoredSession | null): void;
   keepCredentials(credentials: Credentials): void;
@@ -169,7 +171,16 @@ export class Socket {
     const resume = this.session && { ...this.session };
     const token = this.world.token();
     const who = token === null ? { user, token: null } : { user: null, token };
-    const frame: CommandFrame = { ref: 0, type: "hello", protocol: PROTOCOL_VERSION, name: null, resume, ...who };
+    const guest_of = this.world.guestOf();
+    const frame: CommandFrame = {
+      ref: 0,
+      type: "hello",
+      protocol: PROTOCOL_VERSION,
+      name: null,
+      resume,
+      guest_of,
+      ...who,
+    };
     websocket.send(JSON.stringify(frame));
   }
 

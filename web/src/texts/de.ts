@@ -35,6 +35,21 @@ export const de: Texts = {
   signed_out_hint:
     "Auf diesen Server kommt man mit einem Ausweis, den die Seite Ihrer Organisation ausstellt. Sie haben keinen, oder er ist abgelaufen. Öffnen Sie Tandem von dort aus.",
   sign_in: "Anmelden",
+  sign_in_heading: "Anmelden, um anzurufen",
+  sign_in_hint:
+    "Dieser Server ist für Menschen, die sein Betreiber kennt. Sie melden sich auf dessen Seite an und kommen hierher zurück.",
+  sign_in_provider_away: "Die Seite zum Anmelden ist gerade nicht zu erreichen. Versuchen Sie es gleich noch einmal.",
+  sign_in_attempt:
+    "Das hat zu lange gedauert oder begann in einem anderen Browser. Bitte melden Sie sich noch einmal an. Wenn es wieder geschieht, erlauben Sie Cookies für diese Seite.",
+  sign_in_declined: "Sie wurden dort nicht angemeldet.",
+  sign_in_not_allowed:
+    "Sie haben sich angemeldet, aber Ihr Konto darf diesen Server nicht benutzen. Fragen Sie seinen Betreiber.",
+  sign_in_blocked: "Der Betreiber dieses Servers hat Sie gesperrt.",
+  sign_in_failed: "Die Anmeldung ist misslungen. Der Betreiber dieses Servers findet den Grund in dessen Protokoll.",
+  sign_out: "Abmelden",
+  sign_out_failed: "Sie konnten nicht abgemeldet werden: Der Server antwortet nicht. Versuchen Sie es noch einmal.",
+  be_guest: "Als Gast eintreten",
+  guest_hint: "Sie sind Gast in einem Raum. Melden Sie sich an, um andere anzurufen und angerufen zu werden.",
   own_room: "Ihr Raum",
   own_room_hint: "Ihr Ausweis gilt für einen Raum.",
   calling: "{name} wird angerufen…",
@@ -431,6 +446,8 @@ export const de: Texts = {
   bad_command: "Der Server hat das nicht verstanden. Laden Sie die Seite neu; vielleicht ist sie veraltet.",
   not_signed_in: "Der Server kennt diesen Browser nicht. Laden Sie die Seite neu, um eine neue Id zu bekommen.",
   not_allowed: "Der Server hat das nicht erlaubt.",
+  not_allowed_in:
+    "Der Server lässt Sie nicht herein. Vielleicht hat der Betreiber Sie gesperrt, oder die Datenbank ist weg. Fragen Sie ihn, wenn es so bleibt.",
   rate_limited: "Das war zu oft in kurzer Zeit. Warten Sie einen Moment, dann versuchen Sie es erneut.",
   too_large: "Das ist zu lang.",
   room_full: "Der Raum ist voll.",

@@ -34,6 +34,19 @@ export const en = {
   signed_out_hint:
     "This server takes people in with a pass that your organization's own page gives. You have none, or it has run out. Open Tandem from there.",
   sign_in: "Sign in",
+  sign_in_heading: "Sign in to make calls",
+  sign_in_hint: "This server is for people whom its operator knows. You sign in on their page and come back here.",
+  sign_in_provider_away: "The page where one signs in cannot be reached just now. Try again in a moment.",
+  sign_in_attempt:
+    "That took too long, or was begun in another browser. Please sign in once more. If it happens again, allow cookies for this page.",
+  sign_in_declined: "You were not signed in there.",
+  sign_in_not_allowed: "You have signed in, but your account may not use this server. Ask its operator.",
+  sign_in_blocked: "The operator of this server has blocked you.",
+  sign_in_failed: "The sign-in failed. The operator of this server finds the reason in its log.",
+  sign_out: "Sign out",
+  sign_out_failed: "You could not be signed out: the server does not answer. Try again.",
+  be_guest: "Enter as a guest",
+  guest_hint: "You are a guest of one room. Sign in to call people and to be called.",
   own_room: "Your room",
   own_room_hint: "Your pass is for one room.",
   calling: "Calling {name}…",
@@ -419,6 +432,8 @@ export const en = {
   bad_command: "The server did not understand that. Reload the page; it may be of an older version.",
   not_signed_in: "The server does not know this browser. Reload the page to get a new id.",
   not_allowed: "The server did not allow that.",
+  not_allowed_in:
+    "The server does not let you in. Its operator may have blocked you, or its database is away. Ask them if it stays so.",
   rate_limited: "That was too often in a short time. Wait a moment, then try again.",
   too_large: "That is too long.",
   room_full: "The room is full.",

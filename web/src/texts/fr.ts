@@ -36,6 +36,20 @@ export const fr: Texts = {
   signed_out_hint:
     "On entre sur ce serveur avec un laissez-passer que donne la page de votre organisation. Vous n’en avez pas, ou il a expiré. Ouvrez Tandem depuis cette page.",
   sign_in: "Se connecter",
+  sign_in_heading: "Connectez-vous pour appeler",
+  sign_in_hint:
+    "Ce serveur est réservé aux personnes que son exploitant connaît. Vous vous connectez sur sa page et revenez ici.",
+  sign_in_provider_away: "La page de connexion est injoignable pour le moment. Réessayez dans un instant.",
+  sign_in_attempt:
+    "Cela a pris trop de temps ou a commencé dans un autre navigateur. Connectez-vous encore une fois. Si cela se répète, autorisez les cookies pour cette page.",
+  sign_in_declined: "Vous n’y avez pas été connecté.",
+  sign_in_not_allowed: "Vous êtes connecté, mais votre compte n’a pas accès à ce serveur. Demandez à son exploitant.",
+  sign_in_blocked: "L’exploitant de ce serveur vous a bloqué.",
+  sign_in_failed: "La connexion a échoué. L’exploitant de ce serveur en trouve la raison dans son journal.",
+  sign_out: "Se déconnecter",
+  sign_out_failed: "Impossible de vous déconnecter : le serveur ne répond pas. Réessayez.",
+  be_guest: "Entrer comme invité",
+  guest_hint: "Vous êtes l’invité d’une seule salle. Connectez-vous pour appeler et être appelé.",
   own_room: "Votre salle",
   own_room_hint: "Votre laissez-passer vaut pour une seule salle.",
   calling: "Appel de {name}…",
@@ -426,6 +440,8 @@ export const fr: Texts = {
   bad_command: "Le serveur n’a pas compris. Rechargez la page ; elle est peut-être trop ancienne.",
   not_signed_in: "Le serveur ne connaît pas ce navigateur. Rechargez la page pour obtenir un nouvel identifiant.",
   not_allowed: "Le serveur ne l’a pas permis.",
+  not_allowed_in:
+    "Le serveur ne vous laisse pas entrer. Son exploitant vous a peut-être bloqué, ou sa base de données ne répond pas. Demandez-lui si cela dure.",
   rate_limited: "C’était trop souvent en peu de temps. Attendez un instant, puis réessayez.",
   too_large: "C’est trop long.",
   room_full: "La salle est pleine.",

@@ -41,6 +41,8 @@ export interface AppViewProps {
   /** Takes over the device that was just chosen, in the call in progress. */
   switchDevice: (device: Device) => void;
   checkConnection: () => void;
+  /** Comes into the room of this link without having signed in. */
+  beGuest: (linkId: string) => void;
 }
 
 export function AppView(props: AppViewProps) {
@@ -90,10 +92,19 @@ export function AppView(props: AppViewProps) {
   );
 }
 
-function Page({ state, remote, selfStream, selfScreen, setView, send, quietly }: AppViewProps & { quietly: boolean }) {
+function Page({
+  state,
+  remote,
+  selfStream,
+  selfScreen,
+  setView,
+  send,
+  beGuest,
+  quietly,
+}: AppViewProps & { quietly: boolean }) {
   const { phase, connection } = state.value;
   // A direct call goes on without the server, and says so.
-  if (connection === "signed_out" && phase.kind !== "in_call") return <SignIn />;
+  if (connection === "signed_out" && phase.kind !== "in_call") return <SignIn beGuest={beGuest} />;
   if (quietly) return <Home state={state.value} send={send} />;
   switch (phase.kind) {
     case "home":

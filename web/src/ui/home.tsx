@@ -11,6 +11,7 @@ import { NameField } from "./name-field";
 import { Qr } from "./qr";
 import { MissedButton, RecentCalls } from "./recent-calls";
 import { RoomsCard } from "./rooms-card";
+import { SignOut } from "./sign-out";
 import { useFocus } from "./use-focus";
 import { UserIdForm } from "./user-id-form";
 import { HelpButton } from "./view-buttons";
@@ -42,7 +43,7 @@ export function Home({ state, send }: Props) {
       <CheckNotice />
       {state.link && <LinkCard state={state} send={send} link={state.link} />}
       <div class="cards">
-        {room !== undefined && <OwnRoomCard send={send} linkId={room} />}
+        {room !== undefined && <OwnRoomCard send={send} linkId={room} guest={state.grants?.guest === true} />}
         {mayCall(state) && <CallCard state={state} send={send} />}
         <MeCard state={state} send={send} />
         <ContactsCard state={state} send={send} />
@@ -73,12 +74,12 @@ function LinkCard({ state, send, link }: Props & { link: string }) {
   );
 }
 
-/** The room that the token of this page is for. */
-function OwnRoomCard({ send, linkId }: { send: Props["send"]; linkId: string }) {
+/** The room that the token of this page is for, or that a guest came to. */
+function OwnRoomCard({ send, linkId, guest }: { send: Props["send"]; linkId: string; guest: boolean }) {
   return (
     <section class="card">
       <h2>{text("own_room")}</h2>
-      <p class="faint">{text("own_room_hint")}</p>
+      <p class="faint">{text(guest ? "guest_hint" : "own_room_hint")}</p>
       <div class="row">
         <button type="button" class="go" data-testid="own-room" onClick={() => send({ kind: "open_link", linkId })}>
           <Icon name="logIn" />
@@ -145,6 +146,7 @@ function MeCard({ state, send }: Props) {
       )}
       <hr />
       <NameField name={me?.name ?? ""} disabled={me === null || state.grants?.rename === false} send={send} />
+      <SignOut state={state} />
     </section>
   );
 }

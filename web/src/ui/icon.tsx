@@ -20,6 +20,7 @@ import link from "lucide-static/icons/link.svg?raw";
 import lock from "lucide-static/icons/lock.svg?raw";
 import lockOpen from "lucide-static/icons/lock-open.svg?raw";
 import logIn from "lucide-static/icons/log-in.svg?raw";
+import logOut from "lucide-static/icons/log-out.svg?raw";
 import fullscreen from "lucide-static/icons/maximize.svg?raw";
 import message from "lucide-static/icons/message-square.svg?raw";
 import mic from "lucide-static/icons/mic.svg?raw";
@@ -106,6 +107,7 @@ const ICONS = {
   lock,
   lockOpen,
   logIn,
+  logOut,
   pause,
   pin,
   pinOff,

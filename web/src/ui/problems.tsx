@@ -18,7 +18,7 @@ export function Problems({ state, send }: { state: AppState; send: (input: Input
   return (
     <div class="problems" role="alert">
       <Icon name="alert" />
-      <ProblemTexts codes={codes} callGoesOn={inCall} />
+      <ProblemTexts codes={codes} callGoesOn={inCall} keptOut={state.connection !== "up"} />
       <div class="problem-buttons">
         {canChoose && (
           <button
@@ -50,12 +50,21 @@ export function Problems({ state, send }: { state: AppState; send: (input: Input
 }
 
 /** The sentences, each with the way out that there is from this browser. */
-export function ProblemTexts({ codes, callGoesOn = false }: { codes: Code[]; callGoesOn?: boolean }) {
+export function ProblemTexts({
+  codes,
+  callGoesOn = false,
+  keptOut = false,
+}: {
+  codes: Code[];
+  callGoesOn?: boolean;
+  /** The server has not let this page in. */
+  keptOut?: boolean;
+}) {
   return (
     <div class="problem-texts">
       {codes.map((code) => (
         <p key={code} data-testid="problem" data-code={code}>
-          {text(code)}
+          {text(keptOut && code === "not_allowed" ? "not_allowed_in" : code)}
         </p>
       ))}
       {codes.some((code) => code.endsWith("_denied")) && (

@@ -1,0 +1,38 @@
+import { useEffect, useState } from "preact/hooks";
+import type { AppState } from "../sdk/core/state";
+import { askSignInWay, signInAddress, signInWay, signOut } from "../sign-in";
+import { text } from "../texts";
+import { toast } from "../toasts";
+import { Icon } from "./icon";
+
+/** Whoever signed in with a provider may sign out; a guest may sign in. */
+export function SignOut({ state }: { state: AppState }) {
+  const [leaving, setLeaving] = useState(false);
+  useEffect(() => void askSignInWay(), []);
+  const way = signInWay.value;
+  if (way?.mode !== "oidc" || state.me === null) return null;
+  if (state.grants?.guest) {
+    return (
+      <div class="row wrap">
+        <a class="button primary" data-testid="sign-in" href={signInAddress(way.url ?? "", "/", "")}>
+          <Icon name="logIn" />
+          {text("sign_in")}
+        </a>
+      </div>
+    );
+  }
+  const leave = async () => {
+    setLeaving(true);
+    if (await signOut()) return;
+    setLeaving(false);
+    toast(text("sign_out_failed"));
+  };
+  return (
+    <div class="row wrap">
+      <button type="button" class="quiet" data-testid="sign-out" disabled={leaving} onClick={() => void leave()}>
+        <Icon name="logOut" />
+        {text("sign_out")}
+      </button>
+    </div>
+  );
+}
