@@ -23,6 +23,7 @@ mod people;
 mod process;
 mod rooms;
 mod sessions;
+mod sign_in;
 mod supervised;
 mod support;
 mod survive;

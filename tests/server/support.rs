@@ -300,23 +300,39 @@ impl Tab {
 
     /// Says hello with these fields; whatever is answered.
     pub async fn greet(server: &Server, fields: Value) -> (Tab, Value) {
-        let mut tab = Tab::connect(server).await;
+        Tab::connect(server).await.say_hello(fields).await
+    }
+
+    async fn say_hello(mut self, fields: Value) -> (Tab, Value) {
         let mut hello = json!({ "type": "hello", "protocol": 1 });
         hello
             .as_object_mut()
             .expect("an object")
             .extend(fields.as_object().expect("an object").clone());
-        tab.send(hello).await;
-        let answer = tab.next().await;
+        self.send(hello).await;
+        let answer = self.next().await;
         // A resumed session goes on counting where it was.
-        tab.reference = tab.reference.max(answer["last_ref"].as_u64().unwrap_or(0));
-        (tab, answer)
+        self.reference = self.reference.max(answer["last_ref"].as_u64().unwrap_or(0));
+        (self, answer)
+    }
+
+    /// The same from a browser that has cookies.
+    pub async fn greet_with_cookie(server: &Server, cookie: &str, fields: Value) -> (Tab, Value) {
+        let tab = Tab::connect_with_cookie(server, Some(cookie)).await;
+        tab.say_hello(fields).await
     }
 
     /// Opens the websocket and says nothing.
     pub async fn connect(server: &Server) -> Tab {
+        Tab::connect_with_cookie(server, None).await
+    }
+
+    async fn connect_with_cookie(server: &Server, cookie: Option<&str>) -> Tab {
         let url = format!("ws://127.0.0.1:{}/ws", server.port);
-        let request = url.into_client_request().expect("a request");
+        let mut request = url.into_client_request().expect("a request");
+        if let Some(cookie) = cookie.filter(|cookie| !cookie.is_empty()) {
+            request.headers_mut().insert("cookie", cookie.parse().expect("a header"));
+        }
         let (socket, _) = tokio_tungstenite::connect_async(request).await.expect("a websocket");
         Tab {
             socket,
