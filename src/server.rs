@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::cluster::redis::RedisBus;
-use crate::config::{ClusterConfig, Config};
+use crate::config::{AuthMode, ClusterConfig, Config};
 use crate::control::Control;
 use crate::http::addresses::Addresses;
 use crate::http::api::guard::Guard;
@@ -121,6 +121,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         sessions_max: config.sessions,
         sessions_per_user_max: config.sessions_per_user,
         participants_per_room_max: config.participants_per_room,
+        pairs: config.auth == AuthMode::Open,
         tells_application: !webhooks.is_none(),
         ..HubConfig::default()
     };

@@ -17,9 +17,23 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, credentials: &Creden
     // An unknown id is compared too, so that it takes the same time.
     let kept = row.as_ref().map_or([0; 32], |row| row.secret_hash);
     let same = constant_time::verify_slices_are_equal(&kept, &hash).is_ok();
-    let Some(row) = row.filter(|_| same) else {
+    let Some(row) = row else {
         return Err(AuthError::NotSignedIn);
     };
+    // Else it is that of another browser, which came to this user by a code.
+    let device = match same {
+        true => None,
+        false => {
+            let found = store.device_with(credentials.user_id, &hash, now_unix()).await?;
+            Some(found.ok_or(AuthError::NotSignedIn)?)
+        }
+    };
+    if let Some(device) = device
+        && let Err(error) = store.touch_device(device, now_unix()).await
+    {
+        metrics.store_failures.with_label_values(&["touch"]).inc();
+        tracing::warn!(error = &error as &dyn std::error::Error, "sign-in time not kept");
+    }
     if let Err(error) = store.touch(credentials.user_id, now_unix()).await {
         // A full disk is no reason to turn someone away.
         metrics.store_failures.with_label_values(&["touch"]).inc();
@@ -35,7 +49,7 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, credentials: &Creden
         new_secret: None,
         missed: row.missed,
         used: None,
-        device: None,
+        device,
     })
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::addresses::{self, Addresses, Place};
+use super::device_name::device_name;
 use super::ice_servers::{IceServers, IssueCredential, Reached, over_tls};
 use super::origins::Origins;
 use super::port::Endpoints;
@@ -94,6 +95,8 @@ pub async fn upgrade(
     let secure = over_tls(endpoints.tls, &headers) || origin.is_some_and(|origin| origin.starts_with("https://"));
     let reached = Reached::new(&host, secure, endpoints.local.ip(), gate.stun_port);
     let browser = sign_in::shown(&headers, secure);
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let name = device_name(agent.unwrap_or_default());
     upgrade
         .max_message_size(FRAME_READ_MAX)
         .max_frame_size(FRAME_READ_MAX)
@@ -102,6 +105,7 @@ pub async fn upgrade(
             let came = Came {
                 remote: endpoints.remote.ip(),
                 browser,
+                name,
             };
             serve(socket, &gate, IceServers::new(reached), came, place).await;
             gate.metrics.websockets.dec();
@@ -119,6 +123,8 @@ struct Came {
     remote: IpAddr,
     /// What its browser shows by which a provider signed somebody in.
     browser: Option<String>,
+    /// Which browser it is, as far as it says.
+    name: String,
 }
 
 async fn serve(mut socket: WebSocket, gate: &Gate, mut ice_servers: IceServers, came: Came, mut place: Place) {
@@ -146,7 +152,11 @@ enum End {
 async fn greet(
     socket: &mut WebSocket,
     gate: &Gate,
-    Came { remote, browser }: Came,
+    Came {
+        remote,
+        browser,
+        name: agent,
+    }: Came,
     place: &mut Place,
 ) -> Option<(ConnectionId, mpsc::Receiver<Outgoing>)> {
     let deadline = Instant::now() + HELLO_TIMEOUT;
@@ -208,6 +218,7 @@ async fn greet(
             address: addresses::key(remote),
             unattended: false,
             device: None,
+            browser: agent,
         },
     };
     let attached = if gate.authenticator.takes_tokens() {

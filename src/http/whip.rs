@@ -411,7 +411,7 @@ fn refused(error: &Refused) -> Response {
         Refused::Command { code, .. } => match code {
             ErrorCode::BadCommand => StatusCode::BAD_REQUEST,
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorCode::NoSuchLink => StatusCode::NOT_FOUND,
+            ErrorCode::NoSuchLink | ErrorCode::NoSuchCode => StatusCode::NOT_FOUND,
             ErrorCode::PassphraseNeeded => return unauthorized(&detail),
             ErrorCode::NotAllowed | ErrorCode::NotSignedIn | ErrorCode::RoomLocked => StatusCode::FORBIDDEN,
             ErrorCode::RateLimited => return later(StatusCode::TOO_MANY_REQUESTS, &detail),

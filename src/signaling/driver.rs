@@ -684,6 +684,7 @@ mod tests {
             address: None,
             unattended: false,
             device: None,
+            browser: String::new(),
         }
     }
 

@@ -21,6 +21,7 @@ mod lobby;
 mod media;
 mod neighbours;
 mod operating;
+mod pairing;
 mod people;
 mod presence;
 pub mod restore;
@@ -45,6 +46,7 @@ use super::limits::{self, Limit};
 use super::link::Link;
 use super::names::clean_name;
 use super::output::{CloseReason, Counts, Fact, Keep, MediaRequest, Output};
+use super::pairing::Pairings;
 use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, UserInfo};
 use super::records::Asked;
 use super::room::Room;
@@ -78,6 +80,7 @@ enum Timer {
     ShowPresence,
     Seek(CallId),
     Abroad(SessionId),
+    EndPairing(SessionId),
 }
 
 /// See the module's documentation.
@@ -110,6 +113,7 @@ pub struct Hub {
     barred: BTreeSet<UserId>,
     timers: BTreeSet<(Instant, Timer)>,
     strangers: Strangers,
+    pairings: Pairings,
     /// Commands that wait for the store to have kept them.
     unkept: BTreeSet<Asked>,
     neighbours: Neighbours,
@@ -142,6 +146,7 @@ impl Hub {
             barred: BTreeSet::new(),
             timers: BTreeSet::new(),
             strangers: Strangers::default(),
+            pairings: Pairings::default(),
             unkept: BTreeSet::new(),
             neighbours: Neighbours::default(),
             lost: Vec::new(),
@@ -221,6 +226,7 @@ impl Hub {
                 Timer::ShowPresence => self.show_presence(now),
                 Timer::Seek(call) => self.give_up_seek(call),
                 Timer::Abroad(session) => self.check_abroad(session, now),
+                Timer::EndPairing(session) => self.expire_pairing(session),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -266,6 +272,7 @@ impl Hub {
         session.loopback = attach.loopback;
         session.address = attach.address;
         session.device = attach.device;
+        session.browser.clone_from(&attach.browser);
         session.count_from(seq);
         let missed = session.replay(seq);
         let secret = attach.resume.as_ref().map(|resume| resume.secret.clone()).unwrap_or_default();
@@ -370,6 +377,7 @@ impl Hub {
     fn remove_session(&mut self, id: SessionId, now: Instant) {
         self.forget_in_room(id, now);
         self.end_check_of(id);
+        self.end_pairing(id);
         self.forget_seeks_of(id);
         self.forget_abroad(id);
         let Some(session) = self.sessions.remove(&id) else { return };

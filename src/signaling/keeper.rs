@@ -197,6 +197,13 @@ fn told(news: store::News, of: &Keep) -> Option<News> {
             }),
             _ => None,
         },
+        store::News::DeviceAdded => match of {
+            Keep::Device(new, asked) => Some(News::Paired {
+                new: new.clone(),
+                asked: *asked,
+            }),
+            _ => None,
+        },
         store::News::UserForgotten { was_there } => match of {
             Keep::ForgetUser(user) => Some(News::UserForgotten {
                 user: *user,
@@ -319,7 +326,11 @@ fn happening(news: &store::News) -> Option<Happening> {
             user: row.user,
             text: row.text.clone(),
         }),
-        store::News::History(_) | store::News::Message(_) | store::News::Person(_) | store::News::UserForgotten { .. } => None,
+        store::News::History(_)
+        | store::News::Message(_)
+        | store::News::Person(_)
+        | store::News::DeviceAdded
+        | store::News::UserForgotten { .. } => None,
     }
 }
 
@@ -378,6 +389,14 @@ fn change(keep: &Keep, now_ms: i64, webhooks: &Webhooks) -> Change {
         Keep::ForgetLink(link) => Change::ForgetLink(*link),
         Keep::History(note) => Change::History(history_change(note)),
         Keep::Message(note) => Change::Message(message_change(note)),
+        Keep::Device(new, _) => Change::AddDevice(store::NewDevice {
+            device: new.device,
+            user: new.user,
+            secret_hash: new.secret_hash,
+            name: new.name.clone(),
+            until_unix: None,
+            id_token: None,
+        }),
         Keep::ForgetUser(user) => Change::ForgetUser(*user),
         Keep::Happened(what) => Change::Webhooks(webhooks.messages(what, now_ms, rand::random)),
         Keep::Person(note) => Change::Person {

@@ -90,6 +90,9 @@ pub const MESSAGES_PER_S: f64 = 5.0;
 /// Messages in one answer to `messages`.
 pub const MESSAGES_PAGE_MAX: u32 = 100;
 
+/// Codes that are shown on this server at a time, by which users come to one more browser.
+pub const PAIRINGS_MAX: usize = 10_000;
+
 /// Changes of contacts, of who is blocked, and of settings, of one session at once.
 pub const CHANGES_BURST: f64 = 30.0;
 
@@ -166,12 +169,14 @@ pub enum Limit {
     ResourceRequests,
     /// Wrong keys of the API from one address.
     ApiKeys,
+    /// [`PAIRINGS_MAX`], or wrong codes of a session or an address.
+    Pairings,
     /// Sign-ins of one address with the provider: `SIGN_INS_PER_S` in http/addresses.rs.
     SignIns,
 }
 
 impl Limit {
-    pub const ALL: [Limit; 30] = [
+    pub const ALL: [Limit; 31] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -201,6 +206,7 @@ impl Limit {
         Limit::ResourcesPerAddress,
         Limit::ResourceRequests,
         Limit::ApiKeys,
+        Limit::Pairings,
         Limit::SignIns,
     ];
 
@@ -236,6 +242,7 @@ impl Limit {
             Limit::ResourcesPerAddress => "resources_per_address",
             Limit::ResourceRequests => "resource_requests",
             Limit::ApiKeys => "api_keys",
+            Limit::Pairings => "pairings",
             Limit::SignIns => "sign_ins",
         }
     }
@@ -331,7 +338,12 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::ForgetContact { .. }
         | Command::Unblock { .. }
         | Command::Set { .. }
-        | Command::SetAway { .. } => Ok(()),
+        | Command::SetAway { .. }
+        | Command::Pair {}
+        | Command::CancelPairing {} => Ok(()),
+        Command::LookAtPairing { code } | Command::UsePairing { code } => {
+            limit(code.len(), TOKEN_BYTES_MAX, "the code is too long")
+        }
         Command::Say { text, .. } | Command::EditMessage { text, .. } => {
             limit(text.len(), MESSAGE_BYTES_MAX, "the text is too long")
         }

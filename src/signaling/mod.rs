@@ -14,6 +14,7 @@ pub mod names;
 pub mod nodes;
 pub mod operator;
 pub mod output;
+pub mod pairing;
 pub mod passphrase;
 pub mod person;
 pub mod protocol;

@@ -248,6 +248,10 @@ pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
         | Command::Unblock { .. }
         | Command::Set { .. }
         | Command::SetAway { .. }
+        | Command::Pair {}
+        | Command::CancelPairing {}
+        | Command::LookAtPairing { .. }
+        | Command::UsePairing { .. }
         | Command::ForgetHistory { .. } => (None, None),
     }
 }

@@ -8,6 +8,7 @@ use super::call::Kind;
 use super::happening::Happening;
 use super::limits::Limit;
 use super::nodes::Word;
+use super::pairing::NewDevice;
 use super::person::PersonNote;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
@@ -81,6 +82,8 @@ pub enum Keep {
     Message(MessageNote),
     /// Of what belongs to a user.
     Person(PersonNote),
+    /// One more browser of a user. Answered by `News::Paired`.
+    Device(NewDevice, Asked),
     /// Everything that is the user's. Answered by `News::UserForgotten`.
     ForgetUser(UserId),
     /// The operator's application is to be told.
@@ -94,6 +97,7 @@ impl Keep {
             Keep::History(note) => note.asked(),
             Keep::Message(note) => Some(note.asked()),
             Keep::Person(note) => Some(note.asked),
+            Keep::Device(_, asked) => Some(*asked),
             Keep::Session(_)
             | Keep::ForgetSession(_)
             | Keep::Call(_)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::output::Keep;
+use super::pairing::NewDevice;
 use super::person::PersonChange;
 use super::protocol::{EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
 use crate::id::{CallId, MessageId, ParticipantId, RoomId, SessionId, UserId};
@@ -145,6 +146,10 @@ pub enum News {
     Person {
         user: UserId,
         change: PersonChange,
+        asked: Asked,
+    },
+    Paired {
+        new: NewDevice,
         asked: Asked,
     },
     /// Nothing is left of a user; whether there was one. None: the store failed, and nothing has changed.

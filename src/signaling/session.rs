@@ -41,6 +41,8 @@ pub struct Session {
     pub unattended: bool,
     /// The browser that was signed in, where it was by a provider or by another browser of the user.
     pub device: Option<DeviceId>,
+    /// Which browser it is, as far as it says.
+    pub browser: String,
     pub grants: Grants,
     /// Nobody looks at its page.
     pub away: bool,
@@ -163,6 +165,7 @@ impl Session {
             address: None,
             unattended: false,
             device: None,
+            browser: String::new(),
             grants: Grants::ALL,
             away: false,
             call: None,

@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::database::Writer;
 use super::restart::id;
 use super::{Store, StoreError, history};
 use crate::id::{DeviceId, UserId};
@@ -11,7 +12,7 @@ use crate::id::{DeviceId, UserId};
 pub const DEVICES_MAX: usize = 32;
 
 /// A browser in which a user signs in just now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDevice {
     pub device: DeviceId,
     pub user: UserId,
@@ -53,33 +54,39 @@ pub struct ListedDevice {
 const FORGET_OLDEST: &str = "DELETE FROM devices WHERE user_id = $1 AND device_id NOT IN \
      (SELECT device_id FROM devices WHERE user_id = $1 ORDER BY seen_at DESC, added_at DESC, device_id LIMIT $2)";
 
+/// Adds one. Those whose time is over are forgotten by the way.
+pub(super) async fn apply(writer: Writer<'_>, new: &NewDevice, now_unix: i64) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM devices WHERE until_unix <= $1")
+        .bind(now_unix)
+        .execute(&mut **writer)
+        .await?;
+    sqlx::query(FORGET_OLDEST)
+        .bind(new.user.to_string())
+        .bind(DEVICES_MAX as i64 - 1)
+        .execute(&mut **writer)
+        .await?;
+    sqlx::query(
+        "INSERT INTO devices (device_id, user_id, secret_hash, name, added_at, seen_at, until_unix, id_token) \
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7)",
+    )
+    .bind(new.device.to_string())
+    .bind(new.user.to_string())
+    .bind(new.secret_hash.as_slice())
+    .bind(new.name.as_str())
+    .bind(now_unix)
+    .bind(new.until_unix)
+    .bind(new.id_token.as_deref())
+    .execute(&mut **writer)
+    .await?;
+    Ok(())
+}
+
 impl Store {
     /// Keeps a browser. Those whose time is over are forgotten by the way.
     pub async fn add_device(&self, new: &NewDevice, now_unix: i64) -> Result<(), StoreError> {
         let attempt = || async {
             let mut transaction = self.database.begin().await?;
-            sqlx::query("DELETE FROM devices WHERE until_unix <= $1")
-                .bind(now_unix)
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query(FORGET_OLDEST)
-                .bind(new.user.to_string())
-                .bind(DEVICES_MAX as i64 - 1)
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query(
-                "INSERT INTO devices (device_id, user_id, secret_hash, name, added_at, seen_at, until_unix, id_token) \
-                 VALUES ($1, $2, $3, $4, $5, $5, $6, $7)",
-            )
-            .bind(new.device.to_string())
-            .bind(new.user.to_string())
-            .bind(new.secret_hash.as_slice())
-            .bind(new.name.as_str())
-            .bind(now_unix)
-            .bind(new.until_unix)
-            .bind(new.id_token.as_deref())
-            .execute(&mut *transaction)
-            .await?;
+            apply(&mut transaction, new, now_unix).await?;
             transaction.commit().await?;
             Ok(())
         };
@@ -108,6 +115,29 @@ impl Store {
             user_name: row.try_get("name")?,
             missed: history::count(row.try_get("missed")?),
         }))
+    }
+
+    /// Which of a user's browsers has this secret, if its time is not over.
+    pub async fn device_with(&self, user: UserId, secret_hash: &[u8; 32], now_unix: i64) -> Result<Option<DeviceId>, StoreError> {
+        let rows: Vec<(String, Vec<u8>)> = self
+            .database
+            .within(
+                sqlx::query_as(
+                    "SELECT device_id, secret_hash FROM devices WHERE user_id = $1 AND (until_unix IS NULL OR until_unix > $2)",
+                )
+                .bind(user.to_string())
+                .bind(now_unix)
+                .fetch_all(&self.database.pool),
+            )
+            .await?;
+        // All are compared, so that the time does not tell which.
+        let is_it = |kept: &[u8]| aws_lc_rs::constant_time::verify_slices_are_equal(kept, secret_hash).is_ok();
+        let found: Vec<&String> = rows
+            .iter()
+            .filter(|(_, kept)| is_it(kept))
+            .map(|(device, _)| device)
+            .collect();
+        found.first().map(|device| id(device, "device_id")).transpose()
     }
 
     /// Notes that a browser signed its user in once more.
@@ -192,6 +222,20 @@ mod tests {
         assert_eq!(store.device(device(1)).await.expect("read"), Some(ada));
         let bob = store.device(device(3)).await.expect("read").expect("it is there");
         assert_eq!((bob.user, bob.until_unix, bob.id_token), (user(2), None, None));
+        for (of, hash, found) in [
+            (1, 2, Some(device(2))),
+            (1, 3, None),
+            (2, 3, Some(device(3))),
+            (1, 1, Some(device(1))),
+        ] {
+            let with = store.device_with(user(of), &[hash; 32], 99).await.expect("read");
+            assert_eq!(with, found, "{of} {hash}");
+        }
+        assert_eq!(
+            store.device_with(user(1), &[1; 32], 100).await.expect("read"),
+            None,
+            "its time is over"
+        );
         store.touch_device(device(2), 50).await.expect("noted");
         let listed = store.devices_of(user(1)).await.expect("read");
         let seen: Vec<_> = listed

@@ -1,6 +1,7 @@
 //! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
 use super::database::Flag;
+use super::devices::{self, NewDevice};
 use super::forget;
 use super::history::{self, HistoryChange, HistoryNews};
 use super::messages::{self, MessageChange, MessageNews};
@@ -51,6 +52,8 @@ pub enum Change {
     ForgetLink(LinkId),
     History(HistoryChange),
     Message(MessageChange),
+    /// One more browser of a user.
+    AddDevice(NewDevice),
     /// Everything that is theirs.
     ForgetUser(UserId),
     Person {
@@ -69,6 +72,7 @@ pub enum News {
     History(HistoryNews),
     Message(MessageNews),
     Person(PersonNews),
+    DeviceAdded,
     UserForgotten { was_there: bool },
 }
 
@@ -128,6 +132,11 @@ impl Store {
                 Change::Message(change) => {
                     let one = messages::apply(&mut transaction, change, now_ms).await?;
                     news.push((place, News::Message(one)));
+                    continue;
+                }
+                Change::AddDevice(new) => {
+                    devices::apply(&mut transaction, new, now_ms / 1000).await?;
+                    news.push((place, News::DeviceAdded));
                     continue;
                 }
                 Change::ForgetUser(user) => {

@@ -151,6 +151,7 @@ impl World {
             address: None,
             unattended: false,
             device: None,
+            browser: String::new(),
         };
         self.nodes[node]
             .hub

@@ -432,6 +432,7 @@ impl Conversation {
             address: None,
             unattended: true,
             device: None,
+            browser: String::new(),
         };
         let connection = hub.attach(attach, sender).await?;
         let mut conversation = Conversation {

@@ -46,6 +46,8 @@ pub struct Attach {
     pub unattended: bool,
     /// The browser that was signed in, where it was by a provider.
     pub device: Option<DeviceId>,
+    /// Which browser it is, as far as it says.
+    pub browser: String,
 }
 
 /// Why a websocket got no session.
@@ -173,6 +175,7 @@ impl Hub {
         let mut session = Session::new(user, secret_hash, connection, attach.loopback, now);
         session.unattended = attach.unattended;
         session.device = attach.device;
+        session.browser.clone_from(&attach.browser);
         session.grants = grants;
         session.address = attach.address;
         self.connections.insert(connection, id);

@@ -161,6 +161,13 @@ impl Hub {
                 self.set_away(session, away);
                 Ok(())
             }
+            Command::Pair {} => self.pair(session, reference, now),
+            Command::CancelPairing {} => {
+                self.cancel_pairing(session, reference);
+                Ok(())
+            }
+            Command::LookAtPairing { code } => self.look_at_pairing(session, reference, &code, now),
+            Command::UsePairing { code } => self.use_pairing(session, reference, &code, now),
             Command::ForgetHistory { call_id } => {
                 self.forget_history(session, reference, call_id, now);
                 Ok(())

@@ -27,6 +27,8 @@ pub struct HubConfig {
     pub sessions_per_user_max: usize,
     /// Whether the operator's application is told what happens.
     pub tells_application: bool,
+    /// Whether a user comes to one more browser by a code of another one.
+    pub pairs: bool,
 }
 
 impl Default for HubConfig {
@@ -43,6 +45,7 @@ impl Default for HubConfig {
             sessions_max: 20_000,
             sessions_per_user_max: 16,
             tells_application: false,
+            pairs: true,
         }
     }
 }

@@ -145,6 +145,7 @@ impl Hub {
                     self.end_sessions_of(user, now);
                 }
             }
+            News::Paired { new, asked } => self.paired(new, asked),
             News::Person { user, change, asked } => self.person_changed(user, &change, asked),
             News::TooMany(asked) => {
                 self.count_limit(Limit::People);

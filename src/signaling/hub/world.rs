@@ -17,11 +17,12 @@ use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
     CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
 };
+use crate::signaling::pairing::NewDevice;
 use crate::signaling::person::{Person, PersonNote};
 use crate::signaling::protocol::{
     CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Presence, Resume, RoomInfo,
 };
-use crate::signaling::records::{MessageNote, News, Note, Question};
+use crate::signaling::records::{Asked, MessageNote, News, Note, Question};
 use crate::signaling::session::Departure;
 
 pub(super) struct World {
@@ -57,6 +58,8 @@ pub(super) struct World {
     pub(super) written: Vec<MessageNote>,
     /// What users have changed of theirs and is not kept yet, and what is.
     pub(super) changed: Vec<PersonNote>,
+    /// Browsers of users that are to be kept.
+    pub(super) devices: Vec<(NewDevice, Asked)>,
     pub(super) people: BTreeMap<UserId, Person>,
     /// Whom the store was told to forget.
     pub(super) forgotten_users: Vec<UserId>,
@@ -166,6 +169,7 @@ impl World {
             questions: Vec::new(),
             written: Vec::new(),
             changed: Vec::new(),
+            devices: Vec::new(),
             people: BTreeMap::new(),
             forgotten_users: Vec::new(),
             happened: Vec::new(),
@@ -248,6 +252,7 @@ impl World {
             address: self.browsers[browser].address,
             unattended: false,
             device: None,
+            browser: String::new(),
         };
         let done = self.hub.handle_attach(connection, attach, self.now);
         if done.is_ok() {
@@ -434,6 +439,7 @@ impl World {
             Keep::History(note) => self.notes.push(note),
             Keep::Message(note) => self.written.push(note),
             Keep::Person(note) => self.changed.push(note),
+            Keep::Device(new, asked) => self.devices.push((new, asked)),
             Keep::ForgetUser(user) => self.forgotten_users.push(user),
             Keep::Happened(what) => self.happened.push(what),
         }
@@ -802,6 +808,10 @@ impl World {
                 b.checks.push(*room_id);
             }
             Event::Pong { .. }
+            | Event::PairingBegun { .. }
+            | Event::PairingSeen { .. }
+            | Event::PairingOver { .. }
+            | Event::Paired { .. }
             | Event::Error { .. }
             | Event::NameChanged { .. }
             | Event::Links { .. }

@@ -271,6 +271,19 @@ pub enum Command {
     SetAway {
         away: bool,
     },
+    /// Asks for a code by which one more browser becomes this user's, good once and for some minutes. Answered by `pairing_begun`; it is
+    /// over with `pairing_over`. Only where users are an id and a secret.
+    Pair {},
+    /// The code is shown no more. Answered by `pairing_over`.
+    CancelPairing {},
+    /// Asks whom a code brings. Answered by `pairing_seen`.
+    LookAtPairing {
+        code: String,
+    },
+    /// Makes this browser the user's whom the code brings. Answered by `paired`.
+    UsePairing {
+        code: String,
+    },
     /// Forgets one of this user's calls, or all; the other user keeps theirs. Answered by `history_forgotten`.
     ForgetHistory {
         #[serde(default)]

@@ -53,6 +53,27 @@ pub enum Event {
         #[cfg_attr(test, ts(optional))]
         missed: Option<u32>,
     },
+    /// The code that was asked for: to be shown on this page, and to be given on another device's.
+    PairingBegun {
+        code: String,
+        expires_in_s: u32,
+    },
+    /// Whom a code brings.
+    PairingSeen {
+        user: UserInfo,
+    },
+    /// The code that this session showed is good no more.
+    PairingOver {
+        /// The browser that gave it, as far as it says; none: nobody did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        used_by: Option<String>,
+    },
+    /// This browser is this user's from now on: keep both, and say them in the next `hello`.
+    Paired {
+        user_id: UserId,
+        secret: String,
+    },
     Pong {
         /// Instead of all that were told before: credentials are renewed before they run out.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -533,4 +554,6 @@ pub enum ErrorCode {
     NotLoaded,
     /// Whoever it is about is on another node of the server, which cannot be reached now.
     NodeUnreachable,
+    /// There is no such code, or it was used, called off or is over: a stranger cannot tell which.
+    NoSuchCode,
 }

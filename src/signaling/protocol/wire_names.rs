@@ -64,4 +64,5 @@ wire_names!(ErrorCode:
     NotSaved => "not_saved",
     NotLoaded => "not_loaded",
     NodeUnreachable => "node_unreachable",
+    NoSuchCode => "no_such_code",
 );

@@ -170,6 +170,7 @@ impl Server {
             address: None,
             unattended: false,
             device: None,
+            browser: String::new(),
         }
     }
 

@@ -125,7 +125,7 @@ limit: number, } | { "type": "call_messages", call_id: CallId, before?: number, 
 /**
  * For this user's list.
  */
-name: string, } | { "type": "unblock", user_id: UserId, } | { "type": "set", settings: Settings, } | { "type": "set_away", away: boolean, } | { "type": "forget_history", call_id?: CallId | null, };
+name: string, } | { "type": "unblock", user_id: UserId, } | { "type": "set", settings: Settings, } | { "type": "set_away", away: boolean, } | { "type": "pair", } | { "type": "cancel_pairing", } | { "type": "look_at_pairing", code: string, } | { "type": "use_pairing", code: string, } | { "type": "forget_history", call_id?: CallId | null, };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -174,7 +174,7 @@ export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_
 /**
  * Why a command was refused.
  */
-export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "overloaded" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded" | "node_unreachable";
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "overloaded" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded" | "node_unreachable" | "no_such_code";
 
 /**
  * What the server sends.
@@ -219,7 +219,11 @@ grants?: Grants,
 /**
  * Missed calls that the user has not seen; none: as many as before.
  */
-missed?: number, } | { "type": "pong", 
+missed?: number, } | { "type": "pairing_begun", code: string, expires_in_s: number, } | { "type": "pairing_seen", user: UserInfo, } | { "type": "pairing_over", 
+/**
+ * The browser that gave it, as far as it says; none: nobody did.
+ */
+used_by?: string, } | { "type": "paired", user_id: UserId, secret: string, } | { "type": "pong", 
 /**
  * Instead of all that were told before: credentials are renewed before they run out.
  */

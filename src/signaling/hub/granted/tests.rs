@@ -348,6 +348,7 @@ fn a_session_is_resumed_by_its_secret_alone_and_nothing_else_is() {
         address: None,
         unattended: false,
         device: None,
+        browser: String::new(),
     };
     let guess = Resume {
         secret: "guess".to_owned(),
