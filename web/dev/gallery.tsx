@@ -7,6 +7,7 @@ import { check } from "../src/media/check-run";
 import { systemMuted } from "../src/media/device-watch";
 import { level, speakingMuted } from "../src/media/levels";
 import { quality } from "../src/media/quality-shown";
+import { shown, taken } from "../src/pairing";
 import {
   type AppState,
   type Chat,
@@ -384,6 +385,13 @@ const STATES: Record<string, AppState> = {
   "sign-in-fault": { ...base, connection: "signed_out", me: null },
   "sign-in-guest": { ...base, connection: "signed_out", me: null },
   "home-signed-in": base,
+  "home-pair-dialog": base,
+  "home-pair-used-dialog": base,
+  "home-pair-over-dialog": base,
+  "home-take-pairing-dialog": base,
+  "home-take-pairing-wrong-dialog": base,
+  "home-take-pairing-seen-dialog": base,
+  "home-open": base,
   "home-guest": { ...base, grants: { ...ALL, room: "q3vk8m2xw7rtd", guest: true, create: false } },
   "home-of-one-room": { ...base, grants: { ...ALL, room: "q3vk8m2xw7rtd", create: false, rename: false } },
   "ended-hung-up": ended({}),
@@ -462,6 +470,32 @@ const BESIDE: Record<string, () => void> = {
   "sign-in-guest": () => {
     globalThis.history.replaceState(null, "", "/r/q3vk8m2xw7rtd");
     signInWay.value = { mode: "oidc", url: "/auth/sign-in", guests: true };
+  },
+  "home-open": () => {
+    signInWay.value = { mode: "open" };
+  },
+  "home-pair-dialog": () => {
+    shown.value = { kind: "code", code: "k7mq2-xwd9h", until: Date.parse("2026-11-26T18:05:00") };
+    openDialog.value = "pair";
+  },
+  "home-pair-used-dialog": () => {
+    shown.value = { kind: "used", device: "Safari, iPhone" };
+    openDialog.value = "pair";
+  },
+  "home-pair-over-dialog": () => {
+    shown.value = { kind: "over" };
+    openDialog.value = "pair";
+  },
+  "home-take-pairing-dialog": () => {
+    openDialog.value = "take_pairing";
+  },
+  "home-take-pairing-wrong-dialog": () => {
+    taken.value = { kind: "typing", problem: "no_such_code" };
+    openDialog.value = "take_pairing";
+  },
+  "home-take-pairing-seen-dialog": () => {
+    taken.value = { kind: "seen", code: "k7mq2xwd9h", user: berta };
+    openDialog.value = "take_pairing";
   },
   "home-signed-in": () => {
     signInWay.value = { mode: "oidc", url: "/auth/sign-in", guests: false };
@@ -616,6 +650,12 @@ if (state === undefined) {
       send={(input) => console.info("input", input)}
       switchDevice={(device) => console.info("switch", device)}
       checkConnection={() => console.info("check")}
+      pairer={{
+        show: () => console.info("pair"),
+        hide: () => {},
+        look: (code) => console.info("look", code),
+        take: () => console.info("take"),
+      }}
       beGuest={(linkId) => console.info("guest", linkId)}
     />,
     root,

@@ -6,6 +6,7 @@ import { refreshDeviceList, systemMuted } from "./media/device-watch";
 import { LevelMeter } from "./media/levels";
 import { quality } from "./media/quality-shown";
 import { noticeOf } from "./notices";
+import { Pairer } from "./pairing";
 import { Ringer } from "./ring";
 import type { AppState, Input } from "./sdk/core/state";
 import type { Engine } from "./sdk/engine";
@@ -27,6 +28,7 @@ export class App {
   /** What this page shows of its own screen. */
   readonly selfScreen = signal<MediaStream | null>(null);
   readonly checker: Checker;
+  readonly pairer: Pairer;
   private readonly engine: Engine;
   private readonly ringer = new Ringer();
   private readonly meter = new LevelMeter();
@@ -44,7 +46,16 @@ export class App {
       send: (command) => engine.command(command),
       iceServers: () => this.state.value.iceServers,
     });
-    engine.intercept = (event, answers) => this.checker.handle(event, answers);
+    this.pairer = new Pairer({
+      send: (command) => engine.command(command),
+      become: (credentials) => {
+        engine.becomeUser(credentials);
+        // The page begins anew: what it showed was somebody else's.
+        location.reload();
+      },
+      now: () => Date.now(),
+    });
+    engine.intercept = (event, answers) => this.checker.handle(event, answers) || this.pairer.handle(event, answers);
     effect(() => tandem.prefer(settings.value));
     this.listen();
   }

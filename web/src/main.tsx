@@ -4,6 +4,7 @@ import { watchConnection } from "./auto-check";
 import { watchAway } from "./away";
 import { keepQuiet } from "./do-not-disturb";
 import { watchDevices } from "./media/device-watch";
+import { takeCode } from "./pairing";
 import { storeOr } from "./sdk/identity";
 import { linkIdInPath, userIdInPath } from "./sdk/user-id";
 import { loadSettings } from "./settings";
@@ -11,6 +12,7 @@ import { takeFault } from "./sign-in";
 import { markLanguage } from "./texts";
 import { takeToken } from "./token";
 import { AppView } from "./ui/app-view";
+import { openDialog } from "./ui/open-dialog";
 import { keepAwake } from "./wake-lock";
 
 declare global {
@@ -28,6 +30,7 @@ declare global {
 // Before anything else looks at the address.
 const token = takeToken();
 takeFault();
+const code = takeCode();
 const slot = new URLSearchParams(location.search).get("user") ?? "";
 const local = storeOr(() => localStorage);
 loadSettings(local, slot);
@@ -41,10 +44,18 @@ Object.defineProperty(window, "tandem", {
     signIn: (token: string) => app.signIn(token),
   }),
 });
+/** A link of another device's that leads here. */
+function takePairing(code: string | null): void {
+  if (code === null) return;
+  app.pairer.look(code);
+  openDialog.value = "take_pairing";
+}
+
 // A link of the operator's application that leads to a page that is open already.
 addEventListener("hashchange", () => {
   const token = takeToken();
   if (token !== null) app.signIn(token);
+  takePairing(takeCode());
 });
 
 const root = document.getElementById("app");
@@ -64,6 +75,7 @@ render(
     setView={app.setView}
     switchDevice={app.switchDevice}
     checkConnection={() => void app.checker.run(true)}
+    pairer={app.pairer}
     beGuest={app.beGuest}
   />,
   root,
@@ -71,3 +83,4 @@ render(
 const linkId = linkIdInPath(location.pathname);
 if (linkId !== null) app.send({ kind: "open_link", linkId });
 app.start();
+takePairing(code);

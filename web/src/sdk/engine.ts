@@ -18,7 +18,7 @@ import { Takeover } from "./media/takeover";
 import { NO_TRACKS, SOURCES, type Tracks } from "./media/tracks";
 import { watchUnseen } from "./media/unseen";
 import { watchNetwork } from "./network-watch";
-import type { Command, Event, Tile } from "./protocol";
+import type { Command, Credentials, Event, Tile } from "./protocol";
 import { Socket } from "./socket";
 
 export interface EngineWorld {
@@ -142,6 +142,12 @@ export class Engine extends Emitter<EngineEvents> {
     this.failedStarts = 0;
     this.socket = this.makeSocket();
     if (isRunning) this.start();
+  }
+
+  /** Is this user from now on, whoever it was before. */
+  becomeUser(credentials: Credentials): void {
+    this.stop();
+    this.identity.become(credentials);
   }
 
   /** Comes as a guest of this link's room from now on, where the server has asked to sign in and takes guests. */

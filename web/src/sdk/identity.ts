@@ -63,7 +63,17 @@ export class Identity {
   /** The server does not know this user any more. */
   forgetCredentials(refused: Credentials): void {
     // Another tab may have a newer identity by then: that one stays.
-    if (this.credentials()?.secret === refused.secret) write(this.local, this.key("user"), null);
+    if (this.credentials()?.secret !== refused.secret) return;
+    write(this.local, this.key("user"), read<Credentials>(this.local, this.key("user-before")));
+    write(this.local, this.key("user-before"), null);
+  }
+
+  /** Is this user from now on. The one before comes back where this one is signed out. */
+  become(credentials: Credentials): void {
+    write(this.local, this.key("user-before"), this.credentials());
+    this.keepCredentials(credentials);
+    this.keepSession(null);
+    this.keepCall(null);
   }
 
   /**

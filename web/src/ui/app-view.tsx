@@ -1,6 +1,7 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ringsQuietly } from "../do-not-disturb";
+import type { Pairer } from "../pairing";
 import { assertNever } from "../sdk/assert";
 import type { AppState, Input } from "../sdk/core/state";
 import type { Device } from "../sdk/media/devices";
@@ -21,6 +22,7 @@ import { InCall } from "./in-call";
 import { Joining } from "./joining";
 import { Lobby } from "./lobby";
 import { openDialog } from "./open-dialog";
+import { PairDialog, TakePairingDialog } from "./pair-dialog";
 import { PastChatDialog } from "./past-chat-dialog";
 import { Problems } from "./problems";
 import { RemoveDialog } from "./remove-dialog";
@@ -41,6 +43,7 @@ export interface AppViewProps {
   /** Takes over the device that was just chosen, in the call in progress. */
   switchDevice: (device: Device) => void;
   checkConnection: () => void;
+  pairer: Pick<Pairer, "show" | "hide" | "look" | "take">;
   /** Comes into the room of this link without having signed in. */
   beGuest: (linkId: string) => void;
 }
@@ -85,6 +88,8 @@ export function AppView(props: AppViewProps) {
       {openDialog.value === "contact" && <ContactDialog state={state} send={props.send} />}
       {openDialog.value === "block" && <BlockDialog send={props.send} />}
       {openDialog.value === "blocked" && <BlockedDialog state={state} send={props.send} />}
+      {openDialog.value === "pair" && <PairDialog pairer={props.pairer} />}
+      {openDialog.value === "take_pairing" && <TakePairingDialog state={state} pairer={props.pairer} />}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}

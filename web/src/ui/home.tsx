@@ -11,10 +11,10 @@ import { NameField } from "./name-field";
 import { Qr } from "./qr";
 import { MissedButton, RecentCalls } from "./recent-calls";
 import { RoomsCard } from "./rooms-card";
-import { SignOut } from "./sign-out";
 import { useFocus } from "./use-focus";
 import { UserIdForm } from "./user-id-form";
 import { HelpButton } from "./view-buttons";
+import { WayIn } from "./way-in";
 
 interface Props {
   state: AppState;
@@ -146,7 +146,7 @@ function MeCard({ state, send }: Props) {
       )}
       <hr />
       <NameField name={me?.name ?? ""} disabled={me === null || state.grants?.rename === false} send={send} />
-      <SignOut state={state} />
+      <WayIn state={state} />
     </section>
   );
 }

@@ -27,6 +27,7 @@ import mic from "lucide-static/icons/mic.svg?raw";
 import micOff from "lucide-static/icons/mic-off.svg?raw";
 import fullscreenOff from "lucide-static/icons/minimize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
+import devices from "lucide-static/icons/monitor-smartphone.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
 import pencil from "lucide-static/icons/pencil.svg?raw";
 import phone from "lucide-static/icons/phone.svg?raw";
@@ -90,6 +91,7 @@ const ICONS = {
   globe,
   minus,
   help,
+  devices,
   moon,
   pictureInPicture,
   settings,

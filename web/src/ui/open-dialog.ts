@@ -10,7 +10,9 @@ type DialogName =
   | "past_chat"
   | "contact"
   | "block"
-  | "blocked";
+  | "blocked"
+  | "pair"
+  | "take_pairing";
 
 /** Which dialog lies over the page; at most one. */
 export const openDialog = signal<DialogName | null>(null);

@@ -56,6 +56,11 @@ export function handleEvent(
       return only({ ...state, iceServers: event.ice_servers ?? state.iceServers });
     // Of a check, which goes on beside whatever the page does: the page hands its events on.
     case "check_started":
+    // Of a pairing, which the page sees to.
+    case "pairing_begun":
+    case "pairing_seen":
+    case "pairing_over":
+    case "paired":
       return only(state);
     case "server_stopping":
       return only({ ...state, connection: "stopping" });

@@ -4,13 +4,16 @@ import { askSignInWay, signInAddress, signInWay, signOut } from "../sign-in";
 import { text } from "../texts";
 import { toast } from "../toasts";
 import { Icon } from "./icon";
+import { PairButtons } from "./pair-dialog";
 
-/** Whoever signed in with a provider may sign out; a guest may sign in. */
-export function SignOut({ state }: { state: AppState }) {
+/** Whoever signed in with a provider may sign out; a guest may sign in; and who is only an id takes it along. */
+export function WayIn({ state }: { state: AppState }) {
   const [leaving, setLeaving] = useState(false);
   useEffect(() => void askSignInWay(), []);
   const way = signInWay.value;
-  if (way?.mode !== "oidc" || state.me === null) return null;
+  if (state.me === null) return null;
+  if (way?.mode === "open") return <PairButtons />;
+  if (way?.mode !== "oidc") return null;
   if (state.grants?.guest) {
     return (
       <div class="row wrap">
