@@ -19,6 +19,7 @@ mod nodes;
 mod one_port;
 mod overload;
 mod pages;
+mod pairing;
 mod people;
 mod process;
 mod rooms;
