@@ -113,6 +113,7 @@ struct CallsFile {
 struct HistoryFile {
     days: usize,
     calls_per_user: usize,
+    report_days: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,6 +213,8 @@ pub struct Config {
     pub history_lasts: Duration,
     /// How many of them, 1 to 100,000.
     pub history_calls_per_user: u32,
+    /// How long reports of calls are kept: whole days.
+    pub reports_last: Duration,
     /// Where the database is.
     pub store: Place,
     /// Of the database, which is a file then. None: no bound.
@@ -417,6 +420,9 @@ impl File {
             store,
             store_bytes_max,
             history_lasts: Duration::from_secs(86_400 * count("history.days", self.history.days, 3650, "1 to 3650 days")? as u64),
+            reports_last: Duration::from_secs(
+                86_400 * count("history.report_days", self.history.report_days, 3650, "1 to 3650 days")? as u64,
+            ),
             history_calls_per_user: count("history.calls_per_user", self.history.calls_per_user, 100_000, "1 to 100000")? as u32,
             cluster: self.cluster.check()?,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,

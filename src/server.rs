@@ -145,6 +145,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
             store: store.clone(),
             history_lasts: config.history_lasts,
             history_calls_max: config.history_calls_per_user,
+            reports_last: config.reports_last,
             bytes_max: config.store_bytes_max,
             webhooks: webhooks.clone(),
         },

@@ -653,6 +653,7 @@ mod tests {
                 bytes_max: None,
                 webhooks: crate::webhooks::Webhooks::none(),
                 history_calls_max: 100,
+                reports_last: Duration::from_secs(3600),
             },
             Arc::clone(&metrics),
             Box::new(|_| {}),

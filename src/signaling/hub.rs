@@ -24,6 +24,7 @@ mod operating;
 mod pairing;
 mod people;
 mod presence;
+mod reporting;
 pub mod restore;
 mod resume;
 mod rooms;
@@ -47,8 +48,9 @@ use super::link::Link;
 use super::names::clean_name;
 use super::output::{CloseReason, Counts, Fact, Keep, MediaRequest, Output};
 use super::pairing::Pairings;
-use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, PROTOCOL_VERSION, UserInfo};
+use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, Happening, PROTOCOL_VERSION, UserInfo};
 use super::records::Asked;
+use super::report::Notebook;
 use super::room::Room;
 use super::session::{Departure, Session};
 use super::strangers::Strangers;
@@ -81,6 +83,7 @@ enum Timer {
     Seek(CallId),
     Abroad(SessionId),
     EndPairing(SessionId),
+    KeepReport(RoomId),
 }
 
 /// See the module's documentation.
@@ -98,6 +101,8 @@ pub struct Hub {
     unshown: Unshown,
     calls: BTreeMap<CallId, Call>,
     rooms: BTreeMap<RoomId, Room>,
+    /// Of rooms that a call leads to.
+    notebooks: BTreeMap<RoomId, Notebook>,
     links: BTreeMap<LinkId, Link>,
     /// The same by their makers.
     links_of: BTreeMap<UserId, BTreeSet<LinkId>>,
@@ -137,6 +142,7 @@ impl Hub {
             unshown: Unshown::default(),
             calls: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            notebooks: BTreeMap::new(),
             links: BTreeMap::new(),
             links_of: BTreeMap::new(),
             answered: 0,
@@ -227,6 +233,7 @@ impl Hub {
                 Timer::Seek(call) => self.give_up_seek(call),
                 Timer::Abroad(session) => self.check_abroad(session, now),
                 Timer::EndPairing(session) => self.expire_pairing(session),
+                Timer::KeepReport(room) => self.keep_report(room, now),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -284,6 +291,7 @@ impl Hub {
             self.outputs.push_back(Output::Send { connection, frame });
         }
         self.show_reconnecting(id, false);
+        self.report_of(id, Happening::Back, now);
         self.touch_presence(id);
         self.say_attached(id);
         if let Some(room) = self.room_of(id) {
@@ -353,6 +361,7 @@ impl Hub {
             Departure::Dropped | Departure::Left | Departure::Silent => self.config.resume_grace,
         };
         session.detach(since, grace);
+        self.report_of(id, Happening::Away, now);
         self.wait_for(id, since, grace);
     }
 

@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock")]
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,12 +18,13 @@ use super::person::{PersonChange, PersonNote};
 use super::protocol::{Callers, EndReason, UserInfo};
 use super::reader::{history_row, message, person};
 use super::records::{MessageNote, News, Note};
+use super::report::Page;
 use super::retention;
-use crate::id::UserId;
+use crate::id::{RoomId, UserId};
 use crate::metrics::Metrics;
 use crate::store::{
     self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, PersonNews,
-    RoomRow, SessionRow, SettingsRow, Store, StoreError, Telling,
+    ReportPage, RoomRow, SessionRow, SettingsRow, Store, StoreError, Telling,
 };
 use crate::webhooks::Webhooks;
 
@@ -47,6 +48,8 @@ pub struct Archive {
     pub history_lasts: Duration,
     /// Of one user.
     pub history_calls_max: u32,
+    /// For how long their reports are kept.
+    pub reports_last: Duration,
     /// Of the database. None: no bound.
     pub bytes_max: Option<u64>,
     /// Who is told what happens.
@@ -265,8 +268,10 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
         };
         restored.calls.push((kept, span(row.answered_at_ms, now)));
     }
+    let beginnings: BTreeMap<RoomId, i64> = store.report_beginnings().await?.into_iter().collect();
     for row in store.rooms().await? {
-        restored.rooms.push(KeptRoom {
+        let report = beginnings.get(&row.room).map(|began| span(*began, now));
+        let kept = KeptRoom {
             room: row.room,
             by_call: row.by_call,
             name: row.name,
@@ -274,7 +279,8 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
             locked: row.locked,
             lobby: row.lobby,
             removed: row.removed,
-        });
+        };
+        restored.rooms.push((kept, report));
     }
     for row in store.members().await? {
         let kept = KeptMember {
@@ -397,6 +403,7 @@ fn change(keep: &Keep, now_ms: i64, webhooks: &Webhooks) -> Change {
             until_unix: None,
             id_token: None,
         }),
+        Keep::Report { room, page } => Change::Report(report_page(*room, page, now_ms)),
         Keep::ForgetUser(user) => Change::ForgetUser(*user),
         Keep::Happened(what) => Change::Webhooks(webhooks.messages(what, now_ms, rand::random)),
         Keep::Person(note) => Change::Person {
@@ -418,6 +425,20 @@ fn person_change(change: &PersonChange) -> store::PersonChange {
             contacts_only: settings.callers == Callers::Contacts,
             always_through_server: settings.always_through_server,
         }),
+    }
+}
+
+fn report_page(room: RoomId, page: &Page, now_ms: i64) -> ReportPage {
+    let people = page.people.iter().map(|(id, user)| (*id, user.user_id, user.name.clone()));
+    ReportPage {
+        room,
+        began_at_ms: now_ms.saturating_sub(ms(page.began_ago)),
+        people: people.collect(),
+        entries: match page.entries.is_empty() {
+            true => String::new(),
+            false => serde_json::to_string(&page.entries).expect("its keys are text"),
+        },
+        over: page.over,
     }
 }
 

@@ -99,6 +99,12 @@ pub const CHANGES_BURST: f64 = 30.0;
 /// And in the long run. The disk keeps each.
 pub const CHANGES_PER_S: f64 = 2.0;
 
+/// Reports of what was measured or happened, of one session at once: a device that is plugged in and out, a page that is shown and hidden.
+pub const REPORTS_BURST: f64 = 30.0;
+
+/// And in the long run. A page measures every five seconds.
+pub const REPORTS_PER_S: f64 = 0.5;
+
 /// Contacts of one user, and as many may be blocked.
 pub const CONTACTS_MAX: u32 = 500;
 
@@ -143,6 +149,8 @@ pub enum Limit {
     Reactions,
     /// [`MESSAGES_PER_S`], or as many as one room keeps.
     Messages,
+    /// [`REPORTS_PER_S`].
+    Reports,
     /// [`CONTACTS_MAX`] or [`CHANGES_PER_S`].
     People,
     /// `limits.sessions_per_user`.
@@ -176,7 +184,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Limit; 31] = [
+    pub const ALL: [Limit; 32] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -193,6 +201,7 @@ impl Limit {
         Limit::Removed,
         Limit::Reactions,
         Limit::Messages,
+        Limit::Reports,
         Limit::People,
         Limit::SessionsPerUser,
         Limit::Sessions,
@@ -229,6 +238,7 @@ impl Limit {
             Limit::Removed => "removed",
             Limit::Reactions => "reactions",
             Limit::Messages => "messages",
+            Limit::Reports => "reports",
             Limit::People => "people",
             Limit::SessionsPerUser => "sessions_per_user",
             Limit::Sessions => "sessions",
@@ -315,6 +325,9 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::HangUp { .. }
         | Command::RequestPath { .. }
         | Command::ReportPath { .. }
+        | Command::ReportQuality { .. }
+        | Command::ReportHappening { .. }
+        | Command::CallReport { .. }
         | Command::Invite { .. }
         | Command::RevokeLink { .. }
         | Command::ListLinks {}

@@ -21,6 +21,7 @@ pub mod protocol;
 pub mod reader;
 pub mod record;
 pub mod records;
+pub mod report;
 mod retention;
 pub mod room;
 pub mod session;

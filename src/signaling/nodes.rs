@@ -211,6 +211,8 @@ pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
         | Command::Signal { room_id, .. }
         | Command::RequestPath { room_id, .. }
         | Command::ReportPath { room_id, .. }
+        | Command::ReportQuality { room_id, .. }
+        | Command::ReportHappening { room_id, .. }
         | Command::Invite { room_id, .. }
         | Command::CreateLink {
             room_id: Some(room_id), ..
@@ -241,6 +243,7 @@ pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
         | Command::History { .. }
         | Command::SeeHistory {}
         | Command::CallMessages { .. }
+        | Command::CallReport { .. }
         | Command::People {}
         | Command::KeepContact { .. }
         | Command::ForgetContact { .. }

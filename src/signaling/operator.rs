@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::protocol::UserInfo;
+use super::protocol::{Measured, UserInfo};
 use super::record::PathChange;
 use crate::id::{LinkId, ParseIdError, ParticipantId, RoomId, Source, UserId};
 
@@ -84,6 +84,8 @@ pub struct ParticipantSeen {
     pub sources: Vec<Source>,
     /// What it said last of its path; none: nothing yet, or not since the server was started.
     pub path: Option<PathChange>,
+    /// What it measured last.
+    pub measured: Option<Measured>,
     /// For how long it has been in.
     pub since: Option<Duration>,
 }

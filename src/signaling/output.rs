@@ -13,6 +13,7 @@ use super::person::PersonNote;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::record::{PathChange, Record};
 use super::records::{Asked, MessageNote, Note, Question};
+use super::report::Page;
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, NodeId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
@@ -80,6 +81,11 @@ pub enum Keep {
     /// For what its users see of it later.
     History(Note),
     Message(MessageNote),
+    /// What is new in the report of a room.
+    Report {
+        room: RoomId,
+        page: Page,
+    },
     /// Of what belongs to a user.
     Person(PersonNote),
     /// One more browser of a user. Answered by `News::Paired`.
@@ -108,6 +114,7 @@ impl Keep {
             | Keep::ForgetMember(_)
             | Keep::Link(_)
             | Keep::ForgetLink(_)
+            | Keep::Report { .. }
             | Keep::ForgetUser(_)
             | Keep::Happened(_) => None,
         }

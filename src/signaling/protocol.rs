@@ -7,6 +7,7 @@ mod history;
 mod messages;
 mod path;
 mod people;
+mod report;
 mod rooms;
 mod wire_names;
 
@@ -20,6 +21,9 @@ pub use history::{Direction, HistoryPlace, HistoryRow};
 pub use messages::Message;
 pub use path::{Path, PathProtocol, PathReason};
 pub use people::{Callers, Contact, Presence, PresenceOf, Settings};
+pub use report::{
+    BadSpell, CallReport, Happening, Mark, Measured, ReportedCall, ReportedMeasure, ReportedParticipant, ReportedPath,
+};
 pub use rooms::{LeaveReason, Link, LinkPreview, LinkWish, Reaction, RoomInfo, Waiting};
 
 /// The version of this protocol, sent in `hello` and answered in `welcome`.

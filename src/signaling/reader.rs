@@ -6,10 +6,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::person::Person;
-use super::protocol::{Callers, Direction, EndReason, HistoryRow, Message, Settings, UserInfo};
+use super::protocol::{CallReport, Callers, Direction, EndReason, HistoryRow, Message, Settings, UserInfo};
 use super::records::{Finding, Question};
+use super::report::{Entry, Noted, make};
 use crate::metrics::Metrics;
 use crate::store::{self, Store, StoreError};
+
+/// What was noted in the moment of a call's end is in its report.
+const UNTIL_SLACK_MS: i64 = 500;
 
 /// Answers one after the other, until the hub has ended.
 pub(super) async fn run(
@@ -82,6 +86,14 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
             },
             None => Finding::NotTheirs(asked),
         }),
+        Question::CallReport { asked, user, call } => Ok(match store.report(call, Some(user)).await? {
+            Some(row) => Finding::CallReport {
+                asked,
+                call,
+                report: Box::new(report(row)),
+            },
+            None => Finding::NotTheirs(asked),
+        }),
         Question::People { asked, user } => {
             let row = store.person(user).await?;
             Ok(Finding::People {
@@ -92,6 +104,29 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
             })
         }
     }
+}
+
+/// What was noted of a call, made into its report. A page that cannot be read is of another version, and is left out.
+pub fn report(row: store::ReportRow) -> CallReport {
+    let pages = row
+        .pages
+        .iter()
+        .filter_map(|page| serde_json::from_str::<Vec<Entry>>(page).ok());
+    // The clock that ends a call in the history is not the one of the report.
+    let until = row
+        .until_ms
+        .map(|until| until.saturating_sub(row.began_at_ms).saturating_add(UNTIL_SLACK_MS));
+    make(Noted {
+        began_at_ms: row.began_at_ms,
+        over: row.over,
+        people: row
+            .people
+            .into_iter()
+            .map(|(id, user_id, name)| (id, UserInfo { user_id, name }))
+            .collect(),
+        entries: pages.flatten().collect(),
+        until_ms: until.map(|until| u64::try_from(until).unwrap_or(0)),
+    })
 }
 
 fn named((user_id, name): store::NamedUser) -> UserInfo {
@@ -146,5 +181,6 @@ pub(super) fn history_row(row: store::HistoryRow) -> Option<HistoryRow> {
         missed: row.missed,
         seen: row.seen,
         chat: row.chat,
+        report: row.report,
     })
 }

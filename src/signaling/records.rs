@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::output::Keep;
 use super::pairing::NewDevice;
 use super::person::PersonChange;
-use super::protocol::{EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
+use super::protocol::{CallReport, EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
 use crate::id::{CallId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
 /// Which command of whom is to be answered.
@@ -205,6 +205,8 @@ pub enum Question {
     },
     /// Answered by [`Finding::People`].
     People { asked: Asked, user: UserId },
+    /// Of a call that this user had part in. Answered by [`Finding::CallReport`], or [`Finding::NotTheirs`].
+    CallReport { asked: Asked, user: UserId, call: CallId },
 }
 
 impl Question {
@@ -213,7 +215,8 @@ impl Question {
             Question::History { asked, .. }
             | Question::Messages { asked, .. }
             | Question::CallMessages { asked, .. }
-            | Question::People { asked, .. } => *asked,
+            | Question::People { asked, .. }
+            | Question::CallReport { asked, .. } => *asked,
         }
     }
 }
@@ -239,6 +242,11 @@ pub enum Finding {
         user: UserId,
         contacts: Vec<UserInfo>,
         blocked: Vec<UserInfo>,
+    },
+    CallReport {
+        asked: Asked,
+        call: CallId,
+        report: Box<CallReport>,
     },
     /// There is no such call in the history of this user, or nobody answered it.
     NotTheirs(Asked),

@@ -29,6 +29,8 @@ pub(super) async fn run(archive: Archive, metrics: Arc<Metrics>) {
 async fn purge_old(archive: &Archive) -> Result<(), StoreError> {
     let since = unix_ms().saturating_sub(ms(archive.history_lasts));
     archive.store.purge_history(since, archive.history_calls_max).await?;
+    let reports_since = unix_ms().saturating_sub(ms(archive.reports_last));
+    archive.store.purge_reports(reports_since).await?;
     archive.store.purge_messages().await?;
     archive.store.purge_old_messages(since).await
 }
@@ -50,6 +52,6 @@ async fn shrink(archive: &Archive, metrics: &Metrics) -> Result<(), StoreError> 
 fn note(done: Result<(), StoreError>, metrics: &Metrics) {
     if let Err(error) = done {
         metrics.store_failures.with_label_values(&["purge"]).inc();
-        tracing::warn!(error = &error as &dyn Error, "old calls and messages not forgotten");
+        tracing::warn!(error = &error as &dyn Error, "old calls, reports and messages not forgotten");
     }
 }

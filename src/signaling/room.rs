@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use super::limits::{GUESTS_MAX, OFFERS_PENDING_MAX, Refusal};
+use super::protocol::Measured;
 use super::record::PathChange;
 use crate::id::{CallId, LinkId, ParticipantId, SessionId, Source, UserId};
 
@@ -76,6 +77,8 @@ pub struct Member {
     pub has_reported: bool,
     /// What it said last of its path.
     pub path: Option<PathChange>,
+    /// What it measured last.
+    pub measured: Option<Measured>,
     /// Whether the SFU was told of it, and has to be told when it goes.
     pub in_sfu: bool,
     /// Its latest forwarded connection (0: it has made none).
@@ -250,6 +253,7 @@ impl Member {
             reconnecting: false,
             has_reported: false,
             path: None,
+            measured: None,
             in_sfu: false,
             attempt: 0,
             pending: VecDeque::new(),

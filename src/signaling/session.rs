@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::{
     CHANGES_BURST, CHANGES_PER_S, CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MESSAGES_BURST, MESSAGES_PER_S,
-    MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S, SESSION_ATTEMPTS_MAX, TokenBucket,
+    MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S, REPORTS_BURST, REPORTS_PER_S, SESSION_ATTEMPTS_MAX,
+    TokenBucket,
 };
 use super::nodes::{Abroad, Home};
 use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
@@ -81,6 +82,8 @@ pub struct Session {
     pub messages: TokenBucket,
     /// Every change of contacts, of who is blocked, and of settings takes one.
     pub changes: TokenBucket,
+    /// Every report of a measurement or of something that happened takes one.
+    pub reports: TokenBucket,
     /// What goes on when the slow hash of a pass phrase is there.
     pub hashing: Option<Hashing>,
     /// Whether it comes from the store, and the browser has not said yet how far it had counted.
@@ -187,6 +190,7 @@ impl Session {
             reactions: TokenBucket::new(REACTIONS_BURST, REACTIONS_PER_S, now),
             messages: TokenBucket::new(MESSAGES_BURST, MESSAGES_PER_S, now),
             changes: TokenBucket::new(CHANGES_BURST, CHANGES_PER_S, now),
+            reports: TokenBucket::new(REPORTS_BURST, REPORTS_PER_S, now),
             hashing: None,
             last_seq: 0,
             kept: VecDeque::new(),

@@ -1,9 +1,10 @@
 //! What is kept of one user, as their own data.
 
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::FromRow;
 
-use super::database::Flag;
+use super::database::{Flag, Writer};
 use super::people::{NamedUser, SettingsRow};
 use super::{Store, StoreError};
 use crate::id::UserId;
@@ -23,6 +24,8 @@ pub struct Export {
     pub links: Vec<ExportedLink>,
     /// Browsers in which the user is signed in beside the one that made the user. What proves them is not told.
     pub devices: Vec<ExportedDevice>,
+    /// What was noted of the user in reports of calls.
+    pub reports: Vec<ExportedReport>,
     /// Open pages, or some that may be resumed. What proves them is not told.
     pub sessions: i64,
 }
@@ -90,6 +93,17 @@ pub struct ExportedDevice {
     pub id_token: Option<String>,
 }
 
+/// A participant that the user was.
+#[derive(Debug, Serialize)]
+pub struct ExportedReport {
+    pub room_id: String,
+    pub participant_id: String,
+    pub name: String,
+    pub began_at_ms: i64,
+    /// Of this participant.
+    pub entries: Vec<Value>,
+}
+
 impl Store {
     /// Everything that is kept of a user at one moment, if there is one.
     pub async fn export(&self, user: UserId) -> Result<Option<Export>, StoreError> {
@@ -127,6 +141,7 @@ impl Store {
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
+        let reports = reports_of(&mut reader, &id).await?;
         let (sessions,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sessions WHERE user_id = $1")
             .bind(id.clone())
             .fetch_one(&mut *reader)
@@ -150,7 +165,37 @@ impl Store {
             messages,
             links,
             devices,
+            reports,
             sessions,
         }))
     }
+}
+
+async fn reports_of(reader: Writer<'_>, user: &str) -> Result<Vec<ExportedReport>, StoreError> {
+    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+        "SELECT room_id, participant_id, name, began_at_ms FROM report_people JOIN reports USING (room_id) WHERE user_id = $1 \
+         ORDER BY began_at_ms, room_id, participant_id",
+    )
+    .bind(user.to_owned())
+    .fetch_all(&mut **reader)
+    .await?;
+    let mut reports = Vec::with_capacity(rows.len());
+    for (room_id, participant_id, name, began_at_ms) in rows {
+        let pages: Vec<(String,)> = sqlx::query_as("SELECT entries FROM report_pages WHERE room_id = $1 ORDER BY number")
+            .bind(room_id.clone())
+            .fetch_all(&mut **reader)
+            .await?;
+        let all = pages
+            .iter()
+            .filter_map(|(entries,)| serde_json::from_str::<Vec<Value>>(entries).ok());
+        let entries = all.flatten().filter(|entry| entry["by"] == participant_id.as_str()).collect();
+        reports.push(ExportedReport {
+            room_id,
+            participant_id,
+            name,
+            began_at_ms,
+            entries,
+        });
+    }
+    Ok(reports)
 }

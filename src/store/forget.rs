@@ -18,10 +18,11 @@ const THEIRS: [&str; 8] = [
 
 /// What names them and is others' too: it names nobody from then on. A message keeps its number; its id, which its author's page drew, becomes the number, so that
 /// two who are gone never meet in one.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "UPDATE history SET other_id = $2, other_name = '' WHERE other_id = $1",
     "UPDATE messages SET user_id = $2, name = '', words = '', edited = 0, deleted = 1, message_id = substr(CAST(10000000000000 + number AS TEXT), 2) \
      WHERE user_id = $1",
+    "UPDATE report_people SET user_id = $2, name = '' WHERE user_id = $1",
     "UPDATE calls SET caller_user = $2 WHERE caller_user = $1",
     "UPDATE calls SET callee_user = $2 WHERE callee_user = $1",
     "UPDATE rooms SET removed = trim(replace(' ' || removed || ' ', ' ' || $1 || ' ', ' ')) WHERE $2 <> $1",
@@ -51,6 +52,7 @@ pub(super) async fn apply(writer: Writer<'_>, user: UserId) -> Result<bool, Stor
     }
     for room in rooms.into_iter().filter_map(|(room,)| room) {
         super::messages::forget_of(writer, &room).await?;
+        super::reports::forget_of(writer, &room).await?;
     }
     Ok(was_there)
 }

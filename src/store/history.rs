@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use super::database::{Flag, Writer};
 use super::messages;
 use super::people;
+use super::reports;
 use super::restart::id;
 use super::{Store, StoreError};
 use crate::id::{CallId, RoomId, UserId};
@@ -85,6 +86,8 @@ pub struct HistoryRow {
     pub seen: bool,
     /// Whether something was written in it while this user had part in it.
     pub chat: bool,
+    /// Whether there is a report of it.
+    pub report: bool,
 }
 
 /// A part of a history, newest first.
@@ -107,7 +110,9 @@ pub(super) const MISSED_OF_USER: &str =
 
 const COLUMNS: &str = "call_id, other_id, other_name, made, rang_at_ms, answered_at_ms, talked_ms, reason, missed, seen, \
     CASE WHEN answered_at_ms IS NOT NULL AND EXISTS (SELECT 1 FROM messages WHERE messages.room_id = history.room_id \
-    AND at_ms <= ended_at_ms) THEN 1 ELSE 0 END AS chat";
+    AND at_ms <= ended_at_ms) THEN 1 ELSE 0 END AS chat, \
+    CASE WHEN answered_at_ms IS NOT NULL AND EXISTS (SELECT 1 FROM reports WHERE reports.room_id = history.room_id) \
+    THEN 1 ELSE 0 END AS report";
 
 /// Makes one change, and adds what it changed to the news.
 pub(super) async fn apply(
@@ -211,6 +216,7 @@ pub(super) async fn apply(
             .await?;
             for room in rooms.into_iter().filter_map(|(room,)| room) {
                 messages::forget_of(writer, &room).await?;
+                reports::forget_of(writer, &room).await?;
             }
             let (user, call) = (*user, *call);
             let missed = missed(writer, user).await?;
@@ -279,6 +285,7 @@ fn read(row: &AnyRow) -> Result<HistoryRow, StoreError> {
         missed: row.try_get::<Flag, _>("missed")?.0,
         seen: row.try_get::<Flag, _>("seen")?.0,
         chat: row.try_get::<Flag, _>("chat")?.0,
+        report: row.try_get::<Flag, _>("report")?.0,
     })
 }
 

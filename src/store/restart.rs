@@ -6,6 +6,7 @@ use super::forget;
 use super::history::{self, HistoryChange, HistoryNews};
 use super::messages::{self, MessageChange, MessageNews};
 use super::people::{self, PersonChange, PersonNews};
+use super::reports::{self, ReportPage};
 use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::webhooks::{self, NewWebhook};
 use super::{Store, StoreError};
@@ -54,6 +55,7 @@ pub enum Change {
     Message(MessageChange),
     /// One more browser of a user.
     AddDevice(NewDevice),
+    Report(ReportPage),
     /// Everything that is theirs.
     ForgetUser(UserId),
     Person {
@@ -137,6 +139,10 @@ impl Store {
                 Change::AddDevice(new) => {
                     devices::apply(&mut transaction, new, now_ms / 1000).await?;
                     news.push((place, News::DeviceAdded));
+                    continue;
+                }
+                Change::Report(page) => {
+                    reports::apply(&mut transaction, page, now_ms).await?;
                     continue;
                 }
                 Change::ForgetUser(user) => {

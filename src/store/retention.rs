@@ -96,6 +96,7 @@ impl Store {
         loop {
             let (calls, rooms) = self.forget_calls(i64::MAX).await?;
             let mut gone = calls;
+            self.purge_reports(i64::MIN).await?;
             for room in rooms {
                 while self.forget_messages_of(&room).await? == BATCH {}
             }

@@ -188,6 +188,7 @@ const past = (name: string, hoursAgo: number, more: Partial<HistoryRow> = {}): H
   missed: false,
   seen: false,
   chat: name.startsWith("C"),
+  report: more.answered !== false,
   ...more,
 });
 const MISSED = { answered: false, talked_ms: 0, missed: true } as const;

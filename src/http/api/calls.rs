@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,6 +15,8 @@ use super::{Api, failed};
 use crate::http::problem::Problem;
 use crate::id::{CallId, UserId};
 use crate::signaling::operator::Part;
+use crate::signaling::protocol::CallReport;
+use crate::signaling::reader;
 use crate::store::ListedCall;
 
 /// A call, as the history of whoever made it has it.
@@ -94,6 +97,17 @@ pub async fn list(State(api): State<Api>, Asked(asked): Asked<CallPage>) -> Resu
     Ok(Json(List::new(part, Call::from, |call| {
         format!("{}-{}", call.rang_at_ms, call.id)
     })))
+}
+
+#[utoipa::path(
+    get, path = "/calls/{call}/report", tag = "calls", operation_id = "get_call_report", params(("call" = String, Path)),
+    responses((status = 200, description = "How an answered call was set up, went and ended, as far as that is known so far", body = CallReport))
+)]
+pub async fn report(State(api): State<Api>, Path(call): Path<String>) -> Result<Json<CallReport>, Problem> {
+    let no_report = || Problem::new(StatusCode::NOT_FOUND, "there is no report of such a call");
+    let call: CallId = call.parse().map_err(|_| no_report())?;
+    let found = api.store.report(call, None).await.map_err(failed)?;
+    found.map(|row| Json(reader::report(row))).ok_or_else(no_report)
 }
 
 /// Where a call stands in the list: when it rang, and its id.

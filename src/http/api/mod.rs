@@ -157,6 +157,7 @@ pub fn router(api: Api, guard: Option<Guard>) -> Router {
         .routes(routes!(participants::mute))
         .routes(routes!(participants::remove))
         .routes(routes!(calls::list))
+        .routes(routes!(calls::report))
         .routes(routes!(users::list))
         .routes(routes!(users::show))
         .routes(routes!(users::block, users::unblock))

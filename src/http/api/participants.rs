@@ -13,7 +13,7 @@ use super::rooms::room_key;
 use crate::http::problem::Problem;
 use crate::id::{ParticipantId, Source};
 use crate::signaling::operator::{ParticipantSeen, Unfit};
-use crate::signaling::protocol::PathProtocol;
+use crate::signaling::protocol::{Measured, PathProtocol};
 use crate::signaling::record::PathChange;
 
 /// Somebody in a room, or in its lobby.
@@ -34,6 +34,9 @@ pub struct Participant {
     /// How its media flows; none: it has not said so yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<MediaPath>,
+    /// What it measured last, every few seconds; none: nothing yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<Measured>,
     /// For how long it has been in.
     #[serde(skip_serializing_if = "Option::is_none")]
     since_s: Option<u64>,
@@ -105,6 +108,7 @@ impl From<ParticipantSeen> for Participant {
             reconnecting: seen.reconnecting,
             sources: seen.sources.into_iter().map(Track::from).collect(),
             path: seen.path.map(MediaPath::from),
+            measured: seen.measured,
             since_s: seen.since.map(|long| long.as_secs()),
         }
     }

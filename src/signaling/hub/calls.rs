@@ -190,6 +190,7 @@ impl Hub {
             state: State::Ringing { until, at: at.clone() },
         };
         self.calls.insert(id, call);
+        self.begin_report(room, id, now);
         self.timers.insert((until, Timer::RingOut(id)));
         for user in [caller_user, callee_user] {
             if let Some(user) = self.users.get_mut(&user) {
@@ -257,6 +258,7 @@ impl Hub {
         self.outputs.push_back(Output::Count(Fact::CallAnswered { call: id, rang }));
         self.note(Note::Answered(id));
         self.tell_call_answered(id, rang);
+        self.report_answered(room_id, id, now);
         for session in in_vain {
             self.take_out(session);
             self.tell(session, None, Event::AnsweredElsewhere { call_id: id });
@@ -378,6 +380,7 @@ impl Hub {
         match kind {
             Kind::Pair => {
                 let room = self.rooms.remove(&room_id);
+                self.drop_report(room_id);
                 for member in room.iter().flat_map(|room| room.members.values()) {
                     if let Some(session) = self.sessions.get_mut(&member.session) {
                         (session.call, session.room) = (None, None);
@@ -426,6 +429,7 @@ impl Hub {
         let lasted = call.lasted(now);
         self.note_over(id, reason, lasted);
         self.tell_call_ended(&call, reason, lasted);
+        self.report_over(call.room, id, reason, now);
         self.outputs.push_back(Output::Count(Fact::CallEnded {
             call: id,
             reason,

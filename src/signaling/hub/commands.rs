@@ -69,7 +69,7 @@ impl Hub {
                 sdp,
                 sources,
             } => self.offer(session, reference, room_id, attempt, sdp, sources),
-            Command::Publish { room_id, sources } => self.publish(session, room_id, sources),
+            Command::Publish { room_id, sources } => self.publish(session, room_id, sources, now),
             Command::Signal { room_id, to, signal } => self.signal(session, room_id, to, signal),
             Command::RequestPath { room_id, path, reason } => self.request_path(session, room_id, path, reason),
             Command::ReportPath {
@@ -81,6 +81,12 @@ impl Hub {
             } => {
                 let change = PathChange { path, protocol, reason };
                 self.report_path(session, room_id, change, setup_ms, now)
+            }
+            Command::ReportQuality { room_id, measured } => self.report_quality(session, room_id, measured, now),
+            Command::ReportHappening { room_id, what } => self.report_happening(session, room_id, what, now),
+            Command::CallReport { call_id } => {
+                self.call_report(session, reference, call_id);
+                Ok(())
             }
             Command::Invite { room_id, user_id } => self.invite(session, reference, room_id, user_id, now),
             Command::CreateLink { room_id, wish } => self.create_link(session, reference, room_id, wish, now),

@@ -15,6 +15,7 @@ impl Hub {
             self.remove_link(link);
         }
         self.end_sessions_of(user, now);
+        self.forget_in_reports(user);
         self.outputs.push_back(Output::Keep(Keep::ForgetUser(user)));
         self.settle(now);
     }

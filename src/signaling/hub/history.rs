@@ -188,6 +188,10 @@ impl Hub {
                 };
                 self.tell(asked.session, Some(asked.reference), event);
             }
+            Finding::CallReport { asked, call, report } => {
+                let event = Event::CallReport { call_id: call, report };
+                self.tell_now(asked.session, Some(asked.reference), event);
+            }
             Finding::People {
                 asked,
                 user,

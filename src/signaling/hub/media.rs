@@ -7,8 +7,9 @@ use super::rooms::NO_SUCH_ROOM;
 use crate::id::{ParticipantId, RoomId, SessionId, Source};
 use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Fact, MediaFact, MediaNews, MediaRequest, Output};
-use crate::signaling::protocol::{DirectSignal, Event, Path, PathReason, SourceLine};
+use crate::signaling::protocol::{DirectSignal, Event, Happening, Path, PathReason, SourceLine, TransportLostReason};
 use crate::signaling::record::{Entry, PathChange};
+use crate::signaling::report::What;
 use crate::signaling::room::Standing;
 use crate::view::View;
 
@@ -49,7 +50,13 @@ impl Hub {
         Ok(())
     }
 
-    pub(super) fn publish(&mut self, session: SessionId, room: RoomId, mut sources: Vec<Source>) -> Result<(), Refusal> {
+    pub(super) fn publish(
+        &mut self,
+        session: SessionId,
+        room: RoomId,
+        mut sources: Vec<Source>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         // A check measures the way to the server, and nobody receives it.
         if self.room_of(session) == Some(room) {
             self.check_may_publish(session, &sources)?;
@@ -57,8 +64,9 @@ impl Hub {
         let (participant, member) = self.member(session, room)?;
         sources.sort_unstable();
         sources.dedup();
-        member.sources.clone_from(&sources);
+        let before = std::mem::replace(&mut member.sources, sources.clone());
         member.in_sfu = true;
+        self.report_sources(room, participant, &before, &sources, now);
         self.ask_sfu(MediaRequest::Publish {
             room,
             participant,
@@ -144,10 +152,15 @@ impl Hub {
         let (_, member) = self.member(session, room)?;
         member.path = Some(change);
         let is_first = !std::mem::replace(&mut member.has_reported, true);
-        if let Some(setup) = setup_ms.map(|ms| Duration::from_millis(ms.into()))
-            && is_first
-            && setup <= lasted + SETUP_SLACK
-        {
+        let setup_ms = setup_ms.filter(|ms| is_first && Duration::from_millis((*ms).into()) <= lasted + SETUP_SLACK);
+        let what = What::Path {
+            path,
+            protocol,
+            reason,
+            setup_ms,
+        };
+        self.note_for_report(room, Some(from), what, now);
+        if let Some(setup) = setup_ms.map(|ms| Duration::from_millis(ms.into())) {
             let seconds = setup.as_secs_f64();
             self.outputs.push_back(Output::Count(Fact::Setup { seconds }));
         }
@@ -206,6 +219,9 @@ impl Hub {
                 }
                 MediaNews::TransportLost { attempt, reason } => {
                     if member.lost(attempt) {
+                        if reason != TransportLostReason::Closed {
+                            self.report_of(session, Happening::MediaLost, now);
+                        }
                         let event = Event::TransportLost {
                             room_id,
                             attempt,

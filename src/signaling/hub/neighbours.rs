@@ -68,7 +68,7 @@ impl Hub {
             }
             NodeNews::Back(node) => {
                 self.neighbours.away.remove(&node);
-                self.home_is_back(node);
+                self.home_is_back(node, now);
                 self.owner_is_back(node);
             }
             NodeNews::Away(node) => {
@@ -123,7 +123,7 @@ impl Hub {
                 command,
             } => self.visitor_says(from, session, reference, command, now),
             Word::Detached { session, how } => self.visitor_detached(from, session, how, now),
-            Word::Attached { session } => self.visitor_attached(from, session),
+            Word::Attached { session } => self.visitor_attached(from, session, now),
             Word::Left { session } => self.visitor_left(from, session, now),
             Word::Named { session, name } => self.visitor_named(from, session, &name),
             Word::Came { user } => self.ask_for_late_comer(from, user),

@@ -215,6 +215,7 @@ impl Hub {
                     reconnecting: member.reconnecting,
                     sources: member.sources.clone(),
                     path: member.path,
+                    measured: member.measured,
                     since,
                 })
             })

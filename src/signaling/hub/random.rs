@@ -10,7 +10,9 @@ use super::*;
 use crate::id::{LinkId, MessageId, ParticipantId, Source};
 use crate::signaling::call::Kind;
 use crate::signaling::output::{MediaFact, MediaNews};
-use crate::signaling::protocol::{Callers, Command, DirectSignal, EndReason, LinkWish, Path, PathReason, Reaction, Settings};
+use crate::signaling::protocol::{
+    Callers, Command, DirectSignal, EndReason, Happening, LinkWish, Measured, Path, PathReason, Reaction, Settings,
+};
 use crate::signaling::room::{Origin, Standing};
 use crate::view;
 
@@ -76,6 +78,8 @@ enum OnRoom {
     Signal,
     RequestPath,
     ReportPath,
+    ReportQuality,
+    ReportHappening,
     Leave,
     Hand(bool),
     React,
@@ -121,6 +125,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(OnRoom::Signal),
         Just(OnRoom::RequestPath),
         Just(OnRoom::ReportPath),
+        Just(OnRoom::ReportQuality),
+        Just(OnRoom::ReportHappening),
         Just(OnRoom::Leave),
         any::<bool>().prop_map(OnRoom::Hand),
         Just(OnRoom::React),
@@ -357,6 +363,23 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
                     reason,
                     protocol: None,
                     setup_ms: Some(5),
+                },
+                OnRoom::ReportQuality => Command::ReportQuality {
+                    room_id,
+                    measured: Measured {
+                        path,
+                        lasted_ms: 5_000,
+                        received_loss_permille: Some(70),
+                        sent_loss_permille: None,
+                        jitter_ms: None,
+                        round_trip_ms: Some(9),
+                        frames_per_s: None,
+                        frozen_permille: None,
+                    },
+                },
+                OnRoom::ReportHappening => Command::ReportHappening {
+                    room_id,
+                    what: Happening::CameraSwitched,
                 },
                 OnRoom::Leave => Command::Leave { room_id },
                 OnRoom::Hand(raised) => Command::RaiseHand { room_id, raised },

@@ -42,6 +42,7 @@ fn a_row(world: &World, missed: bool) -> HistoryRow {
         missed,
         seen: false,
         chat: false,
+        report: false,
     }
 }
 

@@ -23,7 +23,8 @@ pub struct Restored {
     /// What belongs to those users.
     pub people: Vec<(UserId, Person)>,
     pub links: Vec<KeptLink>,
-    pub rooms: Vec<KeptRoom>,
+    /// Each with how long ago its report began, if there is one.
+    pub rooms: Vec<(KeptRoom, Option<Duration>)>,
     /// Each with how long ago it came in.
     pub members: Vec<(KeptMember, Duration)>,
     /// Each with how long ago it was answered.
@@ -48,7 +49,9 @@ impl Hub {
         for kept in restored.links {
             self.add_link(kept.link, Link::restored(kept, now));
         }
-        for kept in restored.rooms {
+        let mut reports = Vec::new();
+        for (kept, report) in restored.rooms {
+            reports.extend(report.map(|began_ago| (kept.room, began_ago)));
             self.restore_room(kept);
         }
         for (kept, lasted) in restored.members {
@@ -61,6 +64,9 @@ impl Hub {
                 self.outputs.push_back(Output::Keep(Keep::ForgetCall(kept.call)));
                 self.note_over(kept.call, EndReason::ConnectionLost, lasted);
             }
+        }
+        for (room, began_ago) in reports {
+            self.resume_report(room, now.checked_sub(began_ago).unwrap_or(now), now);
         }
         self.drop_remains(now);
         self.outputs.push_back(Output::Count(Fact::Restored {

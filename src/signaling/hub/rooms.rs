@@ -32,7 +32,7 @@ pub(super) enum Parting {
 }
 
 impl Parting {
-    fn end_reason(self) -> EndReason {
+    pub(super) fn end_reason(self) -> EndReason {
         match self {
             Parting::Left | Parting::Alone | Parting::Closed => EndReason::HungUp,
             Parting::Removed | Parting::Ended => EndReason::Removed,
@@ -40,7 +40,7 @@ impl Parting {
         }
     }
 
-    fn leave_reason(self) -> LeaveReason {
+    pub(super) fn leave_reason(self) -> LeaveReason {
         match self {
             Parting::Left => LeaveReason::Left,
             Parting::Removed => LeaveReason::Removed,
@@ -134,8 +134,8 @@ impl Hub {
     }
 
     /// The SFU is to carry its media from here on.
-    fn make_present(&mut self, session: SessionId, room: RoomId, now: Instant) {
-        let Ok((participant, member)) = self.member(session, room) else {
+    fn make_present(&mut self, session: SessionId, room_id: RoomId, now: Instant) {
+        let Ok((participant, member)) = self.member(session, room_id) else {
             return;
         };
         if member.standing.is_present() {
@@ -146,15 +146,16 @@ impl Hub {
         self.waiting -= usize::from(before == Standing::Waiting);
         self.present += 1;
         let user = self.sessions.get(&session).map(|session| session.user);
-        if let Some(room) = self.rooms.get_mut(&room) {
+        if let Some(room) = self.rooms.get_mut(&room_id) {
             self.open_rooms += usize::from(room.present_count() == 1);
             room.note_guest(user);
         }
+        self.report_came(room_id, participant, session, now);
         self.touch_presence(session);
-        self.tell_joined(room, participant, session);
+        self.tell_joined(room_id, participant, session);
         let receives = self.grants(session).subscribe;
         self.ask_sfu(MediaRequest::Admit {
-            room,
+            room: room_id,
             participant,
             receives,
         });
@@ -217,6 +218,7 @@ impl Hub {
         self.note_invitations_left(id, why.end_reason(), now);
         self.tell_left(room_id, participant, id, why.leave_reason());
         self.take_out(id);
+        self.report_left(room_id, participant, why.leave_reason(), now);
         for (_, other) in self.present_in(room_id) {
             let event = Event::ParticipantLeft {
                 room_id,
@@ -265,6 +267,8 @@ impl Hub {
             self.stop_ringing(id, EndReason::Cancelled, None, now);
         }
         let Some(room) = self.rooms.remove(&room_id) else { return };
+        let first_goes = first.map(|(id, why, _)| (id, why));
+        self.end_report(room_id, room.members.iter(), first_goes, others, now);
         let (present, waiting) = (room.present(), room.waiting());
         self.present -= present.len();
         self.waiting -= waiting.len();

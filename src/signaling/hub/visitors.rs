@@ -7,7 +7,7 @@ use crate::id::{CallId, NodeId, SessionId};
 use crate::signaling::nodes::{Home, Visitor, Word, elsewhere};
 use crate::signaling::output::{Fact, Output};
 use crate::signaling::person::Person;
-use crate::signaling::protocol::{Command, Event};
+use crate::signaling::protocol::{Command, Event, Happening};
 use crate::signaling::session::{Attachment, Departure, Session};
 
 impl Hub {
@@ -127,21 +127,22 @@ impl Hub {
         self.detach_session(id, how, now);
     }
 
-    pub(super) fn visitor_attached(&mut self, from: NodeId, id: SessionId) {
+    pub(super) fn visitor_attached(&mut self, from: NodeId, id: SessionId, now: Instant) {
         if !self.is_visitor_of(from, id) {
             return;
         }
         if let Some(home) = self.sessions.get_mut(&id).and_then(|session| session.home.as_mut()) {
             home.attached = true;
         }
-        self.visitor_is_back(id);
+        self.visitor_is_back(id, now);
     }
 
-    fn visitor_is_back(&mut self, id: SessionId) {
+    fn visitor_is_back(&mut self, id: SessionId, now: Instant) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.attachment = Attachment::Attached { connection: elsewhere() };
         }
         self.show_reconnecting(id, false);
+        self.report_of(id, Happening::Back, now);
         self.touch_presence(id);
         if let Some(room) = self.room_of(id) {
             self.tell_speakers(id, room);
@@ -182,11 +183,11 @@ impl Hub {
         }
     }
 
-    pub(super) fn home_is_back(&mut self, node: NodeId) {
+    pub(super) fn home_is_back(&mut self, node: NodeId, now: Instant) {
         for id in self.visitors_of(node) {
             let home = self.sessions[&id].home.as_ref();
             if home.is_some_and(|home| home.attached) && self.sessions[&id].connection().is_none() {
-                self.visitor_is_back(id);
+                self.visitor_is_back(id, now);
             }
         }
     }

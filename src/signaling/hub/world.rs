@@ -23,6 +23,7 @@ use crate::signaling::protocol::{
     CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Presence, Resume, RoomInfo,
 };
 use crate::signaling::records::{Asked, MessageNote, News, Note, Question};
+use crate::signaling::report::Page;
 use crate::signaling::session::Departure;
 
 pub(super) struct World {
@@ -61,6 +62,9 @@ pub(super) struct World {
     /// Browsers of users that are to be kept.
     pub(super) devices: Vec<(NewDevice, Asked)>,
     pub(super) people: BTreeMap<UserId, Person>,
+    /// When the report of each room began, and what was noted of it.
+    reports: BTreeMap<RoomId, Instant>,
+    pub(super) pages: Vec<(RoomId, Page)>,
     /// Whom the store was told to forget.
     pub(super) forgotten_users: Vec<UserId>,
     /// What the operator's application was told.
@@ -171,6 +175,8 @@ impl World {
             changed: Vec::new(),
             devices: Vec::new(),
             people: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            pages: Vec::new(),
             forgotten_users: Vec::new(),
             happened: Vec::new(),
             messages: BTreeMap::new(),
@@ -292,11 +298,15 @@ impl World {
             .into_iter()
             .filter(|(user, _)| has_session(user))
             .collect();
+        let rooms = self.rooms.values().map(|kept| {
+            let began = self.reports.get(&kept.room);
+            (kept.clone(), began.map(|began| now - *began))
+        });
         let restored = Restored {
             sessions,
             people,
             links: links.collect(),
-            rooms: self.rooms.values().cloned().collect(),
+            rooms: rooms.collect(),
             members,
             calls,
         };
@@ -438,6 +448,10 @@ impl World {
             }
             Keep::History(note) => self.notes.push(note),
             Keep::Message(note) => self.written.push(note),
+            Keep::Report { room, page } => {
+                self.reports.entry(room).or_insert_with(|| self.now - page.began_ago);
+                self.pages.push((room, page));
+            }
             Keep::Person(note) => self.changed.push(note),
             Keep::Device(new, asked) => self.devices.push((new, asked)),
             Keep::ForgetUser(user) => self.forgotten_users.push(user),
@@ -565,7 +579,8 @@ impl World {
                 | Event::SpeakersChanged { .. }
                 | Event::Message { .. }
                 | Event::MessageChanged { .. }
-                | Event::PresenceChanged { .. },
+                | Event::PresenceChanged { .. }
+                | Event::CallReport { .. },
                 seq,
             ) => assert_eq!(seq, None),
             (event, seq) => {
@@ -822,6 +837,7 @@ impl World {
             | Event::HistoryForgotten { .. }
             | Event::MessageChanged { .. }
             | Event::Messages { .. }
+            | Event::CallReport { .. }
             | Event::People { .. }
             | Event::ContactChanged { .. }
             | Event::ContactForgotten { .. }
@@ -882,6 +898,7 @@ impl World {
         let hub = &self.hub;
         assert_eq!(hub.counts(), Default::default());
         assert!(hub.calls.is_empty() && hub.rooms.is_empty() && hub.users.is_empty() && hub.people.is_empty());
+        assert!(hub.notebooks.is_empty());
         assert!(hub.connections.is_empty() && hub.timers.is_empty() && hub.lost.is_empty() && hub.unkept.is_empty());
         assert!(self.rooms.is_empty() && self.members.is_empty() && self.calls.is_empty() && self.sessions.is_empty());
         let same = self.links.keys().eq(hub.links.keys()) && hub.links.values().all(|link| link.room.is_none());

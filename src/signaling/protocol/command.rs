@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::history::HistoryPlace;
 use super::path::{Path, PathProtocol, PathReason};
 use super::people::Settings;
+use super::report::{Happening, Measured};
 use super::rooms::{LinkWish, Reaction};
 use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
@@ -109,6 +110,21 @@ pub enum Command {
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]
         setup_ms: Option<u32>,
+    },
+    /// Tells what this page measured of the connection that brings what it shows, every five seconds or so: for the report of the call.
+    /// Not answered.
+    ReportQuality {
+        room_id: RoomId,
+        measured: Measured,
+    },
+    /// Tells what happened to this participant's devices or page, for the same. Not answered.
+    ReportHappening {
+        room_id: RoomId,
+        what: Happening,
+    },
+    /// Asks for the report of a call of this user's history. Answered by `call_report`.
+    CallReport {
+        call_id: CallId,
     },
     /// Rings a user into the room that this session is in. Answered like `call`; where it is answered there, the room gets
     /// `participant_joined` with this `call_id`. `cancel` takes it back.

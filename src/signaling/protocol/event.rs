@@ -9,6 +9,7 @@ use super::history::HistoryRow;
 use super::messages::Message;
 use super::path::{Path, PathProtocol, PathReason};
 use super::people::{Contact, PresenceOf, Settings};
+use super::report::CallReport;
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::grants::Grants;
 use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -318,6 +319,11 @@ pub enum Event {
         /// Whether there are older ones.
         more: bool,
     },
+    /// The report of a call, as far as this user had part in it. It is not replayed: ask again.
+    CallReport {
+        call_id: CallId,
+        report: Box<CallReport>,
+    },
     /// Whom this user knows and has blocked, each in the order of ids, and the user's settings.
     People {
         contacts: Vec<Contact>,
@@ -440,9 +446,10 @@ impl fmt::Debug for IceServer {
 }
 
 /// A user as others see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct UserInfo {
+    #[schema(value_type = String)]
     pub user_id: UserId,
     /// Empty where none was given.
     pub name: String,

@@ -27,6 +27,8 @@ pub struct HistoryRow {
     pub seen: bool,
     /// Whether something was written in it: `call_messages` has it.
     pub chat: bool,
+    /// Whether there is a report of it: `call_report` has it.
+    pub report: bool,
 }
 
 /// Who called whom.

@@ -2,6 +2,23 @@
 
 export const PROTOCOL_VERSION = 1;
 
+/**
+ * A time in which it was bad: packets were lost, or answers took too long.
+ */
+export type BadSpell = { from_ms: number, until_ms: number, 
+/**
+ * Whose side it was; none: what lies between.
+ */
+participant_id?: ParticipantId, 
+/**
+ * On average, in thousandths.
+ */
+loss_permille?: number, 
+/**
+ * On average.
+ */
+round_trip_ms?: number, };
+
 export type CallId = string;
 
 /**
@@ -40,6 +57,39 @@ invitations: Array<Invitation>, } | { "state": "joined", room: RoomInfo,
  * Milliseconds since it came in.
  */
 elapsed_ms: number, attempt: number, generation: number, participant_id: ParticipantId, participants: Array<Participant>, direct: boolean, polite: boolean, host: boolean, invitations: Array<Invitation>, } | { "state": "waiting", room: RoomInfo, participant_id: ParticipantId, };
+
+/**
+ * The report of a call: of the room that it led to, from the first ringing to the end. Times in it are milliseconds since it began.
+ */
+export type CallReport = { 
+/**
+ * Unix milliseconds.
+ */
+began_at_ms: number, lasted_ms: number, 
+/**
+ * Whether the room is over; else this is what there is so far.
+ */
+over: boolean, 
+/**
+ * The calls that led there: the one that made the room, and those by which more people came.
+ */
+calls: Array<ReportedCall>, 
+/**
+ * In the order of coming.
+ */
+participants: Array<ReportedParticipant>, 
+/**
+ * When it was bad, and whose side that was, in the order of time.
+ */
+spells: Array<BadSpell>, 
+/**
+ * When the server was started again.
+ */
+restarts_ms: Array<number>, 
+/**
+ * What there was no place for any more.
+ */
+left_out: number, };
 
 /**
  * Whose calls ring. To all others, the user is as one who is not there.
@@ -81,7 +131,7 @@ protocol?: PathProtocol | null,
 /**
  * From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
  */
-setup_ms?: number | null, } | { "type": "invite", room_id: RoomId, user_id: UserId, } | { "type": "create_link", room_id?: RoomId | null, 
+setup_ms?: number | null, } | { "type": "report_quality", room_id: RoomId, measured: Measured, } | { "type": "report_happening", room_id: RoomId, what: Happening, } | { "type": "call_report", call_id: CallId, } | { "type": "invite", room_id: RoomId, user_id: UserId, } | { "type": "create_link", room_id?: RoomId | null, 
 /**
  * Of the room; empty is allowed. Cleaned and cut like a user's name.
  */
@@ -291,7 +341,7 @@ call_id?: CallId, messages: Array<Message>,
 /**
  * Whether there are older ones.
  */
-more: boolean, } | { "type": "people", contacts: Array<Contact>, blocked: Array<UserInfo>, settings: Settings, } | { "type": "contact_changed", contact: Contact, } | { "type": "contact_forgotten", user_id: UserId, } | { "type": "blocked", user: UserInfo, } | { "type": "unblocked", user_id: UserId, } | { "type": "settings_changed", settings: Settings, } | { "type": "presence_changed", changes: Array<PresenceOf>, } | { "type": "server_stopping", };
+more: boolean, } | { "type": "call_report", call_id: CallId, report: CallReport, } | { "type": "people", contacts: Array<Contact>, blocked: Array<UserInfo>, settings: Settings, } | { "type": "contact_changed", contact: Contact, } | { "type": "contact_forgotten", user_id: UserId, } | { "type": "blocked", user: UserInfo, } | { "type": "unblocked", user_id: UserId, } | { "type": "settings_changed", settings: Settings, } | { "type": "presence_changed", changes: Array<PresenceOf>, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
@@ -348,6 +398,11 @@ data: boolean,
 rename: boolean, };
 
 /**
+ * What happened to a participant's devices, page and connections.
+ */
+export type Happening = "microphone_switched" | "camera_switched" | "microphone_lost" | "camera_lost" | "microphone_silenced" | "camera_silenced" | "microphone_restored" | "camera_restored" | "page_hidden" | "page_shown" | "microphone_on" | "microphone_off" | "camera_on" | "camera_off" | "screen_shared" | "screen_ended" | "away" | "back" | "media_lost";
+
+/**
  * A place in a history: calls are in the order of ringing, and those of one moment in the order of their ids.
  */
 export type HistoryPlace = { rang_at_ms: number, call_id: CallId, };
@@ -379,7 +434,11 @@ seen: boolean,
 /**
  * Whether something was written in it: `call_messages` has it.
  */
-chat: boolean, };
+chat: boolean, 
+/**
+ * Whether there is a report of it: `call_report` has it.
+ */
+report: boolean, };
 
 /**
  * `RTCIceCandidateInit` in snake_case.
@@ -457,6 +516,40 @@ single_use: boolean,
  * Whoever joins waits until a host admits them.
  */
 lobby: boolean, };
+
+/**
+ * Something that happened at a moment.
+ */
+export type Mark = { at_ms: number, what: Happening, };
+
+/**
+ * What a page measured of the connection that brings what it shows, over some seconds. What it cannot tell is left out.
+ */
+export type Measured = { path: Path, 
+/**
+ * Over how many milliseconds, 1 to 60,000.
+ */
+lasted_ms: number, 
+/**
+ * Packets that did not arrive here, in thousandths of all.
+ */
+received_loss_permille?: number | null, 
+/**
+ * The same of what was sent, as its receiver says.
+ */
+sent_loss_permille?: number | null, jitter_ms?: number | null, 
+/**
+ * To the other browser or to the server, whichever the path leads to.
+ */
+round_trip_ms?: number | null, 
+/**
+ * Pictures that were decoded, of all the videos together.
+ */
+frames_per_s?: number | null, 
+/**
+ * For how much of the time a picture stood still, in thousandths.
+ */
+frozen_permille?: number | null, };
 
 /**
  * Something written in a room.
@@ -538,6 +631,38 @@ export type PresenceOf = { user_id: UserId, presence: Presence, };
  * What a participant may show for a moment.
  */
 export type Reaction = "thumbs_up" | "applause" | "heart" | "laughter" | "surprise" | "party";
+
+/**
+ * When a call rang, was answered, and was over.
+ */
+export type ReportedCall = { call_id: CallId, rang_ms: number, answered_ms?: number, over_ms?: number, reason?: EndReason, };
+
+/**
+ * What was measured over the time before.
+ */
+export type ReportedMeasure = { at_ms: number, measured: Measured, };
+
+/**
+ * A participant: paths, measurements and what happened.
+ */
+export type ReportedParticipant = { participant_id: ParticipantId, user: UserInfo, came_ms: number, left_ms?: number, left_reason?: LeaveReason, 
+/**
+ * From coming in to the first decoded media, as the page measured it.
+ */
+setup_ms?: number, paths: Array<ReportedPath>, measured: Array<ReportedMeasure>, marks: Array<Mark>, };
+
+/**
+ * A path for as long as it was taken.
+ */
+export type ReportedPath = { from_ms: number, until_ms: number, path: Path, 
+/**
+ * Not every browser can tell.
+ */
+protocol?: PathProtocol, 
+/**
+ * Why it was taken.
+ */
+reason: PathReason, };
 
 /**
  * Which session goes on, and the last event of it that was seen.

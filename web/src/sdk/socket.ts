@@ -32,6 +32,8 @@ const OF_ONE_RUN: ReadonlySet<Command["type"]> = new Set([
   "signal",
   "request_path",
   "report_path",
+  "report_quality",
+  "report_happening",
   "start_check",
   "end_check",
   "say",

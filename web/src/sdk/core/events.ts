@@ -5,6 +5,7 @@ import type { CallNow, Command, ErrorCode, Event, Participant, UserInfo } from "
 import { chatAfterGap, chatEvent, chatRefused } from "./chat";
 import { historyEvent, historyRefused, listHistory } from "./history";
 import { asKnown, peopleAfterGap, peopleEvent, peopleRefused } from "./people";
+import { reportEvent, reportRefused } from "./report";
 import { ringOver, ringsAtTheDoor } from "./ring";
 import {
   atTheDoor,
@@ -115,6 +116,8 @@ export function handleEvent(
     case "history_seen":
     case "history_forgotten":
       return historyEvent(state, event);
+    case "call_report":
+      return reportEvent(state, event);
     case "people":
     case "contact_changed":
     case "contact_forgotten":
@@ -334,6 +337,8 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
   }
   const inChat = answers === null ? null : chatRefused(state, event.code, answers, about);
   if (inChat !== null) return only(inChat);
+  const inReport = reportRefused(state, answers);
+  if (inReport !== null) return only(inReport);
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });
   return only(state);
 }

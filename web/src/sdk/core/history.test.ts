@@ -16,6 +16,7 @@ const row = (call_id: string, rang_at_ms: number, more: Partial<HistoryRow> = {}
   missed: true,
   seen: false,
   chat: false,
+  report: false,
   ...more,
 });
 const page = (rows: HistoryRow[], more = false, missed = 0): Input =>

@@ -6,6 +6,7 @@ import { chatInput } from "./chat";
 import { handleEvent } from "./events";
 import { historyInput } from "./history";
 import { asKnown, peopleInput } from "./people";
+import { reportInput } from "./report";
 import { declineAtTheDoor, ringOver, turnToRing } from "./ring";
 import { joinRoom, openLink, roomInput } from "./rooms";
 import {
@@ -104,6 +105,9 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "older_past_messages":
     case "close_past_chat":
       return chatInput(state, input);
+    case "open_report":
+    case "close_report":
+      return reportInput(state, input);
     case "toggle_screen":
       return toggleScreen(state);
     case "screen_opened":

@@ -2,6 +2,7 @@
 
 import { type DirectFacts, NO_DIRECT } from "../media/direct-facts";
 import type {
+  CallReport,
   Command,
   Contact,
   ErrorCode,
@@ -89,6 +90,14 @@ export interface PastChat {
   callId: string;
   messages: Message[];
   more: boolean;
+  asking: boolean;
+}
+
+/** The report of a call. */
+export interface ShownReport {
+  callId: string;
+  /** null: it was asked for, or there is none. */
+  report: CallReport | null;
   asking: boolean;
 }
 
@@ -227,6 +236,8 @@ export interface AppState {
   missed: number;
   /** What is shown of a call that is over; null: nothing. */
   pastChat: PastChat | null;
+  /** The report that is shown; null: none. */
+  report: ShownReport | null;
   /** Whom this user knows and has blocked, and what they chose for all devices; null: not asked for yet. */
   people: People | null;
   /** Nobody looks at this page. */
@@ -315,6 +326,8 @@ export type Input =
   | { kind: "open_past_chat"; callId: string }
   | { kind: "older_past_messages" }
   | { kind: "close_past_chat" }
+  | { kind: "open_report"; callId: string }
+  | { kind: "close_report" }
   | { kind: "lock"; locked: boolean }
   | { kind: "admit"; participantId: string; admitted: boolean }
   | { kind: "mute_other"; participantId: string; source: Source }
@@ -430,6 +443,7 @@ export function initialState(
     history: null,
     missed: 0,
     pastChat: null,
+    report: null,
     people: null,
     away: false,
     phase: { kind: "home" },
