@@ -7,6 +7,7 @@ import { assertNever } from "./assert";
 import { reduce } from "./core/reduce";
 import { type AppState, type Effect, type Input, initialState, maySend, type Tone } from "./core/state";
 import { Emitter } from "./emitter";
+import { Happenings } from "./happenings";
 import type { Identity } from "./identity";
 import { CallMedia } from "./media/call";
 import { browserDevices, type Chosen, type Device, openDevices } from "./media/devices";
@@ -70,6 +71,7 @@ export class Engine extends Emitter<EngineEvents> {
   private running: AbortController | null = null;
   private readonly takeover: Takeover;
   private readonly quality: QualityWatch;
+  private readonly happenings: Happenings;
 
   constructor(private readonly world: EngineWorld) {
     super();
@@ -77,20 +79,31 @@ export class Engine extends Emitter<EngineEvents> {
     this.identity = identity;
     this.now = initialState(link, identity.alwaysThroughServer(), identity.call());
     this.socket = this.makeSocket();
+    this.happenings = new Happenings({ state: () => this.now, send: (command) => this.command(command) });
     this.takeover = new Takeover({
       tracks: () => this.sent,
       setTracks: (tracks) => this.setTracks(tracks),
       chosen: () => world.chosen(),
-      lost: (device) => this.send({ kind: "device_lost", device }),
-      switched: (device, label) => this.emit("switched", device, label),
+      lost: (device) => {
+        this.happenings.lost(device);
+        this.send({ kind: "device_lost", device });
+      },
+      switched: (device, label) => {
+        this.happenings.switched(device);
+        this.emit("switched", device, label);
+      },
       couldNotSwitch: (device) => this.emit("could_not_switch", device),
-      silenced: (device, on) => this.emit("silenced", device, on),
+      silenced: (device, on) => {
+        this.happenings.silenced(device, on);
+        this.emit("silenced", device, on);
+      },
     });
     this.quality = new QualityWatch({
       phase: () => this.now.phase,
       remote: () => this.received,
       shown: () => this.shown(),
       judged: (verdict) => this.emit("quality", verdict),
+      measured: (measured) => this.happenings.measured(measured),
     });
   }
 
@@ -194,8 +207,11 @@ export class Engine extends Emitter<EngineEvents> {
   };
 
   /** Puts the chosen device in the place of the one in use. */
-  switchDevice(device: Device): Promise<void> {
-    return this.takeover.choose(device);
+  async switchDevice(device: Device): Promise<void> {
+    const before = this.sent[device];
+    await this.takeover.choose(device);
+    const after = this.sent[device];
+    if (before !== null && after !== null && before !== after) this.happenings.switched(device);
   }
 
   async stats(): Promise<Record<string, unknown>> {
@@ -245,6 +261,7 @@ export class Engine extends Emitter<EngineEvents> {
 
   private setUnseen(unseen: boolean): void {
     this.unseen = unseen;
+    this.happenings.seen(unseen);
     this.media?.setUnseen(unseen);
   }
 

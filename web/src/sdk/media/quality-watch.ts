@@ -1,7 +1,8 @@
 /** Looks at the connection that brings what is shown, every two seconds of a call. The judgement is that of quality.ts. */
 
 import type { Phase } from "../core/state";
-import type { Path } from "../protocol";
+import type { Measured, Path } from "../protocol";
+import { measuredOf } from "./measured";
 import { type Counters, countersOf, numbersOf, Steady, type Verdict, verdictOf } from "./quality";
 import type { RemoteTracks } from "./remote";
 import { entriesOf } from "./stats";
@@ -9,6 +10,8 @@ import { entriesOf } from "./stats";
 const EVERY_MS = 2000;
 /** A connection that has just come up has ramps and bursts that mean nothing. */
 const SETTLE_MS = 4000;
+/** What the report of the call is told covers about so much. */
+const TELL_EVERY_MS = 5000;
 
 export interface Shown {
   path: Path;
@@ -22,6 +25,8 @@ export interface QualityWorld {
   shown(): Shown | null;
   /** null: no call, or too early to say. */
   judged(verdict: Verdict | null): void;
+  /** For the report of the call. */
+  measured(measured: Measured): void;
 }
 
 export class QualityWatch {
@@ -45,6 +50,7 @@ export class QualityWatch {
 function looker(world: QualityWorld): () => Promise<void> {
   let connection: RTCPeerConnection | null = null;
   let before: Counters | null = null;
+  let toldUntil: Counters | null = null;
   let since = 0;
   let steady = new Steady();
   return async () => {
@@ -53,6 +59,7 @@ function looker(world: QualityWorld): () => Promise<void> {
     if (now.connection !== connection) {
       connection = now.connection;
       before = null;
+      toldUntil = null;
       since = Date.now();
       steady = new Steady();
     }
@@ -61,13 +68,19 @@ function looker(world: QualityWorld): () => Promise<void> {
     const phase = world.phase();
     if (phase.kind !== "in_call" || connection !== world.shown()?.connection) return;
     const after = countersOf(entries, Date.now());
+    // One that the server holds back, or that has no place on the page, does not stand still: it is not there.
+    const remote = world.remote();
+    const camera = phase.others.some(({ participant_id, sources }) => {
+      const track = remote.get(participant_id)?.camera;
+      return sources.includes("camera") && track !== undefined && !track.paused;
+    });
+    toldUntil ??= after;
+    if (after.atMs - toldUntil.atMs >= TELL_EVERY_MS) {
+      const measured = measuredOf(now.path, toldUntil, after, camera);
+      if (measured !== null) world.measured(measured);
+      toldUntil = after;
+    }
     if (before !== null && after.atMs - since >= SETTLE_MS) {
-      // One that the server holds back, or that has no place on the page, does not stand still: it is not there.
-      const remote = world.remote();
-      const camera = phase.others.some(({ participant_id, sources }) => {
-        const track = remote.get(participant_id)?.camera;
-        return sources.includes("camera") && track !== undefined && !track.paused;
-      });
       world.judged(steady.handle(verdictOf(now.path, numbersOf(before, after, camera))));
     }
     before = after;

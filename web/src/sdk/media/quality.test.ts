@@ -51,6 +51,8 @@ describe("what lies between two moments", () => {
     atMs,
     received: 0,
     lost: 0,
+    sent: 0,
+    sentLost: 0,
     framesDecoded: 0,
     frozenMs: 0,
     jitterMs: 0,

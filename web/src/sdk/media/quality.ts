@@ -16,6 +16,9 @@ export interface Counters {
   atMs: number;
   received: number;
   lost: number;
+  /** What was sent, and how much of it the receiver misses. */
+  sent: number;
+  sentLost: number;
   framesDecoded: number;
   frozenMs: number;
   jitterMs: number;
@@ -67,18 +70,21 @@ export function countersOf(entries: Entry[], nowMs: number): Counters {
   const inbound = of("inbound-rtp");
   const reports = of("remote-inbound-rtp").filter((entry) => nowMs - (number(entry.timestamp) ?? 0) < REPORT_OLD_MS);
   const losses = reports.flatMap((entry) => number(entry.fractionLost) ?? []);
+  const { packetsSent: sent, sentLost, roundTripMs } = inboundOf(entries);
   const pair = of("candidate-pair").find((entry) => entry.nominated === true && entry.state === "succeeded");
   return {
     atMs: nowMs,
     received: sum(inbound, "packetsReceived"),
     lost: sum(inbound, "packetsLost"),
+    sent,
+    sentLost,
     framesDecoded: sum(inbound, "framesDecoded"),
     frozenMs: sum(inbound, "totalFreezesDuration") * 1000,
     jitterMs: Math.max(0, ...inbound.map((entry) => (number(entry.jitter) ?? 0) * 1000)),
     upLoss: losses.length > 0 ? Math.max(...losses) : null,
     upBitrateBps: number(pair?.availableOutgoingBitrate),
     cpuLimited: of("outbound-rtp").some((entry) => entry.qualityLimitationReason === "cpu"),
-    roundTripMs: inboundOf(entries).roundTripMs,
+    roundTripMs,
   };
 }
 
