@@ -29,6 +29,8 @@ export interface Participant {
   reconnecting: boolean;
   sources: string[];
   path?: { kind: "direct" | "forwarded"; protocol?: string; reason: string };
+  /** Over the last seconds. */
+  measured?: { received_loss_permille?: number; sent_loss_permille?: number; round_trip_ms?: number };
   since_s?: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Participant, Room } from "./api";
 import { ask } from "./question";
 import { act, participants, unfold } from "./watch";
-import { long, pathWords, trackWords } from "./words";
+import { long, measuredWords, pathWords, trackWords } from "./words";
 
 /** A room, and who is in it when it is unfolded. */
 export function RoomRow({ room }: { room: Room }) {
@@ -55,6 +55,7 @@ function Person({ room, one }: { room: Room; one: Participant }) {
           {one.waiting ? "waits to be let in" : `in it for ${long(one.since_s ?? 0)}`}
           {one.host && ", host"}
           {one.reconnecting && ", reconnecting"} · <span data-testid="operator-path">{pathWords(one.path)}</span> ·{" "}
+          {one.measured && <span data-testid="operator-measured">{measuredWords(one.measured)} · </span>}
           {trackWords(one.sources)}
         </div>
       </div>

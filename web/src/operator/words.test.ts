@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { long, pathWords, trackWords } from "./words";
+import { long, measuredWords, pathWords, trackWords } from "./words";
 
 test("times have two units at most", () => {
   const rows: [number, string][] = [
@@ -22,4 +22,12 @@ test("a path is said with what carries it, where the browser could tell", () => 
 test("tracks are named, also those of a later server", () => {
   expect(trackWords([])).toBe("nothing on");
   expect(trackWords(["microphone", "screen_audio", "hologram"])).toBe("microphone, screen sound, hologram");
+});
+
+test("what was measured last is said as far as it was told", () => {
+  expect(measuredWords(undefined)).toBe("");
+  expect(measuredWords({ received_loss_permille: 4, sent_loss_permille: 80, round_trip_ms: 21 })).toBe(
+    "0.4 % lost in, 8 % lost out, 21 ms",
+  );
+  expect(measuredWords({ round_trip_ms: 7 })).toBe("7 ms");
 });

@@ -19,6 +19,16 @@ export function pathWords(path: Participant["path"]): string {
   return path.protocol === undefined ? kind : `${kind}, ${path.protocol.toUpperCase()}`;
 }
 
+/** "0.4 % lost in, 8 % lost out, 21 ms": what a participant measured last; empty where it told nothing. */
+export function measuredWords(measured: Participant["measured"]): string {
+  const { received_loss_permille, sent_loss_permille, round_trip_ms } = measured ?? {};
+  const words = [];
+  if (received_loss_permille !== undefined) words.push(`${received_loss_permille / 10} % lost in`);
+  if (sent_loss_permille !== undefined) words.push(`${sent_loss_permille / 10} % lost out`);
+  if (round_trip_ms !== undefined) words.push(`${round_trip_ms} ms`);
+  return words.join(", ");
+}
+
 const TRACKS: Record<string, string> = {
   microphone: "microphone",
   camera: "camera",
