@@ -40,6 +40,7 @@ import { AppView } from "../src/ui/app-view";
 import { blocking } from "../src/ui/block-dialog";
 import { openDialog } from "../src/ui/open-dialog";
 import { openPanel } from "../src/ui/open-panel";
+import { aCall, BOB } from "../src/ui/report/fixtures";
 
 const berta = { user_id: "b3rt-a8xn-4m2q", name: "Berta Nowak" };
 const nobody = { user_id: "k7mq-2xwd-9hpt", name: "" };
@@ -380,6 +381,13 @@ const STATES: Record<string, AppState> = {
     ...history(CALLS),
     pastChat: { callId: "Cleo 5", messages: MESSAGES, more: true, asking: false },
   },
+  "home-report": {
+    ...base,
+    me: { userId: BOB, name: "Bob" },
+    ...history(CALLS),
+    report: { callId: "Cleo 5", report: aCall(), asking: false },
+  },
+  "home-report-none": { ...base, ...history(CALLS), report: { callId: "Cleo 5", report: null, asking: false } },
   "room-alone": group([], { callId: null, speakers: [] }),
   "signed-out": { ...base, connection: "signed_out", me: null },
   "sign-in": { ...base, connection: "signed_out", me: null },
@@ -426,6 +434,10 @@ function openChat(): void {
   openPanel.value = "chat";
 }
 
+function openReport(): void {
+  openDialog.value = "report";
+}
+
 /** What lies beside the state. */
 const BESIDE: Record<string, () => void> = {
   "room-speaker": () => changeSettings({ layout: "speaker" }),
@@ -436,6 +448,8 @@ const BESIDE: Record<string, () => void> = {
   "home-past_chat": () => {
     openDialog.value = "past_chat";
   },
+  "home-report": openReport,
+  "home-report-none": openReport,
   "room-panel": () => {
     openPanel.value = "participants";
   },

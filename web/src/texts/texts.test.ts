@@ -16,6 +16,8 @@ describe("texts", () => {
   it("has words for every code of the wire", () => {
     expect(members("ErrorCode").length).toBeGreaterThan(0);
     for (const code of members("ErrorCode")) expect(en, code).toHaveProperty(code);
+    for (const reason of members("PathReason")) expect(en, reason).toHaveProperty(`reason_${reason}`);
+    for (const what of members("Happening")) expect(en, what).toHaveProperty(`happening_${what}`);
     for (const reason of members("EndReason")) expect(en, reason).toHaveProperty(`ended_${reason}`);
   });
 

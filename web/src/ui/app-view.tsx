@@ -26,6 +26,7 @@ import { PairDialog, TakePairingDialog } from "./pair-dialog";
 import { PastChatDialog } from "./past-chat-dialog";
 import { Problems } from "./problems";
 import { RemoveDialog } from "./remove-dialog";
+import { ReportDialog } from "./report/report-dialog";
 import { Calling, Incoming, QuietIncoming } from "./ringing";
 import { SignIn } from "./sign-in";
 import { Toasts } from "./toasts";
@@ -85,6 +86,7 @@ export function AppView(props: AppViewProps) {
       {openDialog.value === "remove" && inCall && <RemoveDialog send={props.send} />}
       {openDialog.value === "forget" && <ForgetDialog send={props.send} />}
       {openDialog.value === "past_chat" && <PastChatDialog state={state} send={props.send} />}
+      {openDialog.value === "report" && <ReportDialog state={state} send={props.send} />}
       {openDialog.value === "contact" && <ContactDialog state={state} send={props.send} />}
       {openDialog.value === "block" && <BlockDialog send={props.send} />}
       {openDialog.value === "blocked" && <BlockedDialog state={state} send={props.send} />}
@@ -135,7 +137,7 @@ function Page({
     case "lobby":
       return <Lobby state={state.value} phase={phase} selfStream={selfStream.value} send={send} />;
     case "ended":
-      return <Ended phase={phase} send={send} />;
+      return <Ended state={state.value} phase={phase} send={send} />;
     default:
       return assertNever(phase);
   }

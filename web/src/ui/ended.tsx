@@ -1,20 +1,24 @@
-import type { Input, Phase } from "../sdk/core/state";
+import type { AppState, Input, Phase } from "../sdk/core/state";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
 import { formatDuration } from "./duration";
 import { sentenceOf } from "./ended-sentence";
 import { Icon } from "./icon";
+import { openReport } from "./report/open-report";
 import { useFocus } from "./use-focus";
 
 interface Props {
+  state: AppState;
   phase: Extract<Phase, { kind: "ended" }>;
   send: (input: Input) => void;
 }
 
-export function Ended({ phase, send }: Props) {
+export function Ended({ state, phase, send }: Props) {
   const heading = useFocus<HTMLHeadingElement>();
   const name = nameOf(phase.user);
-  const { linkId } = phase;
+  const { linkId, callId } = phase;
+  // Known once the server has kept it.
+  const hasReport = state.history?.rows.some((row) => row.call_id === callId && row.report) ?? false;
   const isRoom = phase.callId === null && phase.reason !== "unreachable";
   return (
     <main class="center-page" data-testid="ended" data-reason={phase.reason}>
@@ -36,6 +40,12 @@ export function Ended({ phase, send }: Props) {
         <p class="faint">
           {text("duration")} {formatDuration(phase.durationMs)}
         </p>
+      )}
+      {hasReport && callId !== null && (
+        <button type="button" class="plain" data-testid="ended-report" onClick={() => openReport(send, callId)}>
+          <Icon name="gauge" />
+          {text("report_open")}
+        </button>
       )}
       <div class="row big-row">
         <button type="button" class="quiet big" data-testid="back-home" onClick={() => send({ kind: "home" })}>

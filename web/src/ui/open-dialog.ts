@@ -8,6 +8,7 @@ type DialogName =
   | "remove"
   | "forget"
   | "past_chat"
+  | "report"
   | "contact"
   | "block"
   | "blocked"

@@ -10,6 +10,7 @@ import { outcomeOf } from "./history-sentence";
 import { Icon, type IconName } from "./icon";
 import { Menu, MenuItem } from "./menu";
 import { openDialog } from "./open-dialog";
+import { openReport } from "./report/open-report";
 import { whenOf } from "./when";
 import { whenSeen } from "./when-seen";
 
@@ -171,6 +172,14 @@ function Row({ row, state, send }: Props & { row: HistoryRow }) {
         <Menu testId="call-more" icon="dots" label={text("history_more_name", { name, when })} class="plain icon-only">
           {state.people !== null && !isNobodyElse && (
             <BlockItem user={user} isBlocked={isBlocked(state, user.user_id)} send={send} />
+          )}
+          {row.report && (
+            <MenuItem
+              testId="open-report"
+              icon="gauge"
+              label={text("report_open")}
+              onClick={() => openReport(send, callId)}
+            />
           )}
           <MenuItem
             testId="forget-call"
