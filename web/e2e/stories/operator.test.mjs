@@ -110,6 +110,13 @@ describe("the operator's page", { timeout: 200_000 }, () => {
       await ada.endedWith("removed");
       await bob.endedWith("removed");
       await sees("calls", (text) => text === "0");
+      await press("past");
+      await press("report");
+      await until(
+        "the report of the call is there",
+        async () => (await page.$$('[data-testid="report-picture"]')).length === 2,
+      );
+      await shot("report");
       await page.reload();
       await sees("calls", (text) => text === "0");
     });

@@ -1,5 +1,7 @@
 // The server's API (docs/api.md), as far as the operator's page asks it.
 
+import type { CallReport } from "../sdk/protocol";
+
 export interface Status {
   version: string;
   uptime_s: number;
@@ -32,6 +34,18 @@ export interface Participant {
   /** Over the last seconds. */
   measured?: { received_loss_permille?: number; sent_loss_permille?: number; round_trip_ms?: number };
   since_s?: number;
+}
+
+/** A call that is over, or one that goes on. */
+export interface PastCall {
+  id: string;
+  caller_id: string;
+  callee_id: string;
+  rang_at_ms: number;
+  answered_at_ms?: number;
+  ended_at_ms?: number;
+  talked_ms: number;
+  reason?: string;
 }
 
 interface List<T> {
@@ -78,6 +92,16 @@ export class Api {
 
   participants(room: string): Promise<Participant[]> {
     return this.list(`/rooms/${room}/participants`);
+  }
+
+  /** The newest. */
+  async calls(): Promise<PastCall[]> {
+    const { items } = await this.ask<List<PastCall>>("GET", "/calls?limit=30");
+    return items;
+  }
+
+  report(call: string): Promise<CallReport> {
+    return this.ask("GET", `/calls/${call}/report`);
   }
 
   endRoom(room: string): Promise<void> {

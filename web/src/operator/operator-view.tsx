@@ -1,4 +1,5 @@
 import { useRef } from "preact/hooks";
+import { PastCalls } from "./past-calls";
 import { ask, Question } from "./question";
 import { RoomRow } from "./room-row";
 import { act, api, problem, rooms, signIn, signOut, status } from "./watch";
@@ -98,6 +99,7 @@ function Overview() {
           </ul>
         )}
       </section>
+      <PastCalls />
     </>
   );
 }

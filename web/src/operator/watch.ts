@@ -1,7 +1,7 @@
 // What the operator's page knows, asked of the server again and again.
 
 import { signal } from "@preact/signals";
-import { Api, advice, type Participant, Refused, type Room, type Status } from "./api";
+import { Api, advice, type Participant, type PastCall, Refused, type Room, type Status } from "./api";
 
 const EVERY_MS = 2000;
 
@@ -13,6 +13,8 @@ export const status = signal<Status | null>(null);
 export const rooms = signal<Room[]>([]);
 /** Of the rooms that are unfolded. */
 export const participants = signal<Record<string, Participant[]>>({});
+/** The newest calls that were answered and are over, while they are unfolded. */
+export const past = signal<PastCall[] | null>(null);
 export const problem = signal("");
 
 let next: number | undefined;
@@ -41,6 +43,7 @@ export function signOut(): void {
   status.value = null;
   rooms.value = [];
   participants.value = {};
+  past.value = null;
   problem.value = "";
 }
 
@@ -52,6 +55,11 @@ export function keptKey(): string | null {
 export function unfold(room: string, open: boolean): void {
   const { [room]: _, ...others } = participants.value;
   participants.value = open ? { ...others, [room]: [] } : others;
+  void look();
+}
+
+export function unfoldPast(open: boolean): void {
+  past.value = open ? [] : null;
   void look();
 }
 
@@ -78,9 +86,13 @@ async function look(): Promise<void> {
     const open = Object.keys(participants.value).filter((room) => there.has(room));
     // A room may end between the two questions.
     const lists = await Promise.all(open.map((room) => asked.participants(room).catch(() => [])));
+    const calls = past.value === null ? [] : await asked.calls();
     if (mine !== turn) return;
     status.value = nowStatus;
     rooms.value = nowRooms;
+    const isOver = ({ answered_at_ms, ended_at_ms }: PastCall) =>
+      answered_at_ms !== undefined && ended_at_ms !== undefined;
+    if (past.value !== null) past.value = calls.filter(isOver);
     participants.value = Object.fromEntries(open.map((room, n) => [room, lists[n] ?? []]));
     problem.value = "";
   } catch (error) {
