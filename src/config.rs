@@ -6,6 +6,7 @@ mod auth;
 mod cluster;
 mod log;
 mod oidc;
+mod push;
 mod webhooks;
 
 use std::env;
@@ -24,6 +25,8 @@ use self::cluster::ClusterFile;
 use self::log::LogFile;
 pub use self::log::{LogConfig, LogFormat};
 pub use self::oidc::OidcAuth;
+pub use self::push::PushConfig;
+use self::push::PushFile;
 use self::webhooks::WebhooksFile;
 pub use self::webhooks::{EndpointConfig, WebhooksConfig};
 use crate::store::{Place, PostgresUrl};
@@ -68,6 +71,7 @@ struct File {
     auth: AuthFile,
     api: ApiFile,
     webhooks: WebhooksFile,
+    push: PushFile,
     tls: TlsFile,
     log: LogFile,
     calls: CallsFile,
@@ -201,6 +205,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// Whom it tells of what happens.
     pub webhooks: WebhooksConfig,
+    /// How browsers are told of what their users miss.
+    pub push: PushConfig,
     /// Where the certificate comes from.
     pub tls: TlsMode,
     /// What is logged, and how.
@@ -274,7 +280,8 @@ impl Config {
             .with_list_parse_key("auth.oidc.scopes")
             .with_list_parse_key("auth.oidc.email_domains")
             .with_list_parse_key("api.keys")
-            .with_list_parse_key("webhooks.endpoints");
+            .with_list_parse_key("webhooks.endpoints")
+            .with_list_parse_key("push.allowed_hosts");
         layers = layers
             .add_source(variables)
             .set_override_option("server.listen", flags.listen.clone())
@@ -413,6 +420,7 @@ impl File {
             auth: self.auth.check()?,
             api: self.api.check()?,
             webhooks: self.webhooks.check()?,
+            push: self.push.check(&self.tls.email)?,
             tls: self.tls.check()?,
             log: self.log.check()?,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
@@ -738,6 +746,14 @@ mod tests {
             (
                 "[[webhooks.endpoints]]\nurl = \"https://a.example\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nevents = [\"call\"]\n",
                 ["webhooks.endpoints", "https://a.example: call", "call.started"],
+            ),
+            (
+                "[push]\ncontact = \"admin@example.org\"\n",
+                ["push.contact", "admin@example.org", "mailto:"],
+            ),
+            (
+                "[push]\nallowed_hosts = [\"https://push.example\"]\n",
+                ["push.allowed_hosts", "https://push.example", "push.example.org"],
             ),
             ("[webhooks]\nattempts = 0\n", ["webhooks.attempts", "0", "1 to 20"]),
             (

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
 /// What goes wrong on the way: one sentence.
@@ -42,6 +42,8 @@ pub struct Fetcher {
     tls: TlsConnector,
     /// Plain HTTP also with other machines.
     in_the_clear: bool,
+    /// Public addresses alone, but for these hosts. None: whatever a URL names.
+    guard: Option<Arc<[String]>>,
 }
 
 impl Fetcher {
@@ -72,6 +74,7 @@ impl Fetcher {
         Ok(Fetcher {
             tls: Arc::new(config).into(),
             in_the_clear: false,
+            guard: None,
         })
     }
 
@@ -80,6 +83,16 @@ impl Fetcher {
     pub fn or_in_the_clear(self) -> Fetcher {
         Fetcher {
             in_the_clear: true,
+            ..self
+        }
+    }
+
+    /// The same for URLs that strangers give: HTTPS with public addresses on port 443 alone, so that nobody has this server ask others in
+    /// its own network. `but`: hosts, with their port or without, that are whatever they are.
+    #[must_use]
+    pub fn guarded(self, but: &[String]) -> Fetcher {
+        Fetcher {
+            guard: Some(but.into()),
             ..self
         }
     }
@@ -133,9 +146,20 @@ impl Fetcher {
             _ => return Err(format!("{uri} is not HTTPS").into()),
         };
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let stream = TcpStream::connect((bare, port))
-            .await
-            .map_err(|error| format!("{host} cannot be reached: {error}"))?;
+        let away = |error: io::Error| format!("{host} cannot be reached: {error}");
+        let mut addresses: Vec<SocketAddr> = lookup_host((bare, port)).await.map_err(away)?.collect();
+        if let Some(but) = &self.guard
+            && !but.iter().any(|one| one == bare || *one == format!("{bare}:{port}"))
+        {
+            if !is_tls || port != 443 {
+                return Err(format!("{uri} is not HTTPS on port 443").into());
+            }
+            addresses.retain(|address| is_public(address.ip()));
+            if addresses.is_empty() {
+                return Err(format!("{host} has no public address").into());
+            }
+        }
+        let stream = TcpStream::connect(&addresses[..]).await.map_err(away)?;
         if !is_tls {
             return Connection::over(stream).await;
         }
@@ -199,5 +223,125 @@ pub fn may_be_asked(url: &str) -> bool {
         Some("https") => !host.is_empty(),
         Some("http") => is_this_machine(host),
         _ => false,
+    }
+}
+
+/// Whether an address is one of the internet: none of a network of one's own, of this machine, of a link, of many, or that stands for another
+/// (IANA's registries of special-purpose addresses).
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            let special = matches!(
+                (a, b, c),
+                (0 | 10 | 127 | 224.., ..)
+                    | (100, 64..=127, _)
+                    | (169, 254, _)
+                    | (172, 16..=31, _)
+                    | (192, 0, 0 | 2)
+                    | (192, 88, 99)
+                    | (192, 168, _)
+                    | (198, 18..=19, _)
+                    | (198, 51, 100)
+                    | (203, 0, 113)
+            );
+            !special
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, ..] = ip.segments();
+            // Only these are given out; of them, not Teredo and other protocols, documentation, 6to4.
+            (0x2000..0x4000).contains(&a)
+                && !(a == 0x2001 && (b < 0x0200 || b == 0x0db8))
+                && a != 0x2002
+                && !(a == 0x3fff && b < 0x1000)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The list of threats that a TURN server was tried with, and more.
+    #[test]
+    fn addresses_that_a_stranger_may_not_have_us_reach() {
+        for text in [
+            "127.0.0.1",
+            "127.1.2.3",
+            "0.0.0.0",
+            "::1",
+            "::",
+            "169.254.169.254",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "198.18.0.1",
+            "240.0.0.1",
+            "192.88.99.1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+            "3fff::1",
+            "::7f00:1",
+        ] {
+            assert!(!is_public(text.parse().expect("an address")), "{text}");
+        }
+        for text in [
+            "8.8.8.8",
+            "172.32.0.1",
+            "100.128.0.1",
+            "198.20.0.1",
+            "2001:4860:4860::8888",
+            "2a00:1450:4001::1",
+        ] {
+            assert!(is_public(text.parse().expect("an address")), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guarded_one_reaches_nobody_here_but_whom_it_may() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let fetcher = Fetcher::new(None).expect("set up");
+        let why = async |fetcher: &Fetcher, url: String| {
+            let request = Request::get(url).body(Empty::<Bytes>::new()).expect("a request");
+            let asked = tokio::time::timeout(Duration::from_millis(300), fetcher.exchange(request, 9)).await;
+            asked.map_or_else(
+                |_| "it waits".to_owned(),
+                |done| done.expect_err("nobody answers").to_string(),
+            )
+        };
+        let guarded = fetcher.clone().guarded(&[]);
+        for url in [
+            "https://127.0.0.1",
+            "https://localhost",
+            "https://[::ffff:10.0.0.1]",
+            "https://169.254.169.254/latest",
+        ] {
+            let said = why(&guarded, url.to_owned()).await;
+            assert!(said.contains("no public address"), "{url}: {said}");
+        }
+        for url in [
+            format!("http://127.0.0.1:{port}"),
+            format!("https://127.0.0.1:{port}"),
+            "http://example.org".to_owned(),
+        ] {
+            let said = why(&guarded, url.clone()).await;
+            assert!(said.contains("not HTTPS"), "{url}: {said}");
+        }
+        let but = fetcher.guarded(&[format!("127.0.0.1:{port}")]);
+        assert_eq!(why(&but, format!("http://127.0.0.1:{port}/")).await, "it waits");
     }
 }

@@ -35,6 +35,8 @@ pub mod log;
 pub mod metrics;
 /// What the process uses, and what the hub is told of it (D).
 pub mod overload;
+/// What people missed, by the services of their browsers.
+pub mod push;
 /// How many answers one network may have of us; pure, and shared by the cores that answer strangers.
 pub mod rate;
 /// TURN into our own SFU, over UDP, TCP and TLS.

@@ -115,6 +115,8 @@ pub struct Metrics {
     pub webhooks: IntCounterVec,
     /// Those that wait to be sent.
     pub webhooks_waiting: IntGauge,
+    /// Messages to people who have no page open, by `outcome`: `delivered`, `failed`, `ended`, `limited`.
+    pub push: IntCounterVec,
     /// Failures of the store, by `operation`.
     pub store_failures: IntCounterVec,
     /// The database without its journal.
@@ -325,6 +327,12 @@ impl Metrics {
                     "Messages that wait to be sent to the endpoints of webhooks.",
                 ),
             ),
+            push: counters(
+                r,
+                "tandem_push_total",
+                "Web push messages to people who have no page open.",
+                &["outcome"],
+            ),
             store_bytes: register(
                 r,
                 IntGauge::new(
@@ -442,6 +450,9 @@ impl Metrics {
             self.sign_ins.with_label_values(&[fault.as_str()]);
         }
         self.sign_ins.with_label_values(&["accepted"]);
+        for outcome in ["delivered", "failed", "ended", "limited"] {
+            self.push.with_label_values(&[outcome]);
+        }
         for result in ["ok", "failed"] {
             self.jwks_reads.with_label_values(&[result]);
             self.tls_reload.with_label_values(&[result]);

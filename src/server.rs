@@ -17,9 +17,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
+use crate::auth::vapid::Vapid;
 use crate::cluster::redis::RedisBus;
 use crate::config::{AuthMode, ClusterConfig, Config};
 use crate::control::Control;
+use crate::fetch::Fetcher;
 use crate::http::addresses::Addresses;
 use crate::http::api::guard::Guard;
 use crate::http::api::{self, Api};
@@ -35,6 +37,7 @@ use crate::inherited::Inherited;
 use crate::load::Shares;
 use crate::log;
 use crate::metrics::Metrics;
+use crate::push::{NUDGES_MAX, Push};
 use crate::relay::driver::RelayHandle;
 use crate::sfu::candidates;
 use crate::sfu::flow::Flow;
@@ -136,6 +139,16 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         Some(cluster) => Some(join_cluster(cluster, &metrics)?),
         None => None,
     };
+    let (push, nudges) = mpsc::channel(NUDGES_MAX);
+    let vapid = push_key(&store).await?;
+    let sender = Push {
+        store: store.clone(),
+        vapid: vapid.clone(),
+        fetcher: Fetcher::new(None)?.guarded(&config.push.allowed_hosts),
+        contact: config.push.contact.clone(),
+        metrics: metrics.clone(),
+    };
+    let pushing = tokio::spawn(sender.run(nudges));
     let hub = HubHandle::start(
         hub_config,
         restored,
@@ -152,6 +165,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         metrics.clone(),
         session_ended,
         nodes,
+        push,
     );
     let couriers =
         Couriers::start(&webhooks, &config.webhooks, &store, &metrics).context("webhooks cannot be sent: webhooks.ca")?;
@@ -175,6 +189,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         hub.clone(),
         store.clone(),
         webhooks,
+        vapid.public(),
         &config.auth,
         metrics.clone(),
         Instant::now(),
@@ -261,9 +276,18 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         tracing::error!("a media worker did not end in order");
     }
     drop(couriers);
+    pushing.abort();
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What push messages are signed with, made at the first start.
+async fn push_key(store: &Store) -> anyhow::Result<Arc<Vapid>> {
+    let fresh = Vapid::fresh().context("there are no random numbers")?;
+    let key = store.push_key(&fresh).await.context("the key for web push cannot be kept")?;
+    let vapid = Vapid::new(&key).context("the key for web push in the database is none: delete the row of push_key")?;
+    Ok(Arc::new(vapid))
 }
 
 /// Other nodes are heard from here on, as soon as Redis is there.

@@ -9,6 +9,7 @@ mod keys;
 pub mod oidc;
 mod open;
 pub mod token;
+pub mod vapid;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

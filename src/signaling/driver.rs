@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock, tasks and randomness")]
 
 mod draining;
+mod hashing;
 pub mod nodes;
 mod storing;
 
@@ -17,6 +18,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::hashing::{Hashed, PASSPHRASES_MAX, hash_passphrases};
 use self::nodes::Nodes;
 use self::storing::Forgotten;
 use super::counting::count;
@@ -26,8 +28,8 @@ use super::keeper::{self, Archive};
 use super::limits::Limit;
 use super::media_words::{media_fact, sfu_command};
 use super::output::{CloseReason, Fact, Keep, MediaFact, MediaNews, MediaRequest, Output, Running};
-use super::passphrase::slow_hash;
 use super::protocol::{CommandFrame, ErrorCode, EventFrame, TransportLostReason};
+use super::push::Nudge;
 use super::reader;
 use super::records::{Finding, News, Question};
 use super::session::Departure;
@@ -54,9 +56,6 @@ const NEWS_MAX: usize = 1024;
 
 /// Questions that wait to be answered from the store. When it is full, one is refused.
 const QUESTIONS_MAX: usize = 256;
-
-/// Pass phrases that wait to be hashed: about as many as one processor does while people have patience. When it is full, one is refused.
-const PASSPHRASES_MAX: usize = 64;
 
 /// For how long the hub's end waits for what is to be kept.
 const SAVE_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -162,6 +161,7 @@ impl HubHandle {
         metrics: Arc<Metrics>,
         session_ended: SessionEnded,
         nodes: Option<Nodes>,
+        push: mpsc::Sender<Nudge>,
     ) -> HubHandle {
         let (inputs, inbox) = mpsc::channel(INPUTS_MAX);
         let (names, names_to_save) = mpsc::channel(NAMES_MAX);
@@ -198,6 +198,7 @@ impl HubHandle {
             metrics,
             session_ended,
             nodes,
+            push,
             outboxes: HashMap::new(),
             forgetting: Vec::new(),
             next_connection: 1,
@@ -302,6 +303,8 @@ struct Driver {
     session_ended: SessionEnded,
     /// None: this is the only node.
     nodes: Option<Nodes>,
+    /// Who is told by the services of their browsers.
+    push: mpsc::Sender<Nudge>,
     /// Where each websocket's frames go. Looked up, never listed in order.
     outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
     /// Users whom the store is to forget, and who waits for that.
@@ -463,6 +466,11 @@ impl Driver {
                 } => self.hash(session, link, passphrase),
                 Output::Keep(keep) => self.keep(keep),
                 Output::Read(question) => self.read(question),
+                Output::Push(nudge) => {
+                    if self.push.try_send(nudge).is_err() {
+                        self.metrics.queue_full.with_label_values(&["push"]).inc();
+                    }
+                }
                 Output::Say { to, word } => self.say(to, &word),
                 Output::Count(fact) => {
                     if let Fact::SessionEnded { session, .. } | Fact::VisitorGone { session } = fact {
@@ -494,14 +502,6 @@ impl Driver {
         if is_last_place || matches!(sent, Err(TrySendError::Closed(_) | TrySendError::Full(_))) {
             self.outboxes.remove(&connection);
             self.hub.handle_detach(connection, Departure::Dropped, Instant::now());
-        }
-    }
-
-    /// Has a slow hash computed beside the hub; what cannot wait is told so.
-    fn hash(&mut self, session: SessionId, link: LinkId, passphrase: String) {
-        if self.passphrases.try_send((session, link, passphrase)).is_err() {
-            self.metrics.queue_full.with_label_values(&["passphrases"]).inc();
-            self.hub.handle_hashed(session, None, Instant::now());
         }
     }
 
@@ -562,19 +562,6 @@ async fn save_names(mut names: mpsc::Receiver<(UserId, String)>, store: Store, m
         if let Err(error) = store.set_name(user, &name).await {
             metrics.store_failures.with_label_values(&["set_name"]).inc();
             tracing::warn!(error = &error as &dyn Error, "name not kept");
-        }
-    }
-}
-
-/// Whose pass phrase, and its slow hash.
-type Hashed = (SessionId, Option<[u8; 32]>);
-
-/// One after the other, so that whoever guesses costs no more than one processor.
-async fn hash_passphrases(mut passphrases: mpsc::Receiver<(SessionId, LinkId, String)>, hashed: mpsc::Sender<Hashed>) {
-    while let Some((session, link, passphrase)) = passphrases.recv().await {
-        let hash = tokio::task::spawn_blocking(move || slow_hash(link, &passphrase)).await.ok();
-        if hashed.send((session, hash)).await.is_err() {
-            return;
         }
     }
 }
@@ -658,6 +645,7 @@ mod tests {
             Arc::clone(&metrics),
             Box::new(|_| {}),
             None,
+            mpsc::channel(1).0,
         );
         Server {
             hub,

@@ -20,6 +20,7 @@ mod links;
 mod lobby;
 mod media;
 mod neighbours;
+mod nudging;
 mod operating;
 mod pairing;
 mod people;

@@ -16,6 +16,7 @@ use super::limits::CONTACTS_MAX;
 use super::output::{Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession};
 use super::person::{PersonChange, PersonNote};
 use super::protocol::{Callers, EndReason, UserInfo};
+use super::push::Subscription;
 use super::reader::{history_row, message, person};
 use super::records::{MessageNote, News, Note};
 use super::report::Page;
@@ -24,7 +25,7 @@ use crate::id::{RoomId, UserId};
 use crate::metrics::Metrics;
 use crate::store::{
     self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, PersonNews,
-    ReportPage, RoomRow, SessionRow, SettingsRow, Store, StoreError, Telling,
+    ReportPage, RoomRow, SessionRow, SettingsRow, Store, StoreError, SubscriptionRow, Telling,
 };
 use crate::webhooks::Webhooks;
 
@@ -421,6 +422,16 @@ fn person_change(change: &PersonChange) -> store::PersonChange {
         PersonChange::ForgetContact(contact) => store::PersonChange::ForgetContact(*contact),
         PersonChange::Block(other) => store::PersonChange::Block(named(other)),
         PersonChange::Unblock(other) => store::PersonChange::Unblock(*other),
+        PersonChange::Subscribe(Subscription {
+            endpoint,
+            public_key,
+            auth,
+        }) => store::PersonChange::Subscribe(SubscriptionRow {
+            endpoint: endpoint.clone(),
+            public_key: public_key.clone(),
+            auth: auth.clone(),
+        }),
+        PersonChange::Unsubscribe(endpoint) => store::PersonChange::Unsubscribe(endpoint.clone()),
         PersonChange::Set(settings) => store::PersonChange::Set(SettingsRow {
             contacts_only: settings.callers == Callers::Contacts,
             always_through_server: settings.always_through_server,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::protocol::{Command, DirectSignal, ErrorCode};
+use super::push::{ENDPOINT_BYTES_MAX, KEY_BYTES_MAX};
 use super::words::MESSAGE_BYTES_MAX;
 use crate::view::{TILES_MAX, View};
 
@@ -357,6 +358,11 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         Command::LookAtPairing { code } | Command::UsePairing { code } => {
             limit(code.len(), TOKEN_BYTES_MAX, "the code is too long")
         }
+        Command::SubscribePush { endpoint, p256dh, auth } => {
+            limit(endpoint.len(), ENDPOINT_BYTES_MAX, "the endpoint is too long")?;
+            limit(p256dh.len().max(auth.len()), KEY_BYTES_MAX, "a key is too long")
+        }
+        Command::UnsubscribePush { endpoint } => limit(endpoint.len(), ENDPOINT_BYTES_MAX, "the endpoint is too long"),
         Command::Say { text, .. } | Command::EditMessage { text, .. } => {
             limit(text.len(), MESSAGE_BYTES_MAX, "the text is too long")
         }

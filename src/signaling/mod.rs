@@ -18,6 +18,7 @@ pub mod pairing;
 pub mod passphrase;
 pub mod person;
 pub mod protocol;
+pub mod push;
 pub mod reader;
 pub mod record;
 pub mod records;

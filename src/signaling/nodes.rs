@@ -250,6 +250,8 @@ pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
         | Command::Block { .. }
         | Command::Unblock { .. }
         | Command::Set { .. }
+        | Command::SubscribePush { .. }
+        | Command::UnsubscribePush { .. }
         | Command::SetAway { .. }
         | Command::Pair {}
         | Command::CancelPairing {}

@@ -11,6 +11,7 @@ use super::nodes::Word;
 use super::pairing::NewDevice;
 use super::person::PersonNote;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
+use super::push::Nudge;
 use super::record::{PathChange, Record};
 use super::records::{Asked, MessageNote, Note, Question};
 use super::report::Page;
@@ -39,6 +40,8 @@ pub enum Output {
     Keep(Keep),
     /// Read this in the store, beside the hub, and bring it to `Hub::handle_finding`.
     Read(Question),
+    /// Tell somebody who has no page open, by the service of their browser.
+    Push(Nudge),
     /// Tell another node's hub.
     Say { to: NodeId, word: Word },
     /// Count it, and log it where it is the start or the end of something.

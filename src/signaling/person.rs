@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::protocol::{Callers, Settings, UserInfo};
+use super::push::Subscription;
 use super::records::Asked;
 use crate::id::UserId;
 
@@ -45,6 +46,8 @@ impl Person {
                 self.blocked.remove(other);
             }
             PersonChange::Set(settings) => self.settings = *settings,
+            // For whom the store is asked, when they are not here.
+            PersonChange::Subscribe(_) | PersonChange::Unsubscribe(_) => {}
         }
     }
 }
@@ -58,6 +61,10 @@ pub enum PersonChange {
     Block(UserInfo),
     Unblock(UserId),
     Set(Settings),
+    /// A browser of theirs is to be told what they miss.
+    Subscribe(Subscription),
+    /// By its endpoint.
+    Unsubscribe(String),
 }
 
 impl PersonChange {
@@ -66,7 +73,7 @@ impl PersonChange {
         match self {
             PersonChange::KeepContact(other) | PersonChange::Block(other) => Some(other.user_id),
             PersonChange::ForgetContact(other) | PersonChange::Unblock(other) => Some(*other),
-            PersonChange::Set(_) => None,
+            PersonChange::Set(_) | PersonChange::Subscribe(_) | PersonChange::Unsubscribe(_) => None,
         }
     }
 }

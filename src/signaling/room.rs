@@ -29,6 +29,8 @@ pub struct Room {
     pub removed: BTreeSet<UserId>,
     /// Who is or was in it.
     guests: BTreeSet<UserId>,
+    /// Those of them whose page went while they were in it.
+    pub lost: BTreeSet<UserId>,
     /// Whether the two that are in it may be connected directly.
     pub direct: bool,
     /// The latest direct connection that was negotiated through the hub since `direct` became true (0: none).
@@ -119,6 +121,7 @@ impl Room {
             invitations: BTreeSet::new(),
             removed: BTreeSet::new(),
             guests: BTreeSet::new(),
+            lost: BTreeSet::new(),
             direct: false,
             generation: 0,
             shrunk: None,
@@ -147,6 +150,16 @@ impl Room {
     pub fn note_guest(&mut self, user: Option<UserId>) {
         if self.guests.len() < GUESTS_MAX {
             self.guests.extend(user);
+        }
+    }
+
+    /// A guest's page went; or they are back, or left.
+    pub fn note_lost(&mut self, user: Option<UserId>, lost: bool) {
+        let Some(user) = user else { return };
+        if lost && self.guests.contains(&user) {
+            self.lost.insert(user);
+        } else {
+            self.lost.remove(&user);
         }
     }
 

@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use super::database::{Flag, Writer};
 use super::people::{NamedUser, SettingsRow};
+use super::push::ExportedSubscription;
 use super::{Store, StoreError};
 use crate::id::UserId;
 
@@ -26,6 +27,8 @@ pub struct Export {
     pub devices: Vec<ExportedDevice>,
     /// What was noted of the user in reports of calls.
     pub reports: Vec<ExportedReport>,
+    /// Browsers that are told what the user missed.
+    pub push: Vec<ExportedSubscription>,
     /// Open pages, or some that may be resumed. What proves them is not told.
     pub sessions: i64,
 }
@@ -142,6 +145,11 @@ impl Store {
             .fetch_all(&mut *reader)
             .await?;
         let reports = reports_of(&mut reader, &id).await?;
+        let push =
+            sqlx::query_as("SELECT endpoint, since_ms FROM push_subscriptions WHERE user_id = $1 ORDER BY since_ms, endpoint")
+                .bind(id.clone())
+                .fetch_all(&mut *reader)
+                .await?;
         let (sessions,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sessions WHERE user_id = $1")
             .bind(id.clone())
             .fetch_one(&mut *reader)
@@ -166,6 +174,7 @@ impl Store {
             links,
             devices,
             reports,
+            push,
             sessions,
         }))
     }

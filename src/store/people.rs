@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::database::{Deed, Flag, Writer};
+use super::push::{self, SubscriptionRow};
 use super::restart::id;
 use super::{Store, StoreError};
 use crate::id::UserId;
@@ -15,6 +16,10 @@ pub enum PersonChange {
     Block(NamedUser),
     Unblock(UserId),
     Set(SettingsRow),
+    /// A browser of theirs is to be told what they miss.
+    Subscribe(SubscriptionRow),
+    /// By its endpoint.
+    Unsubscribe(String),
 }
 
 /// Another user with the name that a user gave them.
@@ -59,6 +64,17 @@ pub(super) async fn apply(
     most: u32,
     now_ms: i64,
 ) -> Result<PersonNews, StoreError> {
+    match change {
+        PersonChange::Subscribe(row) => {
+            push::subscribe(writer, user, row, now_ms).await?;
+            return Ok(PersonNews::Changed);
+        }
+        PersonChange::Unsubscribe(endpoint) => {
+            push::unsubscribe(writer, user, endpoint).await?;
+            return Ok(PersonNews::Changed);
+        }
+        _ => {}
+    }
     let user = user.to_string();
     let add = |sql, (other, name): &NamedUser| -> Deed<'_> {
         sqlx::query(sql)
@@ -94,6 +110,7 @@ pub(super) async fn apply(
         .bind(user)
         .bind(Flag(settings.contacts_only))
         .bind(Flag(settings.always_through_server)),
+        PersonChange::Subscribe(_) | PersonChange::Unsubscribe(_) => return Ok(PersonNews::Changed),
     };
     let done = query.execute(&mut **writer).await?;
     let adds = matches!(change, PersonChange::KeepContact(_) | PersonChange::Block(_));

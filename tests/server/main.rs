@@ -22,6 +22,7 @@ mod pages;
 mod pairing;
 mod people;
 mod process;
+mod push;
 mod reports;
 mod rooms;
 mod sessions;

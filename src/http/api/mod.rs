@@ -55,6 +55,8 @@ struct ServerInfo {
     /// The version of the websocket protocol at `/ws`.
     protocol: u32,
     sign_in: SignIn,
+    /// With which pages subscribe to web push (RFC 8292): a point of P-256 in base 64 for URLs.
+    push_key: String,
 }
 
 /// How people come in.
@@ -98,6 +100,7 @@ pub struct Api {
     hub: HubHandle,
     store: Store,
     webhooks: Webhooks,
+    push_key: Arc<str>,
     auth: Arc<AuthMode>,
     metrics: Arc<Metrics>,
     /// When the server was started.
@@ -111,11 +114,20 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(hub: HubHandle, store: Store, webhooks: Webhooks, auth: &AuthMode, metrics: Arc<Metrics>, now: Instant) -> Api {
+    pub fn new(
+        hub: HubHandle,
+        store: Store,
+        webhooks: Webhooks,
+        push_key: &str,
+        auth: &AuthMode,
+        metrics: Arc<Metrics>,
+        now: Instant,
+    ) -> Api {
         Api {
             hub,
             store,
             webhooks,
+            push_key: push_key.into(),
             auth: Arc::new(auth.clone()),
             metrics,
             since: now,
@@ -195,6 +207,7 @@ async fn server(State(api): State<Api>) -> Json<ServerInfo> {
         version: env!("CARGO_PKG_VERSION"),
         protocol: PROTOCOL_VERSION,
         sign_in: api.sign_in,
+        push_key: api.push_key.to_string(),
     })
 }
 

@@ -11,6 +11,7 @@ use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
 use crate::signaling::output::{CloseReason, Fact, Output};
 use crate::signaling::person::PersonChange;
 use crate::signaling::protocol::{Command, ErrorCode, Event};
+use crate::signaling::push::Subscription;
 use crate::signaling::record::PathChange;
 
 impl Hub {
@@ -163,6 +164,13 @@ impl Hub {
             }
             Command::Unblock { user_id } => self.change_person(session, reference, PersonChange::Unblock(user_id), now),
             Command::Set { settings } => self.change_person(session, reference, PersonChange::Set(settings), now),
+            Command::SubscribePush { endpoint, p256dh, auth } => {
+                let change = PersonChange::Subscribe(Subscription::check(endpoint, p256dh, auth)?);
+                self.change_person(session, reference, change, now)
+            }
+            Command::UnsubscribePush { endpoint } => {
+                self.change_person(session, reference, PersonChange::Unsubscribe(endpoint), now)
+            }
             Command::SetAway { away } => {
                 self.set_away(session, away);
                 Ok(())

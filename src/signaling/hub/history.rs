@@ -114,7 +114,10 @@ impl Hub {
     /// Something has come to be kept, or has not.
     pub fn handle_news(&mut self, news: News, now: Instant) {
         match news {
-            News::Row { user, row, missed } => self.tell_user(user, None, &Event::HistoryChanged { row, missed }),
+            News::Row { user, row, missed } => {
+                self.nudge_of_call(user, &row);
+                self.tell_user(user, None, &Event::HistoryChanged { row, missed });
+            }
             News::Seen { user, asked } => self.tell_user(user, Some(asked), &Event::HistorySeen {}),
             News::Forgotten {
                 user,
@@ -132,6 +135,9 @@ impl Hub {
                 asked,
             } => {
                 let author = message.user.user_id;
+                if !again {
+                    self.nudge_of_message(room, &message);
+                }
                 let event = Event::Message { room_id: room, message };
                 self.tell_message(room, author, asked, again, &event);
             }

@@ -82,6 +82,8 @@ impl Hub {
                 }
                 Event::SettingsChanged { settings: *settings }
             }
+            PersonChange::Subscribe(_) => return self.answer_kept(asked, Event::PushSubscribed {}),
+            PersonChange::Unsubscribe(_) => return self.answer_kept(asked, Event::PushUnsubscribed {}),
         };
         self.tell_user(user, Some(asked), &event);
     }
@@ -95,6 +97,13 @@ impl Hub {
             settings,
         };
         self.tell(asked.session, Some(asked.reference), event);
+    }
+
+    /// For whom it is about one browser alone.
+    fn answer_kept(&mut self, asked: Asked, event: Event) {
+        if let Some(reference) = self.kept(asked) {
+            self.tell(asked.session, Some(reference), event);
+        }
     }
 
     fn contact(&self, of: UserId, user: UserInfo) -> Contact {

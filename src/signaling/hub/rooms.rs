@@ -149,6 +149,7 @@ impl Hub {
         if let Some(room) = self.rooms.get_mut(&room_id) {
             self.open_rooms += usize::from(room.present_count() == 1);
             room.note_guest(user);
+            room.note_lost(user, false);
         }
         self.report_came(room_id, participant, session, now);
         self.touch_presence(session);
@@ -219,6 +220,10 @@ impl Hub {
         self.tell_left(room_id, participant, id, why.leave_reason());
         self.take_out(id);
         self.report_left(room_id, participant, why.leave_reason(), now);
+        let user = self.user_of(id);
+        if let Some(room) = self.rooms.get_mut(&room_id) {
+            room.note_lost(user, why == Parting::ConnectionLost);
+        }
         for (_, other) in self.present_in(room_id) {
             let event = Event::ParticipantLeft {
                 room_id,

@@ -22,6 +22,7 @@ use crate::signaling::person::{Person, PersonNote};
 use crate::signaling::protocol::{
     CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Presence, Resume, RoomInfo,
 };
+use crate::signaling::push::Nudge;
 use crate::signaling::records::{Asked, MessageNote, News, Note, Question};
 use crate::signaling::report::Page;
 use crate::signaling::session::Departure;
@@ -67,6 +68,8 @@ pub(super) struct World {
     pub(super) pages: Vec<(RoomId, Page)>,
     /// Whom the store was told to forget.
     pub(super) forgotten_users: Vec<UserId>,
+    /// Who was to be told by web push.
+    pub(super) nudged: Vec<Nudge>,
     /// What the operator's application was told.
     pub(super) happened: Vec<Happening>,
     messages: BTreeMap<(RoomId, UserId, MessageId), u64>,
@@ -178,6 +181,7 @@ impl World {
             reports: BTreeMap::new(),
             pages: Vec::new(),
             forgotten_users: Vec::new(),
+            nudged: Vec::new(),
             happened: Vec::new(),
             messages: BTreeMap::new(),
         }
@@ -562,6 +566,7 @@ impl World {
                 } => self.to_hash.push((session, link, passphrase)),
                 Output::Keep(keep) => self.keep(keep),
                 Output::Read(question) => self.questions.push(question),
+                Output::Push(nudge) => self.nudged.push(nudge),
                 Output::SaveName { user, name } => self.saved.push((user, name)),
                 Output::Count(fact) => self.facts.push(fact),
                 Output::Say { word, .. } => panic!("there is no other node: {word:?}"),
@@ -844,6 +849,8 @@ impl World {
             | Event::Blocked { .. }
             | Event::Unblocked { .. }
             | Event::SettingsChanged { .. }
+            | Event::PushSubscribed {}
+            | Event::PushUnsubscribed {}
             | Event::ServerStopping {} => {}
         }
         if frame.seq.is_some() {

@@ -283,6 +283,17 @@ pub enum Command {
     Set {
         settings: Settings,
     },
+    /// Has this browser told what its user misses while no page of theirs is open (RFC 8030): what `PushSubscription` gives, made with
+    /// the `push_key` of `/api/v1/server`. Answered by `push_subscribed`. Of one user, one more takes the place of the oldest.
+    SubscribePush {
+        endpoint: String,
+        p256dh: String,
+        auth: String,
+    },
+    /// Answered by `push_unsubscribed`, also where it was not subscribed.
+    UnsubscribePush {
+        endpoint: String,
+    },
     /// Says whether nobody looks at this page. Not answered.
     SetAway {
         away: bool,

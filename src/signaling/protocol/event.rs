@@ -346,6 +346,10 @@ pub enum Event {
     SettingsChanged {
         settings: Settings,
     },
+    /// To the session that asked.
+    PushSubscribed {},
+    /// The same.
+    PushUnsubscribed {},
     /// Contacts of this user came, went, or have a call. It is not replayed: whoever comes back asks for `people`.
     PresenceChanged {
         changes: Vec<PresenceOf>,

@@ -125,6 +125,8 @@ impl Server {
             Output::Hash { .. } => {}
             // This world's server is not started again.
             Output::Keep(_) | Output::Read(_) => {}
+            // Nobody here subscribes to push.
+            Output::Push(_) => {}
             Output::Count(fact) => self.facts.push(fact),
             Output::Say { word, .. } => panic!("there is no other node: {word:?}"),
         }

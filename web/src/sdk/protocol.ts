@@ -175,7 +175,7 @@ limit: number, } | { "type": "call_messages", call_id: CallId, before?: number, 
 /**
  * For this user's list.
  */
-name: string, } | { "type": "unblock", user_id: UserId, } | { "type": "set", settings: Settings, } | { "type": "set_away", away: boolean, } | { "type": "pair", } | { "type": "cancel_pairing", } | { "type": "look_at_pairing", code: string, } | { "type": "use_pairing", code: string, } | { "type": "forget_history", call_id?: CallId | null, };
+name: string, } | { "type": "unblock", user_id: UserId, } | { "type": "set", settings: Settings, } | { "type": "subscribe_push", endpoint: string, p256dh: string, auth: string, } | { "type": "unsubscribe_push", endpoint: string, } | { "type": "set_away", away: boolean, } | { "type": "pair", } | { "type": "cancel_pairing", } | { "type": "look_at_pairing", code: string, } | { "type": "use_pairing", code: string, } | { "type": "forget_history", call_id?: CallId | null, };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -341,7 +341,7 @@ call_id?: CallId, messages: Array<Message>,
 /**
  * Whether there are older ones.
  */
-more: boolean, } | { "type": "call_report", call_id: CallId, report: CallReport, } | { "type": "people", contacts: Array<Contact>, blocked: Array<UserInfo>, settings: Settings, } | { "type": "contact_changed", contact: Contact, } | { "type": "contact_forgotten", user_id: UserId, } | { "type": "blocked", user: UserInfo, } | { "type": "unblocked", user_id: UserId, } | { "type": "settings_changed", settings: Settings, } | { "type": "presence_changed", changes: Array<PresenceOf>, } | { "type": "server_stopping", };
+more: boolean, } | { "type": "call_report", call_id: CallId, report: CallReport, } | { "type": "people", contacts: Array<Contact>, blocked: Array<UserInfo>, settings: Settings, } | { "type": "contact_changed", contact: Contact, } | { "type": "contact_forgotten", user_id: UserId, } | { "type": "blocked", user: UserInfo, } | { "type": "unblocked", user_id: UserId, } | { "type": "settings_changed", settings: Settings, } | { "type": "push_subscribed", } | { "type": "push_unsubscribed", } | { "type": "presence_changed", changes: Array<PresenceOf>, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.

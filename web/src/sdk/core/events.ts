@@ -126,6 +126,10 @@ export function handleEvent(
     case "settings_changed":
     case "presence_changed":
       return peopleEvent(state, event);
+    case "push_subscribed":
+    case "push_unsubscribed":
+      // For whoever asked, beside the state.
+      return only(state);
     case "offer_answered":
     case "slots_changed":
     case "layers_wanted":
