@@ -7,6 +7,7 @@ import { LevelMeter } from "./media/levels";
 import { quality } from "./media/quality-shown";
 import { noticeOf } from "./notices";
 import { Pairer } from "./pairing";
+import { handlePush, startPush } from "./push";
 import { Ringer } from "./ring";
 import type { AppState, Input } from "./sdk/core/state";
 import type { Engine } from "./sdk/engine";
@@ -55,7 +56,9 @@ export class App {
       },
       now: () => Date.now(),
     });
-    engine.intercept = (event, answers) => this.checker.handle(event, answers) || this.pairer.handle(event, answers);
+    engine.intercept = (event, answers) =>
+      this.checker.handle(event, answers) || this.pairer.handle(event, answers) || handlePush(event, answers);
+    startPush((command) => engine.command(command));
     effect(() => tandem.prefer(settings.value));
     this.listen();
   }

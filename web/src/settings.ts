@@ -16,6 +16,8 @@ export interface Settings {
   speaker: string;
   doNotDisturb: boolean;
   singleKeys: boolean;
+  /** Whether this browser shows what was missed while no page was open. */
+  push: boolean;
   /** Where the own picture sits in a call. */
   corner: Corner;
   /** How more than two are shown, where no screen and no pin asks for another way. */
@@ -32,6 +34,7 @@ export const DEFAULT_SETTINGS: Settings = {
   speaker: "",
   doNotDisturb: false,
   singleKeys: true,
+  push: false,
   corner: "bottom-right",
   layout: "grid",
   language: null,
@@ -55,6 +58,7 @@ export function parseSettings(stored: string | null): Settings {
     speaker: word(values.speaker),
     doNotDisturb: truth(values.doNotDisturb, of.doNotDisturb),
     singleKeys: truth(values.singleKeys, of.singleKeys),
+    push: truth(values.push, of.push),
     corner: CORNERS.find((one) => one === values.corner) ?? of.corner,
     layout: LAYOUTS.find((one) => one === values.layout) ?? of.layout,
     language: LANGUAGES.find((one) => one === values.language) ?? of.language,

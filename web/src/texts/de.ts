@@ -29,6 +29,17 @@ export const de: Texts = {
   do_not_disturb_hint: "Anrufe kommen ohne Ton, als Zeile oben auf dieser Seite.",
   notify: "Bei Anrufen benachrichtigen",
   notify_denied: "Benachrichtigungen sind für diese Seite im Browser gesperrt.",
+  push: "Bei verpassten Anrufen und Nachrichten benachrichtigen, wenn diese Seite geschlossen ist",
+  push_hint: "Es kommt über den Push-Dienst des Browsers, der es nicht lesen kann.",
+  push_asking: "Einen Moment…",
+  push_unsupported:
+    "Dieser Browser kann das hier nicht. Es braucht https; auf einem iPhone zuerst diese Seite zum Home-Bildschirm hinzufügen.",
+  push_denied:
+    "Der Browser sperrt Benachrichtigungen dieser Seite. In seinen Einstellungen für diese Seite erlauben, um dies einzuschalten.",
+  push_failed:
+    "Es konnte nicht eingeschaltet werden: Der Push-Dienst dieses Browsers ist nicht erreichbar. Bitte später noch einmal versuchen.",
+  push_missed_call: "Verpasster Anruf von {name}",
+  push_message: "Neue Nachricht von {name}",
   notification_hint: "Zum Annehmen Tandem öffnen.",
   getting_id: "Ihre Id wird geholt…",
   signed_out: "Melden Sie sich über die Seite Ihrer Organisation an",

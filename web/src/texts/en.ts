@@ -28,6 +28,16 @@ export const en = {
   do_not_disturb_hint: "Calls come in without a sound, as a line at the top of this page.",
   notify: "Notify me of calls",
   notify_denied: "Notifications are blocked in the browser's settings for this page.",
+  push: "Notify me of missed calls and messages when this page is closed",
+  push_hint: "Carried by your browser's push service, which cannot read it.",
+  push_asking: "One moment…",
+  push_unsupported:
+    "This browser cannot do it here. It needs https; on an iPhone, add this page to the home screen first.",
+  push_denied:
+    "The browser blocks notifications from this page. Allow them in its settings for this site to switch this on.",
+  push_failed: "It could not be switched on: the push service of this browser cannot be reached. Try again later.",
+  push_missed_call: "Missed call from {name}",
+  push_message: "New message from {name}",
   notification_hint: "Open Tandem to answer.",
   getting_id: "Getting your id…",
   signed_out: "Sign in through your organization's page",

@@ -30,6 +30,16 @@ export const fr: Texts = {
   do_not_disturb_hint: "Les appels arrivent sans bruit, sur une ligne en haut de cette page.",
   notify: "Me notifier des appels",
   notify_denied: "Les notifications de cette page sont bloquées dans le navigateur.",
+  push: "Me notifier des appels manqués et des messages quand cette page est fermée",
+  push_hint: "Cela passe par le service push du navigateur, qui ne peut pas le lire.",
+  push_asking: "Un instant…",
+  push_unsupported:
+    "Ce navigateur ne le peut pas ici. Il faut https ; sur un iPhone, ajoutez d’abord cette page à l’écran d’accueil.",
+  push_denied:
+    "Le navigateur bloque les notifications de cette page. Autorisez-les dans ses réglages pour ce site afin d’activer ceci.",
+  push_failed: "Impossible de l’activer : le service push de ce navigateur est injoignable. Réessayez plus tard.",
+  push_missed_call: "Appel manqué de {name}",
+  push_message: "Nouveau message de {name}",
   notification_hint: "Ouvrez Tandem pour répondre.",
   getting_id: "Demande de votre identifiant…",
   signed_out: "Connectez-vous par la page de votre organisation",

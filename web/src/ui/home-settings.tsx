@@ -1,11 +1,13 @@
 import type { ComponentChildren } from "preact";
 import { check } from "../media/check-run";
 import { askToNotify, notifyPermission } from "../notify";
+import { push } from "../push";
 import type { AppState, Input } from "../sdk/core/state";
 import { changeSettings, settings } from "../settings";
 import { text } from "../texts";
 import { Icon } from "./icon";
 import { openDialog } from "./open-dialog";
+import { PushSwitch } from "./push-switch";
 
 interface Props {
   state: AppState;
@@ -39,6 +41,7 @@ export function HomeSettings({ state, send }: Props) {
         hint={text("do_not_disturb_hint")}
         onChange={(doNotDisturb) => changeSettings({ doNotDisturb })}
       />
+      <PushSwitch />
       <div class="row wrap">
         <button
           type="button"
@@ -80,7 +83,8 @@ function Notify() {
         </button>
       );
     case "denied":
-      return <p class="faint small">{text("notify_denied")}</p>;
+      // Else the switch says so.
+      return push.value === "unsupported" ? <p class="faint small">{text("notify_denied")}</p> : null;
     default:
       return null;
   }
@@ -91,10 +95,11 @@ interface SwitchProps {
   on: boolean;
   label: string;
   hint: ComponentChildren;
+  disabled?: boolean;
   onChange: (on: boolean) => void;
 }
 
-export function Switch({ testId, on, label, hint, onChange }: SwitchProps) {
+export function Switch({ testId, on, label, hint, disabled = false, onChange }: SwitchProps) {
   return (
     <label class="switch-row">
       <input
@@ -103,6 +108,7 @@ export function Switch({ testId, on, label, hint, onChange }: SwitchProps) {
         data-testid={testId}
         data-on={on}
         checked={on}
+        disabled={disabled}
         onChange={(event) => onChange(event.currentTarget.checked)}
       />
       <span>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { leavePush } from "../push";
 import type { AppState } from "../sdk/core/state";
 import { askSignInWay, signInAddress, signInWay, signOut } from "../sign-in";
 import { text } from "../texts";
@@ -26,6 +27,7 @@ export function WayIn({ state }: { state: AppState }) {
   }
   const leave = async () => {
     setLeaving(true);
+    await leavePush();
     if (await signOut()) return;
     setLeaving(false);
     toast(text("sign_out_failed"));
