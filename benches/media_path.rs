@@ -26,7 +26,7 @@ const SETTLE: Duration = Duration::from_secs(8);
 const MEASURE: Duration = Duration::from_secs(2);
 /// What arrives within so long is one batch, as a socket would give it.
 const BATCH: Duration = Duration::from_millis(1);
-/// From the worker to a browser. Without any, the bandwidth estimate would have nothing to learn from.
+/// From the worker to a browser. Without any, no feedback would say when a packet arrived.
 const DELAY: Duration = Duration::from_millis(10);
 
 struct Shape {

@@ -1,166 +1,349 @@
 //! What a participant's network is thought to take. Pure.
 //!
-//! It is str0m's estimate, but for the first seconds. That estimate follows what arrives, and where little is sent yet, a short stall of
-//! either machine looks to it like a full link: it falls to a part of that little, and every picture is paused until the next probe, on
-//! a link that would take them all. So at the beginning a low estimate is believed only once the link was seen to be full: packets are
-//! lost, or stand in a queue. Then it begins anew with what arrives; and after a while without either, with what is usual.
+//! A link is thought to take [`UNPROVED_BPS`] until it was seen to be full: packets are lost, or stand in a queue that becomes
+//! longer, for two feedbacks in a row. Then the budget becomes a part of what arrived meanwhile, which is what a full link takes. It
+//! rises again while neither is seen: slowly near where it failed, faster where what is sent proves that the link takes it.
 //!
-//! | since it connected | estimate | lost of late | above the shortest round trip | budget |
-//! |---|---|---|---|---|
-//! | 1 s | 0.2 M | 0 | 10 ms | 2 M |
-//! | 1 s | 5 M | 0 | 10 ms | 5 M |
-//! | 1 s | 0.2 M | 0.1, twice | 10 ms | 0.2 M |
-//! | 1 s | 0.2 M | 0 | 300 ms, three times | 0.2 M |
-//! | 4 s | 0.2 M | 0 | 10 ms | 1.5 M |
-//! | 10 s | 0.2 M | 0 | 10 ms | 0.2 M |
+//! Little that is sent is no sign of a narrow link: most links are not used up most of the time, and an estimate that follows what arrives
+//! falls on them whenever a machine stalls (docs/decisions/0012). Loss that stays although less is sent is the link's own.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How often str0m is asked for a report.
-pub const REPORT_EVERY: Duration = Duration::from_millis(200);
+use super::feedback::Told;
 
-/// What a link is thought to take at the beginning, in bits per second.
-pub const UNPROVED_BPS: u64 = 2_000_000;
+/// What a link is thought to take at the beginning, in bits per second: one picture at its best, or a page of small ones.
+pub const UNPROVED_BPS: u64 = 3_000_000;
 
-/// For how long after it connected: while others come to be seen.
-const UNPROVED_FOR: Duration = Duration::from_secs(4);
+/// No budget is below this: a voice.
+const LEAST_BPS: f64 = 50_000.0;
 
-/// With what an estimate begins, in bits per second; anew as well, on a link that was not full all that time. One that had fallen to next
-/// to nothing meanwhile would stay there, where a client cannot be probed.
-pub const INITIAL_BPS: u64 = 1_500_000;
+/// Links lose a little by themselves. Where one is full, more than this share of the packets is lost, and goes on being lost until so many
+/// more are missing than that.
+const LOSS_MAX: f64 = 0.1;
+const LOSS_EXCESS: f64 = 4.0;
 
-/// A link that is not full loses less than this, ...
-const LOSS_MAX: f64 = 0.03;
+/// The budget rises only while less than this is lost.
+const LOSS_LOW: f64 = 0.03;
 
-/// ... or only in fewer reports in a row: a stall of a machine loses packets once.
-const LOSSY_REPORTS: u32 = 2;
+/// Loss of which this share is still there after a cut is the link's own, if it is no more than that.
+const LOSS_OWN_SHARE: f64 = 0.7;
+const LOSS_OWN_MAX: f64 = 0.3;
 
-/// Packets that take this much longer than the fastest stand in a queue, ...
-const QUEUE_MAX: Duration = Duration::from_millis(150);
+/// Over about so many packets it is learned what a link loses that is not full.
+const LOSS_OWN_PACKETS: f64 = 300.0;
 
-/// ... if so many different round trips in a row say so.
-const QUEUED_REPORTS: u32 = 3;
+/// A cut to less than this share makes all that was sent before useless.
+const COLLAPSE: f64 = 0.5;
 
-/// Over which it is measured what arrives, and what of that an estimate begins anew with. No lower than this: two voices and a picture
-/// at its least.
-const LATE: Duration = Duration::from_millis(600);
-const ARRIVED_SHARE: f64 = 0.85;
-const ANEW_BPS_MIN: u64 = 250_000;
+/// Packets that take this much longer than the fastest stand in a queue. With half of it the budget does not rise.
+const QUEUE_MAX_US: i64 = 100_000;
+
+/// A queue before a full link becomes longer by so much from one feedback to the next, or loses what it has no room for. One that does
+/// neither for so many in a row is none: the way through the network has become longer.
+const QUEUE_GROWS_US: i64 = 8_000;
+const NO_QUEUE_AFTER: u32 = 4;
+
+/// Over how long feedback has to say that a link is full.
+const FULL_FOR_US: i64 = 100_000;
+
+/// A budget is this share of what arrived on the full link.
+const CUT_SHARE: f64 = 0.85;
+
+/// How much a budget rises in a second: near where it failed, elsewhere, and where what is sent proves it.
+const RISE_NEAR: f64 = 0.05;
+const RISE: f64 = 0.1;
+const RISE_PROVED: f64 = 0.5;
+
+/// After a cut it does not rise for so long.
+const RESTS_FOR: Duration = Duration::from_secs(1);
+
+/// A budget is near where it failed up to this share of it. What arrives beyond that proves that the link is another one.
+const NEAR_TO: f64 = 1.5;
+const BEYOND: f64 = 1.15;
+
+/// What arrives proves a budget from this share of it on.
+const PROVED_SHARE: f64 = 0.7;
+
+/// Over which it is measured what arrives.
+const ARRIVALS_FOR_US: i64 = 500_000;
+
+/// Feedback on fewer packets is taken together with the next.
+const PACKETS_MIN: usize = 8;
+
+/// For how long the shortest delay is remembered, at least: the network may be another one, and clocks differ.
+const SHORTEST_FOR: Duration = Duration::from_secs(10);
 
 /// A change of the budget that is worth telling.
 const TELL_ABOVE: f64 = 0.03;
 
-/// What str0m says of a transport at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Report {
-    /// The share of the packets of the last second that was lost, of those that were reported on.
-    pub loss: Option<f64>,
-    /// Of the last packet that was reported on.
-    pub round_trip: Option<Duration>,
-    /// Of media, since the beginning.
-    pub sent_bytes: u64,
-}
-
 /// A transport's budget.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Budget {
-    /// In bits per second.
-    estimate_bps: u64,
-    /// None: it is not connected yet.
-    connected: Option<Instant>,
-    /// The estimate holds.
-    is_proved: bool,
-    lossy_reports: u32,
-    queued_reports: u32,
-    round_trip: Option<Duration>,
-    shortest: Option<Duration>,
-    /// When how much had been sent, of the last [`LATE`].
-    sent: VecDeque<(Instant, u64)>,
-    anew_bps: Option<u64>,
+    bps: f64,
+    /// The browser estimates itself (REMB), and is believed.
+    remote_bps: Option<u64>,
+    /// What would be sent if there were room for all, in bits per second.
+    desired_bps: u64,
+    /// Where the link was full last, in bits per second.
+    failed_bps: Option<f64>,
+    /// Only what was sent after it tells what it brought.
+    cut_at: Option<Instant>,
+    /// What was lost when it was cut, until it is known what that brought.
+    cut_loss: Option<f64>,
+    /// What the link loses by itself.
+    loss_own: f64,
+    risen_at: Option<Instant>,
+    gathered: Gathered,
+    /// Packets lost beyond what a link loses that is not full, lately.
+    loss_excess: f64,
+    full: Option<Full>,
+    collapsed: bool,
+    /// Of the feedback before.
+    queue_us: i64,
+    /// In how many feedbacks in a row packets took longer, and it was no queue.
+    still_waits: u32,
+    shortest: Shortest,
+    /// When how much arrived, of late.
+    arrivals: VecDeque<(i64, usize)>,
     told_bps: u64,
 }
 
+/// What feedback said since it was judged last.
+#[derive(Debug, Default)]
+struct Gathered {
+    packets: usize,
+    /// Less those that were lost before, and came.
+    lost: f64,
+    /// The shortest delay, in microseconds, between two clocks.
+    delay_us: Option<i64>,
+}
+
+/// The link seems to be full.
+#[derive(Debug, Clone, Copy)]
+struct Full {
+    /// When the last packet had arrived that came before.
+    since_us: i64,
+    bytes: usize,
+    packets: usize,
+    lost: f64,
+}
+
+/// The shortest delay of late.
+#[derive(Debug, Default)]
+struct Shortest {
+    now_us: Option<i64>,
+    before_us: Option<i64>,
+    since: Option<Instant>,
+}
+
+impl Shortest {
+    fn note(&mut self, delay_us: i64, now: Instant) {
+        if self.since.is_none_or(|since| now >= since + SHORTEST_FOR) {
+            self.since = Some(now);
+            self.before_us = self.now_us.take();
+        }
+        self.now_us = Some(self.now_us.map_or(delay_us, |known| known.min(delay_us)));
+    }
+
+    fn us(&self) -> i64 {
+        self.now_us.into_iter().chain(self.before_us).min().unwrap_or_default()
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget {
+            bps: UNPROVED_BPS as f64,
+            remote_bps: None,
+            desired_bps: 0,
+            failed_bps: None,
+            cut_at: None,
+            cut_loss: None,
+            loss_own: 0.0,
+            risen_at: None,
+            gathered: Gathered::default(),
+            loss_excess: 0.0,
+            full: None,
+            collapsed: false,
+            queue_us: 0,
+            still_waits: 0,
+            shortest: Shortest::default(),
+            arrivals: VecDeque::new(),
+            told_bps: 0,
+        }
+    }
+}
+
 impl Budget {
-    /// The transport is connected.
-    pub fn handle_connected(&mut self, now: Instant) {
-        self.connected = Some(now);
-    }
-
-    /// str0m's word.
-    pub fn handle_estimate(&mut self, bps: u64) {
-        self.estimate_bps = bps;
-    }
-
-    /// The browser estimates itself (REMB), and is believed.
+    /// What the browser estimates itself.
     pub fn handle_remote_estimate(&mut self, bps: u64) {
-        self.estimate_bps = bps;
-        self.is_proved = true;
+        self.remote_bps = Some(bps);
     }
 
-    /// Takes a report, of every [`REPORT_EVERY`].
-    pub fn handle_report(&mut self, report: &Report, now: Instant) {
-        if self.is_proved {
+    /// What would be sent if there were room for all.
+    pub fn set_desired(&mut self, bps: u64) {
+        self.desired_bps = bps;
+    }
+
+    /// Takes what a feedback says. `epoch` is any moment, the same each time.
+    pub fn handle_feedback(&mut self, told: &[Told], epoch: Instant, now: Instant) {
+        let before_us = self.arrivals.back().map(|arrival| arrival.0);
+        let mut arrived = 0;
+        for packet in told {
+            let counts = self.cut_at.is_none_or(|at| packet.sent > at);
+            match (packet.arrived_us, packet.is_late) {
+                _ if !counts => {}
+                (None, _) => self.gathered.lost += 1.0,
+                (Some(_), true) => self.gathered.lost -= 1.0,
+                (Some(_), false) => {}
+            }
+            self.gathered.packets += usize::from(counts && !packet.is_late);
+            let Some(arrived_us) = packet.arrived_us else { continue };
+            let delay_us = arrived_us - packet.sent.saturating_duration_since(epoch).as_micros() as i64;
+            self.shortest.note(delay_us, now);
+            if counts {
+                self.gathered.delay_us = Some(self.gathered.delay_us.map_or(delay_us, |known| known.min(delay_us)));
+            }
+            arrived += packet.bytes;
+            self.arrivals.push_back((arrived_us, packet.bytes));
+        }
+        let Some((last_us, _)) = self.arrivals.back().copied() else {
+            return;
+        };
+        while self.arrivals.front().is_some_and(|(at, _)| last_us - at > ARRIVALS_FOR_US) {
+            self.arrivals.pop_front();
+        }
+        if let Some(full) = &mut self.full {
+            full.bytes += arrived;
+        }
+        if self.gathered.packets >= PACKETS_MIN {
+            let gathered = std::mem::take(&mut self.gathered);
+            self.judge(&gathered, before_us.unwrap_or(last_us), last_us, arrived, now);
+        }
+    }
+
+    fn judge(&mut self, gathered: &Gathered, before_us: i64, last_us: i64, arrived: usize, now: Instant) {
+        let (packets, lost) = (gathered.packets as f64, gathered.lost);
+        let loss = (lost / packets).max(0.0);
+        let queue_us = gathered
+            .delay_us
+            .map_or(self.queue_us, |delay_us| delay_us - self.shortest.us());
+        let grows = queue_us > self.queue_us.saturating_add(QUEUE_GROWS_US);
+        self.queue_us = queue_us;
+        self.learn_from_cut(loss, now);
+        let waits = queue_us > QUEUE_MAX_US;
+        let is_queued = waits && (grows || lost > 0.0);
+        self.still_waits = if waits && !is_queued { self.still_waits + 1 } else { 0 };
+        if self.still_waits == NO_QUEUE_AFTER {
+            self.shortest = Shortest::default();
+        }
+        let is_lossy = loss > LOSS_MAX + self.loss_own;
+        if lost <= 0.0 {
+            // It was a burst, and is over.
+            self.loss_excess /= 2.0;
+        }
+        self.loss_excess = (self.loss_excess + lost - (LOSS_MAX + self.loss_own) * packets).max(0.0);
+        if self.loss_excess > 0.0 || is_queued {
+            let full = self.full.get_or_insert(Full {
+                since_us: before_us,
+                bytes: arrived,
+                packets: 0,
+                lost: 0.0,
+            });
+            full.packets += gathered.packets;
+            full.lost += gathered.lost;
+            let is_long = last_us - full.since_us >= FULL_FOR_US && full.packets > gathered.packets;
+            if is_long && (is_queued || (is_lossy && self.loss_excess > LOSS_EXCESS)) {
+                self.cut(last_us, now);
+            }
             return;
         }
-        match report.loss {
-            Some(loss) if loss > LOSS_MAX => self.lossy_reports += 1,
-            _ => self.lossy_reports = 0,
+        self.full = None;
+        self.loss_own += (loss.min(LOSS_MAX) - self.loss_own) * (packets / LOSS_OWN_PACKETS).min(1.0);
+        if loss < LOSS_LOW + self.loss_own * 2.0 && queue_us < QUEUE_MAX_US / 2 {
+            self.rise(now);
+        } else {
+            self.risen_at = Some(now);
         }
-        if let Some(round_trip) = report.round_trip.filter(|_| report.round_trip != self.round_trip) {
-            self.round_trip = report.round_trip;
-            let shortest = self.shortest.map_or(round_trip, |known| known.min(round_trip));
-            self.shortest = Some(shortest);
-            self.queued_reports = if round_trip > shortest + QUEUE_MAX {
-                self.queued_reports + 1
-            } else {
-                0
-            };
-        }
-        let arrives_bps = self.arrives_bps(report, now);
-        if self.lossy_reports >= LOSSY_REPORTS || self.queued_reports >= QUEUED_REPORTS {
-            self.is_proved = true;
-            self.anew_bps = Some(((arrives_bps * ARRIVED_SHARE) as u64).max(ANEW_BPS_MIN));
-        }
-        if !self.is_proved && self.connected.is_some_and(|at| now >= at + UNPROVED_FOR) {
-            self.is_proved = true;
-            if self.estimate_bps < INITIAL_BPS {
-                self.estimate_bps = INITIAL_BPS;
-                self.anew_bps = Some(INITIAL_BPS);
+    }
+
+    fn learn_from_cut(&mut self, loss: f64, now: Instant) {
+        if let Some(cut_loss) = self.cut_loss
+            && self.cut_at.is_some_and(|at| now >= at + RESTS_FOR)
+        {
+            self.cut_loss = None;
+            if (cut_loss * LOSS_OWN_SHARE..LOSS_OWN_MAX).contains(&loss) {
+                self.loss_own = loss;
             }
         }
     }
 
-    /// The estimate holds from now on: what was seen of the link tells more than one that was not obeyed, and str0m's is to begin anew with
-    /// this, in bits per second.
-    pub fn poll_anew(&mut self) -> Option<u64> {
-        self.anew_bps.take()
+    fn cut(&mut self, last_us: i64, now: Instant) {
+        let Some(full) = self.full.take() else { return };
+        let seconds = (last_us - full.since_us) as f64 / 1e6;
+        let arrives_bps = full.bytes as f64 * 8.0 / seconds;
+        let loss = full.lost / full.packets as f64;
+        let before = self.bps;
+        self.failed_bps = Some(arrives_bps.min(before));
+        self.bps = (arrives_bps * CUT_SHARE).min(before).max(LEAST_BPS);
+        self.collapsed |= self.bps < before * COLLAPSE;
+        self.loss_excess = 0.0;
+        self.cut_at = Some(now);
+        self.cut_loss = (loss > LOSS_MAX).then_some(loss);
+        self.risen_at = Some(now + RESTS_FOR);
+        self.queue_us = i64::MAX / 2;
     }
 
-    fn arrives_bps(&mut self, report: &Report, now: Instant) -> f64 {
-        self.sent.push_back((now, report.sent_bytes));
-        while self
-            .sent
-            .get(1)
-            .is_some_and(|(at, _)| now.saturating_duration_since(*at) >= LATE)
-        {
-            self.sent.pop_front();
+    fn rise(&mut self, now: Instant) {
+        let since = self.risen_at.replace(self.risen_at.map_or(now, |at| at.max(now)));
+        let passed = since.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64().min(0.5));
+        let arrives_bps = self.arrives_bps();
+        if self.failed_bps.is_some_and(|failed| arrives_bps > failed * BEYOND) {
+            self.failed_bps = Some(0.0);
         }
-        let (since, before) = self.sent[0];
-        let passed = now.saturating_duration_since(since).max(REPORT_EVERY);
-        let sent_bps = report.sent_bytes.saturating_sub(before) as f64 * 8.0 / passed.as_secs_f64();
-        sent_bps * (1.0 - report.loss.unwrap_or_default())
+        let is_near = self
+            .failed_bps
+            .is_some_and(|failed| self.bps < failed * NEAR_TO && self.bps > failed * CUT_SHARE);
+        let share = if is_near {
+            RISE_NEAR
+        } else if self.failed_bps.is_none() || arrives_bps > self.bps * PROVED_SHARE {
+            RISE_PROVED
+        } else {
+            RISE
+        };
+        let most = UNPROVED_BPS.max(self.desired_bps) as f64;
+        if self.bps < most {
+            self.bps = (self.bps * (1.0 + share * passed)).min(most);
+        } else {
+            self.failed_bps = None;
+        }
     }
 
-    /// Whether the estimate holds, for good.
-    pub fn is_proved(&self) -> bool {
-        self.is_proved
+    /// What arrived of late, in bits per second.
+    fn arrives_bps(&self) -> f64 {
+        let bytes: usize = self.arrivals.iter().map(|arrival| arrival.1).sum();
+        bytes as f64 * 8.0 * 1e6 / ARRIVALS_FOR_US as f64
     }
 
-    /// In bits per second, if it has changed by something since this was asked last.
+    /// In bits per second.
+    pub fn bps(&self) -> u64 {
+        self.remote_bps.unwrap_or(self.bps as u64)
+    }
+
+    /// What the link takes, in bits per second, if it was seen to be full.
+    pub fn limit_bps(&self) -> Option<u64> {
+        self.remote_bps.or(self.failed_bps.map(|_| self.bps as u64))
+    }
+
+    /// Whether it has fallen so deep since this was asked last that what was sent before is of no use any more.
+    pub fn poll_collapsed(&mut self) -> bool {
+        std::mem::take(&mut self.collapsed)
+    }
+
+    /// The budget, if it has changed by something since this was asked last.
     pub fn poll_changed(&mut self) -> Option<u64> {
-        let least = if self.is_proved { 0 } else { UNPROVED_BPS };
-        let (now, told) = (self.estimate_bps.max(least), self.told_bps);
+        let (now, told) = (self.bps(), self.told_bps);
         if now.abs_diff(told) as f64 <= told as f64 * TELL_ABOVE {
             return None;
         }
@@ -174,105 +357,146 @@ impl Budget {
 mod tests {
     use super::*;
 
-    const CLEAN: (f64, u64) = (0.0, 20);
+    const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
+    const PACKET: usize = 1000;
 
-    /// The budget after str0m's estimate, and reports of (loss, round trip in ms) one after the other.
-    fn after(estimate_bps: u64, reports: &[(f64, u64)]) -> Option<u64> {
-        let mut budget = Budget::default();
-        let mut now = Instant::now();
-        budget.handle_connected(now);
-        budget.handle_estimate(estimate_bps);
-        for (number, (loss, round_trip)) in [&[CLEAN], reports].concat().into_iter().enumerate() {
-            now += REPORT_EVERY;
-            let report = Report {
-                loss: Some(loss),
-                // No two are alike.
-                round_trip: Some(Duration::from_millis(round_trip) + Duration::from_micros(number as u64)),
-                sent_bytes: 0,
-            };
-            budget.handle_report(&report, now);
-        }
-        budget.poll_changed()
+    /// A link with a queue of 100 ms, a sender of packets of one size, and a receiver that gives feedback.
+    struct Link {
+        rate_bps: f64,
+        /// Every so many-th packet is lost.
+        loses_each: usize,
+        /// From the queue to the receiver.
+        way: Duration,
+        /// The receiver's machine does nothing until then.
+        stalls_until: Duration,
+        free_at: Duration,
+        count: usize,
+        now: Duration,
+        begin: Instant,
+        budget: Budget,
     }
 
-    #[test]
-    fn an_early_estimate_is_believed_when_the_link_was_seen_to_be_full() {
-        type Row = (&'static str, u64, &'static [(f64, u64)], u64);
-        let rows: [Row; 12] = [
-            ("nothing is lost, nothing waits", 200_000, &[CLEAN; 5], UNPROVED_BPS),
-            ("more than was thought", 5_000_000, &[CLEAN; 5], 5_000_000),
-            (
-                "something is lost once",
-                200_000,
-                &[(0.5, 20), CLEAN, (0.5, 20), CLEAN],
-                UNPROVED_BPS,
-            ),
-            ("a little is lost", 200_000, &[(0.02, 20); 9], UNPROVED_BPS),
-            ("something is lost", 200_000, &[(0.1, 20), (0.1, 20)], 200_000),
-            ("a stall", 200_000, &[(0.0, 800), (0.0, 300), CLEAN], UNPROVED_BPS),
-            ("a queue", 200_000, &[(0.0, 200), (0.0, 300), (0.0, 400)], 200_000),
-            ("what was seen stays", 200_000, &[(0.1, 20), (0.1, 20), CLEAN, CLEAN], 200_000),
-            ("a far network is no queue", 200_000, &[(0.0, 160); 9], UNPROVED_BPS),
-            ("before it is over", 200_000, &[CLEAN; 18], UNPROVED_BPS),
-            ("when it is over", 200_000, &[CLEAN; 19], INITIAL_BPS),
-            ("one that is higher", 1_800_000, &[CLEAN; 19], 1_800_000),
-        ];
-        for (what, estimate_bps, reports, expected) in rows {
-            assert_eq!(after(estimate_bps, reports), Some(expected), "{what}");
-        }
-    }
-
-    #[test]
-    fn an_estimate_begins_anew_with_what_arrives_on_a_full_link() {
-        for (sent_bytes_each, loss, expected) in [(25_000, 0.2, 680_000), (25_000, 0.02, 0), (100, 0.2, ANEW_BPS_MIN)] {
-            let mut budget = Budget::default();
-            let mut now = Instant::now();
-            for number in 1..=4 {
-                now += REPORT_EVERY;
-                let report = Report {
-                    loss: Some(loss),
-                    round_trip: None,
-                    sent_bytes: number * sent_bytes_each,
-                };
-                budget.handle_report(&report, now);
+    impl Link {
+        fn new(rate_bps: f64) -> Link {
+            Link {
+                rate_bps,
+                loses_each: usize::MAX,
+                way: Duration::from_millis(20),
+                stalls_until: Duration::ZERO,
+                free_at: Duration::ZERO,
+                count: 0,
+                now: Duration::ZERO,
+                begin: Instant::now(),
+                budget: Budget::default(),
             }
-            assert_eq!(
-                budget.poll_anew().unwrap_or_default(),
-                expected,
-                "{sent_bytes_each} bytes, {loss}"
-            );
-            assert_eq!(budget.poll_anew(), None);
+        }
+
+        /// Sends at a rate for so long, or at the budget's if that is less.
+        fn send(&mut self, rate_bps: f64, duration: Duration) {
+            let (end, mut told) = (self.now + duration, Vec::new());
+            let mut feedback_at = self.now + FEEDBACK_EVERY;
+            while self.now < end {
+                let rate_bps = rate_bps.min(self.budget.bps() as f64);
+                self.now += Duration::from_secs_f64(PACKET as f64 * 8.0 / rate_bps);
+                self.count += 1;
+                let begins = self.free_at.max(self.now);
+                let fits = begins - self.now < Duration::from_millis(100);
+                let arrives = fits && !self.count.is_multiple_of(self.loses_each);
+                if fits {
+                    self.free_at = begins + Duration::from_secs_f64(PACKET as f64 * 8.0 / self.rate_bps);
+                }
+                let arrived = (self.free_at + self.way).max(self.stalls_until);
+                told.push(Told {
+                    sent: self.begin + self.now,
+                    bytes: PACKET,
+                    arrived_us: arrives.then_some(arrived.as_micros() as i64 + 5_000_000),
+                    is_late: false,
+                });
+                if self.now >= feedback_at.max(self.stalls_until) {
+                    self.budget.handle_feedback(&told, self.begin, self.begin + self.now);
+                    told.clear();
+                    feedback_at = self.now + FEEDBACK_EVERY;
+                }
+            }
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_link_that_is_not_full_is_thought_to_take_what_is_usual() {
+        let mut link = Link::new(50e6);
+        link.send(200_000.0, SECOND * 20);
+        assert_eq!((link.budget.bps(), link.budget.limit_bps()), (UNPROVED_BPS, None));
+    }
+
+    #[test]
+    fn more_is_tried_where_more_is_desired() {
+        let mut link = Link::new(50e6);
+        link.budget.set_desired(8_000_000);
+        link.send(8e6, SECOND * 5);
+        assert_eq!((link.budget.bps(), link.budget.limit_bps()), (8_000_000, None));
+    }
+
+    #[test]
+    fn a_full_link_is_seen_within_a_moment_and_what_it_takes() {
+        for rate_bps in [100e3, 300e3, 1e6, 2e6] {
+            let mut link = Link::new(50e6);
+            link.send(3e6, SECOND * 2);
+            link.rate_bps = rate_bps;
+            link.send(3e6, Duration::from_millis(500));
+            let share = link.budget.bps() as f64 / rate_bps;
+            assert!((0.6..1.0).contains(&share), "{share} of {rate_bps}");
+            assert_eq!(link.budget.poll_collapsed(), rate_bps < 1.5e6, "{rate_bps}");
+            link.send(3e6, SECOND * 20);
+            let share = link.budget.bps() as f64 / rate_bps;
+            assert!((0.6..1.3).contains(&share), "{share} of {rate_bps} later");
         }
     }
 
     #[test]
-    fn the_same_round_trip_twice_is_one() {
-        let mut budget = Budget::default();
-        for ms in [20, 900, 900, 900, 900] {
-            let report = Report {
-                loss: None,
-                round_trip: Some(Duration::from_millis(ms)),
-                sent_bytes: 0,
-            };
-            budget.handle_report(&report, Instant::now());
+    fn a_link_that_is_wide_again_is_used_again() {
+        let mut link = Link::new(300e3);
+        link.send(3e6, SECOND * 10);
+        link.rate_bps = 50e6;
+        link.send(3e6, SECOND * 15);
+        assert_eq!((link.budget.bps(), link.budget.limit_bps()), (UNPROVED_BPS, None));
+    }
+
+    #[test]
+    fn loss_that_is_the_links_own_is_no_full_link() {
+        for loses_each in [100, 20, 12] {
+            let mut link = Link::new(50e6);
+            link.loses_each = loses_each;
+            link.send(1e6, SECOND * 60);
+            assert_eq!(link.budget.bps(), UNPROVED_BPS, "one of {loses_each}");
         }
-        assert!(!budget.is_proved());
+    }
+
+    #[test]
+    fn a_machine_that_stalls_is_no_full_link() {
+        let mut link = Link::new(50e6);
+        link.send(300e3, SECOND * 5);
+        link.stalls_until = link.now + Duration::from_millis(700);
+        link.send(300e3, SECOND * 5);
+        assert_eq!(link.budget.bps(), UNPROVED_BPS);
+    }
+
+    #[test]
+    fn a_longer_way_is_no_queue() {
+        let mut link = Link::new(50e6);
+        link.send(300e3, SECOND * 5);
+        link.way = Duration::from_millis(250);
+        link.send(300e3, SECOND * 20);
+        assert_eq!(link.budget.bps(), UNPROVED_BPS);
     }
 
     #[test]
     fn a_browser_that_estimates_itself_is_believed() {
         let mut budget = Budget::default();
         budget.handle_remote_estimate(100_000);
-        assert_eq!(budget.poll_changed(), Some(100_000));
-    }
-
-    #[test]
-    fn small_changes_are_not_told() {
-        let mut budget = Budget::default();
-        assert_eq!(budget.poll_changed(), Some(UNPROVED_BPS));
-        budget.handle_estimate(2_050_000);
-        assert_eq!(budget.poll_changed(), None);
-        budget.handle_estimate(2_200_000);
-        assert_eq!(budget.poll_changed(), Some(2_200_000));
+        assert_eq!((budget.poll_changed(), budget.limit_bps()), (Some(100_000), Some(100_000)));
+        budget.handle_remote_estimate(101_000);
+        assert_eq!(budget.poll_changed(), None, "a small change is not told");
     }
 }

@@ -22,6 +22,9 @@ use crate::view::View;
 /// How often voices are compared, layers chosen anew, and key frames asked for again.
 const TICK: Duration = Duration::from_millis(100);
 
+/// A budget that falls below this share of what it was is obeyed at once.
+const BUDGET_FALLS: f64 = 0.8;
+
 /// What the router wants done.
 #[derive(Debug)]
 pub enum RouterOutput {
@@ -340,8 +343,11 @@ impl Router {
     }
 
     /// What a subscriber's network is thought to take.
-    pub fn handle_budget(&mut self, place: usize, bitrate_bps: u64) {
+    pub fn handle_budget(&mut self, place: usize, bitrate_bps: u64, now: Instant) {
         if let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) {
+            if (bitrate_bps as f64) < member.budget_bps as f64 * BUDGET_FALLS {
+                self.tick = self.tick.min(now);
+            }
             member.budget_bps = bitrate_bps;
         }
     }

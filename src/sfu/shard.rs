@@ -473,7 +473,8 @@ impl Shard {
                 }
                 TransportOutput::Budget(bps) => {
                     if let Some(router) = router {
-                        router.handle_budget(place, bps);
+                        router.handle_budget(place, bps, now);
+                        self.schedule_room(room);
                     }
                 }
                 TransportOutput::Lost(reason) => lost = Some(reason),
@@ -546,10 +547,8 @@ impl Shard {
                     }
                 }
                 RouterOutput::DesiredBitrate { to, bitrate_bps } => {
-                    let mut out = Vec::new();
                     if let Some(entry) = self.entry(to) {
-                        entry.transport.set_desired_bitrate(bitrate_bps, now, &mut out);
-                        self.carry_out(to, out, now);
+                        entry.transport.set_desired_bitrate(bitrate_bps);
                     }
                 }
             }

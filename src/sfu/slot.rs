@@ -162,8 +162,8 @@ impl Content {
         self.over_since.is_none_or(|since| now < since + OBEYS_WITHIN)
     }
 
-    /// Whether the way down to `desired` takes too long.
-    pub(super) fn is_late_down(&mut self, desired: Option<usize>, now: Instant) -> bool {
+    /// Whether the way down to `desired` takes too long, or there is no time for it.
+    pub(super) fn is_late_down(&mut self, desired: Option<usize>, is_hopeless: bool, now: Instant) -> bool {
         match (self.subscription.current_layer(), desired) {
             (Some(current), Some(desired)) if current > desired => {
                 self.down_since.get_or_insert(now);
@@ -171,7 +171,7 @@ impl Content {
             (None, Some(_)) => {}
             _ => self.down_since = None,
         }
-        self.down_since.is_some_and(|since| now >= since + DOWN_WITHIN)
+        self.down_since.is_some_and(|since| is_hopeless || now >= since + DOWN_WITHIN)
     }
 
     /// Takes what the allocator gives it, of layers of so many bits per second (none: it has nothing to show yet).

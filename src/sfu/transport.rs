@@ -8,23 +8,26 @@ mod negotiation;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use str0m::bwe::{Bitrate, BweKind};
+use str0m::bwe::BweKind;
 use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpPacket, Ssrc};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output, PacerReason, Reason, RtcError};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, RtcError};
 
-use super::budget::{Budget, INITIAL_BPS, REPORT_EVERY, Report};
+use super::budget::Budget;
 use super::candidates::Candidates;
 use super::certificate::Certificate;
 use super::codec::Format;
 use super::consent::Consent;
+use super::feedback::{self, Register, Told};
 use super::flow::Flow;
 use super::handle::LostReason;
 use super::handshake;
 use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
+use super::pace::Pace;
 use super::rewrite::Numbers;
 use super::sdp::SendStream;
+use super::tap;
 use super::ways::Ways;
 
 /// From the offer to ICE and DTLS being up (threats T8).
@@ -37,23 +40,11 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(3);
 /// ICE-lite sees no consent for 15 s before it says disconnected (RFC 7675 section 5.1 allows 30 s); a moment more for an ICE restart.
 const DISCONNECTED_GRACE: Duration = Duration::from_secs(3);
 
-/// Outputs that one call may have. A burst of probes is hundreds.
+/// Outputs that one call may have. A page of key frames is hundreds.
 const OUTPUTS_MAX: usize = 20_000;
 
-/// `Rtc` hands out one packet of media each time that it is called, and wants to be called again 1 µs later for the next. So much later
-/// is now: otherwise each packet of a batch would have a turn of the worker and a system call of its own.
-const TURN: Duration = Duration::from_micros(2);
-
-/// How often it may want that in a row. A key frame is a hundred packets.
-const TURNS_MAX: u32 = 1000;
-
-/// After the last packet of a batch it wants to be called once more as soon, and finds nothing to do: that can wait for the next batch,
-/// if there is one within so long. It is a fifth of what a forwarded packet costs.
-const IDLE_TURN: Duration = Duration::from_millis(5);
-
-/// Since a packet that we did not write, padding of a probe or one that is resent: until then, the estimate of bandwidth may depend
-/// on being called in time.
-const PROBING: Duration = Duration::from_millis(100);
+/// How often str0m is asked for statistics: a receiver's report in them proves that our browser is there.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
 
 /// Packets kept for NACK per video slot: over a second of 2.5 Mbit/s.
 const RESEND_PACKETS: usize = 512;
@@ -111,8 +102,6 @@ enum Fault {
 /// One participant's connection.
 pub struct Transport {
     rtc: str0m::Rtc,
-    /// What `rtc` takes for the time: after a batch, some microseconds later than it is. It ignores what is earlier.
-    rtc_now: Instant,
     /// When `rtc` wants to be called.
     rtc_deadline: Instant,
     state: State,
@@ -122,6 +111,7 @@ pub struct Transport {
     /// Whether we are the client of the DTLS handshake.
     is_dtls_client: bool,
     budget: Budget,
+    pace: Pace,
     /// Whether the last input brought what only our browser can have sent: media that came through decryption, or a report on ours.
     proved: bool,
     formats: Vec<(Pt, Format)>,
@@ -131,17 +121,17 @@ pub struct Transport {
     sources: Vec<(Ssrc, Mid, Option<Rid>)>,
     /// M-lines whose send streams are set up.
     sending: Vec<Sending>,
-    /// Packets that we wrote and that have not left.
-    unsent: usize,
-    /// Until when it has to be called in time.
-    probing_until: Option<Instant>,
+    /// The id of the header extension with a packet's number over the whole transport.
+    number_id: Option<u8>,
+    register: Register,
+    told: Vec<Told>,
+    began: Instant,
     fault_injected: bool,
 }
 
 struct Sending {
     mid: Mid,
     is_video: bool,
-    ssrc: u32,
 }
 
 enum State {
@@ -170,6 +160,7 @@ impl Transport {
             let mut rtc = str0m::Rtc::builder()
                 .set_ice_lite(true)
                 .set_rtp_mode(true)
+                .set_crypto_provider(tap::provider())
                 .set_dtls_cert(config.certificate.to_str0m())
                 .clear_codecs()
                 // In the order in which browsers are to prefer them.
@@ -178,7 +169,6 @@ impl Transport {
                 .enable_vp9(true)
                 .enable_h264(true)
                 .enable_av1(true)
-                .enable_bwe(Some(Bitrate::bps(INITIAL_BPS)))
                 .set_send_buffer_video(RESEND_PACKETS)
                 .set_stats_interval(Some(REPORT_EVERY))
                 .build(now);
@@ -204,7 +194,6 @@ impl Transport {
         };
         let mut transport = Transport {
             rtc,
-            rtc_now: now,
             rtc_deadline: now,
             state: State::Connecting {
                 until: now + JOIN_DEADLINE,
@@ -215,14 +204,17 @@ impl Transport {
             consent: Consent::default(),
             is_dtls_client: false,
             budget: Budget::default(),
+            pace: Pace::default(),
             proved: false,
             formats: Vec::new(),
             lines: Vec::new(),
             named: Vec::new(),
             sources: Vec::new(),
             sending: Vec::new(),
-            unsent: 0,
-            probing_until: None,
+            number_id: None,
+            register: Register::default(),
+            told: Vec::new(),
+            began: now,
             fault_injected: false,
         };
         let answer = transport.negotiate(offer, now, out)?;
@@ -244,6 +236,8 @@ impl Transport {
         }
         let (protocol, destination) = self.ways.arrived(flow);
         let mut taken = true;
+        let is_feedback = feedback::is_feedback(datagram);
+        let mut heard = Vec::new();
         self.proved = false;
         let result = self.mutate(now, out, |rtc, now| {
             let Ok(receive) = Receive::new(protocol, flow.remote, destination, datagram) else {
@@ -255,10 +249,19 @@ impl Transport {
                 taken = false;
                 return Ok(());
             }
-            rtc.handle_input(input)
+            if !is_feedback {
+                return rtc.handle_input(input);
+            }
+            let (done, contents) = tap::listen(|| rtc.handle_input(input));
+            heard = contents;
+            done
         });
         match result {
             Ok(()) => {
+                if !heard.is_empty() {
+                    self.proved = true;
+                    self.handle_feedback(&heard, now, out);
+                }
                 if taken && !verify {
                     self.ways.used(flow, datagram);
                 }
@@ -281,13 +284,17 @@ impl Transport {
         }
     }
 
-    /// Sends media packets, all of one batch at once, and empties the list.
+    /// Sends media packets, all of one batch at once, as far as the link has room for them, and empties the list.
     pub fn write(&mut self, packets: &mut Vec<SlotPacket>, now: Instant, out: &mut Vec<TransportOutput>) {
         if !matches!(self.state, State::Connected) {
             packets.clear();
+            self.pace.clear();
             return;
         }
-        self.unsent += packets.len();
+        self.pace.pass(packets, self.budget.limit_bps(), now);
+        if packets.is_empty() {
+            return;
+        }
         self.drive(now, out, |rtc, now| {
             for packet in packets.drain(..) {
                 let mut api = rtc.direct_api();
@@ -313,12 +320,9 @@ impl Transport {
         });
     }
 
-    /// What we would like to send, for the bandwidth estimate to look for.
-    pub fn set_desired_bitrate(&mut self, desired_bps: u64, now: Instant, out: &mut Vec<TransportOutput>) {
-        self.drive(now, out, |rtc, now| {
-            rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(desired_bps));
-            rtc.handle_input(Input::Timeout(now))
-        });
+    /// What we would like to send: the budget rises as far.
+    pub fn set_desired_bitrate(&mut self, desired_bps: u64) {
+        self.budget.set_desired(desired_bps);
     }
 
     /// Call when `poll_timeout` has passed.
@@ -331,7 +335,14 @@ impl Transport {
             _ if self.disconnected_since.is_some_and(|since| now >= since + DISCONNECTED_GRACE) => {
                 self.lose(LostReason::Timeout, out);
             }
-            _ => self.drive(now, out, |rtc, now| rtc.handle_input(Input::Timeout(now))),
+            _ => {
+                if self.pace.poll_timeout().is_some_and(|at| at <= now) {
+                    self.write(&mut Vec::new(), now, out);
+                }
+                if self.rtc_deadline <= now {
+                    self.drive(now, out, |rtc, now| rtc.handle_input(Input::Timeout(now)));
+                }
+            }
         }
     }
 
@@ -353,7 +364,8 @@ impl Transport {
             }
             State::Connected => self.disconnected_since.map(|since| since + DISCONNECTED_GRACE),
         };
-        Some(ours.map_or(self.rtc_deadline, |ours| ours.min(self.rtc_deadline)))
+        let due = [ours, self.pace.poll_timeout()].into_iter().flatten().min();
+        Some(due.map_or(self.rtc_deadline, |due| due.min(self.rtc_deadline)))
     }
 
     /// Whether ICE and DTLS are up.
@@ -402,34 +414,16 @@ impl Transport {
         }
         let done = catch_unwind(AssertUnwindSafe(|| {
             assert!(!self.fault_injected, "a fault was injected for a test");
-            self.rtc_now = self.rtc_now.max(now);
-            let done = f(&mut self.rtc, self.rtc_now).map_err(Fault::Error);
-            let mut turns = 0;
+            let done = f(&mut self.rtc, now).map_err(Fault::Error);
             for _ in 0..OUTPUTS_MAX {
                 match self.rtc.poll_output().map_err(Fault::Error)? {
-                    Output::Timeout(deadline) if deadline <= self.rtc_now + TURN && self.is_idle() => {
-                        self.rtc_deadline = self.rtc_now + IDLE_TURN;
-                        return done;
-                    }
-                    Output::Timeout(deadline) if deadline <= self.rtc_now + TURN && turns < TURNS_MAX => {
-                        turns += 1;
-                        self.rtc_now = self.rtc_now.max(deadline);
-                        self.rtc.handle_input(Input::Timeout(self.rtc_now)).map_err(Fault::Error)?;
-                    }
                     Output::Timeout(deadline) => {
-                        // What it gave up, for its age or for lack of a stream, is not waited for.
-                        if !matches!(
-                            self.rtc.last_timeout_reason(),
-                            Reason::Pacer(PacerReason::Paced | PacerReason::Unpaced)
-                        ) {
-                            self.unsent = 0;
-                        }
                         self.rtc_deadline = deadline;
                         return done;
                     }
                     Output::Transmit(transmit) => {
                         let payload: Vec<u8> = transmit.contents.into();
-                        self.left(&payload);
+                        self.leaves(&payload, now);
                         let flow = self
                             .ways
                             .leaving(transmit.proto, transmit.source, transmit.destination, &payload);
@@ -447,21 +441,22 @@ impl Transport {
         done
     }
 
-    /// Notes that a datagram has left.
-    fn left(&mut self, datagram: &[u8]) {
-        let Some(ssrc) = media::ssrc_of(datagram) else { return };
-        if self.sending.iter().any(|line| line.ssrc == ssrc) {
-            self.unsent = self.unsent.saturating_sub(1);
-        } else {
-            self.probing_until = Some(self.rtc_now + PROBING);
+    /// Notes that a datagram leaves.
+    fn leaves(&mut self, datagram: &[u8], now: Instant) {
+        if media::ssrc_of(datagram).is_some()
+            && let Some(number) = self.number_id.and_then(|id| feedback::number_of(datagram, id))
+        {
+            self.register.leaves(number, datagram.len(), now);
         }
     }
 
-    /// Whether all that `Rtc` wants is the call after the last packet of a batch.
-    fn is_idle(&self) -> bool {
-        self.unsent == 0
-            && self.probing_until.is_none_or(|until| until < self.rtc_now)
-            && self.rtc.last_timeout_reason() == Reason::Pacer(PacerReason::Immediate)
+    fn handle_feedback(&mut self, feedback: &[u8], now: Instant, out: &mut Vec<TransportOutput>) {
+        let mut told = std::mem::take(&mut self.told);
+        self.register.read(feedback, &mut told);
+        let epoch = self.began;
+        self.tell_budget(out, |budget| budget.handle_feedback(&told, epoch, now));
+        told.clear();
+        self.told = told;
     }
 
     fn handle_event(&mut self, event: Event, now: Instant, out: &mut Vec<TransportOutput>) {
@@ -475,18 +470,8 @@ impl Transport {
             // None came in the interval before where the share of what was lost is not known.
             Event::MediaEgressStats(reported) => self.proved |= reported.loss.is_some(),
             Event::KeyframeRequest(request) => out.push(TransportOutput::KeyFrameWanted(request.mid)),
-            Event::EgressBitrateEstimate(kind) => self.tell_budget(out, |budget| match kind {
-                BweKind::Twcc { estimate, .. } => budget.handle_estimate(estimate.as_u64()),
-                BweKind::Remb { estimate, .. } => budget.handle_remote_estimate(estimate.as_u64()),
-                _ => {}
-            }),
-            Event::PeerStats(stats) => {
-                let report = Report {
-                    loss: stats.egress_loss_fraction.map(f64::from),
-                    round_trip: stats.rtt,
-                    sent_bytes: stats.bytes_tx,
-                };
-                self.tell_budget(out, |budget| budget.handle_report(&report, now));
+            Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
+                self.tell_budget(out, |budget| budget.handle_remote_estimate(estimate.as_u64()));
             }
             Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
                 self.disconnected_since = None;
@@ -497,30 +482,24 @@ impl Transport {
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) if self.is_connected() => {
                 self.disconnected_since.get_or_insert(now);
             }
-            Event::Connected => {
-                self.state = State::Connected;
-                self.budget.handle_connected(now);
-            }
+            Event::Connected => self.state = State::Connected,
             Event::Closed => self.lose(LostReason::Closed, out),
             _ => {}
         }
     }
 
-    /// Something is known of the network: passes the budget on if it is another one. Until the estimate holds, nothing waits for its
-    /// turn: str0m's pacer would keep pictures for up to 2 s.
+    /// Something is known of the network: passes the budget on if it is another one.
     fn tell_budget(&mut self, out: &mut Vec<TransportOutput>, tell: impl FnOnce(&mut Budget)) {
-        let was_proved = self.budget.is_proved();
         tell(&mut self.budget);
         out.extend(self.budget.poll_changed().map(TransportOutput::Budget));
-        if was_proved || !self.budget.is_proved() {
+        if !self.budget.poll_collapsed() {
             return;
         }
-        if let Some(bps) = self.budget.poll_anew() {
-            self.rtc.bwe().reset(Bitrate::bps(bps));
-        }
+        // A smaller picture is on its way: to send what is missing of the larger one again would only delay it.
+        self.pace.clear();
         for line in self.sending.iter().filter(|line| line.is_video) {
             if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(line.mid, None) {
-                stream.set_unpaced(false);
+                stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
             }
         }
     }

@@ -146,7 +146,7 @@ impl Worker {
         self.publish(now + Duration::from_millis(1));
     }
 
-    /// Until a datagram, a command, or the next deadline. The kernel's timer is good to some 50 µs, which the bandwidth estimate needs.
+    /// Until a datagram, a command, or the next deadline. The kernel's timer is good to some 50 µs, which a paced picture needs.
     fn sleep(&mut self) {
         let now = Instant::now();
         let mut deadline = self.tally.since + PUBLISH_EVERY;

@@ -5,6 +5,7 @@
 mod cluster;
 mod crowd;
 mod layers;
+mod narrow;
 mod network;
 mod rooms;
 mod scenarios;

@@ -37,8 +37,10 @@ pub struct Link {
     pub loss: f64,
     /// DTLS does not get through (RFC 7983: first byte 20 to 63).
     pub no_dtls: bool,
-    /// A bottleneck with a queue of 200 ms.
+    /// A bottleneck.
     pub rate_bps: Option<u64>,
+    /// The longest that it holds a datagram.
+    pub queue: Duration,
 }
 
 impl Link {
@@ -48,11 +50,9 @@ impl Link {
         loss: 0.0,
         no_dtls: false,
         rate_bps: None,
+        queue: Duration::from_millis(200),
     };
 }
-
-/// The longest that a bottleneck holds a datagram.
-const QUEUE_MAX: Duration = Duration::from_millis(200);
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Datagram {
@@ -99,7 +99,7 @@ impl Network {
         let mut at = now;
         if let Some(rate_bps) = link.rate_bps {
             let start = direction.free_at.map_or(now, |free| free.max(now));
-            if start.saturating_duration_since(now) > QUEUE_MAX {
+            if start.saturating_duration_since(now) > link.queue {
                 return;
             }
             at = start + Duration::from_secs_f64((datagram.payload.len() + 28) as f64 * 8.0 / rate_bps as f64);

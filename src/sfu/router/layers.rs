@@ -30,7 +30,10 @@ const LONE_WATCHER_SHARE: f64 = 0.6;
 /// Less than this is no video. A lowest layer with one watcher is carried when there is this much: its encoder is told.
 const VIDEO_BPS_MIN: u64 = 60_000;
 
-/// The bandwidth estimate looks for more than what is wanted, so that an improvement has room.
+/// Where pictures take so many times what the link takes, next to nothing of them arrives: what is too much is let go at once.
+const HOPELESS: f64 = 1.5;
+
+/// A budget rises to more than what is wanted, so that an improvement has room.
 const DESIRED_MARGIN: f64 = 1.3;
 
 impl Router {
@@ -44,6 +47,7 @@ impl Router {
         let (audio_bps, unwraps) = reserve_audio(&member.slots, member.unwraps, member.budget_bps);
         member.unwraps = unwraps;
         let mut desired_bps = 0;
+        let mut carried_bps = 0;
         for (index, slot) in member.slots.iter_mut().enumerate() {
             let Some(content) = &mut slot.content else { continue };
             let Some(track) = self.track(content).filter(|_| slot.is_video && !content.sight.hidden) else {
@@ -52,12 +56,17 @@ impl Router {
             let sufficient = track.sufficient(content.sight.height_px, content.sufficient);
             content.sufficient = Some(sufficient);
             desired_bps += u64::from(track.nominal_bps(sufficient));
+            carried_bps += content
+                .subscription
+                .current_layer()
+                .map_or(0, |layer| u64::from(track.nominal_bps(layer)));
             let (layers, demand) = demand_of(content, track, sufficient, now);
             demands.push(demand);
             known.push((index, layers));
         }
         let grants = allocator::allocate(member.budget_bps.saturating_sub(audio_bps), &demands);
         let mut pauses = false;
+        let is_hopeless = carried_bps as f64 > member.budget_bps as f64 * HOPELESS;
         for (grant, (index, layers)) in grants.into_iter().zip(known) {
             let Some(content) = &mut member.slots[index].content else {
                 continue;
@@ -68,7 +77,7 @@ impl Router {
             pauses |= content.paused != was_paused;
             let grant = content.grant;
             let desired = grant.layer.and_then(|layer| layers.get(layer)).map(|l| l.0);
-            let target = if content.is_late_down(desired, now) {
+            let target = if content.is_late_down(desired, is_hopeless, now) {
                 content.subscription.let_go();
                 desired
             } else {

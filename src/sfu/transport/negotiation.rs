@@ -6,7 +6,7 @@ use std::time::Instant;
 use str0m::Input;
 use str0m::change::SdpOffer;
 use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::StreamTx;
+use str0m::rtp::{Extension, StreamTx};
 
 use super::{Answer, Fault, OfferError, RESEND_PACKETS, RESEND_SHARE_MAX, RESEND_WITHIN, Sending, Transport, TransportOutput};
 use crate::sfu::codec::{self, Format};
@@ -61,7 +61,7 @@ impl Transport {
         let named = &mut self.named;
         let consent = &mut self.consent;
         let known = std::mem::take(&mut self.sending);
-        let is_paced = self.budget.is_proved();
+        let number_id = &mut self.number_id;
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -90,12 +90,13 @@ impl Transport {
                 if !sends || payload_types.is_empty() {
                     continue;
                 }
+                *number_id = media.remote_extmap().id_of(Extension::TransportSequenceNumber).or(*number_id);
                 let mut api = self.rtc.direct_api();
                 let ssrc = match api.stream_tx_by_mid(mid, None) {
                     Some(stream) => {
                         // Once only: it empties the cache.
                         if is_video && !known.iter().any(|line| line.mid == mid && line.is_video) {
-                            set_up_video(stream, is_paced);
+                            set_up_video(stream);
                         }
                         stream.ssrc()
                     }
@@ -104,7 +105,7 @@ impl Transport {
                         let (ssrc, rtx) = (api.new_ssrc(), is_video.then(|| api.new_ssrc()));
                         let stream = api.declare_stream_tx(ssrc, rtx, mid, None);
                         if is_video {
-                            set_up_video(stream, is_paced);
+                            set_up_video(stream);
                         }
                         named.push(SendStream {
                             mid: mid.to_string(),
@@ -128,7 +129,6 @@ impl Transport {
         let sending = answer.slots.iter().map(|slot| Sending {
             mid: slot.mid,
             is_video: slot.is_video,
-            ssrc: slot.ssrc,
         });
         self.sending = sending.collect();
         answer.lines = self.lines.clone();
@@ -140,7 +140,8 @@ impl Transport {
     }
 }
 
-fn set_up_video(stream: &mut StreamTx, is_paced: bool) {
+fn set_up_video(stream: &mut StreamTx) {
     stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
-    stream.set_unpaced(!is_paced);
+    // `Pace` does that: str0m's pacer keeps pictures for up to 2 s where its estimate is low, and it often is.
+    stream.set_unpaced(true);
 }

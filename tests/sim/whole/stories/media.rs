@@ -94,7 +94,7 @@ fn a_call_through_the_server_carries_no_signal() {
     }
 }
 
-/// The estimate of what the watcher's link takes is low here, and what was due waits in the pacer.
+/// Packets overtake each other here by more than a feedback's time.
 #[test]
 fn a_gap_of_the_publisher_ends_for_a_watcher_with_much_jitter_too() {
     let mut world = World::new(seed(24));
