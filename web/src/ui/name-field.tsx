@@ -13,8 +13,10 @@ export function NameField({ name, disabled, send }: Props) {
   const [typed, setTyped] = useState(name);
   const sent = useRef(name);
   useEffect(() => {
+    const before = sent.current;
     sent.current = name;
-    setTyped(name);
+    // What is being typed stays when word of an earlier name comes.
+    setTyped((typed) => (typed.trim() === before.trim() ? name : typed));
   }, [name]);
   const save = () => {
     if (typed.trim() === sent.current.trim()) return;
