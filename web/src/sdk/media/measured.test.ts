@@ -1,24 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { counters } from "./fixtures";
 import { measuredOf } from "./measured";
-import type { Counters } from "./quality";
-
-function counters(more: Partial<Counters>): Counters {
-  return {
-    atMs: 0,
-    received: 0,
-    lost: 0,
-    sent: 0,
-    sentLost: 0,
-    framesDecoded: 0,
-    frozenMs: 0,
-    jitterMs: 0,
-    upLoss: null,
-    upBitrateBps: null,
-    cpuLimited: false,
-    roundTripMs: null,
-    ...more,
-  };
-}
 
 describe("what was measured", () => {
   it("is told as shares of the time between", () => {

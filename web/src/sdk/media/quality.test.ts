@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { counters } from "./fixtures";
 import {
   type Counters,
   countersOf,
@@ -47,21 +48,7 @@ describe("the verdict", () => {
 });
 
 describe("what lies between two moments", () => {
-  const at = (atMs: number, more: Partial<Counters> = {}): Counters => ({
-    atMs,
-    received: 0,
-    lost: 0,
-    sent: 0,
-    sentLost: 0,
-    framesDecoded: 0,
-    frozenMs: 0,
-    jitterMs: 0,
-    upLoss: null,
-    upBitrateBps: null,
-    cpuLimited: false,
-    roundTripMs: null,
-    ...more,
-  });
+  const at = (atMs: number, more: Partial<Counters> = {}) => counters({ atMs, ...more });
 
   it.each<[string, Counters, Counters, boolean, Partial<Numbers>]>([
     ["loss is a share", at(0), at(2000, { received: 90, lost: 10 }), true, { downLoss: 0.1 }],
