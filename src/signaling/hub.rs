@@ -152,7 +152,7 @@ impl Hub {
             waiting: 0,
             barred: BTreeSet::new(),
             timers: BTreeSet::new(),
-            strangers: Strangers::default(),
+            strangers: Strangers::new(limits::ADDRESS_MISSES_MAX),
             pairings: Pairings::default(),
             unkept: BTreeSet::new(),
             neighbours: Neighbours::default(),

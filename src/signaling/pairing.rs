@@ -6,7 +6,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::limits::{PAIRINGS_MAX, TokenBucket};
+use super::limits::PAIRINGS_MAX;
+use super::strangers::Strangers;
 use crate::id::{DeviceId, SessionId, UserId};
 
 /// Time to find the other device and to type.
@@ -14,9 +15,6 @@ pub const LASTS: Duration = Duration::from_secs(300);
 
 /// Wrong codes of one address at once; a minute brings that many back. A code has 50 bits.
 const MISSES_MAX: f64 = 20.0;
-
-/// Addresses above which those that say nothing any more are looked for.
-const SWEEP_ABOVE: usize = 4096;
 
 /// Crockford's base-32 digits in lower case, as ids have them.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -58,12 +56,21 @@ pub struct Pairing {
 }
 
 /// All of them, by the hashes of their codes; each session has one at most.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pairings {
     by_hash: BTreeMap<[u8; 32], Pairing>,
     of_session: BTreeMap<SessionId, [u8; 32]>,
-    /// Wrong codes, by where they came from.
-    misses: BTreeMap<IpAddr, TokenBucket>,
+    strangers: Strangers,
+}
+
+impl Default for Pairings {
+    fn default() -> Pairings {
+        Pairings {
+            by_hash: BTreeMap::new(),
+            of_session: BTreeMap::new(),
+            strangers: Strangers::new(MISSES_MAX),
+        }
+    }
 }
 
 impl Pairings {
@@ -90,18 +97,12 @@ impl Pairings {
 
     /// Whether one more wrong code may come from there. An address that is not known stands for everybody behind a proxy.
     pub fn may_miss(&mut self, address: Option<IpAddr>, now: Instant) -> bool {
-        let bucket = address.and_then(|address| self.misses.get_mut(&address));
-        bucket.is_none_or(|bucket| bucket.has(now))
+        self.strangers.may_miss(address, now)
     }
 
     /// A code was wrong.
     pub fn miss(&mut self, address: Option<IpAddr>, now: Instant) {
-        let Some(address) = address else { return };
-        if self.misses.len() >= SWEEP_ABOVE {
-            self.misses.retain(|_, bucket| !bucket.is_full(now));
-        }
-        let new = || TokenBucket::new(MISSES_MAX, MISSES_MAX / 60.0, now);
-        self.misses.entry(address).or_insert_with(new).take(now);
+        self.strangers.miss(address, now);
     }
 }
 
