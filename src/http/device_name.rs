@@ -1,5 +1,7 @@
 //! Which browser a request comes from, in words that its owner knows again.
 
+use axum::http::{HeaderMap, header};
+
 /// (what stands in the header, what it is called), the first that fits: most browsers also claim to be others.
 const BROWSERS: [(&str, &str); 7] = [
     ("Edg", "Edge"),
@@ -21,8 +23,14 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// Of the header `User-Agent`; empty: it says nothing that is known.
-pub fn device_name(agent: &str) -> String {
+/// By a request's headers; empty: they say nothing that is known.
+pub fn device_in(headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    device_name(agent.unwrap_or_default())
+}
+
+/// By the header `User-Agent`.
+fn device_name(agent: &str) -> String {
     let find = |list: &[(&str, &'static str)]| list.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
     let known = [find(&BROWSERS), find(&SYSTEMS)];
     let known: Vec<&str> = known.into_iter().flatten().collect();

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::api::origin;
-use super::device_name::device_name;
+use super::device_name::device_in;
 use super::port::Endpoints;
 use super::problem::problem;
 use super::websocket::Gate;
@@ -94,8 +94,7 @@ async fn finish(State(gate): State<Arc<Gate>>, answer: Result<Query<Answer>, Que
     };
     let answer = answer.map(|Query(answer)| answer).unwrap_or_default();
     let browser = cookie(&parts.headers, ATTEMPT, is_secure(&origin));
-    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let name = device_name(agent.unwrap_or_default());
+    let name = device_in(&parts.headers);
     let now = Instant::now().into_std();
     let (to, signed_in) = gate
         .authenticator

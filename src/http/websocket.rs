@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::addresses::{self, Addresses, Place};
-use super::device_name::device_name;
+use super::device_name::device_in;
 use super::ice_servers::{IceServers, IssueCredential, Reached, over_tls};
 use super::origins::Origins;
 use super::port::Endpoints;
@@ -95,8 +95,7 @@ pub async fn upgrade(
     let secure = over_tls(endpoints.tls, &headers) || origin.is_some_and(|origin| origin.starts_with("https://"));
     let reached = Reached::new(&host, secure, endpoints.local.ip(), gate.stun_port);
     let browser = sign_in::shown(&headers, secure);
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let name = device_name(agent.unwrap_or_default());
+    let name = device_in(&headers);
     upgrade
         .max_message_size(FRAME_READ_MAX)
         .max_frame_size(FRAME_READ_MAX)
