@@ -1,16 +1,12 @@
 //! The key set of a provider (D): read from a file or a URL, kept while it is good, and read again when it is old or lacks a key.
 
-#![expect(clippy::disallowed_methods, reason = "a driver has the clock and a task")]
-
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
-
+use super::follower::{Follower, Rhythm, Source};
 use super::keys::{KeySet, KeySetError};
 use crate::config::JwksSource;
 use crate::fetch::{FetchError, Fetcher};
@@ -22,17 +18,13 @@ const BYTES_MAX: usize = 256 * 1024;
 /// From the name of the provider to the last byte of its answer.
 const FETCH_WITHIN: Duration = Duration::from_secs(5);
 
-/// However many tokens name keys that are not there, the set is not read more often than this.
-const FLOOR: Duration = Duration::from_secs(5);
-
-/// How old a set may become: a key that was withdrawn is taken for so long.
-const AGE_MAX: Duration = Duration::from_secs(600);
-
-/// When it is tried again after a failure, if nobody asks before.
-const RETRY_AFTER: Duration = Duration::from_secs(30);
-
-/// Sign-ins that wait for another look at the set. Those beyond it do not wait.
-const ASKS_MAX: usize = 64;
+/// A key that was withdrawn is taken until the set is too old.
+const RHYTHM: Rhythm = Rhythm {
+    floor: Duration::from_secs(5),
+    age_max: Duration::from_secs(600),
+    retry_after: Duration::from_secs(30),
+    patience: FETCH_WITHIN.saturating_add(Duration::from_secs(1)),
+};
 
 /// Why there is no key set.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +43,7 @@ pub enum JwksError {
 #[derive(Debug)]
 pub struct Jwks {
     current: Arc<RwLock<Arc<KeySet>>>,
-    asks: mpsc::Sender<oneshot::Sender<()>>,
+    follower: Follower,
 }
 
 impl Jwks {
@@ -61,14 +53,18 @@ impl Jwks {
     /// The file has no key set, or that of the authority cannot be read.
     pub async fn start(source: JwksSource, metrics: Arc<Metrics>) -> Result<Jwks, JwksError> {
         let reader = Reader::new(source)?;
-        let mut first = KeySet::default();
-        if matches!(reader, Reader::File(_)) {
-            first = reader.read().await?;
-        }
+        let (first, after) = match reader {
+            Reader::File(_) => (reader.read().await?, RHYTHM.age_max),
+            Reader::Url { .. } => (KeySet::default(), Duration::ZERO),
+        };
         let current = Arc::new(RwLock::new(Arc::new(first)));
-        let (asks, asked) = mpsc::channel(ASKS_MAX);
-        tokio::spawn(follow(reader, Arc::clone(&current), asked, metrics));
-        Ok(Jwks { current, asks })
+        let set = Set {
+            reader,
+            current: Arc::clone(&current),
+            metrics,
+        };
+        let follower = Follower::start(set, RHYTHM, after);
+        Ok(Jwks { current, follower })
     }
 
     /// The last set that was good.
@@ -78,11 +74,7 @@ impl Jwks {
 
     /// The set after another look at its source, unless the last look was a moment ago.
     pub async fn refreshed(&self) -> Arc<KeySet> {
-        let (reply, answer) = oneshot::channel();
-        if self.asks.try_send(reply).is_ok() {
-            // The last good set will have to do where nothing comes.
-            let _ = timeout(FETCH_WITHIN + Duration::from_secs(1), answer).await;
-        }
+        self.follower.look().await;
         self.current()
     }
 }
@@ -95,52 +87,31 @@ pub async fn look_at(source: &JwksSource) -> Result<usize, JwksError> {
     Ok(Reader::new(source.clone())?.read().await?.len())
 }
 
-async fn follow(
+/// The set where it is kept, and the copy that is in use.
+struct Set {
     reader: Reader,
     current: Arc<RwLock<Arc<KeySet>>>,
-    mut asked: mpsc::Receiver<oneshot::Sender<()>>,
     metrics: Arc<Metrics>,
-) {
-    let mut due = match reader {
-        Reader::File(_) => Instant::now() + AGE_MAX,
-        Reader::Url { .. } => Instant::now(),
-    };
-    let mut looked: Option<Instant> = None;
-    let mut is_well = true;
-    loop {
-        let waiting = tokio::select! {
-            ask = asked.recv() => match ask {
-                Some(reply) => Some(reply),
-                None => return,
-            },
-            () = sleep_until(due) => None,
-        };
-        if waiting.is_none() || looked.is_none_or(|at| at.elapsed() >= FLOOR) {
-            let read = reader.read().await;
-            looked = Some(Instant::now());
-            due = Instant::now() + if read.is_ok() { AGE_MAX } else { RETRY_AFTER };
-            let result = if read.is_ok() { "ok" } else { "failed" };
-            metrics.jwks_reads.with_label_values(&[result]).inc();
-            match read {
-                Ok(keys) => {
-                    if !is_well {
-                        tracing::info!(keys = keys.len(), "the key set can be read again");
-                    }
-                    *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
-                    is_well = true;
-                }
-                Err(error) => {
-                    // Once: strangers decide how often it is tried.
-                    if std::mem::take(&mut is_well) {
-                        tracing::warn!(%error, "the key set cannot be read: the last good one is used");
-                    }
-                }
-            }
-        }
-        if let Some(reply) = waiting {
-            // Whoever asked may have given up.
-            let _ = reply.send(());
-        }
+}
+
+impl Source for Set {
+    type Error = JwksError;
+
+    async fn look(&self) -> Result<(), JwksError> {
+        let read = self.reader.read().await;
+        let result = if read.is_ok() { "ok" } else { "failed" };
+        self.metrics.jwks_reads.with_label_values(&[result]).inc();
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read?);
+        Ok(())
+    }
+
+    fn is_back(&self) {
+        let keys = self.current.read().unwrap_or_else(PoisonError::into_inner).len();
+        tracing::info!(keys, "the key set can be read again");
+    }
+
+    fn is_away(&self, error: &JwksError) {
+        tracing::warn!(%error, "the key set cannot be read: the last good one is used");
     }
 }
 

@@ -2,6 +2,7 @@
 //! token that their application signed (`token.rs`), or one whom a provider signed in with this browser (`oidc/`, `browsers.rs`).
 
 mod browsers;
+mod follower;
 mod identities;
 pub mod issue;
 pub mod jwks;

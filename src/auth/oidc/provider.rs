@@ -1,15 +1,11 @@
 //! The provider as it describes itself (D): asked at the start, again and again while it is away, and once an hour after that.
 
-#![expect(clippy::disallowed_methods, reason = "a driver has the clock and a task")]
-
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
-
 use super::metadata::{Metadata, address_of};
+use crate::auth::follower::{Follower, Rhythm, Source};
 use crate::auth::jwks::Jwks;
 use crate::config::{JwksSource, OidcAuth};
 use crate::fetch::{AnyError, Fetcher};
@@ -21,17 +17,12 @@ const BYTES_MAX: usize = 256 * 1024;
 /// From the name of the provider to the last byte of its answer.
 const FETCH_WITHIN: Duration = Duration::from_secs(5);
 
-/// However many people want to sign in while it is away, it is not asked more often than this.
-const FLOOR: Duration = Duration::from_secs(2);
-
-/// How long what it said counts.
-const AGE_MAX: Duration = Duration::from_secs(3600);
-
-/// When it is tried again after a failure, if nobody asks before.
-const RETRY_AFTER: Duration = Duration::from_secs(15);
-
-/// Sign-ins that wait for another look. Those beyond it do not wait.
-const ASKS_MAX: usize = 64;
+const RHYTHM: Rhythm = Rhythm {
+    floor: Duration::from_secs(2),
+    age_max: Duration::from_secs(3600),
+    retry_after: Duration::from_secs(15),
+    patience: FETCH_WITHIN.saturating_add(Duration::from_secs(1)),
+};
 
 /// A provider that was heard.
 #[derive(Debug)]
@@ -45,23 +36,22 @@ pub struct Known {
 #[derive(Debug)]
 pub struct Provider {
     current: Arc<RwLock<Option<Arc<Known>>>>,
-    asks: mpsc::Sender<oneshot::Sender<()>>,
+    follower: Follower,
 }
 
 impl Provider {
     /// Begins to ask. One that is away is tried again.
     pub fn start(config: &OidcAuth, fetcher: Fetcher, metrics: Arc<Metrics>) -> Provider {
         let current = Arc::default();
-        let (asks, asked) = mpsc::channel(ASKS_MAX);
-        let follower = Follower {
-            issuer: config.issuer.clone(),
+        let issuer = Issuer {
+            name: config.issuer.clone(),
             authority: config.authority.clone(),
             fetcher,
             metrics,
             current: Arc::clone(&current),
         };
-        tokio::spawn(follower.run(asked));
-        Provider { current, asks }
+        let follower = Follower::start(issuer, RHYTHM, Duration::ZERO);
+        Provider { current, follower }
     }
 
     /// As it was last heard; none: not yet.
@@ -74,10 +64,7 @@ impl Provider {
         if let Some(known) = self.current() {
             return Some(known);
         }
-        let (reply, answer) = oneshot::channel();
-        if self.asks.try_send(reply).is_ok() {
-            let _ = timeout(FETCH_WITHIN + Duration::from_secs(1), answer).await;
-        }
+        self.follower.look().await;
         self.current()
     }
 }
@@ -98,54 +85,19 @@ async fn ask(fetcher: &Fetcher, issuer: &str) -> Result<Metadata, AnyError> {
     Metadata::read(&text, issuer).map_err(|error| format!("{address}: {error}").into())
 }
 
-struct Follower {
-    issuer: String,
+struct Issuer {
+    name: String,
     authority: Option<PathBuf>,
     fetcher: Fetcher,
     metrics: Arc<Metrics>,
     current: Arc<RwLock<Option<Arc<Known>>>>,
 }
 
-impl Follower {
-    async fn run(self, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
-        let mut due = Instant::now();
-        let mut looked: Option<Instant> = None;
-        let mut is_well = true;
-        loop {
-            let waiting = tokio::select! {
-                ask = asked.recv() => match ask {
-                    Some(reply) => Some(reply),
-                    None => return,
-                },
-                () = sleep_until(due) => None,
-            };
-            if waiting.is_none() || looked.is_none_or(|at| at.elapsed() >= FLOOR) {
-                let heard = self.hear().await;
-                looked = Some(Instant::now());
-                due = Instant::now() + if heard.is_ok() { AGE_MAX } else { RETRY_AFTER };
-                match heard {
-                    Ok(()) if !is_well => {
-                        tracing::info!(issuer = self.issuer, "the sign-in provider can be reached again");
-                        is_well = true;
-                    }
-                    Ok(()) => {}
-                    // Once: strangers decide how often it is tried.
-                    Err(error) => {
-                        if std::mem::take(&mut is_well) {
-                            tracing::warn!(%error, "the sign-in provider cannot be reached: it is tried again, and nobody can sign in until then");
-                        }
-                    }
-                }
-            }
-            if let Some(reply) = waiting {
-                // Whoever asked may have given up.
-                let _ = reply.send(());
-            }
-        }
-    }
+impl Source for Issuer {
+    type Error = AnyError;
 
-    async fn hear(&self) -> Result<(), AnyError> {
-        let metadata = ask(&self.fetcher, &self.issuer).await?;
+    async fn look(&self) -> Result<(), AnyError> {
+        let metadata = ask(&self.fetcher, &self.name).await?;
         let before = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         if before.is_some_and(|before| before.metadata == metadata) {
             return Ok(());
@@ -158,5 +110,13 @@ impl Follower {
         let known = Some(Arc::new(Known { metadata, keys }));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
+    }
+
+    fn is_back(&self) {
+        tracing::info!(issuer = self.name, "the sign-in provider can be reached again");
+    }
+
+    fn is_away(&self, error: &AnyError) {
+        tracing::warn!(%error, "the sign-in provider cannot be reached: it is tried again, and nobody can sign in until then");
     }
 }
