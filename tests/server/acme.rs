@@ -284,7 +284,7 @@ async fn a_refused_order_says_why_and_is_tried_again() {
     let _acme = place.start(server.port, 3600);
     server.signal("HUP");
     changes(&server, &self_made).await;
-    assert_eq!(server.logged("does not know our account").len(), 1);
+    assert_eq!(server.said("does not know our account", 1).len(), 1);
     browse(server.port, DOMAIN, place.root().await)
         .await
         .expect("a browser trusts it");

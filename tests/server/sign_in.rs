@@ -304,7 +304,7 @@ async fn an_attempt_is_good_once_in_its_own_browser_and_with_its_own_state() {
         ada.come_back(&server, &[("code", &code), ("state", &state)]),
         "/#sign-in=exchange"
     );
-    assert!(!server.logged("the code was refused with 400").is_empty());
+    server.said("the code was refused with 400", 1);
 }
 
 #[tokio::test]
@@ -389,7 +389,7 @@ async fn what_the_provider_answers_has_to_make_sense() {
         provider.wish(wish);
         assert_eq!(Browser::default().sign_in(&server, &provider, "/"), "/#sign-in=exchange");
     }
-    let logged = server.logged("invalid_grant");
+    let logged = server.said("invalid_grant", 1);
     assert!(
         logged.len() == 1 && logged[0].contains("invalid_grant not\\nhere"),
         "{logged:?}"
@@ -490,7 +490,7 @@ async fn a_provider_that_is_away_keeps_nobody_from_starting_and_is_found_later()
     assert_eq!(away(&mut Browser::default()), "/r/x#sign-in=provider_away");
     assert_eq!(away(&mut Browser::default()), "/r/x#sign-in=provider_away");
     assert_eq!(
-        server.logged("the sign-in provider cannot be reached").len(),
+        server.said("the sign-in provider cannot be reached", 1).len(),
         1,
         "it is said once"
     );

@@ -173,6 +173,19 @@ impl Server {
         log.iter().filter(|line| line.contains(words)).cloned().collect()
     }
 
+    /// Waits for lines with these words, for they come through a pipe: so many at least. All that are there then.
+    pub fn said(&self, words: &str, number: usize) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let lines = self.logged(words);
+            if lines.len() >= number {
+                return lines;
+            }
+            assert!(Instant::now() < deadline, "{words:?} was said only in {lines:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -207,10 +207,11 @@ async fn a_broken_file_is_reported_once_and_the_old_certificate_stays() {
         install(folder.path(), version, &broken);
         server.metric_becomes("tandem_tls_reload_total{result=\"failed\"}", failed + 1.0);
         assert!(served(&server).await == first.der);
-        let lines = server.logged("the new certificate is not taken");
+        let number = failed as usize + 1;
+        let lines = server.said("the new certificate is not taken", number);
         let last = lines.last().expect("a line");
         assert!(last.contains("ERROR") && last.contains(said), "{last}");
-        assert_eq!(lines.len() as f64, failed + 1.0, "{lines:?}");
+        assert_eq!(lines.len(), number, "{lines:?}");
     }
     install(folder.path(), "4", &second);
     becomes_served(&server, &second.der).await;

@@ -49,8 +49,8 @@ impl Shelf {
 
     /// Notes that there was none to take; the one in use stays.
     pub fn keep(&self, error: &TlsError) {
-        self.metrics.tls_reload.with_label_values(&["failed"]).inc();
         tracing::error!(%error, "the new certificate is not taken, the old one stays in use");
+        self.metrics.tls_reload.with_label_values(&["failed"]).inc();
     }
 
     /// Notes that an order failed.

@@ -139,7 +139,7 @@ async fn keys_by_url_are_turned_over_and_the_last_good_ones_kept() {
         comes_in(&server, &new).await;
     }
     server.metric_becomes("tandem_jwks_reads_total{result=\"failed\"}", 4.0);
-    assert_eq!(server.logged("the key set cannot be read").len(), 1, "it is said once");
+    assert_eq!(server.said("the key set cannot be read", 1).len(), 1, "it is said once");
 
     // One that is withdrawn is good no more once the set is read.
     provider.answers("200 OK", &key_set(&[&new]));
@@ -147,7 +147,7 @@ async fn keys_by_url_are_turned_over_and_the_last_good_ones_kept() {
     stays_out(&server, &Signer::new("third", Algorithm::ES256)).await;
     stays_out(&server, &old).await;
     comes_in(&server, &new).await;
-    assert_eq!(server.logged("the key set can be read again").len(), 1);
+    assert_eq!(server.said("the key set can be read again", 1).len(), 1);
 }
 
 #[tokio::test]
