@@ -32,6 +32,9 @@ use crate::signaling::session::Departure;
 /// A frame beyond [`FRAME_BYTES_MAX`] is refused; one beyond this is not even read, and ends the websocket.
 const FRAME_READ_MAX: usize = 2 * FRAME_BYTES_MAX;
 
+/// What is read at once. Most commands are smaller, and a page that is open and does nothing has one such buffer for good.
+const READ_BUFFER_BYTES: usize = 2048;
+
 /// From the upgrade to `hello`.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -97,6 +100,7 @@ pub async fn upgrade(
     let browser = sign_in::shown(&headers, secure);
     let name = device_in(&headers);
     upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(FRAME_READ_MAX)
         .max_frame_size(FRAME_READ_MAX)
         .on_upgrade(move |socket| async move {
