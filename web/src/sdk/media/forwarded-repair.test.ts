@@ -4,6 +4,7 @@ import { ForwardedRepair, type ForwardedStep, type ForwardedView } from "./forwa
 const ALL: ForwardedStep = { kind: "restart_ice" };
 const TCP: ForwardedStep = { kind: "renew", candidates: "tcp" };
 const RENEW: ForwardedStep = { kind: "renew", candidates: "all" };
+const LOSSY_FOR_MS = 5000;
 
 /** Samples every 200 ms. */
 class Run {
@@ -129,7 +130,7 @@ describe("another network", () => {
 
 describe("a lossy UDP", () => {
   const onTcp = (more: Partial<ForwardedView> = {}) => {
-    const run = new Run().set({ loss: 0.12 }).pass(200);
+    const run = new Run().set({ loss: 0.12 }).pass(LOSSY_FOR_MS + 200);
     expect(run.done()).toEqual([TCP]);
     return run
       .answer()
@@ -145,7 +146,23 @@ describe("a lossy UDP", () => {
     ["is no reason to leave TCP", true, { loss: 0.3, protocol: "tcp" }, []],
   ];
   it.each(rows)("%s", (_, offersTcp, view, steps) => {
-    expect(new Run(offersTcp).set(view).pass(400).done()).toEqual(steps);
+    expect(
+      new Run(offersTcp)
+        .set(view)
+        .pass(LOSSY_FOR_MS + 400)
+        .done(),
+    ).toEqual(steps);
+  });
+
+  it("is kept while the server gets used to a link that has become narrow", () => {
+    const run = new Run();
+    for (let i = 0; i < 5; i += 1)
+      run
+        .set({ loss: 0.4 })
+        .pass(LOSSY_FOR_MS - 200)
+        .set({ loss: 0.02 })
+        .pass(200);
+    expect(run.done()).toEqual([]);
   });
 
   it("is tried again after a minute on a TCP that is better, and then after two", () => {
@@ -159,7 +176,8 @@ describe("a lossy UDP", () => {
     expect(run.now - from).toBeLessThanOrEqual(63_000);
     expect(run.repair.reasonFor("udp")).toBe("udp_recovered");
     // It still is lossy.
-    run.answer().set({ protocol: "udp", loss: null }).pass(4000).set({ loss: 0.2 }).pass(200);
+    run.answer().set({ protocol: "udp", loss: null }).pass(4000).set({ loss: 0.2 });
+    run.pass(LOSSY_FOR_MS + 200);
     expect(run.done()).toEqual([TCP]);
     run.answer().set({ protocol: "tcp", loss: 0 }).pass(110_000);
     expect(run.done()).toEqual([]);
@@ -181,7 +199,11 @@ describe("a lossy UDP", () => {
   });
 
   it("is taken back when TCP cannot be reached", () => {
-    const run = new Run().set({ loss: 0.12 }).pass(200).answer().set({ state: "connecting", protocol: null });
+    const run = new Run()
+      .set({ loss: 0.12 })
+      .pass(LOSSY_FOR_MS + 200)
+      .answer();
+    run.set({ state: "connecting", protocol: null });
     expect(run.pass(3800).done()).toEqual([TCP]);
     expect(run.pass(400).done()).toEqual([RENEW]);
     expect(run.answer().set({ state: "connected", protocol: "udp" }).pass(20_000).done()).toEqual([]);

@@ -34,8 +34,9 @@ const ARRIVE_WITHIN_MS = 1500;
 const WAITS_MS = [0, 1000, 2000, 4000, 8000, 15_000];
 const HELD_MS = 10_000;
 
-/** From here on UDP is too lossy to be kept where TCP may do better. */
+/** From here on UDP is too lossy to be kept where TCP may do better, if it stays so for longer than a link is full that has become narrow. */
 const UDP_LOSS_MAX = 0.08;
+const LOSSY_FOR_MS = 5000;
 /** TCP has to leave less than this share of UDP's loss: what it cannot help is lost on the other's side. */
 const LOSS_GAIN = 0.5;
 /** It hides loss as waiting, which is no gain when it is longer than this. */
@@ -63,6 +64,7 @@ export class ForwardedRepair {
   private nextAt = Number.NEGATIVE_INFINITY;
   private wellSince: number | null = null;
   private udpSeen = false;
+  private lossySince: number | null = null;
   private udpLoss = 0;
   private udpRoundTripMs = 0;
   /** TCP is not tried before, for loss; UDP is not tried again before. */
@@ -206,7 +208,10 @@ export class ForwardedRepair {
 
   private otherProtocol(view: ForwardedView, now: number): ForwardedStep | null {
     const { protocol, loss, roundTripMs } = view;
-    if (protocol === "udp" && this.offersTcp && (loss ?? 0) >= UDP_LOSS_MAX && now >= this.tcpFrom) {
+    const isLossy = protocol === "udp" && (loss ?? 0) >= UDP_LOSS_MAX;
+    this.lossySince = isLossy ? (this.lossySince ?? now) : null;
+    const isLossyForLong = this.lossySince !== null && now - this.lossySince >= LOSSY_FOR_MS;
+    if (isLossyForLong && this.offersTcp && now >= this.tcpFrom) {
       this.udpLoss = loss ?? 0;
       this.udpRoundTripMs = roundTripMs ?? 0;
       this.state = { kind: "leaving_udp", until: now + CONNECT_WITHIN_MS, answered: false };
