@@ -3,6 +3,7 @@
 
 mod api;
 mod auth;
+mod chat;
 mod cluster;
 mod log;
 mod oidc;
@@ -20,6 +21,8 @@ use self::api::ApiFile;
 pub use self::api::{ApiConfig, ApiKey};
 use self::auth::AuthFile;
 pub use self::auth::{AuthMode, JwksSource, KEY_ID_BYTES_MAX, Secret, SecretKey, TokenAuth};
+use self::chat::ChatFile;
+pub use self::chat::{ChatConfig, FileSizes};
 pub use self::cluster::ClusterConfig;
 use self::cluster::ClusterFile;
 use self::log::LogFile;
@@ -76,6 +79,7 @@ struct File {
     log: LogFile,
     calls: CallsFile,
     history: HistoryFile,
+    chat: ChatFile,
     store: StoreFile,
     cluster: ClusterFile,
     limits: LimitsFile,
@@ -221,6 +225,8 @@ pub struct Config {
     pub history_calls_per_user: u32,
     /// How long reports of calls are kept: whole days.
     pub reports_last: Duration,
+    /// Files in what is written.
+    pub chat: ChatConfig,
     /// Where the database is.
     pub store: Place,
     /// Of the database, which is a file then. None: no bound.
@@ -432,6 +438,7 @@ impl File {
                 86_400 * count("history.report_days", self.history.report_days, 3650, "1 to 3650 days")? as u64,
             ),
             history_calls_per_user: count("history.calls_per_user", self.history.calls_per_user, 100_000, "1 to 100000")? as u32,
+            chat: self.chat.check()?,
             cluster: self.cluster.check()?,
             sessions_per_user: count("limits.sessions_per_user", self.limits.sessions_per_user, 1000, "1 to 1000")?,
             sessions: count("limits.sessions", self.limits.sessions, 1_000_000, "1 to 1000000")?,

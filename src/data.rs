@@ -37,7 +37,11 @@ pub fn forget(config: &Config, user: UserId) -> anyhow::Result<()> {
     anyhow::ensure!(was_there, "there is no user {user}");
     block_on(async {
         let store = Store::open_beside(&config.store).await?;
-        let done = store.clear_journal().await;
+        let done = async {
+            store.sweep_files(0).await?;
+            store.clear_journal().await
+        };
+        let done = done.await;
         store.close().await;
         done
     })??;

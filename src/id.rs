@@ -188,6 +188,12 @@ random_id!(
 );
 
 random_id!(
+    /// A file that was sent, or begun to be, in a room.
+    FileId,
+    "file id"
+);
+
+random_id!(
     /// One browser in which a user is signed in.
     DeviceId,
     "device id"
@@ -204,6 +210,7 @@ as_text!(
     ParticipantId,
     LinkId,
     MessageId,
+    FileId,
     NodeId
 );
 

@@ -19,6 +19,8 @@ pub mod doctor;
 pub mod drain;
 /// Requests to servers of others (D).
 pub mod fetch;
+/// Files in chats: what kind one is, and tickets for it; pure.
+pub mod files;
 /// What a session may do; pure, said by a token and obeyed by signaling.
 pub mod grants;
 /// Everything a browser or an operator fetches (D).

@@ -121,6 +121,10 @@ pub struct Metrics {
     pub store_failures: IntCounterVec,
     /// The database without its journal.
     pub store_bytes: IntGauge,
+    /// Files in chats, by `outcome`: `sent`, `fetched`, `refused`, `cut`, `failed`.
+    pub files: IntCounterVec,
+    /// That there is place for in files.
+    pub file_bytes: IntGauge,
 }
 
 /// Seconds; from what loopback takes to what a caller hangs up on.
@@ -341,6 +345,19 @@ impl Metrics {
                 ),
             ),
             store_failures: counters(r, "tandem_store_failures_total", "Failures of the store.", &["operation"]),
+            files: counters(
+                r,
+                "tandem_files_total",
+                "Files in chats that were sent or fetched, and what else became of requests for them.",
+                &["outcome"],
+            ),
+            file_bytes: register(
+                r,
+                IntGauge::new(
+                    "tandem_file_bytes",
+                    "Bytes that files in chats have, those that are being sent included.",
+                ),
+            ),
             registry,
         };
         metrics.show_zeroes();

@@ -25,6 +25,7 @@ use crate::fetch::Fetcher;
 use crate::http::addresses::Addresses;
 use crate::http::api::guard::Guard;
 use crate::http::api::{self, Api};
+use crate::http::files::Files;
 use crate::http::ice_servers::{IssueCredential, RelayCredential};
 use crate::http::origins::Origins;
 use crate::http::port::Service;
@@ -44,7 +45,7 @@ use crate::sfu::flow::Flow;
 use crate::sfu::handle::{self as sfu, Certificate, SfuConfig, SfuHandle};
 use crate::signaling::driver::HubHandle;
 use crate::signaling::driver::nodes::Nodes;
-use crate::signaling::hub::HubConfig;
+use crate::signaling::hub::{FileBounds, HubConfig};
 use crate::signaling::keeper::{self, Archive};
 use crate::store::{Place, Store};
 use crate::webhooks::{Couriers, Webhooks};
@@ -126,6 +127,11 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         participants_per_room_max: config.participants_per_room,
         pairs: config.auth == AuthMode::Open,
         tells_application: !webhooks.is_none(),
+        files: config.chat.files.map(|sizes| FileBounds {
+            file_bytes_max: sizes.one,
+            user_bytes_max: sizes.of_user,
+            bytes_max: sizes.all,
+        }),
         ..HubConfig::default()
     };
     let restored = keeper::restore(&store, &metrics).await;
@@ -159,6 +165,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
             history_lasts: config.history_lasts,
             history_calls_max: config.history_calls_per_user,
             reports_last: config.reports_last,
+            files_last: config.chat.files_last,
             bytes_max: config.store_bytes_max,
             webhooks: webhooks.clone(),
         },
@@ -208,7 +215,11 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
 
     let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;
     let main_service = Service {
-        router: http::router(gate, api::router(api.clone(), by_key)),
+        router: http::router(
+            gate,
+            Files::new(store.clone(), metrics.clone()),
+            api::router(api.clone(), by_key),
+        ),
         tls: tls.as_ref().map(|tls| tls.config.clone().into()),
         media: Some(port::Media {
             sfu: media,

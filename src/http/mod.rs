@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod api;
 pub mod assets;
 pub mod device_name;
+pub mod files;
 pub mod headers;
 pub mod ice_servers;
 pub mod opening;
@@ -24,8 +25,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// The main port: the page, `/ws`, `/auth`, `/api/v1`, WHIP and WHEP.
-pub fn router(gate: websocket::Gate, api: Router) -> Router {
+/// The main port: the page, `/ws`, `/auth`, `/files`, `/api/v1`, WHIP and WHEP.
+pub fn router(gate: websocket::Gate, files: files::Files, api: Router) -> Router {
     let metrics = gate.metrics.clone();
     let gate = Arc::new(gate);
     Router::new()
@@ -33,6 +34,7 @@ pub fn router(gate: websocket::Gate, api: Router) -> Router {
         .with_state(gate.clone())
         .merge(sign_in::router(gate.clone()))
         .merge(whip::router(gate))
+        .merge(files::router(files))
         .nest("/api/v1", api)
         .fallback(assets::serve)
         .layer(CatchPanicLayer::new())

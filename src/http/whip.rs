@@ -420,6 +420,7 @@ fn refused(error: &Refused) -> Response {
             | ErrorCode::Overloaded
             | ErrorCode::NotSaved
             | ErrorCode::NotLoaded
+            | ErrorCode::NoSpace
             | ErrorCode::NodeUnreachable => {
                 return later(StatusCode::SERVICE_UNAVAILABLE, &detail);
             }

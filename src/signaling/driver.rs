@@ -637,6 +637,7 @@ mod tests {
             Archive {
                 store: store.clone(),
                 history_lasts: Duration::from_secs(3600),
+                files_last: Duration::from_secs(1),
                 bytes_max: None,
                 webhooks: crate::webhooks::Webhooks::none(),
                 history_calls_max: 100,

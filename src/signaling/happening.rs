@@ -72,5 +72,7 @@ pub enum Happening {
         participant: ParticipantId,
         user: UserId,
         text: String,
+        /// What came along: its name, and its bytes.
+        file: Option<(String, u64)>,
     },
 }

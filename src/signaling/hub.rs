@@ -9,6 +9,7 @@ mod chat;
 mod checks;
 mod commands;
 mod config;
+mod files;
 mod forgetting;
 mod granted;
 mod history;
@@ -40,7 +41,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 pub use self::attaching::{Attach, AttachRefused, Identity};
-pub use self::config::HubConfig;
+pub use self::config::{FileBounds, HubConfig};
 use self::neighbours::Neighbours;
 use self::presence::{Here, Unshown};
 use super::call::Call;
@@ -337,6 +338,7 @@ impl Hub {
             call: resumed.flatten(),
             grants: Some(session.grants).filter(|grants| *grants != Grants::ALL),
             missed: attach.missed,
+            file_bytes_max: self.config.files.map(|files| files.file_bytes_max),
         };
         self.send_aside(connection, attach.reference, event);
     }

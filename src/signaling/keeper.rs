@@ -21,11 +21,12 @@ use super::reader::{history_row, message, person};
 use super::records::{MessageNote, News, Note};
 use super::report::Page;
 use super::retention;
+use crate::files::{Deed, TICKET_LASTS_S, ticket};
 use crate::id::{RoomId, UserId};
 use crate::metrics::Metrics;
 use crate::store::{
-    self, CallRow, Change, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewMessage, PersonNews,
-    ReportPage, RoomRow, SessionRow, SettingsRow, Store, StoreError, SubscriptionRow, Telling,
+    self, CallRow, Change, FileNews, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewFile,
+    NewMessage, PersonNews, ReportPage, RoomRow, SessionRow, SettingsRow, Store, StoreError, SubscriptionRow, Telling,
 };
 use crate::webhooks::Webhooks;
 
@@ -51,6 +52,8 @@ pub struct Archive {
     pub history_calls_max: u32,
     /// For how long their reports are kept.
     pub reports_last: Duration,
+    /// For how long files in chats are kept.
+    pub files_last: Duration,
     /// Of the database. None: no bound.
     pub bytes_max: Option<u64>,
     /// Who is told what happens.
@@ -216,6 +219,24 @@ fn told(news: store::News, of: &Keep) -> Option<News> {
             _ => None,
         },
         store::News::Person(PersonNews::TooMany) => Some(News::TooMany(asked?)),
+        store::News::File(came) => match (came, of) {
+            (FileNews::Begun, Keep::File(note)) => Some(News::FileBegun {
+                message: note.message,
+                file: note.file,
+                ticket: ticket(Deed::Send, note.file, &note.secret, unix_ms() / 1000 + TICKET_LASTS_S),
+                asked: note.asked,
+            }),
+            (FileNews::UserIsFull, _) => Some(News::NoSpace {
+                of_user: true,
+                asked: asked?,
+            }),
+            (FileNews::Full, _) => Some(News::NoSpace {
+                of_user: false,
+                asked: asked?,
+            }),
+            (FileNews::Begun, _) => None,
+        },
+        store::News::Message(MessageNews::NoFile) => Some(News::NoFile(asked?)),
         store::News::Message(MessageNews::NotTheirs) => Some(News::NotTheirs(asked?)),
         store::News::Message(MessageNews::Full) => Some(News::Full(asked?)),
     }
@@ -238,6 +259,7 @@ async fn read(store: &Store) -> Result<Restored, StoreError> {
     let now = unix_ms();
     store.purge(now.saturating_sub(ms(DOWN_MAX))).await?;
     store.close_history().await?;
+    store.forget_cut_files().await?;
     let mut restored = Restored::default();
     for (row, name) in store.sessions().await? {
         let SessionRow {
@@ -332,9 +354,11 @@ fn happening(news: &store::News) -> Option<Happening> {
             participant: row.participant,
             user: row.user,
             text: row.text.clone(),
+            file: row.file.as_ref().map(|file| (file.name.clone(), file.bytes)),
         }),
         store::News::History(_)
         | store::News::Message(_)
+        | store::News::File(_)
         | store::News::Person(_)
         | store::News::DeviceAdded
         | store::News::UserForgotten { .. } => None,
@@ -396,6 +420,16 @@ fn change(keep: &Keep, now_ms: i64, webhooks: &Webhooks) -> Change {
         Keep::ForgetLink(link) => Change::ForgetLink(*link),
         Keep::History(note) => Change::History(history_change(note)),
         Keep::Message(note) => Change::Message(message_change(note)),
+        Keep::File(note) => Change::BeginFile(NewFile {
+            file: note.file,
+            room: note.room,
+            user: note.user,
+            name: note.name.clone(),
+            bytes: note.bytes,
+            secret: note.secret.clone(),
+            user_bytes_max: note.user_bytes_max,
+            bytes_max: note.bytes_max,
+        }),
         Keep::Device(new, _) => Change::AddDevice(store::NewDevice {
             device: new.device,
             user: new.user,
@@ -461,6 +495,7 @@ fn message_change(note: &MessageNote) -> MessageChange {
             author,
             participant,
             text,
+            file,
             ..
         } => MessageChange::Say(NewMessage {
             room: *room,
@@ -469,6 +504,7 @@ fn message_change(note: &MessageNote) -> MessageChange {
             name: author.name.clone(),
             participant: *participant,
             text: text.clone(),
+            file: *file,
         }),
         MessageNote::Edit {
             room,

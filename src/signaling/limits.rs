@@ -88,6 +88,12 @@ pub const MESSAGES_BURST: f64 = 20.0;
 /// And in the long run. Everybody in the room is sent each, and the disk keeps it.
 pub const MESSAGES_PER_S: f64 = 5.0;
 
+/// Files that one session begins to send at once: a day's pictures.
+pub const FILES_BURST: f64 = 20.0;
+
+/// And in the long run. The disk keeps each.
+pub const FILES_PER_S: f64 = 0.2;
+
 /// Messages in one answer to `messages`.
 pub const MESSAGES_PAGE_MAX: u32 = 100;
 
@@ -150,6 +156,8 @@ pub enum Limit {
     Reactions,
     /// [`MESSAGES_PER_S`], or as many as one room keeps.
     Messages,
+    /// [`FILES_PER_S`], or the bytes that files may have.
+    Files,
     /// [`REPORTS_PER_S`].
     Reports,
     /// [`CONTACTS_MAX`] or [`CHANGES_PER_S`].
@@ -185,7 +193,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Limit; 32] = [
+    pub const ALL: [Limit; 33] = [
         Limit::FrameBytes,
         Limit::FieldBytes,
         Limit::NameChars,
@@ -202,6 +210,7 @@ impl Limit {
         Limit::Removed,
         Limit::Reactions,
         Limit::Messages,
+        Limit::Files,
         Limit::Reports,
         Limit::People,
         Limit::SessionsPerUser,
@@ -239,6 +248,7 @@ impl Limit {
             Limit::Removed => "removed",
             Limit::Reactions => "reactions",
             Limit::Messages => "messages",
+            Limit::Files => "files",
             Limit::Reports => "reports",
             Limit::People => "people",
             Limit::SessionsPerUser => "sessions_per_user",
@@ -348,6 +358,8 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::DeleteMessage { .. }
         | Command::Messages { .. }
         | Command::CallMessages { .. }
+        | Command::OpenFile { .. }
+        | Command::OpenCallFile { .. }
         | Command::People {}
         | Command::ForgetContact { .. }
         | Command::Unblock { .. }
@@ -379,9 +391,10 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
             View::Tiles { tiles } => limit(tiles.len(), TILES_MAX, "too many tiles"),
             View::Everything | View::Speaker | View::Participant { .. } => Ok(()),
         },
-        Command::SetName { name } | Command::KeepContact { name, .. } | Command::Block { name, .. } => {
-            limit(name.len(), NAME_BYTES_MAX, "the name is too long")
-        }
+        Command::SetName { name }
+        | Command::KeepContact { name, .. }
+        | Command::Block { name, .. }
+        | Command::SendFile { name, .. } => limit(name.len(), NAME_BYTES_MAX, "the name is too long"),
         Command::Offer { sdp, sources, .. } => {
             limit(sdp.len(), SDP_BYTES_MAX, "the session description is too long")?;
             limit(sources.len(), SOURCES_MAX, "too many sources")?;

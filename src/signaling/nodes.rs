@@ -228,6 +228,8 @@ pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
         | Command::Say { room_id, .. }
         | Command::EditMessage { room_id, .. }
         | Command::DeleteMessage { room_id, .. }
+        | Command::SendFile { room_id, .. }
+        | Command::OpenFile { room_id, .. }
         | Command::Messages { room_id, .. } => (None, Some(*room_id)),
         Command::Hello { .. }
         | Command::Ping {}
@@ -243,6 +245,7 @@ pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
         | Command::History { .. }
         | Command::SeeHistory {}
         | Command::CallMessages { .. }
+        | Command::OpenCallFile { .. }
         | Command::CallReport { .. }
         | Command::People {}
         | Command::KeepContact { .. }

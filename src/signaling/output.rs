@@ -13,7 +13,7 @@ use super::person::PersonNote;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::push::Nudge;
 use super::record::{PathChange, Record};
-use super::records::{Asked, MessageNote, Note, Question};
+use super::records::{Asked, FileNote, MessageNote, Note, Question};
 use super::report::Page;
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, NodeId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -84,6 +84,7 @@ pub enum Keep {
     /// For what its users see of it later.
     History(Note),
     Message(MessageNote),
+    File(FileNote),
     /// What is new in the report of a room.
     Report {
         room: RoomId,
@@ -105,6 +106,7 @@ impl Keep {
         match self {
             Keep::History(note) => note.asked(),
             Keep::Message(note) => Some(note.asked()),
+            Keep::File(note) => Some(note.asked),
             Keep::Person(note) => Some(note.asked),
             Keep::Device(_, asked) => Some(*asked),
             Keep::Session(_)

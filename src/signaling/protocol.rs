@@ -18,7 +18,7 @@ pub use event::{
     CallNow, EndReason, ErrorCode, Event, IceServer, Invitation, Participant, Slot, TransportLostReason, UserInfo, WantedLayer,
 };
 pub use history::{Direction, HistoryPlace, HistoryRow};
-pub use messages::Message;
+pub use messages::{FileInfo, Message};
 pub use path::{Path, PathProtocol, PathReason};
 pub use people::{Callers, Contact, Presence, PresenceOf, Settings};
 pub use report::{
@@ -104,7 +104,7 @@ mod tests {
     use ts_rs::{Config, TS, TypeVisitor};
 
     use super::*;
-    use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
+    use crate::id::{CallId, FileId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
     macro_rules! ids_are_text {
         ($($id:ident),*) => {$(
@@ -133,7 +133,7 @@ mod tests {
         )*};
     }
 
-    ids_are_text!(UserId, SessionId, CallId, RoomId, ParticipantId, LinkId, MessageId);
+    ids_are_text!(UserId, SessionId, CallId, RoomId, ParticipantId, LinkId, MessageId, FileId);
 
     /// Every type that a frame can reach, by name.
     struct Reachable {

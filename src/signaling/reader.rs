@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::keeper::unix_ms;
 use super::person::Person;
-use super::protocol::{CallReport, Callers, Direction, EndReason, HistoryRow, Message, Settings, UserInfo};
-use super::records::{Finding, Question};
+use super::protocol::{CallReport, Callers, Direction, EndReason, FileInfo, HistoryRow, Message, Settings, UserInfo};
+use super::records::{Asked, Finding, Question};
 use super::report::{Entry, Noted, make};
+use crate::files::{Deed, TICKET_LASTS_S, ticket};
+use crate::id::FileId;
 use crate::metrics::Metrics;
 use crate::store::{self, Store, StoreError};
 
@@ -86,6 +89,18 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
             },
             None => Finding::NotTheirs(asked),
         }),
+        Question::File {
+            asked,
+            room,
+            reader,
+            number,
+        } => Ok(opened(asked, store.file_in_room(room, reader, number).await?)),
+        Question::CallFile {
+            asked,
+            user,
+            call,
+            number,
+        } => Ok(opened(asked, store.file_in_call(user, call, number).await?)),
         Question::CallReport { asked, user, call } => Ok(match store.report(call, Some(user)).await? {
             Some(row) => Finding::CallReport {
                 asked,
@@ -104,6 +119,15 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
             })
         }
     }
+}
+
+/// Whoever may read a message gets a ticket for its file.
+fn opened(asked: Asked, found: Option<(FileId, String)>) -> Finding {
+    let Some((file, secret)) = found else {
+        return Finding::NotTheirs(asked);
+    };
+    let ticket = ticket(Deed::Fetch, file, &secret, unix_ms() / 1000 + TICKET_LASTS_S);
+    Finding::File { asked, file, ticket }
 }
 
 /// What was noted of a call, made into its report. A page that cannot be read is of another version, and is left out.
@@ -162,6 +186,13 @@ pub(super) fn message(row: store::MessageRow) -> Message {
         text: row.text,
         edited: row.edited,
         deleted: row.deleted,
+        file: row.file.map(|file| FileInfo {
+            file_id: file.file,
+            name: file.name,
+            bytes: file.bytes,
+            kind: file.kind,
+            kept: file.kept,
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use super::output::Keep;
 use super::pairing::NewDevice;
 use super::person::PersonChange;
 use super::protocol::{CallReport, EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
-use crate::id::{CallId, MessageId, ParticipantId, RoomId, SessionId, UserId};
+use crate::id::{CallId, FileId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
 /// Which command of whom is to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +79,8 @@ pub enum MessageNote {
         author: UserInfo,
         participant: ParticipantId,
         text: String,
+        /// Of the same author, and whole.
+        file: Option<FileId>,
         asked: Asked,
     },
     /// Its author's. Answered by [`News::MessageChanged`].
@@ -105,6 +107,35 @@ impl MessageNote {
         match self {
             MessageNote::Say { asked, .. } | MessageNote::Edit { asked, .. } | MessageNote::Delete { asked, .. } => *asked,
         }
+    }
+}
+
+/// A file that is about to be sent. Answered by [`News::FileBegun`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct FileNote {
+    pub file: FileId,
+    pub room: RoomId,
+    pub user: UserId,
+    pub message: MessageId,
+    pub name: String,
+    pub bytes: u64,
+    /// What tickets for it are made with.
+    pub secret: String,
+    /// Of this user's files, and of all.
+    pub user_bytes_max: u64,
+    pub bytes_max: u64,
+    pub asked: Asked,
+}
+
+/// Without its secret.
+impl std::fmt::Debug for FileNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let FileNote { file, name, bytes, .. } = self;
+        f.debug_struct("FileNote")
+            .field("file", file)
+            .field("name", name)
+            .field("bytes", bytes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,6 +174,20 @@ pub enum News {
     NotTheirs(Asked),
     /// The room has as many messages as it may.
     Full(Asked),
+    /// There is no such file of this user in this room, it is not whole, or it is part of a message already.
+    NoFile(Asked),
+    /// There is place for it.
+    FileBegun {
+        message: MessageId,
+        file: FileId,
+        ticket: String,
+        asked: Asked,
+    },
+    /// There is no place for it: among this user's, or anybody's.
+    NoSpace {
+        of_user: bool,
+        asked: Asked,
+    },
     Person {
         user: UserId,
         change: PersonChange,
@@ -203,6 +248,21 @@ pub enum Question {
         before: Option<u64>,
         limit: u32,
     },
+    /// The file of a message in a room. Answered by [`Finding::File`], or [`Finding::NotTheirs`].
+    File {
+        asked: Asked,
+        room: RoomId,
+        /// Who does not get what those sent whom they have blocked.
+        reader: UserId,
+        number: u64,
+    },
+    /// The same in a call that is over.
+    CallFile {
+        asked: Asked,
+        user: UserId,
+        call: CallId,
+        number: u64,
+    },
     /// Answered by [`Finding::People`].
     People { asked: Asked, user: UserId },
     /// Of a call that this user had part in. Answered by [`Finding::CallReport`], or [`Finding::NotTheirs`].
@@ -215,6 +275,8 @@ impl Question {
             Question::History { asked, .. }
             | Question::Messages { asked, .. }
             | Question::CallMessages { asked, .. }
+            | Question::File { asked, .. }
+            | Question::CallFile { asked, .. }
             | Question::People { asked, .. }
             | Question::CallReport { asked, .. } => *asked,
         }
@@ -236,6 +298,11 @@ pub enum Finding {
         call: Option<CallId>,
         messages: Vec<Message>,
         more: bool,
+    },
+    File {
+        asked: Asked,
+        file: FileId,
+        ticket: String,
     },
     People {
         asked: Asked,

@@ -11,6 +11,9 @@ use crate::store::StoreError;
 /// How often the size of the database is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
+/// A file that was begun becomes part of a message within this time, or goes.
+const UNSAID_LASTS: Duration = Duration::from_secs(3600);
+
 /// So many looks make a day: what is too old is forgotten at the first, and then once a day.
 const LOOKS_A_DAY: u32 = 24 * 60;
 
@@ -22,6 +25,7 @@ pub(super) async fn run(archive: Archive, metrics: Arc<Metrics>) {
         if look == 0 {
             note(purge_old(&archive).await, &metrics);
         }
+        note(sweep(&archive, &metrics).await, &metrics);
         note(shrink(&archive, &metrics).await, &metrics);
     }
 }
@@ -32,7 +36,18 @@ async fn purge_old(archive: &Archive) -> Result<(), StoreError> {
     let reports_since = unix_ms().saturating_sub(ms(archive.reports_last));
     archive.store.purge_reports(reports_since).await?;
     archive.store.purge_messages().await?;
+    let files_since = unix_ms().saturating_sub(ms(archive.files_last));
+    archive.store.empty_old_files(files_since).await?;
     archive.store.purge_old_messages(since).await
+}
+
+/// What was begun and never became part of a message, and what no message leads to.
+async fn sweep(archive: &Archive, metrics: &Metrics) -> Result<(), StoreError> {
+    let now = unix_ms();
+    archive.store.sweep_files(now.saturating_sub(ms(UNSAID_LASTS))).await?;
+    let bytes = archive.store.file_bytes().await?;
+    metrics.file_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    Ok(())
 }
 
 async fn shrink(archive: &Archive, metrics: &Metrics) -> Result<(), StoreError> {
@@ -52,6 +67,9 @@ async fn shrink(archive: &Archive, metrics: &Metrics) -> Result<(), StoreError> 
 fn note(done: Result<(), StoreError>, metrics: &Metrics) {
     if let Err(error) = done {
         metrics.store_failures.with_label_values(&["purge"]).inc();
-        tracing::warn!(error = &error as &dyn Error, "old calls, reports and messages not forgotten");
+        tracing::warn!(
+            error = &error as &dyn Error,
+            "old calls, reports, messages and files not forgotten"
+        );
     }
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
-    CHANGES_BURST, CHANGES_PER_S, CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, JOINS_MAX, MESSAGES_BURST, MESSAGES_PER_S,
-    MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S, REPORTS_BURST, REPORTS_PER_S, SESSION_ATTEMPTS_MAX,
-    TokenBucket,
+    CHANGES_BURST, CHANGES_PER_S, CHECKS_MAX, COMMANDS_BURST, COMMANDS_PER_S, FILES_BURST, FILES_PER_S, JOINS_MAX,
+    MESSAGES_BURST, MESSAGES_PER_S, MISSES_MAX, RATE_REFUSALS_MAX, REACTIONS_BURST, REACTIONS_PER_S, REPORTS_BURST,
+    REPORTS_PER_S, SESSION_ATTEMPTS_MAX, TokenBucket,
 };
 use super::nodes::{Abroad, Home};
 use super::protocol::{DirectSignal, Event, EventFrame, LinkWish};
@@ -80,6 +80,8 @@ pub struct Session {
     pub reactions: TokenBucket,
     /// Every message and every change of one takes one.
     pub messages: TokenBucket,
+    /// Every file that is begun takes one.
+    pub files: TokenBucket,
     /// Every change of contacts, of who is blocked, and of settings takes one.
     pub changes: TokenBucket,
     /// Every report of a measurement or of something that happened takes one.
@@ -189,6 +191,7 @@ impl Session {
             attempts: TokenBucket::new(SESSION_ATTEMPTS_MAX, SESSION_ATTEMPTS_MAX / 60.0, now),
             reactions: TokenBucket::new(REACTIONS_BURST, REACTIONS_PER_S, now),
             messages: TokenBucket::new(MESSAGES_BURST, MESSAGES_PER_S, now),
+            files: TokenBucket::new(FILES_BURST, FILES_PER_S, now),
             changes: TokenBucket::new(CHANGES_BURST, CHANGES_PER_S, now),
             reports: TokenBucket::new(REPORTS_BURST, REPORTS_PER_S, now),
             hashing: None,
@@ -310,7 +313,12 @@ fn long_bytes(event: &Event) -> usize {
         Event::LobbyChanged { waiting, .. } => waiting.len() * EVENT_BYTES,
         Event::SlotsChanged { slots, .. } => slots.len() * EVENT_BYTES,
         Event::Links { links } => links.len() * EVENT_BYTES,
-        Event::Messages { messages, .. } => messages.iter().map(|message| EVENT_BYTES + message.text.len()).sum(),
+        Event::Messages { messages, .. } => messages
+            .iter()
+            .map(|message| {
+                EVENT_BYTES + message.text.len() + message.file.as_ref().map_or(0, |file| EVENT_BYTES + file.name.len())
+            })
+            .sum(),
         Event::History { rows, .. } => rows.len() * EVENT_BYTES,
         Event::People { contacts, blocked, .. } => (contacts.len() + blocked.len()) * EVENT_BYTES,
         _ => 0,

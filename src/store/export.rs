@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::FromRow;
 
 use super::database::{Flag, Writer};
+use super::files::ExportedFile;
 use super::people::{NamedUser, SettingsRow};
 use super::push::ExportedSubscription;
 use super::{Store, StoreError};
@@ -22,6 +23,8 @@ pub struct Export {
     pub calls: Vec<ExportedCall>,
     /// What the user wrote.
     pub messages: Vec<ExportedMessage>,
+    /// What the user sent, without its bytes.
+    pub files: Vec<ExportedFile>,
     pub links: Vec<ExportedLink>,
     /// Browsers in which the user is signed in beside the one that made the user. What proves them is not told.
     pub devices: Vec<ExportedDevice>,
@@ -136,6 +139,12 @@ impl Store {
             .bind(id.clone())
             .fetch_all(&mut *reader)
             .await?;
+        let files = sqlx::query_as(
+            "SELECT file_id, room_id, number, name, bytes, kind, begun_at_ms FROM files WHERE user_id = $1 ORDER BY begun_at_ms, file_id",
+        )
+        .bind(id.clone())
+        .fetch_all(&mut *reader)
+        .await?;
         let links = sqlx::query_as("SELECT * FROM links WHERE maker = $1 ORDER BY link_id")
             .bind(id.clone())
             .fetch_all(&mut *reader)
@@ -171,6 +180,7 @@ impl Store {
             blocked: person.blocked.into_iter().map(named).collect(),
             calls,
             messages,
+            files,
             links,
             devices,
             reports,

@@ -39,6 +39,7 @@ pub(super) async fn apply(writer: Writer<'_>, user: UserId) -> Result<bool, Stor
         let done = sqlx::query(sql).bind(user.clone()).execute(&mut **writer).await?;
         was_there |= done.rows_affected() > 0;
     }
+    super::files::forget_of(writer, &user).await?;
     let rooms: Vec<(Option<String>,)> = sqlx::query_as("DELETE FROM history WHERE user_id = $1 RETURNING room_id")
         .bind(user.clone())
         .fetch_all(&mut **writer)
@@ -111,6 +112,7 @@ mod tests {
             name: format!("name {by}"),
             participant: ParticipantId::from_random(by),
             text: text.to_owned(),
+            file: None,
         }))
     }
 

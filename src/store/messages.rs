@@ -4,9 +4,10 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::database::{Flag, Writer};
+use super::files::{self, FileRow};
 use super::restart::id;
 use super::{Store, StoreError};
-use crate::id::{CallId, MessageId, ParticipantId, RoomId, UserId};
+use crate::id::{CallId, FileId, MessageId, ParticipantId, RoomId, UserId};
 
 /// Messages of one room. Whoever writes without a rest must not fill the disk.
 pub const MESSAGES_PER_ROOM_MAX: i64 = 10_000;
@@ -44,6 +45,8 @@ pub struct NewMessage {
     pub name: String,
     pub participant: ParticipantId,
     pub text: String,
+    /// Of the same user in the same room, whole, and in no message yet.
+    pub file: Option<FileId>,
 }
 
 /// What of it others are to be told, once it is kept.
@@ -63,6 +66,8 @@ pub enum MessageNews {
     NotTheirs,
     /// The room has as many as it may.
     Full,
+    /// There is no such file that could become part of it.
+    NoFile,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,7 @@ pub struct MessageRow {
     pub text: String,
     pub edited: bool,
     pub deleted: bool,
+    pub file: Option<FileRow>,
 }
 
 /// A part of what was written in a room, in its order.
@@ -110,7 +116,7 @@ pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i6
             .bind(user.to_string())
             .fetch_optional(&mut **writer)
             .await?;
-            news_of(*room, changed)
+            news_of(writer, *room, changed).await
         }
         MessageChange::Delete {
             room,
@@ -127,7 +133,7 @@ pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i6
             .bind(Flag(*of_anybody))
             .fetch_optional(&mut **writer)
             .await?;
-            news_of(*room, changed)
+            news_of(writer, *room, changed).await
         }
     }
 }
@@ -136,6 +142,7 @@ pub(super) async fn apply(writer: Writer<'_>, change: &MessageChange, now_ms: i6
 /// takes the next: there is no gap, and none twice.
 async fn say(writer: Writer<'_>, new: &NewMessage, now_ms: i64) -> Result<MessageNews, StoreError> {
     let (room, user, message) = (new.room.to_string(), new.user.to_string(), new.message.to_string());
+    let mut claimed = false;
     loop {
         let before = sqlx::query("SELECT * FROM messages WHERE room_id = $1 AND user_id = $2 AND message_id = $3")
             .bind(room.clone())
@@ -144,11 +151,20 @@ async fn say(writer: Writer<'_>, new: &NewMessage, now_ms: i64) -> Result<Messag
             .fetch_optional(&mut **writer)
             .await?;
         if let Some(before) = before {
+            let row = with_file(writer, new.room, read(&before)?).await?;
             return Ok(MessageNews::Said {
                 room: new.room,
-                row: read(&before)?,
+                row,
                 again: true,
             });
+        }
+        if let Some(file) = new.file
+            && !claimed
+        {
+            if !files::claim(writer, file, new.user, new.room).await? {
+                return Ok(MessageNews::NoFile);
+            }
+            claimed = true;
         }
         let made = sqlx::query(
             "INSERT INTO messages (room_id, number, message_id, user_id, name, participant_id, at_ms, words) \
@@ -167,9 +183,14 @@ async fn say(writer: Writer<'_>, new: &NewMessage, now_ms: i64) -> Result<Messag
         .fetch_optional(&mut **writer)
         .await?;
         if let Some(row) = made {
+            let row = read(&row)?;
+            if let Some(file) = new.file {
+                files::attach(writer, file, row.number).await?;
+            }
+            let row = with_file(writer, new.room, row).await?;
             return Ok(MessageNews::Said {
                 room: new.room,
-                row: read(&row)?,
+                row,
                 again: false,
             });
         }
@@ -178,18 +199,31 @@ async fn say(writer: Writer<'_>, new: &NewMessage, now_ms: i64) -> Result<Messag
             .fetch_one(&mut **writer)
             .await?;
         if last >= MESSAGES_PER_ROOM_MAX {
+            if let Some(file) = new.file {
+                files::give_back(writer, file).await?;
+            }
             return Ok(MessageNews::Full);
         }
     }
 }
 
-fn news_of(room: RoomId, changed: Option<AnyRow>) -> Result<MessageNews, StoreError> {
-    match changed {
-        Some(row) => Ok(MessageNews::Changed { room, row: read(&row)? }),
-        None => Ok(MessageNews::NotTheirs),
-    }
+async fn news_of(writer: Writer<'_>, room: RoomId, changed: Option<AnyRow>) -> Result<MessageNews, StoreError> {
+    let Some(row) = changed else {
+        return Ok(MessageNews::NotTheirs);
+    };
+    let row = with_file(writer, room, read(&row)?).await?;
+    Ok(MessageNews::Changed { room, row })
 }
 
+async fn with_file(writer: Writer<'_>, room: RoomId, row: MessageRow) -> Result<MessageRow, StoreError> {
+    let file = match row.deleted {
+        true => None,
+        false => files::of_message(writer, room, row.number).await?,
+    };
+    Ok(MessageRow { file, ..row })
+}
+
+/// Without its file.
 fn read(row: &AnyRow) -> Result<MessageRow, StoreError> {
     let number: i64 = row.try_get("number")?;
     Ok(MessageRow {
@@ -202,6 +236,7 @@ fn read(row: &AnyRow) -> Result<MessageRow, StoreError> {
         text: row.try_get("words")?,
         edited: row.try_get::<Flag, _>("edited")?.0,
         deleted: row.try_get::<Flag, _>("deleted")?.0,
+        file: None,
     })
 }
 
@@ -279,8 +314,10 @@ impl Store {
             .database
             .within(
                 sqlx::query(
-                    "SELECT * FROM messages WHERE room_id = $1 AND number < $2 AND at_ms <= $3 \
-                 AND user_id NOT IN (SELECT blocked_id FROM blocks WHERE blocks.user_id = $4) ORDER BY number DESC LIMIT $5",
+                    "SELECT m.*, f.file_id, f.name AS file_name, f.bytes AS file_bytes, f.kind AS file_kind, f.state AS file_state \
+                     FROM messages m LEFT JOIN files f ON f.room_id = m.room_id AND f.number = m.number AND m.deleted = 0 \
+                     WHERE m.room_id = $1 AND m.number < $2 AND at_ms <= $3 \
+                     AND m.user_id NOT IN (SELECT blocked_id FROM blocks WHERE blocks.user_id = $4) ORDER BY m.number DESC LIMIT $5",
                 )
                 .bind(room.to_string())
                 .bind(before.map_or(i64::MAX, as_i64))
@@ -293,8 +330,11 @@ impl Store {
         let mut page = MessagePage::default();
         let mut bytes = 0;
         for row in &found {
-            let row = read(row)?;
-            bytes += row.text.len();
+            let row = MessageRow {
+                file: files::read_joined(row)?,
+                ..read(row)?
+            };
+            bytes += row.text.len() + row.file.as_ref().map_or(0, |file| file.name.len());
             if page.rows.len() >= limit as usize || (bytes > PAGE_BYTES_MAX && !page.rows.is_empty()) {
                 page.more = true;
                 break;
@@ -348,6 +388,7 @@ mod tests {
             name: format!("name {by}"),
             participant: ParticipantId::from_random(by),
             text: text.to_owned(),
+            file: None,
         }))
     }
 
@@ -414,6 +455,7 @@ mod tests {
                         name: String::new(),
                         participant: ParticipantId::from_random(by),
                         text: "text".to_owned(),
+                        file: None,
                     }))
                 };
                 let order = if node == 2 && message < 3 { [2, 1] } else { [1, 2] };

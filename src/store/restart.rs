@@ -2,6 +2,7 @@
 
 use super::database::Flag;
 use super::devices::{self, NewDevice};
+use super::files::{self, FileNews, NewFile};
 use super::forget;
 use super::history::{self, HistoryChange, HistoryNews};
 use super::messages::{self, MessageChange, MessageNews};
@@ -53,6 +54,8 @@ pub enum Change {
     ForgetLink(LinkId),
     History(HistoryChange),
     Message(MessageChange),
+    /// One is about to be sent.
+    BeginFile(NewFile),
     /// One more browser of a user.
     AddDevice(NewDevice),
     Report(ReportPage),
@@ -73,6 +76,7 @@ pub enum Change {
 pub enum News {
     History(HistoryNews),
     Message(MessageNews),
+    File(FileNews),
     Person(PersonNews),
     DeviceAdded,
     UserForgotten { was_there: bool },
@@ -134,6 +138,11 @@ impl Store {
                 Change::Message(change) => {
                     let one = messages::apply(&mut transaction, change, now_ms).await?;
                     news.push((place, News::Message(one)));
+                    continue;
+                }
+                Change::BeginFile(new) => {
+                    let came = files::begin(&mut transaction, new, now_ms).await?;
+                    news.push((place, News::File(came)));
                     continue;
                 }
                 Change::AddDevice(new) => {

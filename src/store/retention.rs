@@ -81,7 +81,7 @@ impl Store {
         Ok(u64::try_from((pages - free) * size).unwrap_or(0))
     }
 
-    /// Forgets the oldest calls with what was written in them, then the oldest messages of rooms that go on, where the database uses
+    /// Empties the oldest files, then forgets the oldest calls with what was written in them, then the oldest messages of rooms that go on, where the database uses
     /// more than so many bytes. Whether it is within them now: users, contacts and links are never taken.
     pub async fn shrink(&self, bytes_max: u64) -> Result<bool, StoreError> {
         if self.database.kind == Kind::Postgres {
@@ -93,6 +93,12 @@ impl Store {
             return Ok(true);
         }
         let target = (bytes_max as f64 * SHRINK_TO) as u64;
+        while self.empty_oldest_files().await? > 0 {
+            let used = self.used_bytes().await?;
+            if used <= target {
+                return Ok(true);
+            }
+        }
         loop {
             let (calls, rooms) = self.forget_calls(i64::MAX).await?;
             let mut gone = calls;
@@ -171,6 +177,7 @@ mod tests {
             name: String::new(),
             participant: ParticipantId::from_random(1),
             text: "x".repeat(bytes),
+            file: None,
         }))
     }
 

@@ -94,6 +94,7 @@ fn data(what: &Happening, include_text: bool) -> Value {
             participant,
             user,
             text,
+            file,
         } => {
             let ids = json!({
                 "room_id": room.to_string(),
@@ -103,7 +104,13 @@ fn data(what: &Happening, include_text: bool) -> Value {
                 "user_id": user.to_string(),
             });
             match include_text {
-                true => with(ids, json!({ "text": text })),
+                true => {
+                    let said = with(ids, json!({ "text": text }));
+                    match file {
+                        Some((name, bytes)) => with(said, json!({ "file": { "name": name, "bytes": bytes } })),
+                        None => said,
+                    }
+                }
                 false => ids,
             }
         }
@@ -206,8 +213,15 @@ mod tests {
             participant: ParticipantId::from_random(3),
             user: UserId::from_random(4),
             text: "Hello".to_owned(),
+            file: Some(("plan.pdf".to_owned(), 9)),
         };
-        assert!(!payload(&what, 0, false).contains("Hello"));
+        let brief = payload(&what, 0, false);
+        assert!(!brief.contains("Hello") && !brief.contains("plan.pdf"), "{brief}");
         assert!(payload(&what, 0, true).contains(r#""text":"Hello""#));
+        let whole: serde_json::Value = serde_json::from_str(&payload(&what, 0, true)).expect("it is JSON");
+        assert!(
+            whole.to_string().contains(r#""file":{"bytes":9,"name":"plan.pdf"}"#),
+            "{whole}"
+        );
     }
 }

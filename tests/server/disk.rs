@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{Server, Tab};
 
 /// Writes until nothing more fits.
-fn fill(path: &Path) {
+pub fn fill(path: &Path) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).expect("it is made");
     let mut bytes = vec![0x55; 64 * 1024];
     while !bytes.is_empty() {

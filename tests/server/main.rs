@@ -14,6 +14,7 @@ mod database;
 mod disk;
 mod doctor;
 mod drain;
+mod files;
 mod history;
 mod nodes;
 mod one_port;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Hub, Timer};
-use crate::id::{CallId, MessageId, RoomId, SessionId, UserId};
+use crate::id::{CallId, FileId, MessageId, RoomId, SessionId, UserId};
 use crate::signaling::limits::{Limit, MESSAGES_PAGE_MAX, Refusal};
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{ErrorCode, Event};
@@ -22,15 +22,16 @@ const NOT_SAVED: Refusal = Refusal {
 impl Hub {
     pub(super) fn say(
         &mut self,
-        session: SessionId,
-        reference: u32,
+        asked: Asked,
         room: RoomId,
         message: MessageId,
         text: &str,
+        file: Option<FileId>,
         now: Instant,
     ) -> Result<(), Refusal> {
+        let session = asked.session;
         let (participant, _) = self.in_room(session, room)?;
-        let text = self.take_text(session, text, now)?;
+        let text = self.take_text(session, text, file.is_some(), now)?;
         let author = self.user_info(self.sessions[&session].user);
         self.have_kept(
             MessageNote::Say {
@@ -39,7 +40,8 @@ impl Hub {
                 author,
                 participant,
                 text,
-                asked: Asked { session, reference },
+                file,
+                asked,
             },
             now,
         );
@@ -56,7 +58,7 @@ impl Hub {
         now: Instant,
     ) -> Result<(), Refusal> {
         self.in_room(session, room)?;
-        let text = self.take_text(session, text, now)?;
+        let text = self.take_text(session, text, false, now)?;
         let user = self.sessions[&session].user;
         let asked = Asked { session, reference };
         self.have_kept(
@@ -134,10 +136,11 @@ impl Hub {
         }));
     }
 
-    fn take_text(&mut self, session: SessionId, text: &str, now: Instant) -> Result<String, Refusal> {
+    /// `may_be_empty`: something else says it.
+    fn take_text(&mut self, session: SessionId, text: &str, may_be_empty: bool, now: Instant) -> Result<String, Refusal> {
         self.check_may_say(session)?;
         let text = clean_text(text);
-        if text.is_empty() {
+        if text.is_empty() && !may_be_empty {
             return Err(Refusal::bad_command("a message without a text"));
         }
         if text.chars().count() > MESSAGE_CHARS_MAX {

@@ -17,6 +17,7 @@ fn say(world: &mut World, browser: usize, message: u64, text: &str) {
         room_id,
         message_id: MessageId::from_random(message),
         text: text.to_owned(),
+        file_id: None,
     };
     world.send(browser, command);
 }
@@ -117,6 +118,7 @@ fn only_who_is_in_a_room_writes_and_reads_there() {
             room_id,
             message_id,
             text: text.clone(),
+            file_id: None,
         },
         Command::EditMessage {
             room_id,

@@ -13,6 +13,7 @@ use crate::signaling::person::PersonChange;
 use crate::signaling::protocol::{Command, ErrorCode, Event};
 use crate::signaling::push::Subscription;
 use crate::signaling::record::PathChange;
+use crate::signaling::records::Asked;
 
 impl Hub {
     /// Whether a command counts: not too many, and not one that was taken before.
@@ -131,7 +132,19 @@ impl Hub {
                 room_id,
                 message_id,
                 text,
-            } => self.say(session, reference, room_id, message_id, &text, now),
+                file_id,
+            } => self.say(Asked { session, reference }, room_id, message_id, &text, file_id, now),
+            Command::SendFile {
+                room_id,
+                message_id,
+                name,
+                bytes,
+            } => self.send_file(session, reference, room_id, (message_id, &name, bytes), now),
+            Command::OpenFile { room_id, number } => self.open_file(session, reference, room_id, number),
+            Command::OpenCallFile { call_id, number } => {
+                self.open_call_file(session, reference, call_id, number);
+                Ok(())
+            }
             Command::EditMessage { room_id, number, text } => self.edit_message(session, reference, room_id, number, &text, now),
             Command::DeleteMessage { room_id, number } => self.delete_message(session, reference, room_id, number, now),
             Command::Messages { room_id, before, limit } => self.messages(session, reference, room_id, before, limit),

@@ -29,6 +29,19 @@ pub struct HubConfig {
     pub tells_application: bool,
     /// Whether a user comes to one more browser by a code of another one.
     pub pairs: bool,
+    /// What may be kept of files in chats. None: there are none.
+    pub files: Option<FileBounds>,
+}
+
+/// How many bytes files in chats may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileBounds {
+    /// One.
+    pub file_bytes_max: u64,
+    /// All of one user.
+    pub user_bytes_max: u64,
+    /// All.
+    pub bytes_max: u64,
 }
 
 impl Default for HubConfig {
@@ -46,6 +59,11 @@ impl Default for HubConfig {
             sessions_per_user_max: 16,
             tells_application: false,
             pairs: true,
+            files: Some(FileBounds {
+                file_bytes_max: 25 << 20,
+                user_bytes_max: 250 << 20,
+                bytes_max: 2 << 30,
+            }),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Hub;
+use super::files::NO_FILE;
 use crate::id::{CallId, SessionId, UserId};
 use crate::signaling::limits::{HISTORY_PAGE_MAX, Limit, Refusal};
 use crate::signaling::output::{Keep, Output};
@@ -165,6 +166,14 @@ impl Hub {
                 self.count_limit(Limit::Messages);
                 self.refuse_kept(asked, Refusal::not_allowed("this room keeps no more messages"));
             }
+            News::NoFile(asked) => self.refuse_kept(asked, NO_FILE),
+            News::FileBegun {
+                message,
+                file,
+                ticket,
+                asked,
+            } => self.file_begun(message, file, ticket, asked),
+            News::NoSpace { of_user, asked } => self.no_space(of_user, asked),
             News::NotKept(asked) => self.not_kept(asked),
         }
         self.settle(now);
@@ -193,6 +202,10 @@ impl Hub {
                     more,
                 };
                 self.tell(asked.session, Some(asked.reference), event);
+            }
+            Finding::File { asked, file, ticket } => {
+                let event = Event::FileOpened { file_id: file, ticket };
+                self.tell_now(asked.session, Some(asked.reference), event);
             }
             Finding::CallReport { asked, call, report } => {
                 let event = Event::CallReport { call_id: call, report };

@@ -99,6 +99,7 @@ mod tests {
                 room_id,
                 message_id: MessageId::from_random(number),
                 text: "hello".to_owned(),
+                file_id: None,
             };
             world.send(ada, command);
             world.save_one(true);

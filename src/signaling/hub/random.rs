@@ -466,6 +466,7 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
                     room_id,
                     message_id,
                     text,
+                    file_id: None,
                 };
                 world.send(b, command);
             }

@@ -23,7 +23,7 @@ use crate::signaling::protocol::{
     CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Presence, Resume, RoomInfo,
 };
 use crate::signaling::push::Nudge;
-use crate::signaling::records::{Asked, MessageNote, News, Note, Question};
+use crate::signaling::records::{Asked, FileNote, MessageNote, News, Note, Question};
 use crate::signaling::report::Page;
 use crate::signaling::session::Departure;
 
@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) questions: Vec<Question>,
     /// What was written and is not kept yet, and the numbers of what is.
     pub(super) written: Vec<MessageNote>,
+    /// Files that were begun.
+    pub(super) files: Vec<FileNote>,
     /// What users have changed of theirs and is not kept yet, and what is.
     pub(super) changed: Vec<PersonNote>,
     /// Browsers of users that are to be kept.
@@ -177,6 +179,7 @@ impl World {
             written: Vec::new(),
             changed: Vec::new(),
             devices: Vec::new(),
+            files: Vec::new(),
             people: BTreeMap::new(),
             reports: BTreeMap::new(),
             pages: Vec::new(),
@@ -339,6 +342,7 @@ impl World {
                 participant,
                 text,
                 asked,
+                ..
             } if kept => {
                 let count = self.messages.len() as u64;
                 let key = (room, author.user_id, message);
@@ -353,6 +357,7 @@ impl World {
                     text,
                     edited: false,
                     deleted: false,
+                    file: None,
                 };
                 News::Said {
                     room,
@@ -458,6 +463,7 @@ impl World {
             }
             Keep::Person(note) => self.changed.push(note),
             Keep::Device(new, asked) => self.devices.push((new, asked)),
+            Keep::File(note) => self.files.push(note),
             Keep::ForgetUser(user) => self.forgotten_users.push(user),
             Keep::Happened(what) => self.happened.push(what),
         }
@@ -585,6 +591,7 @@ impl World {
                 | Event::Message { .. }
                 | Event::MessageChanged { .. }
                 | Event::PresenceChanged { .. }
+                | Event::FileOpened { .. }
                 | Event::CallReport { .. },
                 seq,
             ) => assert_eq!(seq, None),
@@ -842,6 +849,8 @@ impl World {
             | Event::HistoryForgotten { .. }
             | Event::MessageChanged { .. }
             | Event::Messages { .. }
+            | Event::FileBegun { .. }
+            | Event::FileOpened { .. }
             | Event::CallReport { .. }
             | Event::People { .. }
             | Event::ContactChanged { .. }

@@ -7,7 +7,7 @@ use super::path::{Path, PathProtocol, PathReason};
 use super::people::Settings;
 use super::report::{Happening, Measured};
 use super::rooms::{LinkWish, Reaction};
-use crate::id::{CallId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::id::{CallId, FileId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
 
 /// What a browser sends.
@@ -222,8 +222,35 @@ pub enum Command {
     Say {
         room_id: RoomId,
         message_id: MessageId,
-        /// At most 4,000 characters.
+        /// At most 4,000 characters. It may be empty where there is a file.
         text: String,
+        /// One of this user's that is whole: it is part of this message from then on.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        file_id: Option<FileId>,
+    },
+    /// Begins to send a file in the room that this session is in. Answered by `file_begun`; then its bytes go over HTTP, and `say` takes it
+    /// along. Errors: `too_large`, `no_space`, `not_allowed` where the server keeps no files.
+    SendFile {
+        room_id: RoomId,
+        /// Of the message that it is to be part of.
+        message_id: MessageId,
+        name: String,
+        /// How many it has: from 1 to `file_bytes_max` of `welcome`.
+        #[cfg_attr(test, ts(type = "number"))]
+        bytes: u64,
+    },
+    /// Asks for the file of a message in the room that this session is in. Answered by `file_opened`.
+    OpenFile {
+        room_id: RoomId,
+        #[cfg_attr(test, ts(type = "number"))]
+        number: u64,
+    },
+    /// The same of a message in a call of this user's history.
+    OpenCallFile {
+        call_id: CallId,
+        #[cfg_attr(test, ts(type = "number"))]
+        number: u64,
     },
     /// Writes one's own message anew. Answered by `message_changed`.
     EditMessage {

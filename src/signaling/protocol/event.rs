@@ -12,7 +12,7 @@ use super::people::{Contact, PresenceOf, Settings};
 use super::report::CallReport;
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::grants::Grants;
-use crate::id::{CallId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::id::{CallId, FileId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
 
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,10 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         missed: Option<u32>,
+        /// Bytes that a file in a chat may have; none: this server keeps no files.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, type = "number"))]
+        file_bytes_max: Option<u64>,
     },
     /// The code that was asked for: to be shown on this page, and to be given on another device's.
     PairingBegun {
@@ -304,6 +308,17 @@ pub enum Event {
     MessageChanged {
         room_id: RoomId,
         message: Message,
+    },
+    /// There is place for a file: its bytes go to `/files/<ticket>` by `PUT`, at once.
+    FileBegun {
+        message_id: MessageId,
+        file_id: FileId,
+        ticket: String,
+    },
+    /// A file is to be had at `/files/<ticket>`, at once.
+    FileOpened {
+        file_id: FileId,
+        ticket: String,
     },
     /// A part of what was written in a room or a call, in its order.
     Messages {
@@ -567,4 +582,6 @@ pub enum ErrorCode {
     NodeUnreachable,
     /// There is no such code, or it was used, called off or is over: a stranger cannot tell which.
     NoSuchCode,
+    /// This user's files, or all of the server's, have no place for one more.
+    NoSpace,
 }

@@ -65,4 +65,5 @@ wire_names!(ErrorCode:
     NotLoaded => "not_loaded",
     NodeUnreachable => "node_unreachable",
     NoSuchCode => "no_such_code",
+    NoSpace => "no_space",
 );

@@ -7,6 +7,7 @@ import { assertNever } from "./assert";
 import { reduce } from "./core/reduce";
 import { type AppState, type Effect, type Input, initialState, maySend, type Tone } from "./core/state";
 import { Emitter } from "./emitter";
+import { Downloads, Uploads } from "./files";
 import { Happenings } from "./happenings";
 import type { Identity } from "./identity";
 import { CallMedia } from "./media/call";
@@ -18,6 +19,7 @@ import { browserScreen, openScreen } from "./media/screen";
 import { Takeover } from "./media/takeover";
 import { NO_TRACKS, SOURCES, type Tracks } from "./media/tracks";
 import { watchUnseen } from "./media/unseen";
+import { newMessageId } from "./message-id";
 import { watchNetwork } from "./network-watch";
 import type { Command, Credentials, Event, Tile } from "./protocol";
 import { Socket } from "./socket";
@@ -72,6 +74,9 @@ export class Engine extends Emitter<EngineEvents> {
   private readonly takeover: Takeover;
   private readonly quality: QualityWatch;
   private readonly happenings: Happenings;
+  /** Where files of messages are to be had. */
+  readonly downloads: Downloads;
+  private readonly uploads: Uploads;
 
   constructor(private readonly world: EngineWorld) {
     super();
@@ -97,6 +102,13 @@ export class Engine extends Emitter<EngineEvents> {
         this.happenings.silenced(device, on);
         this.emit("silenced", device, on);
       },
+    });
+    const { websocketUrl } = world;
+    this.downloads = new Downloads({ websocketUrl, send: (command) => this.command(command) });
+    this.uploads = new Uploads({
+      websocketUrl,
+      progress: (messageId, sent) => this.send({ kind: "file_progress", messageId, sent }),
+      sent: (messageId, problem) => this.send({ kind: "file_sent", messageId, problem }),
     });
     this.quality = new QualityWatch({
       phase: () => this.now.phase,
@@ -196,6 +208,14 @@ export class Engine extends Emitter<EngineEvents> {
     for (const effect of effects) this.carryOut(effect);
   };
 
+  /** Sends a file into the chat with a text, which may be empty; the id of its message. */
+  readonly sendFile = (file: File, text: string): string => {
+    const messageId = newMessageId();
+    this.uploads.keep(messageId, file);
+    this.send({ kind: "say_file", messageId, text, name: file.name, bytes: file.size });
+    return messageId;
+  };
+
   /** Says something to the server that the state machine has no part in. */
   command(command: Command): void {
     this.socket.send(command);
@@ -271,6 +291,7 @@ export class Engine extends Emitter<EngineEvents> {
       this.identity.keepCall(null);
     }
     if (this.intercept(event, answers)) return;
+    this.downloads.handle(event, answers);
     this.emit("event", event, answers);
     this.send({ kind: "event", event, answers, about });
   }
@@ -324,6 +345,12 @@ export class Engine extends Emitter<EngineEvents> {
         break;
       case "set_direct":
         this.media?.setDirect(effect);
+        break;
+      case "send_file":
+        this.uploads.send(effect.messageId, effect.ticket);
+        break;
+      case "drop_file":
+        this.uploads.drop(effect.messageId);
         break;
       case "open_screen":
         void this.openScreen();
@@ -386,6 +413,7 @@ export class Engine extends Emitter<EngineEvents> {
     this.call += 1;
     this.media?.close(farewell);
     this.media = null;
+    this.uploads.dropAll();
     for (const source of SOURCES) this.sent[source]?.stop();
     this.setTracks(NO_TRACKS);
     this.receive(NO_REMOTE_TRACKS);

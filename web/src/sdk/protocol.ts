@@ -161,9 +161,21 @@ before?: HistoryPlace | null,
  */
 limit: number, } | { "type": "see_history", } | { "type": "say", room_id: RoomId, message_id: MessageId, 
 /**
- * At most 4,000 characters.
+ * At most 4,000 characters. It may be empty where there is a file.
  */
-text: string, } | { "type": "edit_message", room_id: RoomId, number: number, text: string, } | { "type": "delete_message", room_id: RoomId, number: number, } | { "type": "messages", room_id: RoomId, 
+text: string, 
+/**
+ * One of this user's that is whole: it is part of this message from then on.
+ */
+file_id?: FileId | null, } | { "type": "send_file", room_id: RoomId, 
+/**
+ * Of the message that it is to be part of.
+ */
+message_id: MessageId, name: string, 
+/**
+ * How many it has: from 1 to `file_bytes_max` of `welcome`.
+ */
+bytes: number, } | { "type": "open_file", room_id: RoomId, number: number, } | { "type": "open_call_file", call_id: CallId, number: number, } | { "type": "edit_message", room_id: RoomId, number: number, text: string, } | { "type": "delete_message", room_id: RoomId, number: number, } | { "type": "messages", room_id: RoomId, 
 /**
  * Only those with a smaller number.
  */
@@ -224,7 +236,7 @@ export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_
 /**
  * Why a command was refused.
  */
-export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "overloaded" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded" | "node_unreachable" | "no_such_code";
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "overloaded" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded" | "node_unreachable" | "no_such_code" | "no_space";
 
 /**
  * What the server sends.
@@ -269,7 +281,11 @@ grants?: Grants,
 /**
  * Missed calls that the user has not seen; none: as many as before.
  */
-missed?: number, } | { "type": "pairing_begun", code: string, expires_in_s: number, } | { "type": "pairing_seen", user: UserInfo, } | { "type": "pairing_over", 
+missed?: number, 
+/**
+ * Bytes that a file in a chat may have; none: this server keeps no files.
+ */
+file_bytes_max?: number, } | { "type": "pairing_begun", code: string, expires_in_s: number, } | { "type": "pairing_seen", user: UserInfo, } | { "type": "pairing_over", 
 /**
  * The browser that gave it, as far as it says; none: nobody did.
  */
@@ -329,7 +345,7 @@ more: boolean,
 /**
  * Missed and not seen, in the whole history.
  */
-missed: number, } | { "type": "history_changed", row: HistoryRow, missed: number, } | { "type": "history_seen", } | { "type": "history_forgotten", call_id?: CallId, missed: number, } | { "type": "message", room_id: RoomId, message: Message, } | { "type": "message_changed", room_id: RoomId, message: Message, } | { "type": "messages", 
+missed: number, } | { "type": "history_changed", row: HistoryRow, missed: number, } | { "type": "history_seen", } | { "type": "history_forgotten", call_id?: CallId, missed: number, } | { "type": "message", room_id: RoomId, message: Message, } | { "type": "message_changed", room_id: RoomId, message: Message, } | { "type": "file_begun", message_id: MessageId, file_id: FileId, ticket: string, } | { "type": "file_opened", file_id: FileId, ticket: string, } | { "type": "messages", 
 /**
  * Where a room was asked for.
  */
@@ -355,6 +371,30 @@ seq?: number,
  * The `ref` of the command that this answers.
  */
 ref?: number, } & Event;
+
+export type FileId = string;
+
+/**
+ * A file in a message.
+ */
+export type FileInfo = { file_id: FileId, 
+/**
+ * Without a path, and without what could mislead a reader.
+ */
+name: string, bytes: number, 
+/**
+ * By its first bytes.
+ */
+kind: FileKind, 
+/**
+ * Whether it can still be had: files are kept for a shorter time than what is written.
+ */
+kept: boolean, };
+
+/**
+ * What a file is, by its first bytes and not by what anybody says: only pictures that every browser shows, and that carry no script.
+ */
+export type FileKind = "png" | "jpeg" | "webp" | "gif" | "other";
 
 /**
  * What a session may do.
@@ -572,9 +612,13 @@ user: UserInfo, participant_id: ParticipantId,
  */
 at_ms: number, 
 /**
- * Empty where it was deleted.
+ * Empty where it was deleted, and where a file says it all.
  */
-text: string, edited: boolean, deleted: boolean, };
+text: string, edited: boolean, deleted: boolean, 
+/**
+ * What came along with it.
+ */
+file?: FileInfo, };
 
 export type MessageId = string;
 

@@ -109,7 +109,7 @@ export class Socket {
 
   /** Sends now, or as soon as the session is there. */
   send(command: Command): void {
-    const about = command.type === "say" ? command.message_id : null;
+    const about = command.type === "say" || command.type === "send_file" ? command.message_id : null;
     const frame: CommandFrame = { ref: this.nextRef(command.type, about), ...command };
     this.pending.push(frame);
     if (this.welcomed) this.write(frame);

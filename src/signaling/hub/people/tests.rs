@@ -172,6 +172,7 @@ fn what_the_blocked_write_in_a_room_is_not_shown() {
                 room_id,
                 message_id: MessageId::from_random(message),
                 text: "hello".to_owned(),
+                file_id: None,
             },
         );
         world.save_one(true);

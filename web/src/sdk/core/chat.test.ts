@@ -64,7 +64,7 @@ describe("what is written", () => {
   it("is sent at once and shown when it is kept", () => {
     const before = run(...inCall, say("a", "  hello "));
     expect(before.sent).toEqual([{ type: "say", room_id: "r", message_id: "a", text: "hello" }]);
-    expect(before.chat.outgoing).toEqual([{ messageId: "a", text: "hello", problem: null }]);
+    expect(before.chat.outgoing).toEqual([{ messageId: "a", text: "hello", file: null, problem: null }]);
     const after = run(...inCall, say("a"), message(mine(1, "a")));
     expect([after.chat.outgoing, after.numbers]).toEqual([[], [1]]);
     expect(run(...inCall, say("a", " \n")).sent).toEqual([]);

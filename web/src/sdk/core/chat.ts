@@ -2,6 +2,7 @@
 
 import { assertNever } from "../assert";
 import type { Command, ErrorCode, Event, Message } from "../protocol";
+import { fileAgain, fileInput, withNextFile } from "./files";
 import type { AppState, Chat, Effect, InCall, Input, Outgoing, PastChat, Step } from "./state";
 import { only, send } from "./steps";
 
@@ -16,6 +17,9 @@ type ChatInput = Extract<
       | "load_chat"
       | "older_messages"
       | "say"
+      | "say_file"
+      | "file_progress"
+      | "file_sent"
       | "say_again"
       | "drop_message"
       | "edit_message"
@@ -51,6 +55,9 @@ export function chatInput(state: AppState, input: ChatInput): Step {
     case "load_chat":
     case "older_messages":
     case "say":
+    case "say_file":
+    case "file_progress":
+    case "file_sent":
     case "say_again":
     case "drop_message":
     case "edit_message":
@@ -81,20 +88,30 @@ function inRoom(state: AppState, phase: InCall, input: RoomInput): Step {
     case "say": {
       const text = input.text.trim();
       if (text === "") return only(state);
-      const one: Outgoing = { messageId: input.messageId, text, problem: null };
+      const one: Outgoing = { messageId: input.messageId, text, file: null, problem: null };
       if (phase.serverLost) return withChat({ outgoing: [...chat.outgoing, { ...one, problem: "not_saved" }] });
       return withChat({ outgoing: [...chat.outgoing, one] }, [saying(room_id, one)]);
     }
+    case "say_file":
+    case "file_progress":
+    case "file_sent":
+      return fileInput(state, phase, input);
     case "say_again": {
       const one = chat.outgoing.find(({ messageId }) => messageId === input.messageId);
       if (one === undefined || one.problem === null || phase.serverLost) return only(state);
+      if (one.file !== null && one.file.stage !== "whole") return fileAgain(state, phase, one);
       const again = { ...one, problem: null };
       return withChat({ outgoing: chat.outgoing.map((other) => (other === one ? again : other)) }, [
         saying(room_id, again),
       ]);
     }
-    case "drop_message":
-      return withChat({ outgoing: chat.outgoing.filter(({ messageId }) => messageId !== input.messageId) });
+    case "drop_message": {
+      const { messageId } = input;
+      const dropped = chat.outgoing.find((one) => one.messageId === messageId);
+      const outgoing = chat.outgoing.filter((one) => one !== dropped);
+      if (dropped === undefined || dropped.file === null) return withChat({ outgoing });
+      return withNextFile(state, phase, outgoing, [{ kind: "drop_file", messageId }]);
+    }
     case "edit_message": {
       const text = input.text.trim();
       if (text === "" || phase.serverLost) return only(state);
@@ -111,8 +128,9 @@ function inRoom(state: AppState, phase: InCall, input: RoomInput): Step {
   }
 }
 
-function saying(room_id: string, { messageId, text }: Outgoing): Effect {
-  return send({ type: "say", room_id, message_id: messageId, text });
+export function saying(room_id: string, { messageId, text, file }: Outgoing): Effect {
+  const said = { type: "say", room_id, message_id: messageId, text } as const;
+  return send(file === null ? said : { ...said, file_id: file.fileId });
 }
 
 export function chatEvent(state: AppState, event: ChatEvent): Step {
@@ -133,10 +151,10 @@ export function chatEvent(state: AppState, event: ChatEvent): Step {
   // More was written while this page was away than one answer has.
   const known = phase.chat.messages.map(({ number }) => number);
   const isGap = known.some((number) => number < first) && !known.includes(first - 1);
-  return {
-    state: { ...state, phase: { ...phase, chat } },
-    effects: isGap ? [send({ type: "messages", room_id: phase.roomId, before: first, limit: PAGE })] : [],
-  };
+  const kept = phase.chat.outgoing.filter((one) => one.file !== null && !chat.outgoing.includes(one));
+  const effects: Effect[] = kept.map(({ messageId }) => ({ kind: "drop_file", messageId }));
+  if (isGap) effects.push(send({ type: "messages", room_id: phase.roomId, before: first, limit: PAGE }));
+  return { state: { ...state, phase: { ...phase, chat } }, effects };
 }
 
 function changed(chat: Chat, event: ChatEvent, me: string): Chat {
@@ -202,9 +220,10 @@ export function chatRefused(
     case "edit_message":
     case "delete_message":
       return { ...state, refused: code };
-    case "say": {
+    case "say":
+    case "send_file": {
       if (phase.kind !== "in_call") return state;
-      const outgoing = phase.chat.outgoing.map((one) => (one.messageId === about ? { ...one, problem: code } : one));
+      const outgoing = phase.chat.outgoing.map((one) => (one.messageId === about ? notTaken(one, code) : one));
       return { ...state, phase: { ...phase, chat: { ...phase.chat, outgoing } } };
     }
     default:
@@ -212,9 +231,18 @@ export function chatRefused(
   }
 }
 
+/** A file that the server does not have any more has to go there again. */
+function notTaken(one: Outgoing, code: ErrorCode): Outgoing {
+  const goesAgain = one.file !== null && (one.file.stage !== "whole" || code === "not_allowed");
+  const file =
+    goesAgain && one.file !== null ? { ...one.file, stage: "waits" as const, sent: 0, fileId: null } : one.file;
+  return { ...one, file, problem: code };
+}
+
 /** After the websocket was away: what the server may not have kept goes to it again, and what this page has not heard is asked for. */
 export function chatAfterGap({ chat, roomId }: InCall): Effect[] {
-  const again = chat.outgoing.filter(({ problem }) => problem === null).map((one) => saying(roomId, one));
+  const isReady = ({ problem, file }: Outgoing) => problem === null && (file === null || file.stage === "whole");
+  const again = chat.outgoing.filter(isReady).map((one) => saying(roomId, one));
   return chat.loaded ? [...again, send({ type: "messages", room_id: roomId, limit: PAGE })] : again;
 }
 

@@ -3,6 +3,7 @@
 import { assertNever } from "../assert";
 import type { CallNow, Command, ErrorCode, Event, Participant, UserInfo } from "../protocol";
 import { chatAfterGap, chatEvent, chatRefused } from "./chat";
+import { fileBegun, nextFile } from "./files";
 import { historyEvent, historyRefused, listHistory } from "./history";
 import { asKnown, peopleAfterGap, peopleEvent, peopleRefused } from "./people";
 import { reportEvent, reportRefused } from "./report";
@@ -111,6 +112,11 @@ export function handleEvent(
     case "message_changed":
     case "messages":
       return chatEvent(state, event);
+    case "file_begun":
+      return fileBegun(state, event);
+    case "file_opened":
+      // For whoever asked, beside the state.
+      return only(state);
     case "history":
     case "history_changed":
     case "history_seen":
@@ -163,6 +169,7 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
     iceServers: event.ice_servers,
     bootId: event.boot_id,
     missed: event.missed ?? was.missed,
+    fileBytesMax: event.file_bytes_max ?? null,
   };
   const isNew = restarted || !event.resumed;
   // What came to be kept while this page was away it was not told.
@@ -340,7 +347,7 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
     return { state: { ...state, refused: event.code }, effects: peopleRefused(state, answers) };
   }
   const inChat = answers === null ? null : chatRefused(state, event.code, answers, about);
-  if (inChat !== null) return only(inChat);
+  if (inChat !== null) return nextFile(inChat);
   const inReport = reportRefused(state, answers);
   if (inReport !== null) return only(inReport);
   if (answers === "set_name" || answers === "hello") return only({ ...state, refused: event.code });

@@ -96,6 +96,9 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "load_chat":
     case "older_messages":
     case "say":
+    case "say_file":
+    case "file_progress":
+    case "file_sent":
     case "say_again":
     case "drop_message":
     case "edit_message":

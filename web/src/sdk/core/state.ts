@@ -81,8 +81,22 @@ export interface Chat {
 export interface Outgoing {
   messageId: string;
   text: string;
+  /** What goes along. */
+  file: OutgoingFile | null;
   /** Why the server did not keep it; null: it may yet. */
   problem: ErrorCode | null;
+}
+
+/** A file on its way: one after the other, each then part of its message. */
+export interface OutgoingFile {
+  name: string;
+  bytes: number;
+  /** Bytes that the server has. */
+  sent: number;
+  /** What the server calls it, as soon as it has place for it. */
+  fileId: string | null;
+  /** `waits`: for those before it; `asking`: whether there is place for it. */
+  stage: "waits" | "asking" | "sending" | "whole";
 }
 
 /** What was written in a call that is over. */
@@ -242,6 +256,8 @@ export interface AppState {
   people: People | null;
   /** Nobody looks at this page. */
   away: boolean;
+  /** Bytes that a file in a chat may have; null: the server keeps none. */
+  fileBytesMax: number | null;
   phase: Phase;
 }
 
@@ -318,6 +334,11 @@ export type Input =
   | { kind: "load_chat" }
   | { kind: "older_messages" }
   | { kind: "say"; messageId: string; text: string }
+  /** What the file holds is kept outside, by the id of its message. */
+  | { kind: "say_file"; messageId: string; text: string; name: string; bytes: number }
+  | { kind: "file_progress"; messageId: string; sent: number }
+  /** `problem`: why its bytes did not come to the server; null: they did. */
+  | { kind: "file_sent"; messageId: string; problem: ErrorCode | null }
   | { kind: "say_again"; messageId: string }
   | { kind: "drop_message"; messageId: string }
   | { kind: "edit_message"; number: number; text: string }
@@ -377,6 +398,10 @@ export type Effect =
   /** Who else is in the room, or what they have on. */
   | { kind: "others_changed"; others: Participant[] }
   | { kind: "set_direct"; direct: boolean; polite: boolean; other: string | null }
+  /** Send the bytes of a message's file with this ticket. */
+  | { kind: "send_file"; messageId: string; ticket: string }
+  /** What is kept outside of a message's file is of no more use. */
+  | { kind: "drop_file"; messageId: string }
   | { kind: "open_screen" }
   | { kind: "close_screen" }
   | { kind: "fade_reaction"; id: number; afterMs: number }
@@ -446,6 +471,7 @@ export function initialState(
     report: null,
     people: null,
     away: false,
+    fileBytesMax: null,
     phase: { kind: "home" },
   };
 }
