@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { render } from "preact";
+import { startFiles } from "../src/files";
 import { type Findings, NOTHING_FOUND } from "../src/media/check";
 import { check } from "../src/media/check-run";
 import { systemMuted } from "../src/media/device-watch";
@@ -17,11 +18,13 @@ import {
   NO_CHAT,
   NO_DEVICES,
   NOBODY,
+  type OutgoingFile,
   unknownPath,
 } from "../src/sdk/core/state";
 import type { RemoteTrack, RemoteTracks } from "../src/sdk/media/remote";
 import type {
   Contact,
+  FileInfo,
   Grants,
   HistoryRow,
   Link,
@@ -177,6 +180,43 @@ const MESSAGES: Message[] = [
   written(10, { user_id: "dr12-a8xn-4m2q", name: "Dr. Maximilian von Hohenstein-Wertheim" }, "👍"),
 ];
 const CHAT: Chat = { ...NO_CHAT, loaded: true, more: true, messages: MESSAGES };
+const filed = (number: number, user: UserInfo, text: string, file: Partial<FileInfo>) =>
+  written(number, user, text, {
+    file: { file_id: `f${number}`, name: "sea.png", bytes: 2_400_000, kind: "png", kept: true, ...file },
+  });
+const FILES: Message[] = [
+  filed(14, cleo, "The view from here", {}),
+  filed(15, cleo, "", {
+    name: "Protokoll der Sitzung des Ausschusses für Donaudampfschifffahrt 2026-11-26 (Entwurf 3).odt",
+    kind: "other",
+  }),
+  filed(16, hans, "", { name: "sketch.webp", kind: "webp", bytes: 80_000 }),
+  filed(17, hans, "", { name: "budget.xlsx", kind: "other", bytes: 512 }),
+  filed(18, cleo, "", { name: "old.zip", kind: "other", kept: false }),
+];
+const aFile = (stage: OutgoingFile["stage"], sent: number): OutgoingFile => ({
+  name: "holiday.mp4",
+  bytes: 20_000_000,
+  sent,
+  fileId: null,
+  stage,
+});
+startFiles({
+  sendFile: () => {},
+  downloads: {
+    url: async () => "",
+    load: async () => {
+      const canvas = new OffscreenCanvas(640, 360);
+      const pen = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
+      const sky = pen.createLinearGradient(0, 0, 0, 360);
+      sky.addColorStop(0, "#8ec5ff");
+      sky.addColorStop(1, "#1b5e8c");
+      pen.fillStyle = sky;
+      pen.fillRect(0, 0, 640, 360);
+      return canvas.convertToBlob();
+    },
+  },
+});
 const HOUR_MS = 3_600_000;
 const past = (name: string, hoursAgo: number, more: Partial<HistoryRow> = {}): HistoryRow => ({
   call_id: `${name} ${hoursAgo}`,
@@ -367,12 +407,26 @@ const STATES: Record<string, AppState> = {
         ...CHAT,
         seen: 10,
         outgoing: [
-          { messageId: "a", text: "This one the server could not save.", problem: "not_saved" },
-          { messageId: "b", text: "And this one waits.", problem: null },
+          { messageId: "a", text: "This one the server could not save.", file: null, problem: "not_saved" },
+          { messageId: "b", text: "And this one waits.", file: null, problem: null },
         ],
       },
     },
     { connection: "down" },
+  ),
+  "call-files": inCall(
+    {
+      chat: {
+        ...CHAT,
+        seen: 20,
+        messages: [...CHAT.messages.slice(-2), ...FILES],
+        outgoing: [
+          { messageId: "a", text: "Here is the plan", file: aFile("sending", 14_000_000), problem: null },
+          { messageId: "b", text: "", file: aFile("waits", 0), problem: "no_space" },
+        ],
+      },
+    },
+    { fileBytesMax: 25 << 20 },
   ),
   "call-unread": inCall({ chat: { ...CHAT, seen: 4 } }),
   "room-chat": group(lively, { chat: { ...CHAT, seen: 10 } }),
@@ -444,6 +498,7 @@ const BESIDE: Record<string, () => void> = {
   "call-chat": openChat,
   "call-chat-empty": openChat,
   "call-chat-problem": openChat,
+  "call-files": openChat,
   "room-chat": openChat,
   "home-past_chat": () => {
     openDialog.value = "past_chat";

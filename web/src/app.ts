@@ -1,6 +1,7 @@
 /** The page around the client library: what it knows and receives as signals for the views, and what only a page does. */
 
 import { effect, signal } from "@preact/signals";
+import { startFiles } from "./files";
 import { Checker } from "./media/check-run";
 import { refreshDeviceList, systemMuted } from "./media/device-watch";
 import { LevelMeter } from "./media/levels";
@@ -59,6 +60,7 @@ export class App {
     engine.intercept = (event, answers) =>
       this.checker.handle(event, answers) || this.pairer.handle(event, answers) || handlePush(event, answers);
     startPush((command) => engine.command(command));
+    startFiles(engine);
     effect(() => tandem.prefer(settings.value));
     this.listen();
   }

@@ -1,9 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
+import { sendFile, sizeOf } from "../files";
 import { unreadCount } from "../sdk/core/chat";
-import type { AppState, InCall, Input, Outgoing } from "../sdk/core/state";
+import type { AppState, InCall, Input, Outgoing, OutgoingFile } from "../sdk/core/state";
 import { newMessageId } from "../sdk/message-id";
 import type { Message } from "../sdk/protocol";
 import { text } from "../texts";
+import { FILES_MAX, useDrop } from "./attachments";
 import { Composer } from "./composer";
 import { Icon } from "./icon";
 import { Menu, MenuItem } from "./menu";
@@ -24,6 +26,11 @@ export function ChatPanel({ state, phase, send }: Props) {
   const own = state.me?.userId ?? "";
   const [editing, setEditing] = useState<Message | null>(null);
   const [sent, setSent] = useState(0);
+  const [chosen, setChosen] = useState<File[]>([]);
+  const most = phase.serverLost || state.grants?.data === false || editing !== null ? null : state.fileBytesMax;
+  const { isOver, handlers } = useDrop(
+    most === null ? null : (files) => setChosen([...chosen, ...files].slice(0, FILES_MAX)),
+  );
   const unread = unreadCount(chat, own);
   useEffect(() => (unread > 0 ? whenSeen(() => send({ kind: "see_chat" })) : undefined), [unread, send]);
   const actions = (message: Message) => {
@@ -46,7 +53,12 @@ export function ChatPanel({ state, phase, send }: Props) {
   };
   const write = (words: string) => {
     if (editing === null) {
-      send({ kind: "say", messageId: newMessageId(), text: words });
+      // What is said goes with the first of them.
+      if (chosen.length === 0) send({ kind: "say", messageId: newMessageId(), text: words });
+      chosen.forEach((file, place) => {
+        sendFile(file, place === 0 ? words : "");
+      });
+      setChosen([]);
       setSent(sent + 1);
     } else {
       if (words !== editing.text) send({ kind: "edit_message", number: editing.number, text: words });
@@ -55,8 +67,15 @@ export function ChatPanel({ state, phase, send }: Props) {
   };
   const isEmpty = chat.messages.length === 0 && chat.outgoing.length === 0;
   return (
-    <Panel testId="chat-panel" title={text("chat")} class="chat" focus={isNarrow.value ? undefined : "textarea"}>
+    <Panel
+      testId="chat-panel"
+      title={text("chat")}
+      class={`chat ${isOver ? "takes-files" : ""}`}
+      focus={isNarrow.value ? undefined : "textarea"}
+      {...handlers}
+    >
       <MessageList
+        place={{ roomId: phase.roomId }}
         messages={chat.messages}
         me={own}
         more={chat.more}
@@ -74,7 +93,13 @@ export function ChatPanel({ state, phase, send }: Props) {
           </ol>
         )}
       </MessageList>
-      <Composer editing={editing?.text ?? null} onWrite={write} onCancel={() => setEditing(null)} />
+      {isOver && <p class="drop-hint">{text("file_drop")}</p>}
+      <Composer
+        editing={editing?.text ?? null}
+        files={most === null ? null : { chosen, most, onChoose: setChosen }}
+        onWrite={write}
+        onCancel={() => setEditing(null)}
+      />
     </Panel>
   );
 }
@@ -88,13 +113,31 @@ function Waiting({ one, state, canAgain, send }: Omit<Props, "phase"> & { one: O
       <div class="message-row">
         <div class={`message-text ${problem === null ? "is-waiting" : "has-failed"}`} dir="auto">
           <Words words={one.text} />
+          {one.file !== null && <OnItsWay file={one.file} goes={problem === null} />}
         </div>
       </div>
       {problem === null ? (
-        <small class="faint message-note">{text(isAway ? "chat_waits" : "chat_sending")}</small>
+        <span class="message-note row">
+          <small class="faint">{text(isAway ? "chat_waits" : "chat_sending")}</small>
+          {one.file !== null && (
+            <button
+              type="button"
+              class="plain slim"
+              data-testid="cancel-file"
+              aria-label={text("file_cancel", { name: one.file.name })}
+              onClick={() => send({ kind: "drop_message", messageId })}
+            >
+              {text("cancel")}
+            </button>
+          )}
+        </span>
       ) : (
         <div class="message-note" role="alert">
-          <small class="wrong">{text(problem)}</small>
+          <small class="wrong">
+            {problem === "too_large" && one.file !== null
+              ? text("file_too_large", { most: sizeOf(state.fileBytesMax ?? 0) })
+              : text(problem)}
+          </small>
           <span class="row">
             {canAgain && (
               <button
@@ -119,5 +162,23 @@ function Waiting({ one, state, canAgain, send }: Omit<Props, "phase"> & { one: O
         </div>
       )}
     </li>
+  );
+}
+
+function OnItsWay({ file, goes }: { file: OutgoingFile; goes: boolean }) {
+  const { name, bytes, sent } = file;
+  return (
+    <div class="file">
+      <div class="file-row">
+        <Icon name="file" />
+        <span class="file-what">
+          <bdi class="file-name">{name}</bdi>
+          <small>{sizeOf(bytes)}</small>
+        </span>
+      </div>
+      {goes && (
+        <progress max={bytes} value={sent} aria-label={text("file_progress", { name })} data-testid="file-progress" />
+      )}
+    </div>
   );
 }

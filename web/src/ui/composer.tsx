@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { text } from "../texts";
+import { AttachButton, Attachments, FILES_MAX, isSendable } from "./attachments";
 import { Icon } from "./icon";
 
 /** As the server has it. */
@@ -8,12 +9,14 @@ const CHARS_MAX = 4000;
 interface Props {
   /** What is written anew; null: something new is written. */
   editing: string | null;
+  /** What goes along; null: this server keeps no files, or they cannot go now. */
+  files: { chosen: File[]; most: number; onChoose: (files: File[]) => void } | null;
   onWrite: (words: string) => void;
   onCancel: () => void;
 }
 
 /** Enter sends; Shift and Enter begin a line. */
-export function Composer({ editing, onWrite, onCancel }: Props) {
+export function Composer({ editing, files, onWrite, onCancel }: Props) {
   const field = useRef<HTMLTextAreaElement>(null);
   const [words, setWords] = useState("");
   useEffect(() => {
@@ -28,7 +31,11 @@ export function Composer({ editing, onWrite, onCancel }: Props) {
     element.style.height = `${element.scrollHeight + element.offsetHeight - element.clientHeight}px`;
   }, [words]);
   const isLong = [...words.trim()].length > CHARS_MAX;
-  const canSend = words.trim() !== "" && !isLong;
+  const chosen = files?.chosen ?? [];
+  const most = files?.most ?? 0;
+  const areFine = chosen.every(({ size }) => isSendable(size, most));
+  const canSend = (words.trim() !== "" || chosen.length > 0) && !isLong && areFine;
+  const add = (more: File[]) => files?.onChoose([...chosen, ...more].slice(0, FILES_MAX));
   const write = () => {
     if (!canSend) return;
     onWrite(words.trim());
@@ -51,7 +58,15 @@ export function Composer({ editing, onWrite, onCancel }: Props) {
           </button>
         </div>
       )}
+      {files !== null && (
+        <Attachments
+          files={chosen}
+          most={most}
+          onRemove={(gone) => files.onChoose(chosen.filter((one) => one !== gone))}
+        />
+      )}
       <div class="composer-row">
+        {files !== null && <AttachButton onFiles={add} />}
         <textarea
           ref={field}
           rows={1}
@@ -63,6 +78,13 @@ export function Composer({ editing, onWrite, onCancel }: Props) {
           placeholder={text("chat_input")}
           enterkeyhint="send"
           onInput={(event) => setWords(event.currentTarget.value)}
+          onPaste={(event) => {
+            const pasted = [...(event.clipboardData?.files ?? [])];
+            // A text that was copied with its picture is a text.
+            if (files === null || pasted.length === 0 || event.clipboardData?.getData("text/plain")) return;
+            event.preventDefault();
+            add(pasted);
+          }}
           onKeyDown={(event) => {
             if (event.key === "Escape" && editing !== null) {
               event.preventDefault();

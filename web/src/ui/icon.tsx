@@ -9,7 +9,9 @@ import clock from "lucide-static/icons/clock.svg?raw";
 import copy from "lucide-static/icons/copy.svg?raw";
 import crown from "lucide-static/icons/crown.svg?raw";
 import door from "lucide-static/icons/door-open.svg?raw";
+import download from "lucide-static/icons/download.svg?raw";
 import dots from "lucide-static/icons/ellipsis.svg?raw";
+import file from "lucide-static/icons/file.svg?raw";
 import gauge from "lucide-static/icons/gauge.svg?raw";
 import globe from "lucide-static/icons/globe.svg?raw";
 import hand from "lucide-static/icons/hand.svg?raw";
@@ -29,6 +31,7 @@ import fullscreenOff from "lucide-static/icons/minimize.svg?raw";
 import minus from "lucide-static/icons/minus.svg?raw";
 import devices from "lucide-static/icons/monitor-smartphone.svg?raw";
 import moon from "lucide-static/icons/moon.svg?raw";
+import paperclip from "lucide-static/icons/paperclip.svg?raw";
 import pencil from "lucide-static/icons/pencil.svg?raw";
 import phone from "lucide-static/icons/phone.svg?raw";
 import phoneIncoming from "lucide-static/icons/phone-incoming.svg?raw";
@@ -124,6 +127,9 @@ const ICONS = {
   userPlus,
   users,
   clock,
+  download,
+  file,
+  paperclip,
 };
 
 export type IconName = keyof typeof ICONS;

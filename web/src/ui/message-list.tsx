@@ -1,12 +1,16 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { Place } from "../files";
 import type { Message } from "../sdk/protocol";
 import { language, text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
+import { FileBox } from "./file-box";
 import { linkify } from "./linkify";
 import { whenOf } from "./when";
 
 interface Props {
+  /** Where they stand. */
+  place: Place;
   messages: Message[];
   me: string;
   more: boolean;
@@ -26,7 +30,7 @@ const NEAR_PX = 80;
 const TOGETHER_MS = 5 * 60_000;
 
 /** What was written, the oldest above. */
-export function MessageList({ messages, me, more, asking, onOlder, actions, children, sent = 0 }: Props) {
+export function MessageList({ place, messages, me, more, asking, onOlder, actions, children, sent = 0 }: Props) {
   const box = useRef<HTMLElement>(null);
   const follows = useRef(true);
   const first = useRef({ number: 0, height: 0 });
@@ -62,6 +66,10 @@ export function MessageList({ messages, me, more, asking, onOlder, actions, chil
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard.
       tabIndex={0}
       aria-label={text("chat")}
+      onLoadCapture={() => {
+        // A picture is as high as it is.
+        if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+      }}
       onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
         follows.current = scrollHeight - scrollTop - clientHeight < NEAR_PX;
       }}
@@ -75,6 +83,7 @@ export function MessageList({ messages, me, more, asking, onOlder, actions, chil
         {messages.map((message, at) => (
           <Item
             key={message.number}
+            place={place}
             message={message}
             isMine={message.user.user_id === me}
             isNext={isNext(messages[at - 1], message)}
@@ -92,13 +101,14 @@ function isNext(before: Message | undefined, message: Message): boolean {
 }
 
 interface ItemProps {
+  place: Place;
   message: Message;
   isMine: boolean;
   isNext: boolean;
   actions: ComponentChildren;
 }
 
-function Item({ message, isMine, isNext, actions }: ItemProps) {
+function Item({ place, message, isMine, isNext, actions }: ItemProps) {
   const { user, at_ms, edited, deleted } = message;
   const when = whenOf(at_ms, Date.now(), language.value);
   return (
@@ -121,6 +131,7 @@ function Item({ message, isMine, isNext, actions }: ItemProps) {
         <div class={`message-text ${deleted ? "is-deleted" : ""}`} dir="auto" title={when}>
           {deleted ? text("chat_deleted") : <Words words={message.text} />}
           {edited && !deleted && <small class="message-edited"> {text("chat_edited")}</small>}
+          {message.file !== undefined && <FileBox file={message.file} place={place} number={message.number} />}
         </div>
         {!deleted && actions}
       </div>

@@ -1,10 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { text } from "../texts";
+import type { DropHandlers } from "./attachments";
 import { Icon } from "./icon";
 import { openPanel } from "./open-panel";
 
-interface Props {
+interface Props extends Partial<DropHandlers> {
   testId: string;
   title: string;
   class?: string;
@@ -14,7 +15,7 @@ interface Props {
 }
 
 /** Beside the stage; on a phone over it. Escape closes it. */
-export function Panel({ testId, title, class: className = "", focus, children }: Props) {
+export function Panel({ testId, title, class: className = "", focus, children, ...more }: Props) {
   const panel = useRef<HTMLElement>(null);
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => {
@@ -28,6 +29,7 @@ export function Panel({ testId, title, class: className = "", focus, children }:
   }, [focus]);
   return (
     <aside
+      {...more}
       ref={panel}
       class={`panel ${className}`}
       data-testid={testId}

@@ -16,6 +16,7 @@ export function PastChatDialog({ state, send }: { state: AppState; send: (input:
     <Dialog id="past-chat-dialog" title={text("chat_with", { name: nameOf(user) })}>
       <div class="past-chat">
         <MessageList
+          place={{ callId }}
           messages={messages}
           me={state.me?.userId ?? ""}
           more={more}
