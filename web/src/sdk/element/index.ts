@@ -1,6 +1,8 @@
 /** `<tandem-call>`: calls on a page of somebody else's, made of the client library. docs/sdk.md. */
 
+import type { Tone } from "../core/state";
 import { Call, type Room, Tandem, TandemError } from "../index";
+import { Tones } from "../tones";
 import { sentenceFor, type Texts, textsFor } from "./texts";
 import { type Buttons, type Deed, View } from "./view";
 
@@ -12,11 +14,15 @@ type Idle =
   | { kind: "failed"; code: string };
 
 export class TandemCallElement extends HTMLElement {
-  static readonly observedAttributes = ["server", "user", "room", "token", "lang"];
+  static readonly observedAttributes = ["server", "user", "room", "token", "lang", "ring"];
 
   #tandem: Tandem | null = null;
+  /** Whether it is in a page. */
+  #isPlaced = false;
   #idle: Idle = { kind: "connecting" };
   #blocked = false;
+  #tone: Tone = null;
+  readonly #tones = new Tones();
   readonly #view: View;
 
   constructor() {
@@ -31,22 +37,24 @@ export class TandemCallElement extends HTMLElement {
 
   /** @internal */
   connectedCallback(): void {
+    this.#isPlaced = true;
     this.#connect();
   }
 
   /** @internal */
   disconnectedCallback(): void {
-    this.#tandem?.disconnect();
-    this.#tandem = null;
+    this.#isPlaced = false;
+    this.#disconnect();
   }
 
   /** @internal */
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    if (before === after || this.#tandem === null) return;
+    if (before === after || !this.#isPlaced) return;
     if (name === "server" || name === "token") {
-      this.#tandem.disconnect();
+      this.#disconnect();
       this.#connect();
-    } else this.#draw();
+    } else if (name === "ring") this.#ring(this.#tone);
+    else this.#draw();
   }
 
   /** Calls the user, or comes into the room, that the attributes name. */
@@ -65,6 +73,18 @@ export class TandemCallElement extends HTMLElement {
     else room?.leave();
   }
 
+  #disconnect(): void {
+    this.#tandem?.disconnect();
+    this.#tandem = null;
+    this.#ring(null);
+  }
+
+  /** Unless the page around it rings by a sound of its own. */
+  #ring(tone: Tone): void {
+    this.#tone = tone;
+    this.#tones.set(this.getAttribute("ring") === "off" ? null : tone);
+  }
+
   #connect(): void {
     const token = this.getAttribute("token");
     this.#idle = { kind: "connecting" };
@@ -77,6 +97,7 @@ export class TandemCallElement extends HTMLElement {
       return;
     }
     this.#tandem = tandem;
+    tandem.engine.on("ring", (tone) => tandem === this.#tandem && this.#ring(tone));
     tandem.on("connection", (connection) => {
       if (connection === "signed_out") this.#idle = { kind: "failed", code: "signed_out" };
       this.#draw();
