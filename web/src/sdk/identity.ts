@@ -39,6 +39,9 @@ type Locks = Pick<LockManager, "request">;
 /** How long a first visit may keep other tabs waiting for its identity. */
 const FIRST_HELLO_MAX_MS = 5000;
 
+/** A page that is left lets go of its session's lock within so long; one that is duplicated never. */
+const OWN_WITHIN_MS = 1500;
+
 export class Identity {
   /** `slot`: the `?user=` label, which lets one browser play several people. */
   constructor(
@@ -136,17 +139,23 @@ export class Identity {
     write(this.session, this.key("session"), session);
   }
 
-  /** Takes the session's lock for the life of this page. */
+  /** Takes the session's lock for the life of this page. The page before it in this tab may take a moment to go. */
   async own(sessionId: string): Promise<boolean> {
     const { locks } = this;
     if (locks === undefined) return true;
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), OWN_WITHIN_MS);
     return new Promise((resolve) => {
       locks
-        .request(`tandem.session.${sessionId}`, { ifAvailable: true }, (lock) => {
-          resolve(lock !== null);
-          return lock === null ? undefined : new Promise<void>(() => {});
+        .request(`tandem.session.${sessionId}`, { signal: late.signal }, () => {
+          clearTimeout(timer);
+          resolve(true);
+          return new Promise<void>(() => {});
         })
-        .catch(() => resolve(true));
+        .catch(() => {
+          clearTimeout(timer);
+          resolve(!late.signal.aborted);
+        });
     });
   }
 
