@@ -83,7 +83,10 @@ export class App {
   };
 
   /** Feeds the state machine; views call it with what the user does. */
-  readonly send = (input: Input): void => this.engine.send(input);
+  readonly send = (input: Input): void => {
+    const begins = input.kind === "call" || input.kind === "answer" || input.kind === "call_again";
+    this.engine.send(begins ? { camera: !settings.value.cameraOff, ...input } : input);
+  };
 
   /** Says which pictures of the others the page has place for: the most important first. */
   readonly setView = (tiles: Tile[]): void => this.engine.setView(tiles);

@@ -20,6 +20,8 @@ it.each<[string, Partial<Press>, Phase["kind"], KeyAction | null, number?, boole
   ["h alone does not hang up", { key: "h" }, "in_call", null],
   ["Shift+H hangs up", { key: "H" }, "in_call", "hang_up"],
   ["Shift+H takes a call back", { key: "H" }, "calling", "cancel"],
+  ["m mutes before the other answers", {}, "calling", "microphone"],
+  ["c turns the camera off before the other answers", { key: "c" }, "calling", "camera"],
   ["a answers", { key: "a" }, "incoming", "answer"],
   ["d declines", { key: "d" }, "incoming", "decline"],
   ["a letter that was meant for a field does not answer", { key: "a" }, "incoming", null, 1400],

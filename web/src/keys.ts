@@ -53,7 +53,7 @@ const IN_CALL: Record<string, KeyAction> = {
   ArrowRight: "next_page",
 };
 const INCOMING: Record<string, KeyAction> = { a: "answer", d: "decline" };
-const CALLING: Record<string, KeyAction> = { H: "cancel" };
+const CALLING: Record<string, KeyAction> = { H: "cancel", m: "microphone", c: "camera" };
 
 /** `shownMs`: for how long this phase has been on the screen. */
 export function keyAction(press: Press, phase: Phase["kind"], shownMs: number, singleKeys: boolean): KeyAction | null {

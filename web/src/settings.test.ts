@@ -15,8 +15,9 @@ describe("stored settings", () => {
     ["an unknown key", '{"ringtone":"x","camera":"c1"}', { camera: "c1" }],
     [
       "all well",
-      '{"doNotDisturb":true,"singleKeys":false,"corner":"top-left","language":"fr","checkedAt":7}',
+      '{"cameraOff":true,"doNotDisturb":true,"singleKeys":false,"corner":"top-left","language":"fr","checkedAt":7}',
       {
+        cameraOff: true,
         doNotDisturb: true,
         singleKeys: false,
         corner: "top-left",

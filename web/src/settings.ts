@@ -14,6 +14,8 @@ export interface Settings {
   microphone: string;
   camera: string;
   speaker: string;
+  /** Whether calls begin without the own picture. */
+  cameraOff: boolean;
   doNotDisturb: boolean;
   singleKeys: boolean;
   /** Whether this browser shows what was missed while no page was open. */
@@ -32,6 +34,7 @@ export const DEFAULT_SETTINGS: Settings = {
   microphone: "",
   camera: "",
   speaker: "",
+  cameraOff: false,
   doNotDisturb: false,
   singleKeys: true,
   push: false,
@@ -56,6 +59,7 @@ export function parseSettings(stored: string | null): Settings {
     microphone: word(values.microphone),
     camera: word(values.camera),
     speaker: word(values.speaker),
+    cameraOff: truth(values.cameraOff, of.cameraOff),
     doNotDisturb: truth(values.doNotDisturb, of.doNotDisturb),
     singleKeys: truth(values.singleKeys, of.singleKeys),
     push: truth(values.push, of.push),

@@ -1,5 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ringsQuietly } from "../do-not-disturb";
 import type { Pairer } from "../pairing";
 import { assertNever } from "../sdk/assert";
@@ -56,9 +56,9 @@ export function AppView(props: AppViewProps) {
   const inCall = state.phase.kind === "in_call";
   const shown = quietly ? "home" : phase.kind;
   useKeys(shown, state, props.send);
-  // A page that comes up by itself, such as an incoming call, must not lie under a dialog of the last one.
+  // A page that comes up by itself, such as an incoming call, must not lie under a dialog of the last one. What it opens itself stays.
   const last = useRef(shown);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (last.current !== shown) openDialog.value = null;
     last.current = shown;
   }, [shown]);
@@ -75,7 +75,7 @@ export function AppView(props: AppViewProps) {
       {!showsOwnProblems && <Problems state={state} send={props.send} />}
       {quietly && phase.kind === "incoming" && <QuietIncoming user={phase.user} send={props.send} />}
       {phase.kind === "joining" && phase.rings && <QuietIncoming user={phase.rings.user} send={props.send} />}
-      <Page {...props} quietly={quietly} />
+      <Page {...props} switchDevice={switchDevice} quietly={quietly} />
       {openDialog.value === "devices" && (
         <DevicesDialog inCall={inCall} selfStream={props.selfStream.value} switchDevice={switchDevice} />
       )}
@@ -105,6 +105,7 @@ function Page({
   selfStream,
   selfScreen,
   setView,
+  switchDevice,
   send,
   beGuest,
   quietly,
@@ -129,6 +130,7 @@ function Page({
           selfStream={selfStream.value}
           selfScreen={selfScreen.value}
           setView={setView}
+          switchDevice={switchDevice}
           send={send}
         />
       );

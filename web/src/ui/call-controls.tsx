@@ -1,10 +1,11 @@
 import { speakingMuted } from "../media/levels";
-import { assertNever } from "../sdk/assert";
-import { type AppState, type DeviceState, type InCall, type Input, maySend } from "../sdk/core/state";
-import { type TextKey, text } from "../texts";
+import { type AppState, type InCall, type Input, maySend } from "../sdk/core/state";
+import type { Device } from "../sdk/media/devices";
+import { text } from "../texts";
 import { ChatButton } from "./chat-button";
+import { DeviceButtons } from "./device-buttons";
 import { Duration } from "./duration";
-import { Icon, type IconName } from "./icon";
+import { Icon } from "./icon";
 import { MoreMenu } from "./more-menu";
 import { isNarrow } from "./narrow";
 import { openDialog } from "./open-dialog";
@@ -15,24 +16,23 @@ import { ParticipantsButton, ViewButtons } from "./view-buttons";
 export interface ControlsProps {
   state: AppState;
   phase: InCall;
+  selfStream: MediaStream | null;
+  /** Takes over the device that was just chosen. */
+  switchDevice: (device: Device) => void;
   send: (input: Input) => void;
 }
 
-export function CallControls({ state, phase, send }: ControlsProps) {
-  const microphone = maySend(state, "microphone") && (
-    <DeviceButton device="microphone" state={state.devices.microphone} send={send} />
-  );
-  const camera = maySend(state, "camera") && <DeviceButton device="camera" state={state.devices.camera} send={send} />;
+export function CallControls(props: ControlsProps) {
+  const { state, phase, send } = props;
   const maySay = state.grants?.data !== false;
   if (isNarrow.value) {
     return (
       <div class="controls narrow">
         <div class="buttons">
-          {microphone}
-          {camera}
+          <DeviceButtons state={state} send={send} />
           <ParticipantsButton phase={phase} class="round" />
           <ChatButton state={state} phase={phase} class="round" send={send} />
-          <MoreMenu state={state} phase={phase} send={send} />
+          <MoreMenu {...props} />
           <HangUp phase={phase} send={send} />
         </div>
       </div>
@@ -42,8 +42,7 @@ export function CallControls({ state, phase, send }: ControlsProps) {
     <div class="controls">
       <Duration since={phase.since} />
       <div class="buttons">
-        {microphone}
-        {camera}
+        <DeviceButtons state={state} send={send} />
         {maySend(state, "screen") && <ScreenButton state={state.devices.screen} send={send} />}
         {isGroup(phase) && maySay && <HandButton phase={phase} send={send} />}
         {isGroup(phase) && maySay && <ReactMenu send={send} />}
@@ -90,46 +89,4 @@ export function SpeakingMutedHint({ send }: Pick<ControlsProps, "send">) {
       )}
     </div>
   );
-}
-
-interface DeviceButtonProps {
-  device: "microphone" | "camera";
-  state: DeviceState;
-  send: ControlsProps["send"];
-}
-
-const WORDS: Record<DeviceButtonProps["device"], { on: TextKey; off: TextKey; none: TextKey }> = {
-  microphone: { on: "mute", off: "unmute", none: "no_microphone" },
-  camera: { on: "camera_off", off: "camera_on", none: "no_camera" },
-};
-
-function DeviceButton({ device, state, send }: DeviceButtonProps) {
-  const icon: IconName =
-    device === "microphone" ? (state === "on" ? "mic" : "micOff") : state === "on" ? "video" : "videoOff";
-  return (
-    <RoundButton
-      testId={device === "microphone" ? "mute" : "camera"}
-      icon={icon}
-      label={text(labelOf(state, WORDS[device]))}
-      class={`round ${state === "off" ? "is-off" : ""} ${state === "none" ? "is-missing" : ""}`}
-      hotkey={device === "microphone" ? "M" : "C"}
-      state={state}
-      disabled={state === "opening"}
-      onClick={() => send({ kind: device === "microphone" ? "toggle_microphone" : "toggle_camera" })}
-    />
-  );
-}
-
-function labelOf(state: DeviceState, words: { on: TextKey; off: TextKey; none: TextKey }): TextKey {
-  switch (state) {
-    case "on":
-    case "opening":
-      return words.on;
-    case "off":
-      return words.off;
-    case "none":
-      return words.none;
-    default:
-      return assertNever(state);
-  }
 }

@@ -7,6 +7,7 @@ import type { Device } from "../sdk/media/devices";
 import { changeSettings, settings } from "../settings";
 import { text } from "../texts";
 import { Dialog } from "./dialog";
+import { Switch } from "./home-settings";
 import { Icon } from "./icon";
 import { LevelBar } from "./level-bar";
 import { ProblemTexts } from "./problems";
@@ -67,6 +68,13 @@ export function DevicesDialog({ inCall, selfStream, switchDevice }: Props) {
         <DeviceSelect kind="microphone" onChoose={choose} />
         <LevelBar />
         <DeviceSelect kind="camera" onChoose={choose} />
+        <Switch
+          testId="camera-off"
+          on={settings.value.cameraOff}
+          label={text("start_camera_off")}
+          hint={text("start_camera_off_hint")}
+          onChange={(cameraOff) => changeSettings({ cameraOff })}
+        />
         {canChooseSpeaker() ? (
           <DeviceSelect kind="speaker" onChoose={choose} />
         ) : (

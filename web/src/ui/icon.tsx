@@ -51,6 +51,7 @@ import signalGood from "lucide-static/icons/signal-high.svg?raw";
 import signalPoor from "lucide-static/icons/signal-low.svg?raw";
 import signalFair from "lucide-static/icons/signal-medium.svg?raw";
 import smile from "lucide-static/icons/smile-plus.svg?raw";
+import switchCamera from "lucide-static/icons/switch-camera.svg?raw";
 import trash from "lucide-static/icons/trash-2.svg?raw";
 import alert from "lucide-static/icons/triangle-alert.svg?raw";
 import userCheck from "lucide-static/icons/user-check.svg?raw";
@@ -82,6 +83,7 @@ const ICONS = {
   phoneOutgoing,
   send: sendIcon,
   server,
+  switchCamera,
   video,
   videoOff,
   volume,

@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { systemMuted } from "../media/device-watch";
+import type { Device } from "../sdk/media/devices";
 import { text } from "../texts";
 import { CallControls } from "./call-controls";
 import { ChatPanel } from "./chat-panel";
@@ -13,8 +14,13 @@ import { Stage, type StageProps } from "./stage";
 import { leaveViews } from "./view-actions";
 import { WaitingNotice } from "./waiting-list";
 
-export function InCall({ selfScreen, ...props }: StageProps & { selfScreen: MediaStream | null }) {
-  const { state, phase, send } = props;
+interface Props extends StageProps {
+  selfScreen: MediaStream | null;
+  switchDevice: (device: Device) => void;
+}
+
+export function InCall({ selfScreen, switchDevice, ...props }: Props) {
+  const { state, phase, selfStream, send } = props;
   useEffect(
     () => () => {
       forgetChosen();
@@ -44,7 +50,7 @@ export function InCall({ selfScreen, ...props }: StageProps & { selfScreen: Medi
           </p>
         )}
         <SystemMuted />
-        <CallControls state={state} phase={phase} send={send} />
+        <CallControls state={state} phase={phase} selfStream={selfStream} switchDevice={switchDevice} send={send} />
       </div>
     </main>
   );

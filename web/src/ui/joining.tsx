@@ -21,22 +21,31 @@ interface Props {
 /** Before the door of a room: who is behind it, how one looks, and the way in. */
 export function Joining({ state, phase, selfStream, send }: Props) {
   const heading = useFocus<HTMLHeadingElement>();
-  const [wants, setWants] = useState({ microphone: true, camera: true });
+  const [wants, setWants] = useState({ microphone: true, camera: !settings.value.cameraOff });
   const [passphrase, setPassphrase] = useState("");
-  const { link, problem, entering } = phase;
+  const [missing, setMissing] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+  const { link, entering } = phase;
+  const problem = missing ? "passphrase_needed" : phase.problem;
   const isClosed = problem === "no_such_link";
+  const asksPassphrase = (link?.has_passphrase && !link.mine) || problem === "passphrase_needed";
 
+  // Also when it did not let in: then the devices of the attempt are closed again.
   useEffect(() => {
+    if (entering) return;
     let left = false;
     // Where it was allowed before, no prompt comes up that nobody asked for.
     void browserDevices(settings.value)
       .cameraGranted()
-      .then((granted) => (granted && !left ? startPreview() : undefined));
+      .then((granted) => (granted && !left ? startPreview(wants.microphone, wants.camera) : undefined));
     return () => {
       left = true;
       stopPreview();
     };
-  }, []);
+  }, [entering]);
+  useEffect(() => {
+    if (phase.problem === "passphrase_needed") field.current?.focus();
+  }, [phase.problem, entering]);
 
   // The dialog has a preview of its own, and takes it with it.
   const dialog = openDialog.value;
@@ -54,6 +63,11 @@ export function Joining({ state, phase, selfStream, send }: Props) {
   };
   const join = (event: Event) => {
     event.preventDefault();
+    if (asksPassphrase && passphrase === "") {
+      setMissing(true);
+      field.current?.focus();
+      return;
+    }
     // Some phones give a camera to one at a time.
     stopPreview();
     send({ kind: "join", passphrase: passphrase || null, ...wants });
@@ -89,17 +103,21 @@ export function Joining({ state, phase, selfStream, send }: Props) {
             </p>
           )}
           {!isClosed && <NameField name={state.me?.name ?? ""} disabled={state.me === null} send={send} />}
-          {!isClosed && (link?.has_passphrase || problem === "passphrase_needed") && (
+          {!isClosed && asksPassphrase && (
             <div class="stack">
               <label for="passphrase">{text("passphrase")}</label>
               <input
+                ref={field}
                 id="passphrase"
                 data-testid="passphrase"
                 type="password"
                 value={passphrase}
                 autocomplete="off"
-                aria-invalid={problem === "passphrase_needed" && passphrase !== ""}
-                onInput={(event) => setPassphrase(event.currentTarget.value)}
+                aria-invalid={problem === "passphrase_needed"}
+                onInput={(event) => {
+                  setPassphrase(event.currentTarget.value);
+                  setMissing(false);
+                }}
               />
             </div>
           )}

@@ -1,5 +1,6 @@
 import type { AppState, Input, Phase } from "../sdk/core/state";
 import { text } from "../texts";
+import { DeviceButtons } from "./device-buttons";
 import { Icon } from "./icon";
 import { Problems } from "./problems";
 import { useFocus } from "./use-focus";
@@ -29,10 +30,13 @@ export function Lobby({ state, phase, selfStream, send }: Props) {
       <div class={`preview ${selfStream ? "" : "preview-empty"}`}>
         <Video stream={selfStream} testId="self-video" class="mirror" label={text("you")} muted hidden={!selfStream} />
       </div>
-      <button type="button" class="stop big" data-testid="leave-lobby" onClick={() => send({ kind: "hang_up" })}>
-        <Icon name="phoneOff" />
-        {text("leave_lobby")}
-      </button>
+      <div class="row big-row waiting-row">
+        <DeviceButtons state={state} send={send} />
+        <button type="button" class="stop big" data-testid="leave-lobby" onClick={() => send({ kind: "hang_up" })}>
+          <Icon name="phoneOff" />
+          {text("leave_lobby")}
+        </button>
+      </div>
     </main>
   );
 }

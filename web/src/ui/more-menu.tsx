@@ -1,4 +1,6 @@
+import { deviceList } from "../media/device-watch";
 import { maySend } from "../sdk/core/state";
+import { changeSettings } from "../settings";
 import { text } from "../texts";
 import type { ControlsProps } from "./call-controls";
 import { toggleMode } from "./layout/chosen";
@@ -8,8 +10,17 @@ import { openDialog } from "./open-dialog";
 import { canShareScreen, isGroup, ReactionItems } from "./room-buttons";
 import { canFullscreen, isFullscreen, toggleFullscreen } from "./view-actions";
 
+/** The id of the camera after the one in use; null: there is no other. */
+function nextCamera(selfStream: MediaStream | null): string | null {
+  const cameras = deviceList.value.camera;
+  const used = selfStream?.getVideoTracks()[0]?.getSettings().deviceId;
+  const next = cameras[(cameras.findIndex(({ id }) => id === used) + 1) % cameras.length];
+  return next === undefined || next.id === used ? null : next.id;
+}
+
 /** What finds no place side by side on a phone. */
-export function MoreMenu({ state, phase, send }: ControlsProps) {
+export function MoreMenu({ state, phase, selfStream, switchDevice, send }: ControlsProps) {
+  const other = state.devices.camera === "on" ? nextCamera(selfStream) : null;
   const sharing = state.devices.screen === "on";
   const raised = phase.me.hand !== null;
   const grid = modeNow(phase) === "grid";
@@ -32,6 +43,17 @@ export function MoreMenu({ state, phase, send }: ControlsProps) {
           icon={sharing ? "screenShareOff" : "screenShare"}
           label={text(sharing ? "stop_sharing" : "share_screen")}
           onClick={() => send({ kind: "toggle_screen" })}
+        />
+      )}
+      {other !== null && (
+        <MenuItem
+          testId="other-camera"
+          icon="switchCamera"
+          label={text("other_camera")}
+          onClick={() => {
+            changeSettings({ camera: other });
+            switchDevice("camera");
+          }}
         />
       )}
       <MenuItem

@@ -2,8 +2,10 @@
 
 import type { AppState, Input, Phase } from "../sdk/core/state";
 import type { UserInfo } from "../sdk/protocol";
+import { settings } from "../settings";
 import { text } from "../texts";
 import { Avatar, nameOf } from "./avatar";
+import { DeviceButtons } from "./device-buttons";
 import { Icon } from "./icon";
 import { Problems } from "./problems";
 import { useFocus } from "./use-focus";
@@ -32,10 +34,13 @@ export function Calling({ state, phase, selfStream, send }: CallingProps) {
       <div class={`preview ${selfStream ? "" : "preview-empty"}`}>
         <Video stream={selfStream} testId="self-video" class="mirror" label={text("you")} muted hidden={!selfStream} />
       </div>
-      <button type="button" class="stop big" data-testid="cancel" onClick={() => send({ kind: "cancel" })}>
-        <Icon name="phoneOff" />
-        {text("cancel")}
-      </button>
+      <div class="row big-row waiting-row">
+        <DeviceButtons state={state} send={send} />
+        <button type="button" class="stop big" data-testid="cancel" onClick={() => send({ kind: "cancel" })}>
+          <Icon name="phoneOff" />
+          {text("cancel")}
+        </button>
+      </div>
     </main>
   );
 }
@@ -49,6 +54,7 @@ export function Incoming({ phase, send }: IncomingProps) {
   // The heading, not the button: who is typing when it rings must not answer with the next Enter.
   const heading = useFocus<HTMLHeadingElement>();
   const answering = phase.answeredAt !== null;
+  const { cameraOff } = settings.value;
   return (
     <main class="center-page" data-testid="incoming">
       <Avatar user={phase.user} pulse />
@@ -56,7 +62,7 @@ export function Incoming({ phase, send }: IncomingProps) {
         {text("incoming", { name: nameOf(phase.user) })}
       </h1>
       {phase.user.name && <p class="faint mono">{phase.user.user_id}</p>}
-      <p class="faint">{text("incoming_hint")}</p>
+      <p class="faint">{text(cameraOff ? "incoming_hint_no_camera" : "incoming_hint")}</p>
       <div class="row big-row">
         <button
           type="button"
@@ -79,6 +85,16 @@ export function Incoming({ phase, send }: IncomingProps) {
           {text(answering ? "answering" : "answer")}
         </button>
       </div>
+      <button
+        type="button"
+        class="plain"
+        data-testid="answer-otherwise"
+        disabled={answering}
+        onClick={() => send({ kind: "answer", camera: cameraOff })}
+      >
+        <Icon name={cameraOff ? "video" : "videoOff"} />
+        {text(cameraOff ? "answer_with_camera" : "answer_without_camera")}
+      </button>
     </main>
   );
 }

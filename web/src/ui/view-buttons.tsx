@@ -15,7 +15,7 @@ import {
   togglePictureInPicture,
 } from "./view-actions";
 
-export function ViewButtons({ state, phase, send }: ControlsProps) {
+export function ViewButtons({ state, phase, send }: Pick<ControlsProps, "state" | "phase" | "send">) {
   const full = isFullscreen.value;
   const grid = modeNow(phase) === "grid";
   return (

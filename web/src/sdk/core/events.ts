@@ -439,8 +439,10 @@ function answered(state: AppState, event: Of<"call_answered">, now: number): Ste
     if (!takenBack) return only(state);
     return { state: { ...state, abandoned: Math.max(0, state.abandoned - 1) }, effects: [send(hangUp)] };
   }
-  const other = event.participants[0] ?? null;
-  const user = other?.user ?? phase.user ?? { user_id: phase.kind === "calling" ? phase.userId : "", name: "" };
+  // Who was rung into a room of several finds others there besides whoever rang.
+  const rang = phase.user?.user_id ?? (phase.kind === "calling" ? phase.userId : "");
+  const other = event.participants.find((one) => one.user.user_id === rang) ?? event.participants[0];
+  const user = other?.user ?? phase.user ?? { user_id: rang, name: "" };
   const since = phase.kind === "incoming" && phase.answeredAt !== null ? phase.answeredAt : now;
   const call: InCall = {
     kind: "in_call",

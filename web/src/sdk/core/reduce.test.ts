@@ -11,13 +11,13 @@ const room = { room_id: "r", name: "", locked: false, lobby: false };
 
 const callRinging = event({ type: "call_ringing", call_id: "c", room_id: "r", user: BERTA });
 const incomingCall = event({ type: "incoming_call", call_id: "c", room_id: "r", user: BERTA });
-const callAnswered = (call_id = "c", direct = true): Input =>
+const callAnswered = (call_id = "c", direct = true, participants = [participant]): Input =>
   event({
     type: "call_answered",
     call_id,
     room_id: "r",
     participant_id: "me",
-    participants: [participant],
+    participants,
     direct,
     polite: false,
     room,
@@ -167,6 +167,23 @@ describe("calling", () => {
     const { state } = run(call, callRinging, callEnded("declined"), { kind: "call_again" });
     expect(state.phase).toMatchObject({ kind: "calling", userId: BERTA.user_id, user: BERTA, callId: null });
     expect(state.devices.camera).toBe("opening");
+  });
+
+  it("knows who rang among all who are in the room already", () => {
+    const cleo = { ...participant, participant_id: "q", user: { user_id: "c1e0-a8xn-4m2q", name: "Cleo" } };
+    const named = { ...participant, user: { ...BERTA, name: "Berta N." } };
+    const { state } = run(
+      incomingCall,
+      { kind: "answer" },
+      callAnswered("c", false, [cleo, named]),
+      callEnded("hung_up"),
+    );
+    expect(state.phase).toMatchObject({ kind: "ended", user: named.user });
+  });
+
+  it("calls again with what is wished for the next call", () => {
+    const again: Input = { kind: "call_again", camera: false };
+    expect(run(call, callRinging, callEnded("declined"), again).state.devices.camera).toBe("off");
   });
 
   it("says why a call was refused", () => {

@@ -36,7 +36,7 @@ export function reduce(state: AppState, input: Input, now: number): Step {
     case "call":
       return phase.kind === "home" || phase.kind === "ended" ? call(state, input.userId, input) : only(state);
     case "call_again":
-      return phase.kind === "ended" ? call(state, phase.user.user_id, {}, phase.user) : only(state);
+      return phase.kind === "ended" ? call(state, phase.user.user_id, input, phase.user) : only(state);
     case "answer": {
       const turned = turnToRing(state);
       if (turned === null) return answer(state, input, now);

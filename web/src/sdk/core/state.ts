@@ -304,7 +304,7 @@ export type Input =
   | { kind: "decline" }
   | { kind: "cancel" }
   | { kind: "hang_up" }
-  | { kind: "call_again" }
+  | { kind: "call_again"; microphone?: boolean; camera?: boolean }
   | { kind: "home" }
   | { kind: "set_name"; name: string }
   | { kind: "set_always_through_server"; on: boolean }
