@@ -7,6 +7,7 @@ import { CopyButton } from "./copy-button";
 import { HomeSettings } from "./home-settings";
 import { Icon } from "./icon";
 import { LanguagePicker } from "./language-picker";
+import { isLocal, LocalHint } from "./local-hint";
 import { NameField } from "./name-field";
 import { Qr } from "./qr";
 import { MissedButton, RecentCalls } from "./recent-calls";
@@ -43,12 +44,17 @@ export function Home({ state, send }: Props) {
       <CheckNotice />
       {state.link && <LinkCard state={state} send={send} link={state.link} />}
       <div class="cards">
-        {room !== undefined && <OwnRoomCard send={send} linkId={room} guest={state.grants?.guest === true} />}
-        {mayCall(state) && <CallCard state={state} send={send} />}
-        <MeCard state={state} send={send} />
-        <ContactsCard state={state} send={send} />
-        <RecentCalls state={state} send={send} />
-        {mayCall(state) && <RoomsCard state={state} send={send} />}
+        <div class="cards-column">
+          {room !== undefined && <OwnRoomCard send={send} linkId={room} guest={state.grants?.guest === true} />}
+          {mayCall(state) && <CallCard state={state} send={send} />}
+          <ContactsCard state={state} send={send} />
+          <RecentCalls state={state} send={send} />
+        </div>
+        <div class="cards-column">
+          <MeCard state={state} send={send} />
+          {mayCall(state) && <RoomsCard state={state} send={send} />}
+          {mayCall(state) && <SettingsCard state={state} send={send} />}
+        </div>
       </div>
     </main>
   );
@@ -104,6 +110,14 @@ function CallCard({ state, send }: Props) {
         onLinkId={(linkId) => send({ kind: "open_link", linkId })}
         keeps
       />
+    </section>
+  );
+}
+
+function SettingsCard({ state, send }: Props) {
+  return (
+    <section class="card">
+      <h2>{text("settings")}</h2>
       <HomeSettings state={state} send={send} />
     </section>
   );
@@ -127,7 +141,7 @@ function MeCard({ state, send }: Props) {
             <div class="me-link">
               <figure>
                 <Qr value={link} />
-                <figcaption class="faint">{text("qr_hint")}</figcaption>
+                {!isLocal() && <figcaption class="faint">{text("qr_hint")}</figcaption>}
               </figure>
               <div class="stack">
                 <span class="label">{text("my_link")}</span>
@@ -136,6 +150,7 @@ function MeCard({ state, send }: Props) {
                 </span>
                 <CopyButton label={text("copy_link")} value={link} />
               </div>
+              <LocalHint />
             </div>
           )}
         </>

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { roomLink } from "../sdk/user-id";
 import { text } from "../texts";
 import { CopyButton } from "./copy-button";
+import { LocalHint } from "./local-hint";
 import { Qr } from "./qr";
 
 /** A link into a room, to be given to others. */
@@ -21,6 +22,7 @@ export function RoomLink({ linkId, children }: { linkId: string; children?: Comp
           {children}
         </div>
       </div>
+      <LocalHint />
     </div>
   );
 }
