@@ -28,7 +28,11 @@ export function ContactDialog({ state, send }: { state: AppState; send: (input: 
     openDialog.value = null;
   };
   return (
-    <Dialog id="contact-dialog" title={text(before === null ? "contact_add" : "contact_rename")}>
+    <Dialog
+      id="contact-dialog"
+      title={text(before === null ? "contact_add" : "contact_rename")}
+      focus={before === null ? "#contact-id" : "#contact-name"}
+    >
       <form class="contact-form" onSubmit={submit} noValidate>
         <div class="stack">
           <label for="contact-id">{text("contact_id")}</label>

@@ -23,6 +23,11 @@ const WORDS: Record<Presence, TextKey | null> = {
   offline: null,
 };
 
+export function presenceWords(presence: Presence): string {
+  const key = WORDS[presence];
+  return key === null ? "" : text(key);
+}
+
 /** Whom the user knows: to call them, and to see who is here. */
 export function ContactsCard({ state, send }: Props) {
   const { me, people } = state;
@@ -79,14 +84,14 @@ function Row({ contact, state, send }: Props & { contact: Contact }) {
   const { user, presence } = contact;
   const name = nameOf(user);
   const blocked = isBlocked(state, user.user_id);
-  const words = blocked ? null : WORDS[presence];
-  const facts = [blocked ? text("is_blocked") : words === null ? "" : text(words)];
+  const words = blocked ? "" : presenceWords(presence);
+  const facts = [blocked ? text("is_blocked") : words];
   if (user.name !== "" || facts[0] === "") facts.push(user.name === "" ? "" : user.user_id);
   const who = (
     <>
       <span class="contact-face">
         <Avatar user={user} />
-        {words !== null && <span class={`presence is-${presence}`} aria-hidden="true" />}
+        {words !== "" && <span class={`presence is-${presence}`} aria-hidden="true" />}
       </span>
       <span class="people-name">
         <span class={user.name ? "" : "mono"}>{name}</span>

@@ -2,21 +2,26 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { text } from "../texts";
 import { Icon } from "./icon";
+import { isNarrow } from "./narrow";
 import { openDialog } from "./open-dialog";
 import { Toasts } from "./toasts";
 
 interface Props {
   id: string;
   title: string;
+  /** Takes the focus in place of the button that closes it. */
+  focus?: string;
   children: ComponentChildren;
 }
 
 /** A modal dialog while it is rendered. The browser keeps the focus inside, gives it back after, and closes it on Escape. */
-export function Dialog({ id, title, children }: Props) {
+export function Dialog({ id, title, focus, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
+    // On a phone a keyboard would cover what the dialog says.
+    if (focus !== undefined && !isNarrow.value) dialog?.querySelector<HTMLElement>(focus)?.focus();
     return () => dialog?.close();
   }, []);
   const close = () => {
