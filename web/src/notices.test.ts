@@ -25,12 +25,31 @@ const ended = (call_id: string, reason: "busy" | "unreachable" | "cancelled"): E
   reason,
   duration_ms: 0,
 });
+const missed = (reason: "busy" | "no_answer"): Event => ({
+  type: "history_changed",
+  missed: 1,
+  row: {
+    call_id: "m",
+    user: cleo,
+    direction: "received",
+    rang_at_ms: 1,
+    reason,
+    answered: false,
+    talked_ms: 0,
+    missed: true,
+    seen: false,
+    chat: false,
+    report: false,
+  },
+});
 
 it.each<[string, InCall["invited"], Event, Command["type"] | null, string | null]>([
   ["muted by a host", [], muted("microphone"), null, "Berta muted you. You can unmute yourself."],
   ["the camera too", [], muted("camera"), null, "Berta turned your camera off. You can turn it on again."],
   ["and the screen", [], muted("screen"), null, "Berta stopped your screen."],
   ["another room's is not ours", [], { ...muted("screen"), room_id: "x" } as Event, null, null],
+  ["somebody called meanwhile", [], missed("busy"), null, "Cleo tried to call you"],
+  ["a call that rang is told where it rang", [], missed("no_answer"), null, null],
   ["who was invited is busy", [rings], ended("i", "busy"), null, "Cleo is in another call"],
   [
     "or cannot be reached, before it rang",

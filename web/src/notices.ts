@@ -1,5 +1,6 @@
 /** What the server says that changes nothing to be seen for itself, and yet has to be told. Pure; app.ts shows the words. */
 
+import { asKnown } from "./sdk/core/people";
 import type { AppState, Ring } from "./sdk/core/state";
 import type { Command, Event } from "./sdk/protocol";
 import { text } from "./texts";
@@ -26,6 +27,12 @@ export function noticeOf(before: AppState, event: Event, answers: Command["type"
       const name = nameOf(host?.user);
       if (event.source === "camera") return text("camera_off_by", { name });
       return text(event.source === "microphone" ? "muted_by" : "screen_stopped_by", { name });
+    }
+    // It rang nowhere: who is in a call is busy.
+    case "history_changed": {
+      const { row } = event;
+      if (!row.missed || row.seen || row.reason !== "busy") return null;
+      return text("called_meanwhile", { name: nameOf(asKnown(before, row.user)) });
     }
     case "call_ended": {
       if (event.call_id === phase.callId) return null;

@@ -8,6 +8,7 @@ import { CallTop } from "./call-top";
 import { EmptyRoom } from "./empty-room";
 import { page } from "./layout/chosen";
 import { useArrangement } from "./layout/use-arrangement";
+import { MessageNotice } from "./message-notice";
 import { Pager } from "./pager";
 import { peopleOf } from "./people";
 import { SelfView } from "./self-view";
@@ -70,6 +71,7 @@ export function Stage({ state, phase, remote, selfStream, setView, send }: Stage
         {layout === "single" && <StageNote phase={phase} />}
         {floats && people[0] && <SelfView stream={selfStream} person={people[0]} />}
         <SpeakingMutedHint send={send} />
+        <MessageNotice state={state} phase={phase} />
         <Voices remote={remote} />
       </div>
     </div>
