@@ -114,6 +114,7 @@ export class Engine extends Emitter<EngineEvents> {
       phase: () => this.now.phase,
       remote: () => this.received,
       shown: () => this.shown(),
+      isServerAway: () => this.now.connection === "down",
       judged: (verdict) => this.emit("quality", verdict),
       measured: (measured) => this.happenings.measured(measured),
     });

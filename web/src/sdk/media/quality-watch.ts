@@ -23,6 +23,8 @@ export interface QualityWorld {
   /** What is received of the others. */
   remote(): RemoteTracks;
   shown(): Shown | null;
+  /** Whether the server is gone for now. */
+  isServerAway(): boolean;
   /** null: no call, or too early to say. */
   judged(verdict: Verdict | null): void;
   /** For the report of the call. */
@@ -56,7 +58,10 @@ function looker(world: QualityWorld): () => Promise<void> {
   return async () => {
     const now = world.shown();
     if (now === null || now.connection === null) return;
-    if (now.connection !== connection) {
+    // What stands still with the server is nobody's side, and what comes after begins anew.
+    const isCutOff = now.path === "forwarded" && world.isServerAway();
+    if (isCutOff) world.judged(null);
+    if (isCutOff || now.connection !== connection) {
       connection = now.connection;
       before = null;
       toldUntil = null;
