@@ -23,11 +23,17 @@ async function show(data) {
   const user = Object(told.user);
   const name = String(user.name || user.user_id || "?");
   const title = (await words())[kind].replace("{name}", () => name);
-  // A link's id is one of ours, or it leads nowhere.
-  const path = kind === "message" && /^[0-9a-z]{13}$/.test(told.link_id ?? "") ? `/r/${told.link_id}` : "/";
+  const path = pathOf(kind, told, user);
   const tag = `${kind} ${kind === "message" ? told.room_id : user.user_id}`;
   const options = { tag, renotify: true, icon: "/icon-192.png", timestamp: Date.now(), data: { path } };
   await self.registration.showNotification(title, options);
+}
+
+/** Where a click leads, as src/notified.ts reads it. An id is one of ours, or it leads to the list of calls. */
+function pathOf(kind, told, user) {
+  if (kind === "message" && /^[0-9a-z]{13}$/.test(told.link_id ?? "")) return `/r/${told.link_id}`;
+  if (kind === "message" && /^[0-9a-z-]{14}$/.test(user.user_id ?? "")) return `/#chat=${user.user_id}`;
+  return "/#calls";
 }
 
 async function words() {
@@ -39,10 +45,12 @@ async function words() {
   }
 }
 
-/** A page that is open is looked at, wherever in it its owner is; else there is a new one. */
+/** A page that is open is looked at, and shows it if its owner does nothing else there; else there is a new one. */
 async function open(path) {
-  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const page = pages.find((one) => new URL(one.url).pathname === path) ?? pages[0];
-  if (page !== undefined) return page.focus();
-  return self.clients.openWindow(path);
+  const all = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const pages = all.filter((one) => !new URL(one.url).pathname.startsWith("/admin"));
+  const page = pages.find((one) => new URL(one.url).pathname === path.split("#")[0]) ?? pages[0];
+  if (page === undefined) return self.clients.openWindow(path);
+  page.postMessage({ type: "notification_clicked", path });
+  return page.focus();
 }

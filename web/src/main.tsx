@@ -4,6 +4,7 @@ import { watchConnection } from "./auto-check";
 import { watchAway } from "./away";
 import { keepQuiet } from "./do-not-disturb";
 import { watchDevices } from "./media/device-watch";
+import { listenForClicks, takeWish } from "./notified";
 import { takeCode } from "./pairing";
 import { storeOr } from "./sdk/identity";
 import { linkIdInPath, userIdInPath } from "./sdk/user-id";
@@ -31,6 +32,7 @@ declare global {
 const token = takeToken();
 takeFault();
 const code = takeCode();
+takeWish();
 const slot = new URLSearchParams(location.search).get("user") ?? "";
 const local = storeOr(() => localStorage);
 loadSettings(local, slot);
@@ -56,6 +58,7 @@ addEventListener("hashchange", () => {
   const token = takeToken();
   if (token !== null) app.signIn(token);
   takePairing(takeCode());
+  takeWish();
 });
 
 const root = document.getElementById("app");
@@ -65,6 +68,7 @@ keepQuiet(app.state, app.send);
 keepAwake(app.state);
 watchAway(document, (away) => app.send({ kind: "set_away", away }));
 watchConnection(app.state, app.checker);
+listenForClicks(() => app.state.value.phase, app.send);
 render(
   <AppView
     state={app.state}

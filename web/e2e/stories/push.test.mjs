@@ -104,5 +104,51 @@ test("a missed call is on the screen of who has closed the page", { timeout: 120
   });
   const from = JSON.parse(got[0]).user;
   assert.equal(notification.title, `Missed call from ${from.name || from.user_id}`);
-  assert.deepEqual(notification.data, { path: "/" });
+  assert.deepEqual(notification.data, { path: "/#calls" });
+
+  // A click on it. No script can make one that may open a window: what the browser would do by it is noted here, and done below.
+  const clicked = () => {
+    const click = async () => {
+      const [notification] = await self.registration.getNotifications();
+      const event = new NotificationEvent("notificationclick", { notification });
+      const done = {};
+      self.clients.openWindow = async (path) => {
+        done.opened = path;
+      };
+      WindowClient.prototype.focus = async function () {
+        done.focused = this.url;
+      };
+      event.waitUntil = (promise) => {
+        done.all = promise;
+      };
+      self.dispatchEvent(event);
+      await done.all;
+      delete done.all;
+      return JSON.stringify({ ...done, left: (await self.registration.getNotifications()).length });
+    };
+    return inWorker(`(${click})()`).then(JSON.parse);
+  };
+  assert.deepEqual(await clicked(), { opened: "/#calls", left: 0 });
+  const page = new Person();
+  page.kind = "chromium";
+  page.browser = browser;
+  await page.openTab(new URL("/#calls", server.url).href);
+  const looksAtCalls = () =>
+    until("the list of calls is looked at", () =>
+      page.page.evaluate(() => document.activeElement.id === "recent-title"),
+    );
+  await looksAtCalls();
+  assert.equal(await page.data("recent-call", "missed"), "true");
+  assert.equal(page.page.url(), server.url, "a page that is loaded again would go there once more");
+
+  // Where a page is open, it is that one.
+  await page.page.evaluate(() => document.activeElement.blur());
+  await until("the notification is back", async () => {
+    await deliver();
+    return JSON.parse(await inWorker(look)).length > 0;
+  });
+  const { focused, ...rest } = await clicked();
+  assert.ok(focused.startsWith(server.url), focused);
+  assert.deepEqual(rest, { left: 0 });
+  await looksAtCalls();
 });

@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { wished } from "../notified";
 import { asKnown, isBlocked, isContact } from "../sdk/core/people";
 import type { AppState, Input } from "../sdk/core/state";
 import type { HistoryRow } from "../sdk/protocol";
@@ -33,6 +34,15 @@ export function RecentCalls({ state, send }: Props) {
     () => (missed > 0 ? whenSeen(() => send({ kind: "see_history" }), SEEN_AFTER_MS) : undefined),
     [missed, send],
   );
+  const wish = wished.value;
+  const isListed = history !== null;
+  useEffect(() => {
+    if (wish === null || history === null) return;
+    wished.value = null;
+    lookAtCalls();
+    const row = wish.kind === "chat" ? history.rows.find((one) => one.chat && one.user.user_id === wish.userId) : null;
+    if (row) openPastChat(send, row.call_id);
+  }, [wish, isListed]);
   if (history === null) return null;
   const { rows, more, asking } = history;
   return (
@@ -94,16 +104,23 @@ export function MissedButton({ missed }: { missed: number }) {
       data-testid="missed-button"
       aria-label={label}
       title={label}
-      onClick={() => {
-        const heading = document.getElementById("recent-title");
-        heading?.scrollIntoView({ block: "start" });
-        heading?.focus({ preventScroll: true });
-      }}
+      onClick={lookAtCalls}
     >
       <Icon name="phoneMissed" />
       {missed}
     </button>
   );
+}
+
+function lookAtCalls(): void {
+  const heading = document.getElementById("recent-title");
+  heading?.scrollIntoView({ block: "start" });
+  heading?.focus({ preventScroll: true });
+}
+
+function openPastChat(send: Props["send"], callId: string): void {
+  send({ kind: "open_past_chat", callId });
+  openDialog.value = "past_chat";
 }
 
 function Row({ row, state, send }: Props & { row: HistoryRow }) {
@@ -149,10 +166,7 @@ function Row({ row, state, send }: Props & { row: HistoryRow }) {
             data-testid="past-chat"
             aria-label={text("chat_with", { name })}
             title={text("chat_with", { name })}
-            onClick={() => {
-              send({ kind: "open_past_chat", callId });
-              openDialog.value = "past_chat";
-            }}
+            onClick={() => openPastChat(send, callId)}
           >
             <Icon name="message" />
           </button>
