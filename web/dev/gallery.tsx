@@ -389,7 +389,11 @@ const STATES: Record<string, AppState> = {
     ],
   }),
   "room-sharing": group(people(3), {}, { devices: { ...on, screen: "on", screenAudio: true } }),
-  "room-add": group(people(2), { room, invited: [{ callId: "i", userId: nobody.user_id, user: nobody }] }),
+  "room-add": group(
+    people(2),
+    { room, invited: [{ callId: "i", userId: nobody.user_id, user: nobody }] },
+    known(CONTACTS),
+  ),
   "room-add-link": group(people(2)),
   "call-sharing": inCall({}, { devices: { ...on, screen: "on" } }),
   "room-pair": group(people(1, { 0: { hand: 1 } }), {

@@ -103,6 +103,27 @@ async function hasNoBarriers(person) {
   );
 }
 
+/** Runs in the page: counts the tones that are begun, and the sound outputs that are let go. */
+function listen() {
+  window.__heard = { begun: 0, ended: 0 };
+  const count = (of, method, what) => {
+    const native = of.prototype[method];
+    of.prototype[method] = function (...args) {
+      window.__heard[what] += 1;
+      return native.apply(this, args);
+    };
+  };
+  count(OscillatorNode, "start", "begun");
+  count(AudioContext, "close", "ended");
+}
+
+/** Without a sound card Firefox starts no AudioContext. */
+const rings = (person) =>
+  person.kind === "firefox" ||
+  until("it rings", () => person.page.evaluate(() => window.__heard.begun > 0 && window.__heard.ended === 0));
+const isQuiet = (person) =>
+  person.kind === "firefox" || until("it is quiet", () => person.page.evaluate(() => window.__heard.ended > 0));
+
 const shot = (person, name) =>
   process.env.TANDEM_SHOTS && person.screenshot(`${process.env.TANDEM_SHOTS}/${name}-${person.kind}.png`);
 
@@ -209,8 +230,11 @@ describe("on a website of another origin", { timeout: 900_000 }, () => {
       await element.says("Ready to call.");
       await shot(ada, "element-ready");
       await hasNoBarriers(ada);
+      await ada.page.evaluate(listen);
       await element.press("call");
+      await rings(ada);
       await bob.click("answer");
+      await isQuiet(ada);
       await receives(ada);
       await bob.seesAndHears();
       await element.plays();
@@ -247,8 +271,11 @@ describe("on a website of another origin", { timeout: 900_000 }, () => {
       });
       const id = await ada.page.evaluate(() => document.querySelector("tandem-call").tandem.userId);
       await bob.goHome();
+      await ada.page.evaluate(listen);
       await bob.call(id);
+      await rings(ada);
       await element.press("answer");
+      await isQuiet(ada);
       await receives(ada);
       await bob.seesAndHears();
       await bob.click("hang-up");
@@ -260,8 +287,13 @@ describe("on a website of another origin", { timeout: 900_000 }, () => {
       );
       assert.equal(told[2][1].reason, "hung_up");
 
+      // A site with sounds of its own.
+      await ada.page.evaluate(() => document.querySelector("tandem-call").setAttribute("ring", "off"));
+      await ada.page.evaluate(listen);
       await bob.goHome();
       await bob.call(id);
+      await element.has("decline", "Decline");
+      assert.equal(await ada.page.evaluate(() => window.__heard.begun), 0);
       await element.press("decline");
       await bob.endedWith("declined");
       assert.deepEqual(ada.errors, [], "the page complains");

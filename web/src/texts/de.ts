@@ -30,7 +30,7 @@ export const de: Texts = {
   always_through_server_hint: "Die andere Seite erfährt Ihre IP-Adresse nie. Ton und Bild nehmen den längeren Weg.",
   do_not_disturb: "Nicht stören",
   do_not_disturb_hint: "Anrufe kommen ohne Ton, als Zeile oben auf dieser Seite.",
-  notify: "Bei Anrufen eine Mitteilung zeigen",
+  notify: "Bei Anrufen benachrichtigen",
   notify_denied: "Benachrichtigungen sind für diese Seite im Browser gesperrt.",
   push: "Bei verpassten Anrufen und Nachrichten benachrichtigen, wenn diese Seite geschlossen ist",
   push_hint: "Es kommt über den Push-Dienst des Browsers, der es nicht lesen kann.",

@@ -29,7 +29,7 @@ export const en = {
   always_through_server_hint: "The other never learns your IP address. Sound and picture take the longer way.",
   do_not_disturb: "Do not disturb",
   do_not_disturb_hint: "Calls come in without a sound, as a line at the top of this page.",
-  notify: "Show a notification when it rings",
+  notify: "Notify me when it rings",
   notify_denied: "Notifications are blocked in the browser's settings for this page.",
   push: "Notify me of missed calls and messages when this page is closed",
   push_hint: "Carried by your browser's push service, which cannot read it.",

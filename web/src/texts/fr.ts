@@ -31,7 +31,7 @@ export const fr: Texts = {
     "L’autre ne connaîtra jamais votre adresse IP. Le son et l’image prennent le chemin le plus long.",
   do_not_disturb: "Ne pas déranger",
   do_not_disturb_hint: "Les appels arrivent sans bruit, sur une ligne en haut de cette page.",
-  notify: "Afficher une notification quand ça sonne",
+  notify: "Me notifier des appels",
   notify_denied: "Les notifications de cette page sont bloquées dans le navigateur.",
   push: "Me notifier des appels manqués et des messages quand cette page est fermée",
   push_hint: "Cela passe par le service push du navigateur, qui ne peut pas le lire.",

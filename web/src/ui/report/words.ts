@@ -29,7 +29,9 @@ export function clock(report: CallReport, atMs: number): string {
 
 export function pathName(path: Path, protocol: PathProtocol | null): string {
   const name = text(path === "direct" ? "path_direct" : "path_forwarded");
-  return protocol === null ? name : `${name} (${protocol.toUpperCase()})`;
+  if (protocol === null) return name;
+  // TLS is spoken with the relay alone.
+  return `${name} (${protocol === "tls" ? "TURN, TLS" : protocol.toUpperCase()})`;
 }
 
 /** `me`: this user's id. */
