@@ -11,6 +11,7 @@ export function MessageNotice({ state, phase }: { state: AppState; phase: InCall
   const { messages, loaded } = phase.chat;
   const last = messages.at(-1);
   const known = useRef<number | null>(null);
+  const button = useRef<HTMLButtonElement>(null);
   const [shown, setShown] = useState<number | null>(null);
   useEffect(() => {
     if (!loaded) return;
@@ -22,16 +23,20 @@ export function MessageNotice({ state, phase }: { state: AppState; phase: InCall
   }, [loaded, last?.number]);
   useEffect(() => {
     if (shown === null) return;
-    const timer = setTimeout(() => setShown(null), SHOWN_MS);
+    // Whoever has come to it by keyboard is not thrown back to the page's top.
+    const fade = () => button.current !== document.activeElement && setShown(null);
+    const timer = setTimeout(fade, SHOWN_MS);
     return () => clearTimeout(timer);
   }, [shown]);
   const message = messages.find(({ number }) => number === shown);
   if (message === undefined || message.deleted || openPanel.value === "chat") return null;
   return (
     <button
+      ref={button}
       type="button"
       class="message-notice"
       data-testid="message-notice"
+      onBlur={() => setShown(null)}
       onClick={() => {
         openPanel.value = "chat";
       }}
