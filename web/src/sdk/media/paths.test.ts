@@ -423,7 +423,7 @@ describe("forwarded", () => {
   it("is reported again when only its protocol changes", () => {
     const run = forwarded();
     run.forwardedLoss = 0.15;
-    const [first] = run.pass(5000).of("repair_forwarded");
+    const [first] = run.pass(10_000).of("repair_forwarded");
     expect(first?.step).toEqual({ kind: "renew", candidates: "tcp" });
     run.forwardedLoss = 0;
     run.protocol = "tcp";
