@@ -53,7 +53,7 @@ function room(was: InCall, is: InCall): string | null {
   const heard = was.chat.messages.at(-1)?.number ?? 0;
   // What was written before is read on demand, and what one writes oneself one knows.
   if (was.chat.loaded && last && last.number > heard && !last.deleted && is.others.some((one) => isOf(one, last))) {
-    return text("said_message", { name: nameOf(last.user), text: shortened(last.text) });
+    return text("said_message", { name: nameOf(last.user), text: shortened(last.text || (last.file?.name ?? "")) });
   }
   const came = is.others.find((one) => isNew(one, was.others));
   if (came) return text("said_joined", { name: nameOf(came.user) });

@@ -44,7 +44,7 @@ export function MessageNotice({ state, phase }: { state: AppState; phase: InCall
       <Avatar user={message.user} />
       <span class="message-notice-words">
         <b>{nameOf(message.user)}</b>
-        <span dir="auto">{message.text}</span>
+        <span dir="auto">{message.text || message.file?.name}</span>
         <span class="visually-hidden">{text("chat_open")}</span>
       </span>
     </button>
