@@ -89,7 +89,7 @@ fn revoke(world: &mut World, browser: usize, link_id: LinkId) {
 }
 
 /// Whatever there is of links goes too.
-fn all_go_and_links(mut world: World) {
+pub(super) fn all_go_and_links(mut world: World) {
     let links: Vec<LinkId> = world.hub.links.keys().copied().collect();
     for link in links {
         world.hub.remove_link(link);

@@ -153,7 +153,7 @@ impl Hub {
                 }
             }
             News::Paired { new, asked } => self.paired(new, asked),
-            News::Person { user, change, asked } => self.person_changed(user, &change, asked),
+            News::Person { user, change, asked } => self.person_changed(user, &change, asked, now),
             News::TooMany(asked) => {
                 self.count_limit(Limit::People);
                 self.refuse_kept(

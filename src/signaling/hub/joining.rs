@@ -94,6 +94,10 @@ impl Hub {
             return Err(Refusal::not_allowed("this session has a call or a room already"));
         }
         let link = self.link_for(link_id, session.user, now)?;
+        // They are told what a stranger is whom somebody gave a wrong link.
+        if self.is_kept_out(session.user, link_id) {
+            return Err(NO_SUCH_LINK);
+        }
         let Some(room) = link.room.and_then(|room| self.rooms.get(&room)) else {
             return Ok(());
         };

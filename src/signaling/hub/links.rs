@@ -184,6 +184,9 @@ impl Hub {
             return Ok(());
         }
         let link = self.link_for(link_id, user, now)?;
+        if self.is_kept_out(user, link_id) {
+            return Err(NO_SUCH_LINK);
+        }
         let room = link.room.and_then(|room| self.rooms.get(&room));
         let link = LinkPreview {
             link_id,

@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use super::Hub;
-use crate::id::{SessionId, UserId};
+use crate::id::{CallId, LinkId, SessionId, UserId};
+use crate::signaling::call::Call;
 use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::names::clean_name;
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::person::{PersonChange, PersonNote};
-use crate::signaling::protocol::{Contact, Event, UserInfo};
+use crate::signaling::protocol::{Contact, EndReason, Event, LeaveReason, UserInfo};
 use crate::signaling::records::{Asked, Question};
+use crate::signaling::room::Room;
 
 /// A contact or somebody to be blocked, as a browser names them.
 pub(super) fn named(user_id: UserId, name: &str) -> UserInfo {
@@ -57,7 +59,7 @@ impl Hub {
 
 /// What the store says.
 impl Hub {
-    pub(super) fn person_changed(&mut self, user: UserId, change: &PersonChange, asked: Asked) {
+    pub(super) fn person_changed(&mut self, user: UserId, change: &PersonChange, asked: Asked, now: Instant) {
         let other = change.other();
         let before = other.is_some_and(|other| self.know_each_other(user, other));
         if let Some(here) = self.people.get_mut(&user) {
@@ -74,7 +76,10 @@ impl Hub {
                 contact: self.contact(user, contact.clone()),
             },
             PersonChange::ForgetContact(user_id) => Event::ContactForgotten { user_id: *user_id },
-            PersonChange::Block(other) => Event::Blocked { user: other.clone() },
+            PersonChange::Block(other) => {
+                self.part_from(user, other.user_id, now);
+                Event::Blocked { user: other.clone() }
+            }
             PersonChange::Unblock(user_id) => Event::Unblocked { user_id: *user_id },
             PersonChange::Set(settings) => {
                 if settings.always_through_server {
@@ -125,6 +130,50 @@ impl Hub {
         self.people
             .get(&user)
             .is_some_and(|here| here.person.blocked.contains(&other))
+    }
+
+    /// One has blocked the other: what rings between the two is over, as where it is declined or taken back, and who waits in a lobby of
+    /// theirs is sent away. Calls that are answered go on, and who is in a room stays.
+    fn part_from(&mut self, user: UserId, other: UserId, now: Instant) {
+        let ringing = |call: &&Call| !call.is_answered();
+        let calls = self.users.get(&user).into_iter().flat_map(|user| &user.calls);
+        let ends: Vec<(CallId, EndReason)> = calls
+            .filter_map(|call| self.calls.get(call))
+            .filter(ringing)
+            .filter_map(|call| match (call.caller_user, call.callee_user) {
+                (caller, callee) if caller == other && callee == user => Some((call.id, EndReason::Declined)),
+                (caller, callee) if caller == user && callee == other => Some((call.id, EndReason::Cancelled)),
+                _ => None,
+            })
+            .collect();
+        for (call, reason) in ends {
+            self.end_ringing(call, reason, None, now);
+        }
+        let waiting: Vec<SessionId> = self
+            .rooms
+            .values()
+            .filter(|room| room.link.is_some_and(|link| self.is_kept_out(other, link)))
+            .flat_map(Room::waiting)
+            .map(|(_, session)| session)
+            .filter(|session| self.user_of(*session) == Some(other))
+            .collect();
+        for session in waiting {
+            self.leave_lobby(session, LeaveReason::Refused, None, now);
+        }
+    }
+
+    /// Whether somebody who rules over a link's room has blocked this user: its maker, as long as they are here, or a host who is in it.
+    pub(super) fn is_kept_out(&self, user: UserId, link: LinkId) -> bool {
+        let Some(link) = self.links.get(&link) else { return false };
+        let room = link.room.and_then(|room| self.rooms.get(&room));
+        let present = room.into_iter().flat_map(|room| {
+            let hosts = room
+                .present()
+                .into_iter()
+                .filter(|(participant, _)| room.is_host(*participant));
+            hosts.filter_map(|(_, session)| self.user_of(session))
+        });
+        present.chain([link.maker]).any(|host| self.has_blocked(host, user))
     }
 
     pub(super) fn wants_server(&self, session: SessionId) -> bool {

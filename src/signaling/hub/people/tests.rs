@@ -1,11 +1,12 @@
 //! Whom users have blocked and what they chose: stories under a virtual clock, with a store that keeps what it is told to.
 
+use super::super::gatherings::{OPEN, all_go_and_links, join, make_link};
 use super::super::stories::{ADA, BOB, accept, ada_and_bob, all_go, call, hang_up, room_of, talking};
 use super::super::world::{World, user_id};
 use crate::id::MessageId;
 use crate::signaling::limits::CHANGES_BURST;
 use crate::signaling::output::Fact;
-use crate::signaling::protocol::{Callers, Command, Event, Settings};
+use crate::signaling::protocol::{Callers, Command, Event, LinkWish, Settings};
 use crate::signaling::records::{Finding, News, Question};
 
 fn block(user: u64) -> Command {
@@ -111,6 +112,85 @@ fn whoever_has_blocked_somebody_may_call_them() {
     assert_eq!(world.told(bobs[0]), ["call_ringing"]);
     assert_eq!(world.told(ada), ["incoming_call"]);
     all_go(world);
+}
+
+#[test]
+fn a_block_ends_what_rings_between_the_two_like_any_ending() {
+    // Bob, who is called, blocks: Ada hears what she hears where he declines.
+    let (mut world, ada, bobs) = ada_and_bob(2);
+    world.send(ada, call(BOB));
+    world.take(bobs[0]);
+    world.take(bobs[1]);
+    world.told(ada);
+    world.send(bobs[1], block(ADA));
+    assert!(world.told(ada).is_empty(), "it is not kept yet");
+    world.keep_changes(true);
+    assert_eq!(world.told(ada), ["call_ended declined"]);
+    assert_eq!(world.told(bobs[0]), ["call_ended declined", "blocked"]);
+    assert_eq!(world.told(bobs[1]), ["call_ended declined", "blocked"]);
+    all_go(world);
+    // Ada, who calls, blocks: Bob hears what he hears where she gives up.
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    let eve = world.open(3);
+    world.send(ada, call(BOB));
+    world.take(ada);
+    world.take(bobs[0]);
+    world.take(eve);
+    do_and_keep(&mut world, ada, block(3));
+    assert_eq!(world.told(ada), ["blocked"], "it is about somebody else");
+    do_and_keep(&mut world, ada, block(BOB));
+    assert_eq!(world.told(bobs[0]), ["call_ended cancelled"]);
+    assert_eq!(world.told(ada), ["call_ended cancelled", "blocked"]);
+    all_go(world);
+    // What is answered goes on.
+    let (mut world, ada, bob) = talking();
+    do_and_keep(&mut world, bob, block(ADA));
+    assert!(world.told(ada).is_empty());
+    assert_eq!(world.told(bob), ["blocked"]);
+    all_go(world);
+}
+
+#[test]
+fn a_link_leads_nowhere_for_whom_its_host_has_blocked() {
+    for in_the_room in [true, false] {
+        let (mut world, ada, bobs) = ada_and_bob(1);
+        let eve = world.open(3);
+        let link = make_link(&mut world, ada, None, OPEN);
+        if in_the_room {
+            assert_eq!(join(&mut world, ada, link), ["room_joined"]);
+        }
+        do_and_keep(&mut world, ada, block(BOB));
+        assert_eq!(join(&mut world, bobs[0], link), ["error no_such_link"]);
+        world.send(bobs[0], Command::LookAtLink { link_id: link });
+        let stranger = Command::LookAtLink {
+            link_id: crate::id::LinkId::from_random(77),
+        };
+        let told = world.take(bobs[0]);
+        world.send(bobs[0], stranger);
+        let known = world.take(bobs[0]);
+        let without_ref = |told: Vec<(Option<u32>, Event)>| told.into_iter().map(|(_, event)| event).collect::<Vec<_>>();
+        assert_eq!(without_ref(told), without_ref(known), "the same to the last word");
+        assert_eq!(join(&mut world, eve, link), ["room_joined"], "others come in");
+        do_and_keep(&mut world, ada, unblock(BOB));
+        assert_eq!(join(&mut world, bobs[0], link), ["room_joined"]);
+        all_go_and_links(world);
+    }
+}
+
+#[test]
+fn who_waits_for_a_host_who_blocks_them_is_sent_away() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    let eve = world.open(3);
+    let link = make_link(&mut world, ada, None, LinkWish { lobby: true, ..OPEN });
+    join(&mut world, ada, link);
+    for who in [bobs[0], eve] {
+        assert_eq!(join(&mut world, who, link), ["lobby_entered"]);
+    }
+    do_and_keep(&mut world, ada, block(BOB));
+    assert_eq!(world.told(bobs[0]), ["room_left refused"]);
+    assert!(world.told(eve).is_empty(), "she waits on");
+    assert_eq!(join(&mut world, bobs[0], link), ["error no_such_link"]);
+    all_go_and_links(world);
 }
 
 #[test]
