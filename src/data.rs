@@ -51,9 +51,13 @@ pub fn forget(config: &Config, user: UserId) -> anyhow::Result<()> {
 /// No server runs with this data.
 async fn forget_alone(place: &Place, user: UserId) -> anyhow::Result<bool> {
     let store = Store::open(place).await?;
-    let news = store.forget(user).await;
+    let done = async {
+        store.check_unused().await?;
+        store.forget(user).await
+    };
+    let done = done.await;
     store.close().await;
-    Ok(news?)
+    Ok(done?)
 }
 
 /// Writes a sound copy of the database into a new file; its bytes.

@@ -47,7 +47,7 @@ use crate::signaling::driver::HubHandle;
 use crate::signaling::driver::nodes::Nodes;
 use crate::signaling::hub::{FileBounds, HubConfig};
 use crate::signaling::keeper::{self, Archive};
-use crate::store::{Place, Store};
+use crate::store::{Claim, Held, Place, Store, Tenancy};
 use crate::webhooks::{Couriers, Webhooks};
 use crate::{doctor, overload, supervisor, udp};
 
@@ -56,6 +56,9 @@ const SFU_EVENTS_MAX: usize = 4096;
 
 /// What waits in the queue from the UDP ports to the relay. Beyond it, datagrams are lost.
 const TURN_DATAGRAMS_MAX: usize = 1024;
+
+/// How often it is looked whether the database is still this server's.
+const CLAIM_LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a stop at once waits for the hub to tell browsers and to note what lasts.
 const AT_ONCE: Duration = Duration::from_secs(4);
@@ -85,11 +88,12 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
 
     std::fs::create_dir_all(&config.data).with_context(|| format!("the data folder {} cannot be made", config.data.display()))?;
-    let store = Store::open(&config.store)
+    let mut store = Store::open(&config.store)
         .await
         .with_context(|| format!("the database in {} cannot be opened", config.store))?;
-    let _claim = store
-        .claim()
+    let node_name = config.cluster.as_ref().map(node_name);
+    let claim = store
+        .claim(node_name.clone().map_or(Tenancy::Alone, Tenancy::Among))
         .await
         .with_context(|| format!("the database in {} cannot be used", config.store))?;
 
@@ -142,7 +146,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let sessions = relay.clone();
     let session_ended = Box::new(move |session| sessions.end_session(session));
     let nodes = match &config.cluster {
-        Some(cluster) => Some(join_cluster(cluster, &metrics)?),
+        Some(cluster) => Some(join_cluster(cluster, node_name.unwrap_or_default(), &metrics)?),
         None => None,
     };
     let (push, nudges) = mpsc::channel(NUDGES_MAX);
@@ -174,6 +178,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         nodes,
         push,
     );
+    tokio::spawn(keep_claim(claim, store.clone()));
     let couriers =
         Couriers::start(&webhooks, &config.webhooks, &store, &metrics).context("webhooks cannot be sent: webhooks.ca")?;
     let barred = store.blocked_users().await.context("the blocked users cannot be read")?;
@@ -301,13 +306,36 @@ async fn push_key(store: &Store) -> anyhow::Result<Arc<Vapid>> {
     Ok(Arc::new(vapid))
 }
 
-/// Other nodes are heard from here on, as soon as Redis is there.
-fn join_cluster(cluster: &ClusterConfig, metrics: &Arc<Metrics>) -> anyhow::Result<Nodes> {
-    let me = NodeId::from_random(rand::random());
-    let name = match cluster.node_name.as_str() {
+/// Looks after the claim for as long as the server runs.
+async fn keep_claim(mut claim: Claim, store: Store) {
+    let mut was_lost = false;
+    loop {
+        tokio::time::sleep(CLAIM_LOOK_EVERY).await;
+        match claim.renew(&store).await {
+            Ok(Held::Still) => {}
+            Ok(Held::Again) => {
+                was_lost = false;
+                tracing::info!("the database was away, and is this server's again");
+            }
+            Ok(Held::NotAnyMore) if !std::mem::replace(&mut was_lost, true) => {
+                tracing::error!("another server took the database while it was away for this one: stop one of the two (docs/cluster.md)");
+            }
+            // Others have said that the database is away.
+            Ok(Held::NotAnyMore) | Err(_) => {}
+        }
+    }
+}
+
+fn node_name(cluster: &ClusterConfig) -> String {
+    match cluster.node_name.as_str() {
         "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         name => name.to_owned(),
-    };
+    }
+}
+
+/// Other nodes are heard from here on, as soon as Redis is there.
+fn join_cluster(cluster: &ClusterConfig, name: String, metrics: &Arc<Metrics>) -> anyhow::Result<Nodes> {
+    let me = NodeId::from_random(rand::random());
     let (bus, packets) = RedisBus::start(&cluster.redis_url, me, metrics.clone())?;
     tracing::info!(node = %me, name, "one of several nodes");
     Ok(Nodes::new(me, name, Box::new(bus), packets))

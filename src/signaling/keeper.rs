@@ -39,8 +39,11 @@ const LATE_MAX: usize = 8192;
 /// How often the store learns that the server lives.
 const ALIVE_EVERY: Duration = Duration::from_secs(60);
 
+/// After so long another node sends the webhooks of one that has not said that it lives.
+pub(super) const LIVES_WITHIN: Duration = Duration::from_secs(200);
+
 /// When the server has been down for longer than this, nobody comes back to a session or a call.
-const DOWN_MAX: Duration = Duration::from_secs(3600);
+pub(super) const DOWN_MAX: Duration = Duration::from_secs(3600);
 
 /// The store, and how much it keeps.
 #[derive(Debug, Clone)]
@@ -257,9 +260,11 @@ pub async fn restore(store: &Store, metrics: &Metrics) -> Restored {
 /// Rows that nobody comes back to are removed before.
 async fn read(store: &Store) -> Result<Restored, StoreError> {
     let now = unix_ms();
-    store.purge(now.saturating_sub(ms(DOWN_MAX))).await?;
+    let since = now.saturating_sub(ms(DOWN_MAX));
+    store.purge(since).await?;
     store.close_history().await?;
     store.forget_cut_files().await?;
+    store.forget_nodes(since).await?;
     let mut restored = Restored::default();
     for (row, name) in store.sessions().await? {
         let SessionRow {

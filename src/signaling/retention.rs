@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::keeper::{Archive, ms, unix_ms};
+use super::keeper::{Archive, DOWN_MAX, LIVES_WITHIN, ms, unix_ms};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 
@@ -22,6 +22,9 @@ pub(super) async fn run(archive: Archive, metrics: Arc<Metrics>) {
     let mut clock = tokio::time::interval(LOOK_EVERY);
     for look in (0..LOOKS_A_DAY).cycle() {
         clock.tick().await;
+        if archive.store.is_shared() {
+            note(look_after_others(&archive).await, &metrics);
+        }
         if look == 0 {
             note(purge_old(&archive).await, &metrics);
         }
@@ -30,7 +33,28 @@ pub(super) async fn run(archive: Archive, metrics: Arc<Metrics>) {
     }
 }
 
+/// What nodes have left behind that are gone. Of several nodes that look at the same time, one finds something.
+async fn look_after_others(archive: &Archive) -> Result<(), StoreError> {
+    let (store, webhooks, now) = (&archive.store, &archive.webhooks, unix_ms());
+    for endpoint in webhooks.urls() {
+        let taken = store
+            .take_over_webhooks(endpoint, now.saturating_sub(ms(LIVES_WITHIN)))
+            .await?;
+        if taken > 0 {
+            tracing::info!(messages = taken, "the webhooks of a node that is gone are sent by this one");
+            webhooks.wake();
+        }
+    }
+    let since = now.saturating_sub(ms(DOWN_MAX));
+    store.purge(since).await?;
+    store.forget_nodes(since).await
+}
+
+/// Of several nodes that begin at the same time, one does it.
 async fn purge_old(archive: &Archive) -> Result<(), StoreError> {
+    let Some(_alone) = archive.store.try_to_clean_up().await? else {
+        return Ok(());
+    };
     let since = unix_ms().saturating_sub(ms(archive.history_lasts));
     archive.store.purge_history(since, archive.history_calls_max).await?;
     let reports_since = unix_ms().saturating_sub(ms(archive.reports_last));

@@ -118,9 +118,7 @@ mod tests {
     async fn of_postgresql_its_own_tool_makes_one() {
         // It need not be there to be known.
         let url = PostgresUrl::parse("postgres://127.0.0.1:1/none").expect("it is one");
-        let store = Store {
-            database: Database::postgres(&url).expect("it connects later"),
-        };
+        let store = Store::of_nobody(Database::postgres(&url).expect("it connects later"));
         let refused = store.backup(Path::new("copy")).await.expect_err("it is none of SQLite");
         assert!(refused.to_string().contains("pg_dump"), "{refused}");
     }

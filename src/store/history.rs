@@ -118,6 +118,7 @@ const COLUMNS: &str = "call_id, other_id, other_name, made, rang_at_ms, answered
 pub(super) async fn apply(
     writer: Writer<'_>,
     change: &HistoryChange,
+    node: &str,
     now_ms: i64,
     news: &mut Vec<HistoryNews>,
 ) -> Result<(), StoreError> {
@@ -133,8 +134,8 @@ pub(super) async fn apply(
             let count = if caller.0 == callee.0 { 1 } else { 2 };
             for (user, (other, name), made) in sides.into_iter().take(count) {
                 sqlx::query(
-                    "INSERT INTO history (user_id, call_id, other_id, other_name, room_id, made, rang_at_ms) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                    "INSERT INTO history (user_id, call_id, other_id, other_name, room_id, made, rang_at_ms, node) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
                 )
                 .bind(user.to_string())
                 .bind(call.to_string())
@@ -143,6 +144,7 @@ pub(super) async fn apply(
                 .bind(room.to_string())
                 .bind(Flag(made))
                 .bind(now_ms)
+                .bind(node.to_owned())
                 .execute(&mut **writer)
                 .await?;
             }
@@ -258,6 +260,16 @@ async fn end(
     Ok(())
 }
 
+fn close_where(whose: &str) -> String {
+    const LIVED: &str = "(SELECT at_ms FROM nodes WHERE nodes.node = history.node)";
+    format!(
+        "UPDATE history SET reason = 'connection_lost', missed = CASE WHEN made = 0 AND answered_at_ms IS NULL THEN 1 ELSE 0 END, \
+         ended_at_ms = CASE WHEN {LIVED} > rang_at_ms THEN {LIVED} ELSE rang_at_ms END, \
+         talked_ms = CASE WHEN {LIVED} > answered_at_ms THEN {LIVED} - answered_at_ms ELSE 0 END \
+         WHERE reason IS NULL AND {whose} AND call_id NOT IN (SELECT call_id FROM calls)"
+    )
+}
+
 async fn missed(writer: Writer<'_>, user: UserId) -> Result<u32, StoreError> {
     let count: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM history WHERE user_id = $1 AND missed = 1 AND seen = 0")
         .bind(user.to_string())
@@ -316,16 +328,21 @@ impl Store {
         Ok(HistoryPage { rows, more, missed })
     }
 
-    /// After a restart: ends what was not over when the server last lived, and is not among the calls that go on.
+    /// After a restart: ends what was not over when this node last lived, and is not among the calls that go on.
     pub async fn close_history(&self) -> Result<(), StoreError> {
-        let close = sqlx::query(
-            "UPDATE history SET reason = 'connection_lost', \
-             missed = CASE WHEN made = 0 AND answered_at_ms IS NULL THEN 1 ELSE 0 END, \
-             ended_at_ms = CASE WHEN (SELECT at_ms FROM alive) > rang_at_ms THEN (SELECT at_ms FROM alive) ELSE rang_at_ms END, \
-             talked_ms = CASE WHEN (SELECT at_ms FROM alive) > answered_at_ms THEN (SELECT at_ms FROM alive) - answered_at_ms \
-             ELSE 0 END WHERE reason IS NULL AND call_id NOT IN (SELECT call_id FROM calls)",
-        );
+        let close = close_where("history.node = $1");
+        let close = sqlx::query(sqlx::AssertSqlSafe(close)).bind(self.node.to_string());
         self.database.execute(close).await.map(drop)
+    }
+
+    /// The same for nodes that have not lived since then (Unix milliseconds), of which nothing is left from here on.
+    pub async fn forget_nodes(&self, since_ms: i64) -> Result<(), StoreError> {
+        let close = close_where("history.node NOT IN (SELECT node FROM nodes WHERE at_ms >= $1)");
+        self.database
+            .execute(sqlx::query(sqlx::AssertSqlSafe(close)).bind(since_ms))
+            .await?;
+        let forget = sqlx::query("DELETE FROM nodes WHERE at_ms < $1").bind(since_ms);
+        self.database.execute(forget).await.map(drop)
     }
 }
 

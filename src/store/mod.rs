@@ -27,8 +27,10 @@ mod webhooks;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use self::database::{Database, Deed};
+pub use self::claim::{Claim, CleaningUp, Held, Tenancy};
+use self::database::{Database, Deed, Kind};
 pub use self::devices::{DEVICES_MAX, DeviceRow, ListedDevice, NewDevice};
 pub use self::export::Export;
 pub use self::files::{FileNews, FileRow, NewFile, StoredFile};
@@ -72,6 +74,8 @@ pub enum StoreError {
     /// It is there, and cannot be used as it is.
     #[error("{0}")]
     Unusable(&'static str),
+    #[error("another node of the name {0:?} uses it: give each node a cluster.node_name of its own (docs/cluster.md)")]
+    NodeTaken(String),
     #[error("it is a database of PostgreSQL: {0}")]
     NotForPostgres(&'static str),
     /// A user of this id is there already.
@@ -124,6 +128,8 @@ pub struct UserRow {
 #[derive(Debug, Clone)]
 pub struct Store {
     database: Database,
+    /// Whose what is kept here is, where several nodes share the database. Empty: there is only one server.
+    node: Arc<str>,
 }
 
 impl Store {
@@ -144,7 +150,7 @@ impl Store {
             }
         };
         database.migrate().await?;
-        Ok(Store { database })
+        Ok(Store::of_nobody(database))
     }
 
     /// Opens a database that is there, beside a server that may use it. Its tables are as they are.
@@ -164,7 +170,17 @@ impl Store {
                 Database::postgres(url)?
             }
         };
-        Ok(Store { database })
+        Ok(Store::of_nobody(database))
+    }
+
+    fn of_nobody(database: Database) -> Store {
+        let node = Arc::from("");
+        Store { database, node }
+    }
+
+    /// Whether other nodes may use the database too.
+    pub fn is_shared(&self) -> bool {
+        self.database.kind == Kind::Postgres && !self.node.is_empty()
     }
 
     /// Keeps a user. Fails with [`StoreError::Taken`] if there is one of this id.

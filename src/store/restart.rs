@@ -131,7 +131,7 @@ impl Store {
             let query = match change {
                 Change::History(change) => {
                     let mut changed = Vec::new();
-                    history::apply(&mut transaction, change, now_ms, &mut changed).await?;
+                    history::apply(&mut transaction, change, &self.node, now_ms, &mut changed).await?;
                     news.extend(changed.into_iter().map(|one| (place, News::History(one))));
                     continue;
                 }
@@ -169,23 +169,25 @@ impl Store {
                     continue;
                 }
                 Change::KeepSession(row) => sqlx::query(
-                    "INSERT INTO sessions (session_id, user_id, secret_hash, grants) VALUES ($1, $2, $3, $4) \
+                    "INSERT INTO sessions (session_id, user_id, secret_hash, grants, node) VALUES ($1, $2, $3, $4, $5) \
                          ON CONFLICT (session_id) DO UPDATE SET user_id = excluded.user_id, secret_hash = excluded.secret_hash, \
-                         grants = excluded.grants",
+                         grants = excluded.grants, node = excluded.node",
                 )
                 .bind(row.session.to_string())
                 .bind(row.user.to_string())
                 .bind(row.secret_hash.to_vec())
-                .bind(written(&row.grants)),
-                Change::ForgetSession(session) => {
-                    sqlx::query("DELETE FROM sessions WHERE session_id = $1").bind(session.to_string())
-                }
+                .bind(written(&row.grants))
+                .bind(self.node.to_string()),
+                // Another node may have taken it up meanwhile.
+                Change::ForgetSession(session) => sqlx::query("DELETE FROM sessions WHERE session_id = $1 AND node = $2")
+                    .bind(session.to_string())
+                    .bind(self.node.to_string()),
                 Change::KeepCall(row) => sqlx::query(
-                    "INSERT INTO calls (call_id, room_id, invitation, caller_session, caller_user, callee_user, answered_at_ms) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (call_id) DO UPDATE SET room_id = excluded.room_id, \
+                    "INSERT INTO calls (call_id, room_id, invitation, caller_session, caller_user, callee_user, answered_at_ms, node) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (call_id) DO UPDATE SET room_id = excluded.room_id, \
                      invitation = excluded.invitation, caller_session = excluded.caller_session, \
                      caller_user = excluded.caller_user, callee_user = excluded.callee_user, \
-                     answered_at_ms = excluded.answered_at_ms",
+                     answered_at_ms = excluded.answered_at_ms, node = excluded.node",
                 )
                 .bind(row.call.to_string())
                 .bind(row.room.to_string())
@@ -193,19 +195,20 @@ impl Store {
                 .bind(row.caller.to_string())
                 .bind(row.caller_user.to_string())
                 .bind(row.callee_user.to_string())
-                .bind(row.answered_at_ms),
+                .bind(row.answered_at_ms)
+                .bind(self.node.to_string()),
                 Change::ForgetCall(call) => sqlx::query("DELETE FROM calls WHERE call_id = $1").bind(call.to_string()),
-                Change::KeepRoom(row) => rooms::keep_room(row),
+                Change::KeepRoom(row) => rooms::keep_room(row, &self.node),
                 Change::ForgetRoom(room) => {
                     rooms::forget_members_of(*room).execute(&mut *transaction).await?;
                     rooms::forget_room(*room).execute(&mut *transaction).await?;
                     messages::forget_of(&mut transaction, &room.to_string()).await?;
                     continue;
                 }
-                Change::KeepMember(row) => rooms::keep_member(row),
-                Change::ForgetMember(session) => rooms::forget_member(*session),
-                Change::KeepLink(row) => rooms::keep_link(row),
-                Change::ForgetLink(link) => rooms::forget_link(*link),
+                Change::KeepMember(row) => rooms::keep_member(row, &self.node),
+                Change::ForgetMember(session) => rooms::forget_member(*session, &self.node),
+                Change::KeepLink(row) => rooms::keep_link(row, &self.node),
+                Change::ForgetLink(link) => rooms::forget_link(*link, &self.node),
             };
             query.execute(&mut *transaction).await?;
         }
@@ -215,8 +218,9 @@ impl Store {
         // In the order of what they are about.
         told.sort_by_key(|(place, _)| *place);
         let told: Vec<NewWebhook> = told.into_iter().map(|(_, one)| one).collect();
-        let dropped = webhooks::put(&mut transaction, &told, telling.most, now_ms).await?;
-        sqlx::query("INSERT INTO alive (one, at_ms) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET at_ms = excluded.at_ms")
+        let dropped = webhooks::put(&mut transaction, &told, telling.most, &self.node, now_ms).await?;
+        sqlx::query("INSERT INTO nodes (node, at_ms) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at_ms = excluded.at_ms")
+            .bind(self.node.to_string())
             .bind(now_ms)
             .execute(&mut *transaction)
             .await?;
@@ -228,24 +232,26 @@ impl Store {
         })
     }
 
-    /// Forgets all sessions, calls and rooms if the server has not lived since then (Unix milliseconds).
+    /// Forgets the sessions, calls and rooms of every node that has not lived since then (Unix milliseconds).
     pub async fn purge(&self, since_ms: i64) -> Result<(), StoreError> {
         for table in [
-            "DELETE FROM sessions WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
-            "DELETE FROM calls WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
-            "DELETE FROM rooms WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
-            "DELETE FROM members WHERE NOT EXISTS (SELECT 1 FROM alive WHERE at_ms >= $1)",
+            "DELETE FROM sessions WHERE node NOT IN (SELECT node FROM nodes WHERE at_ms >= $1)",
+            "DELETE FROM calls WHERE node NOT IN (SELECT node FROM nodes WHERE at_ms >= $1)",
+            "DELETE FROM rooms WHERE node NOT IN (SELECT node FROM nodes WHERE at_ms >= $1)",
+            "DELETE FROM members WHERE node NOT IN (SELECT node FROM nodes WHERE at_ms >= $1)",
         ] {
             self.database.execute(sqlx::query(table).bind(since_ms)).await?;
         }
         Ok(())
     }
 
-    /// The kept sessions, each with its user's name.
+    /// The kept sessions of this node, each with its user's name.
     pub async fn sessions(&self) -> Result<Vec<(SessionRow, String)>, StoreError> {
         let rows: Vec<SessionColumns> = self.database.within(sqlx::query_as(
-            "SELECT session_id, user_id, s.secret_hash, grants, name FROM sessions s JOIN users USING (user_id) ORDER BY session_id",
+            "SELECT session_id, user_id, s.secret_hash, grants, name FROM sessions s JOIN users USING (user_id) WHERE node = $1 \
+             ORDER BY session_id",
         )
+        .bind(self.node.to_string())
         .fetch_all(&self.database.pool)).await?;
         let read = rows.into_iter().map(|(session, user, secret_hash, grants, name)| {
             let row = SessionRow {
@@ -259,15 +265,16 @@ impl Store {
         read.collect()
     }
 
-    /// The kept calls.
+    /// The kept calls of this node.
     pub async fn calls(&self) -> Result<Vec<CallRow>, StoreError> {
         let rows: Vec<CallColumns> = self
             .database
             .within(
                 sqlx::query_as(
                     "SELECT call_id, room_id, invitation, caller_session, caller_user, callee_user, answered_at_ms FROM calls \
-             ORDER BY call_id",
+             WHERE node = $1 ORDER BY call_id",
                 )
+                .bind(self.node.to_string())
                 .fetch_all(&self.database.pool),
             )
             .await?;

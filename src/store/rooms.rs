@@ -50,13 +50,13 @@ pub struct MemberRow {
     pub entered_at_ms: i64,
 }
 
-pub(super) fn keep_link(row: &LinkRow) -> Deed<'static> {
+pub(super) fn keep_link(row: &LinkRow, node: &str) -> Deed<'static> {
     sqlx::query(
-        "INSERT INTO links (link_id, maker, name, passphrase, expires_at_ms, single_use, used, lobby, makes_hosts, within_room) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (link_id) DO UPDATE SET maker = excluded.maker, \
+        "INSERT INTO links (link_id, maker, name, passphrase, expires_at_ms, single_use, used, lobby, makes_hosts, within_room, node) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (link_id) DO UPDATE SET maker = excluded.maker, \
          name = excluded.name, passphrase = excluded.passphrase, expires_at_ms = excluded.expires_at_ms, \
          single_use = excluded.single_use, used = excluded.used, lobby = excluded.lobby, makes_hosts = excluded.makes_hosts, \
-         within_room = excluded.within_room",
+         within_room = excluded.within_room WHERE links.node = excluded.node",
     )
     .bind(row.link.to_string())
     .bind(row.maker.to_string())
@@ -68,18 +68,21 @@ pub(super) fn keep_link(row: &LinkRow) -> Deed<'static> {
     .bind(Flag(row.lobby))
     .bind(Flag(row.makes_hosts))
     .bind(row.within.map(|room| room.to_string()))
+    .bind(node.to_owned())
 }
 
-pub(super) fn forget_link(link: LinkId) -> Deed<'static> {
-    sqlx::query("DELETE FROM links WHERE link_id = $1").bind(link.to_string())
+pub(super) fn forget_link(link: LinkId, node: &str) -> Deed<'static> {
+    sqlx::query("DELETE FROM links WHERE link_id = $1 AND node = $2")
+        .bind(link.to_string())
+        .bind(node.to_owned())
 }
 
-pub(super) fn keep_room(row: &RoomRow) -> Deed<'static> {
+pub(super) fn keep_room(row: &RoomRow, node: &str) -> Deed<'static> {
     let removed: Vec<String> = row.removed.iter().map(UserId::to_string).collect();
     sqlx::query(
-        "INSERT INTO rooms (room_id, by_call, name, link_id, locked, lobby, removed) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+        "INSERT INTO rooms (room_id, by_call, name, link_id, locked, lobby, removed, node) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (room_id) DO UPDATE SET by_call = excluded.by_call, name = excluded.name, link_id = excluded.link_id, \
-         locked = excluded.locked, lobby = excluded.lobby, removed = excluded.removed",
+         locked = excluded.locked, lobby = excluded.lobby, removed = excluded.removed, node = excluded.node",
     )
     .bind(row.room.to_string())
     .bind(Flag(row.by_call))
@@ -88,6 +91,7 @@ pub(super) fn keep_room(row: &RoomRow) -> Deed<'static> {
     .bind(Flag(row.locked))
     .bind(Flag(row.lobby))
     .bind(removed.join(" "))
+    .bind(node.to_owned())
 }
 
 pub(super) fn forget_members_of(room: RoomId) -> Deed<'static> {
@@ -98,11 +102,15 @@ pub(super) fn forget_room(room: RoomId) -> Deed<'static> {
     sqlx::query("DELETE FROM rooms WHERE room_id = $1").bind(room.to_string())
 }
 
-/// Of one that is there already, it changes what may change.
-pub(super) fn keep_member(row: &MemberRow) -> Deed<'static> {
+/// Of one that is there already, it changes what may change; where it is in another room, a node that is gone had it in that one.
+pub(super) fn keep_member(row: &MemberRow, node: &str) -> Deed<'static> {
     sqlx::query(
-        "INSERT INTO members (session_id, room_id, participant_id, call_id, place, host, through_server, entered_at_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (session_id) DO UPDATE SET host = excluded.host",
+        "INSERT INTO members (session_id, room_id, participant_id, call_id, place, host, through_server, entered_at_ms, \
+         node) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (session_id) DO UPDATE SET host = excluded.host, \
+         entered_at_ms = CASE WHEN members.room_id = excluded.room_id THEN members.entered_at_ms ELSE excluded.entered_at_ms END, \
+         through_server = CASE WHEN members.room_id = excluded.room_id THEN members.through_server ELSE excluded.through_server END, \
+         room_id = excluded.room_id, participant_id = excluded.participant_id, call_id = excluded.call_id, place = excluded.place, \
+         node = excluded.node",
     )
     .bind(row.session.to_string())
     .bind(row.room.to_string())
@@ -112,18 +120,25 @@ pub(super) fn keep_member(row: &MemberRow) -> Deed<'static> {
     .bind(Flag(row.host))
     .bind(Flag(row.through_server))
     .bind(row.entered_at_ms)
+    .bind(node.to_owned())
 }
 
-pub(super) fn forget_member(session: SessionId) -> Deed<'static> {
-    sqlx::query("DELETE FROM members WHERE session_id = $1").bind(session.to_string())
+pub(super) fn forget_member(session: SessionId, node: &str) -> Deed<'static> {
+    sqlx::query("DELETE FROM members WHERE session_id = $1 AND node = $2")
+        .bind(session.to_string())
+        .bind(node.to_owned())
 }
 
 impl Store {
-    /// The kept links.
+    /// The kept links of this node.
     pub async fn links(&self) -> Result<Vec<LinkRow>, StoreError> {
         let rows = self
             .database
-            .within(sqlx::query("SELECT * FROM links ORDER BY link_id").fetch_all(&self.database.pool))
+            .within(
+                sqlx::query("SELECT * FROM links WHERE node = $1 ORDER BY link_id")
+                    .bind(self.node.to_string())
+                    .fetch_all(&self.database.pool),
+            )
             .await?;
         let read = rows.iter().map(|row| {
             let passphrase: Option<Vec<u8>> = row.try_get("passphrase")?;
@@ -146,11 +161,15 @@ impl Store {
         read.collect()
     }
 
-    /// The kept rooms.
+    /// The kept rooms of this node.
     pub async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         let rows = self
             .database
-            .within(sqlx::query("SELECT * FROM rooms ORDER BY room_id").fetch_all(&self.database.pool))
+            .within(
+                sqlx::query("SELECT * FROM rooms WHERE node = $1 ORDER BY room_id")
+                    .bind(self.node.to_string())
+                    .fetch_all(&self.database.pool),
+            )
             .await?;
         let read = rows.iter().map(|row| {
             let link: Option<String> = row.try_get("link_id")?;
@@ -171,11 +190,15 @@ impl Store {
         read.collect()
     }
 
-    /// The kept members, in the order of coming.
+    /// The kept members of this node, in the order of coming.
     pub async fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
         let rows = self
             .database
-            .within(sqlx::query("SELECT * FROM members ORDER BY room_id, place").fetch_all(&self.database.pool))
+            .within(
+                sqlx::query("SELECT * FROM members WHERE node = $1 ORDER BY room_id, place")
+                    .bind(self.node.to_string())
+                    .fetch_all(&self.database.pool),
+            )
             .await?;
         let read = rows.iter().map(|row| {
             let call: Option<String> = row.try_get("call_id")?;

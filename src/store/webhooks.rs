@@ -51,17 +51,18 @@ pub struct DeadWebhook {
 }
 
 /// Puts messages behind all that wait. How many of the oldest had to go, so that no endpoint has more than `most`.
-pub(super) async fn put(writer: Writer<'_>, new: &[NewWebhook], most: u32, now_ms: i64) -> Result<u64, StoreError> {
+pub(super) async fn put(writer: Writer<'_>, new: &[NewWebhook], most: u32, node: &str, now_ms: i64) -> Result<u64, StoreError> {
     for one in new {
         sqlx::query(
-            "INSERT INTO webhooks (webhook_id, endpoint, event, payload, created_at_ms, attempts, due_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, 0, $5)",
+            "INSERT INTO webhooks (webhook_id, endpoint, event, payload, created_at_ms, attempts, due_at_ms, node) \
+             VALUES ($1, $2, $3, $4, $5, 0, $5, $6)",
         )
         .bind(one.id.to_string())
         .bind(one.endpoint.clone())
         .bind(one.event)
         .bind(one.payload.clone())
         .bind(now_ms)
+        .bind(node.to_owned())
         .execute(&mut **writer)
         .await?;
     }
@@ -120,14 +121,14 @@ fn number(counted: i64) -> u32 {
     u32::try_from(counted).unwrap_or(u32::MAX)
 }
 
-/// Waiting messages.
+/// Waiting messages. Each node sends its own, so that each is sent once, and in the order in which that node put them.
 impl Store {
     /// Of those of an endpoint that failed less often than `hold`, the first; of the others, the one that is due next.
     pub async fn next_webhooks(&self, endpoint: &str, hold: u32) -> Result<[Option<WebhookRow>; 2], StoreError> {
         let mut found = [None, None];
         for (found, rest) in found.iter_mut().zip([
-            "WHERE endpoint = $1 AND attempts < $2 ORDER BY place LIMIT 1",
-            "WHERE endpoint = $1 AND attempts >= $2 ORDER BY due_at_ms LIMIT 1",
+            "WHERE endpoint = $1 AND node = $3 AND attempts < $2 ORDER BY place LIMIT 1",
+            "WHERE endpoint = $1 AND node = $3 AND attempts >= $2 ORDER BY due_at_ms LIMIT 1",
         ]) {
             let sql = format!("{COLUMNS} {rest}");
             let row = self
@@ -136,6 +137,7 @@ impl Store {
                     sqlx::query(sqlx::AssertSqlSafe(sql))
                         .bind(endpoint.to_owned())
                         .bind(i64::from(hold))
+                        .bind(self.node.to_string())
                         .fetch_optional(&self.database.pool),
                 )
                 .await?;
@@ -149,8 +151,9 @@ impl Store {
         let (count,): (i64,) = self
             .database
             .within(
-                sqlx::query_as("SELECT COUNT(*) FROM webhooks WHERE endpoint = $1")
+                sqlx::query_as("SELECT COUNT(*) FROM webhooks WHERE endpoint = $1 AND node = $2")
                     .bind(endpoint.to_owned())
+                    .bind(self.node.to_string())
                     .fetch_one(&self.database.pool),
             )
             .await?;
@@ -174,20 +177,34 @@ impl Store {
 
     /// It is tried no more: a message that waits, after so many attempts.
     pub async fn bury_webhook(&self, webhook: WebhookId, attempts: u32, now_ms: i64, error: &str) -> Result<u64, StoreError> {
-        let (which, webhook) = ("webhook_id = $1", webhook.to_string());
+        let (which, webhook) = ("webhook_id = $1 AND node = $2", webhook.to_string());
         self.bury(which, &webhook, Some(attempts), now_ms, error).await
     }
 
     /// Everything that waits for an endpoint is tried no more; how many.
     pub async fn bury_webhooks_of(&self, endpoint: &str, now_ms: i64, error: &str) -> Result<u64, StoreError> {
-        self.bury("endpoint = $1", endpoint, None, now_ms, error).await
+        self.bury("endpoint = $1 AND node = $2", endpoint, None, now_ms, error).await
+    }
+
+    /// What waits for an endpoint and was to be sent by nodes that have not lived since then (Unix milliseconds) is this node's from here
+    /// on; how many.
+    pub async fn take_over_webhooks(&self, endpoint: &str, since_ms: i64) -> Result<u64, StoreError> {
+        let take = sqlx::query(
+            "UPDATE webhooks SET node = $1 WHERE endpoint = $2 AND node <> $1 AND node NOT IN (SELECT node FROM nodes WHERE at_ms >= $3)",
+        );
+        let take = take.bind(self.node.to_string()).bind(endpoint.to_owned()).bind(since_ms);
+        self.database.execute(take).await
     }
 
     /// Endpoints that messages wait for.
     pub async fn webhook_endpoints(&self) -> Result<Vec<String>, StoreError> {
         let rows: Vec<(String,)> = self
             .database
-            .within(sqlx::query_as("SELECT DISTINCT endpoint FROM webhooks ORDER BY endpoint").fetch_all(&self.database.pool))
+            .within(
+                sqlx::query_as("SELECT DISTINCT endpoint FROM webhooks WHERE node = $1 ORDER BY endpoint")
+                    .bind(self.node.to_string())
+                    .fetch_all(&self.database.pool),
+            )
             .await?;
         Ok(rows.into_iter().map(|(endpoint,)| endpoint).collect())
     }
@@ -202,13 +219,14 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let copy = format!(
             "INSERT INTO dead_webhooks (webhook_id, endpoint, event, payload, created_at_ms, attempts, dead_at_ms, error) \
-             SELECT webhook_id, endpoint, event, payload, created_at_ms, COALESCE($2, attempts), $3, $4 FROM webhooks WHERE {which}"
+             SELECT webhook_id, endpoint, event, payload, created_at_ms, COALESCE($3, attempts), $4, $5 FROM webhooks WHERE {which}"
         );
         let remove = format!("DELETE FROM webhooks WHERE {which}");
         let attempt = async || {
             let mut transaction = self.database.begin().await?;
             let done = sqlx::query(sqlx::AssertSqlSafe(copy.clone()))
                 .bind(value.to_owned())
+                .bind(self.node.to_string())
                 .bind(attempts.map(i64::from))
                 .bind(now_ms)
                 .bind(error.to_owned())
@@ -216,6 +234,7 @@ impl Store {
                 .await?;
             sqlx::query(sqlx::AssertSqlSafe(remove.clone()))
                 .bind(value.to_owned())
+                .bind(self.node.to_string())
                 .execute(&mut *transaction)
                 .await?;
             sqlx::query(
@@ -265,11 +284,12 @@ impl Store {
         let attempt = async || {
             let mut transaction = self.database.begin().await?;
             let done = sqlx::query(
-                "INSERT INTO webhooks (webhook_id, endpoint, event, payload, created_at_ms, attempts, due_at_ms) \
-                 SELECT webhook_id, endpoint, event, payload, created_at_ms, 0, $2 FROM dead_webhooks WHERE webhook_id = $1",
+                "INSERT INTO webhooks (webhook_id, endpoint, event, payload, created_at_ms, attempts, due_at_ms, node) \
+                 SELECT webhook_id, endpoint, event, payload, created_at_ms, 0, $2, $3 FROM dead_webhooks WHERE webhook_id = $1",
             )
             .bind(webhook.to_string())
             .bind(now_ms)
+            .bind(self.node.to_string())
             .execute(&mut *transaction)
             .await?;
             sqlx::query("DELETE FROM dead_webhooks WHERE webhook_id = $1")
@@ -301,6 +321,30 @@ mod tests {
         what_is_dead_is_listed_tried_again_or_deleted,
         nothing_names_whoever_is_forgotten,
     );
+
+    #[tokio::test]
+    async fn each_node_sends_its_own_until_it_is_gone() {
+        use super::super::Tenancy;
+        let bed = Bed::postgres();
+        let (mut a, mut b) = (bed.open().await, bed.open().await);
+        let _claims = (
+            a.claim(Tenancy::Among("a".to_owned())).await.expect("it is shared"),
+            b.claim(Tenancy::Among("b".to_owned())).await.expect("it is shared"),
+        );
+        put(&a, "x", 1..=2).await;
+        put(&b, "x", 3..=3).await;
+        assert_eq!((next(&a, "x").await[0], next(&b, "x").await[0]), (Some(1), Some(3)));
+        let waiting = async |store: &Store| store.waiting_webhooks("x").await.expect("read");
+        assert_eq!((waiting(&a).await, waiting(&b).await), (2, 1));
+        b.bury_webhooks_of("x", 10, "not there").await.expect("buried");
+        assert_eq!((waiting(&a).await, waiting(&b).await), (2, 0));
+        // Both have lived at 10.
+        assert_eq!(b.take_over_webhooks("x", 10).await.expect("looked"), 0);
+        b.keep(&[], 20).await.expect("it lives");
+        assert_eq!(b.take_over_webhooks("y", 15).await.expect("looked"), 0);
+        assert_eq!(b.take_over_webhooks("x", 15).await.expect("looked"), 2);
+        assert_eq!((next(&a, "x").await[0], next(&b, "x").await[0]), (None, Some(1)));
+    }
 
     fn webhook(number: u64) -> WebhookId {
         WebhookId::from_random(number)

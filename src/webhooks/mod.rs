@@ -83,6 +83,11 @@ impl Webhooks {
         .collect()
     }
 
+    /// Of the endpoints.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().map(|endpoint| endpoint.config.url.as_str())
+    }
+
     /// Something was put into the store for the endpoints.
     pub fn wake(&self) {
         for endpoint in self.endpoints.iter() {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod redis;
+mod shared;
 
 use std::future::Future;
 use std::time::Duration;

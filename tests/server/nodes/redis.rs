@@ -40,7 +40,7 @@ impl Redis {
         Server::start_in(data, &self.keys(name).iter().map(pair).collect::<Vec<_>>())
     }
 
-    fn keys(&self, name: &str) -> Vec<(&'static str, &'static str)> {
+    pub fn keys(&self, name: &str) -> Vec<(&'static str, &'static str)> {
         // For as long as the test runs.
         let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
         vec![
