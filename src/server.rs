@@ -182,8 +182,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let couriers =
         Couriers::start(&webhooks, &config.webhooks, &store, &metrics).context("webhooks cannot be sent: webhooks.ca")?;
     let barred = store.blocked_users().await.context("the blocked users cannot be read")?;
-    hub.operate(|hub, now| barred.into_iter().for_each(|user| hub.bar_user(user, now)))
-        .await?;
+    hub.operate(|hub, now| hub.bar_only(barred, now)).await?;
     let authenticator = Authenticator::start(&config.auth, store.clone(), metrics.clone()).await?;
     let addresses = Addresses::new(config.connections_per_address, config.websockets_per_address);
     let gate = Gate {
@@ -318,7 +317,9 @@ async fn keep_claim(mut claim: Claim, store: Store) {
                 tracing::info!("the database was away, and is this server's again");
             }
             Ok(Held::NotAnyMore) if !std::mem::replace(&mut was_lost, true) => {
-                tracing::error!("another server took the database while it was away for this one: stop one of the two (docs/cluster.md)");
+                tracing::error!(
+                    "another server took the database while it was away for this one: stop one of the two (docs/cluster.md)"
+                );
             }
             // Others have said that the database is away.
             Ok(Held::NotAnyMore) | Err(_) => {}

@@ -170,6 +170,7 @@ impl HubHandle {
         let (questions, to_read) = mpsc::channel(QUESTIONS_MAX);
         let (found, findings) = mpsc::channel(NEWS_MAX);
         let store = archive.store.clone();
+        let shares_store = store.is_shared();
         let saver = tokio::spawn(save_names(names_to_save, store.clone(), Arc::clone(&metrics)));
         let keeper = tokio::spawn(keeper::run(to_keep, tell_news, archive, Arc::clone(&metrics)));
         tokio::spawn(reader::run(to_read, found, store, Arc::clone(&metrics)));
@@ -179,7 +180,7 @@ impl HubHandle {
         let mut hub = Hub::new(config, StdRng::from_rng(&mut rand::rng()));
         hub.restore(restored, Instant::now());
         if nodes.is_some() {
-            hub.join_cluster();
+            hub.join_cluster(shares_store);
         }
         let driver = Driver {
             hub,
@@ -507,10 +508,9 @@ impl Driver {
 
     /// Has something read beside the hub; what cannot wait is told so.
     fn read(&mut self, question: Question) {
-        let asked = question.asked();
-        if self.questions.try_send(question).is_err() {
+        if let Err(TrySendError::Full(question) | TrySendError::Closed(question)) = self.questions.try_send(question) {
             self.metrics.queue_full.with_label_values(&["questions"]).inc();
-            self.hub.handle_finding(Finding::TooMany(asked), Instant::now());
+            self.hub.handle_finding(question.unanswered(true), Instant::now());
         }
     }
 

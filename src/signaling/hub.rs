@@ -9,6 +9,7 @@ mod chat;
 mod checks;
 mod commands;
 mod config;
+mod far;
 mod files;
 mod forgetting;
 mod granted;
@@ -26,6 +27,7 @@ mod operating;
 mod pairing;
 mod people;
 mod presence;
+mod renewal;
 mod reporting;
 pub mod restore;
 mod resume;
@@ -42,8 +44,10 @@ use rand::rngs::StdRng;
 
 pub use self::attaching::{Attach, AttachRefused, Identity};
 pub use self::config::{FileBounds, HubConfig};
+use self::far::FarPeople;
 use self::neighbours::Neighbours;
 use self::presence::{Here, Unshown};
+use self::renewal::Renewal;
 use super::call::Call;
 use super::limits::{self, Limit};
 use super::link::Link;
@@ -86,6 +90,7 @@ enum Timer {
     Abroad(SessionId),
     EndPairing(SessionId),
     KeepReport(RoomId),
+    Renew,
 }
 
 /// See the module's documentation.
@@ -101,6 +106,8 @@ pub struct Hub {
     /// What belongs to those, and to who was one until a moment ago.
     people: BTreeMap<UserId, Here>,
     unshown: Unshown,
+    far: FarPeople,
+    renewal: Renewal,
     calls: BTreeMap<CallId, Call>,
     rooms: BTreeMap<RoomId, Room>,
     /// Of rooms that a call leads to.
@@ -142,6 +149,8 @@ impl Hub {
             users: BTreeMap::new(),
             people: BTreeMap::new(),
             unshown: Unshown::default(),
+            far: FarPeople::default(),
+            renewal: Renewal::default(),
             calls: BTreeMap::new(),
             rooms: BTreeMap::new(),
             notebooks: BTreeMap::new(),
@@ -236,6 +245,7 @@ impl Hub {
                 Timer::Abroad(session) => self.check_abroad(session, now),
                 Timer::EndPairing(session) => self.expire_pairing(session),
                 Timer::KeepReport(room) => self.keep_report(room, now),
+                Timer::Renew => self.renew_again(),
                 Timer::RemoveSession(session) => {
                     let gone_at = self.sessions.get(&session).and_then(Session::gone_at);
                     if gone_at.is_some_and(|at| now >= at) {
@@ -430,6 +440,7 @@ impl Hub {
         }
         self.settle_visitors(now);
         self.schedule_presence(now);
+        self.ask_for_renewal();
     }
 }
 

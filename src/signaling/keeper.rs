@@ -39,9 +39,6 @@ const LATE_MAX: usize = 8192;
 /// How often the store learns that the server lives.
 const ALIVE_EVERY: Duration = Duration::from_secs(60);
 
-/// After so long another node sends the webhooks of one that has not said that it lives.
-pub(super) const LIVES_WITHIN: Duration = Duration::from_secs(200);
-
 /// When the server has been down for longer than this, nobody comes back to a session or a call.
 pub(super) const DOWN_MAX: Duration = Duration::from_secs(3600);
 

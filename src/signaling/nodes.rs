@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{CallNow, Command, Event, Settings, UserInfo};
+use super::person::PersonChange;
+use super::protocol::{CallNow, Command, Event, PresenceOf, Settings, UserInfo};
 use super::session::Departure;
 use crate::grants::Grants;
-use crate::id::{CallId, ConnectionId, NodeId, RoomId, SessionId, UserId};
+use crate::id::{CallId, ConnectionId, DeviceId, NodeId, RoomId, SessionId, UserId};
 
 /// Where the websocket of a visitor is: not here.
 pub fn elsewhere() -> ConnectionId {
@@ -86,6 +87,39 @@ pub enum Word {
     /// To all: a user has one more session, at which a call may ring.
     Came {
         user: UserId,
+    },
+    /// To all: sessions of a user are to be told this, wherever they are.
+    Told {
+        user: UserId,
+        event: Event,
+    },
+    /// To all: what belongs to a user was changed, and is kept.
+    Changed {
+        user: UserId,
+        change: PersonChange,
+    },
+    /// To all: a user has another name.
+    Renamed {
+        user: UserId,
+        name: String,
+    },
+    /// To all: the operator keeps a user out, or does so no more.
+    Barred {
+        user: UserId,
+        barred: bool,
+    },
+    /// To all: a user is to be forgotten.
+    ForgetUser {
+        user: UserId,
+    },
+    /// To all: a browser of a user was signed out.
+    SignedOut {
+        user: UserId,
+        device: DeviceId,
+    },
+    /// To all: so users are here at the sender's from now on.
+    Present {
+        of: Vec<PresenceOf>,
     },
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::protocol::{Callers, Settings, UserInfo};
 use super::push::Subscription;
 use super::records::Asked;
@@ -13,6 +15,8 @@ pub struct Person {
     pub contacts: BTreeSet<UserId>,
     pub blocked: BTreeSet<UserId>,
     pub settings: Settings,
+    /// Those of the contacts who have this user as one, and have not blocked them; known where they may be on another node.
+    pub known_by: BTreeSet<UserId>,
 }
 
 impl Person {
@@ -53,7 +57,8 @@ impl Person {
 }
 
 /// What a user changes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PersonChange {
     /// With the name that the user gives.
     KeepContact(UserInfo),
@@ -61,9 +66,11 @@ pub enum PersonChange {
     Block(UserInfo),
     Unblock(UserId),
     Set(Settings),
-    /// A browser of theirs is to be told what they miss.
+    /// A browser of theirs is to be told what they miss. No other node has to know.
+    #[serde(skip)]
     Subscribe(Subscription),
     /// By its endpoint.
+    #[serde(skip)]
     Unsubscribe(String),
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::keeper::unix_ms;
 use super::person::Person;
 use super::protocol::{CallReport, Callers, Direction, EndReason, FileInfo, HistoryRow, Message, Settings, UserInfo};
-use super::records::{Asked, Finding, Question};
+use super::records::{Asked, Finding, Question, Renewed};
 use super::report::{Entry, Noted, make};
 use crate::files::{Deed, TICKET_LASTS_S, ticket};
 use crate::id::FileId;
@@ -31,7 +31,7 @@ pub(super) async fn run(
             Err(error) => {
                 metrics.store_failures.with_label_values(&["read"]).inc();
                 tracing::warn!(error = &error as &dyn Error, "not read");
-                Finding::Nothing(question.asked())
+                question.unanswered(false)
             }
         };
         if findings.send(finding).await.is_err() {
@@ -42,6 +42,26 @@ pub(super) async fn run(
 
 async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError> {
     match *question {
+        Question::Renewal { ref users, barred } => {
+            let mut renewed = Vec::new();
+            for user in users {
+                let row = store.person(*user).await?;
+                renewed.push(Renewed {
+                    user: *user,
+                    name: store.user(*user).await?.map(|user| user.name),
+                    contacts: row.contacts.iter().cloned().map(named).collect(),
+                    blocked: row.blocked.iter().cloned().map(named).collect(),
+                    person: person(row),
+                });
+            }
+            Ok(Finding::Renewal {
+                users: renewed,
+                barred: match barred {
+                    true => Some(store.blocked_users().await?),
+                    false => None,
+                },
+            })
+        }
         Question::History {
             asked,
             user,
@@ -170,6 +190,7 @@ pub fn person(row: store::PersonRow) -> Person {
             callers,
             always_through_server: row.settings.always_through_server,
         },
+        known_by: row.known_by.into_iter().collect(),
     }
 }
 

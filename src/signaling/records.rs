@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::output::Keep;
 use super::pairing::NewDevice;
-use super::person::PersonChange;
+use super::person::{Person, PersonChange};
 use super::protocol::{CallReport, EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
 use crate::id::{CallId, FileId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
@@ -267,10 +267,14 @@ pub enum Question {
     People { asked: Asked, user: UserId },
     /// Of a call that this user had part in. Answered by [`Finding::CallReport`], or [`Finding::NotTheirs`].
     CallReport { asked: Asked, user: UserId, call: CallId },
+    /// What belongs to these users, and, `barred`, whom the operator keeps out. Answered by [`Finding::Renewal`], or
+    /// [`Finding::NoRenewal`].
+    Renewal { users: Vec<UserId>, barred: bool },
 }
 
 impl Question {
-    pub fn asked(&self) -> Asked {
+    /// The answer where the store could not be read; or, `too_many`, where too many wait for it.
+    pub fn unanswered(&self, too_many: bool) -> Finding {
         match self {
             Question::History { asked, .. }
             | Question::Messages { asked, .. }
@@ -278,9 +282,25 @@ impl Question {
             | Question::File { asked, .. }
             | Question::CallFile { asked, .. }
             | Question::People { asked, .. }
-            | Question::CallReport { asked, .. } => *asked,
+            | Question::CallReport { asked, .. } => match too_many {
+                true => Finding::TooMany(*asked),
+                false => Finding::Nothing(*asked),
+            },
+            Question::Renewal { users, .. } => Finding::NoRenewal(users.clone()),
         }
     }
+}
+
+/// What belongs to a user, as the store has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewed {
+    pub user: UserId,
+    /// None: there is no such user any more.
+    pub name: Option<String>,
+    pub person: Person,
+    /// With the names that the user gave.
+    pub contacts: Vec<UserInfo>,
+    pub blocked: Vec<UserInfo>,
 }
 
 /// What was read.
@@ -317,6 +337,11 @@ pub enum Finding {
     },
     /// There is no such call in the history of this user, or nobody answered it.
     NotTheirs(Asked),
+    Renewal {
+        users: Vec<Renewed>,
+        barred: Option<Vec<UserId>>,
+    },
+    NoRenewal(Vec<UserId>),
     /// It could not be read.
     Nothing(Asked),
     /// Too many wait for an answer.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::keeper::{Archive, DOWN_MAX, LIVES_WITHIN, ms, unix_ms};
+use super::keeper::{Archive, DOWN_MAX, ms, unix_ms};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 
@@ -16,6 +16,9 @@ const UNSAID_LASTS: Duration = Duration::from_secs(3600);
 
 /// So many looks make a day: what is too old is forgotten at the first, and then once a day.
 const LOOKS_A_DAY: u32 = 24 * 60;
+
+/// After so long another node sends the webhooks of one that has not said that it lives.
+const LIVES_WITHIN: Duration = Duration::from_secs(200);
 
 /// Until it is aborted.
 pub(super) async fn run(archive: Archive, metrics: Arc<Metrics>) {

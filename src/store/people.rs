@@ -37,6 +37,8 @@ pub struct PersonRow {
     pub contacts: Vec<NamedUser>,
     pub blocked: Vec<NamedUser>,
     pub settings: SettingsRow,
+    /// Those of the contacts who have this user as one and have not blocked them. Read where several nodes share the database.
+    pub known_by: Vec<UserId>,
 }
 
 /// What came of a change.
@@ -145,6 +147,20 @@ impl Store {
                 .bind(user.to_string())
                 .fetch_optional(&mut *reader)
                 .await?;
+        let mut known_by = Vec::new();
+        if self.is_shared() {
+            let rows: Vec<(String,)> = sqlx::query_as(
+                "SELECT theirs.user_id FROM contacts ours JOIN contacts theirs ON theirs.user_id = ours.contact_id \
+                 AND theirs.contact_id = ours.user_id WHERE ours.user_id = $1 AND NOT EXISTS (SELECT 1 FROM blocks \
+                 WHERE blocks.user_id = theirs.user_id AND blocked_id = $1) ORDER BY theirs.user_id",
+            )
+            .bind(user.to_string())
+            .fetch_all(&mut *reader)
+            .await?;
+            for (other,) in rows {
+                known_by.push(id(&other, "user_id")?);
+            }
+        }
         let (contacts_only, always_through_server) = settings.unwrap_or_default();
         let [contacts, blocked] = lists;
         Ok(PersonRow {
@@ -154,6 +170,7 @@ impl Store {
                 contacts_only: contacts_only.0,
                 always_through_server: always_through_server.0,
             },
+            known_by,
         })
     }
 }
@@ -161,7 +178,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
-    use super::super::{Change, HistoryChange, News};
+    use super::super::{Change, HistoryChange, News, Tenancy};
     use super::*;
     use crate::id::CallId;
     use crate::store::testbed::{Bed, on_both};
@@ -226,9 +243,31 @@ mod tests {
                 contacts_only: true,
                 always_through_server: false,
             },
+            known_by: Vec::new(),
         };
         assert_eq!(store.person(user(1)).await.expect("it is read"), expected);
         assert_eq!(store.person(user(2)).await.expect("it is read"), PersonRow::default());
+    }
+
+    #[tokio::test]
+    async fn by_whom_somebody_is_known_is_read_where_nodes_share_the_database() {
+        let mut store = store(&Bed::postgres()).await;
+        let keep = |other| PersonChange::KeepContact(named(other, "them"));
+        for (by, one) in [
+            (1, keep(2)),
+            (1, keep(3)),
+            (1, keep(4)),
+            (2, keep(1)),
+            (3, keep(1)),
+            (3, PersonChange::Block(named(1, "Mallory"))),
+            (5, keep(1)),
+        ] {
+            change(&store, by, one).await;
+        }
+        assert!(store.person(user(1)).await.expect("read").known_by.is_empty(), "nobody asks");
+        let _claim = store.claim(Tenancy::Among("a".to_owned())).await.expect("it is shared");
+        let known_by = store.person(user(1)).await.expect("read").known_by;
+        assert_eq!(known_by, [user(2)], "not who has blocked them, and not who is no contact");
     }
 
     async fn each_list_has_a_bound_and_those_in_it_may_be_renamed(bed: &Bed) {

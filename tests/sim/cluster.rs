@@ -108,7 +108,7 @@ impl World {
             ..HubConfig::default()
         };
         let mut hub = Hub::new(config, StdRng::seed_from_u64(self.rng.next_u64()));
-        hub.join_cluster();
+        hub.join_cluster(false);
         self.bus.join(id);
         Node {
             id,

@@ -11,6 +11,7 @@ mod rooms;
 mod scenarios;
 #[expect(clippy::disallowed_methods, reason = "real sockets have the real clock")]
 mod sockets;
+mod users;
 mod whole;
 #[expect(clippy::disallowed_methods, reason = "a virtual clock has to start somewhere")]
 mod world;

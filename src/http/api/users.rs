@@ -96,7 +96,7 @@ pub async fn unblock(State(api): State<Api>, Path(user): Path<String>) -> Result
     if !api.store.set_blocked(user, None).await.map_err(failed)? {
         return Err(no_such_user());
     }
-    api.ask(move |hub, _| hub.unbar_user(user)).await?;
+    api.ask(move |hub, now| hub.unbar_user(user, now)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

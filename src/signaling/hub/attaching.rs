@@ -9,6 +9,7 @@ use super::{Hub, sha256};
 use crate::grants::Grants;
 use crate::id::{ConnectionId, DeviceId, SessionId, UserId};
 use crate::signaling::limits::Limit;
+use crate::signaling::names::clean_name;
 use crate::signaling::nodes::Word;
 use crate::signaling::output::{Fact, Keep, KeptSession, Output};
 use crate::signaling::person::Person;
@@ -183,6 +184,7 @@ impl Hub {
         if !grants.rename {
             // Before it is one of them: its own name comes with the welcome.
             self.rename(user, &name);
+            self.say_renamed(user, &clean_name(&name));
         }
         self.meet(user, person);
         self.user(user, &name).sessions.insert(id);

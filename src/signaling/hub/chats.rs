@@ -148,9 +148,11 @@ fn only_who_is_in_a_room_writes_and_reads_there() {
     assert!(world.written.is_empty() && world.questions.is_empty());
     accept(&mut world, eve);
     world.send(eve, look);
-    let question = world.questions.pop().expect("it is read");
+    let Some(Question::Messages { asked, .. }) = world.questions.pop() else {
+        panic!("it is read")
+    };
     let finding = Finding::Messages {
-        asked: question.asked(),
+        asked,
         room: Some(room_id),
         call: None,
         messages: Vec::new(),

@@ -222,6 +222,7 @@ impl Hub {
             name: name.clone(),
         });
         self.show_name(user_id, &name, Some((session, reference)));
+        self.say_renamed(user_id, &name);
         Ok(())
     }
 

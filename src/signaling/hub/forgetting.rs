@@ -4,12 +4,21 @@ use std::time::Instant;
 
 use super::Hub;
 use crate::id::{DeviceId, LinkId, SessionId, UserId};
+use crate::signaling::nodes::Word;
 use crate::signaling::output::{CloseReason, Keep, Output};
 use crate::signaling::session::Session;
 
 impl Hub {
     /// Ends all sessions of a user and takes their links away, and has the store forget the user after what that brings with it.
+    ///
+    /// Other nodes are told when the store has: who asked is to hear from it whether there was such a user.
     pub fn forget_user(&mut self, user: UserId, now: Instant) {
+        self.forget(user, now);
+        self.note_forgetting(user);
+        self.settle(now);
+    }
+
+    pub(super) fn forget(&mut self, user: UserId, now: Instant) {
         let links: Vec<LinkId> = self.links_of.get(&user).into_iter().flatten().copied().collect();
         for link in links {
             self.remove_link(link);
@@ -17,7 +26,6 @@ impl Hub {
         self.end_sessions_of(user, now);
         self.forget_in_reports(user);
         self.outputs.push_back(Output::Keep(Keep::ForgetUser(user)));
-        self.settle(now);
     }
 
     /// Also those that have begun while the store was at it.
@@ -29,10 +37,11 @@ impl Hub {
     pub fn end_sessions_in(&mut self, user: UserId, device: DeviceId, now: Instant) {
         let is_in = |session: &Session| session.device == Some(device);
         self.end_sessions(user, is_in, CloseReason::SignedOut, now);
+        self.say_of_users(&Word::SignedOut { user, device });
         self.settle(now);
     }
 
-    fn end_sessions(&mut self, user: UserId, which: impl Fn(&Session) -> bool, why: CloseReason, now: Instant) {
+    pub(super) fn end_sessions(&mut self, user: UserId, which: impl Fn(&Session) -> bool, why: CloseReason, now: Instant) {
         let sessions: Vec<SessionId> = self
             .users
             .get(&user)

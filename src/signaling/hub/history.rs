@@ -6,6 +6,7 @@ use super::Hub;
 use super::files::NO_FILE;
 use crate::id::{CallId, SessionId, UserId};
 use crate::signaling::limits::{HISTORY_PAGE_MAX, Limit, Refusal};
+use crate::signaling::nodes::Word;
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{EndReason, ErrorCode, Event, HistoryPlace};
 use crate::signaling::records::{Asked, Finding, News, Note, Question};
@@ -148,6 +149,7 @@ impl Hub {
                 self.tell_message(room, author, asked, false, &event);
             }
             News::UserForgotten { user, was_there } => {
+                self.say_forgotten(user, was_there.is_some());
                 if was_there.is_some() {
                     self.end_sessions_of(user, now);
                 }
@@ -207,6 +209,8 @@ impl Hub {
                 let event = Event::FileOpened { file_id: file, ticket };
                 self.tell_now(asked.session, Some(asked.reference), event);
             }
+            Finding::Renewal { users, barred } => self.renewed(users, barred, now),
+            Finding::NoRenewal(users) => self.not_renewed(users, now),
             Finding::CallReport { asked, call, report } => {
                 let event = Event::CallReport { call_id: call, report };
                 self.tell_now(asked.session, Some(asked.reference), event);
@@ -236,7 +240,14 @@ impl Hub {
     }
 
     /// Tells every session of a user, and the one that asked that this is its answer.
-    pub(super) fn tell_user(&mut self, user: UserId, asked: Option<Asked>, event: &Event) {
+    fn tell_user(&mut self, user: UserId, asked: Option<Asked>, event: &Event) {
+        self.tell_user_here(user, asked, event);
+        let event = event.clone();
+        self.say_of_users(&Word::Told { user, event });
+    }
+
+    /// The same for those that are here.
+    pub(super) fn tell_user_here(&mut self, user: UserId, asked: Option<Asked>, event: &Event) {
         let answers = asked.and_then(|asked| self.kept(asked));
         let sessions: Vec<SessionId> = self
             .users

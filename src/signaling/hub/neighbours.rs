@@ -21,6 +21,8 @@ pub(super) const UNREACHABLE: Refusal = Refusal {
 pub(super) struct Neighbours {
     /// Whether there may be any.
     pub(super) joined: bool,
+    /// Whether they keep what this one does.
+    pub(super) shares_store: bool,
     /// Whether they can hear each other at all.
     works: bool,
     /// Those that words reach, and those of them that are not heard now.
@@ -53,9 +55,10 @@ impl Neighbours {
 }
 
 impl Hub {
-    /// This node is one of several from here on.
-    pub fn join_cluster(&mut self) {
+    /// This node is one of several from here on. `shares_store`: all of them keep what lasts in one place.
+    pub fn join_cluster(&mut self, shares_store: bool) {
         self.neighbours.joined = true;
+        self.neighbours.shares_store = shares_store;
     }
 
     /// Something became of another node.
@@ -65,14 +68,19 @@ impl Hub {
                 self.neighbours.known.insert(node);
                 self.neighbours.away.remove(&node);
                 self.ask_newcomer(node);
+                self.far_gone(node);
+                self.say_all_presences(node);
+                self.renew_all();
             }
             NodeNews::Back(node) => {
                 self.neighbours.away.remove(&node);
+                self.far_unheard(node, false);
                 self.home_is_back(node, now);
                 self.owner_is_back(node);
             }
             NodeNews::Away(node) => {
                 self.neighbours.away.insert(node);
+                self.far_unheard(node, true);
                 self.home_is_away(node, now);
                 self.owner_is_away(node, now);
                 self.stop_waiting_for(node);
@@ -80,6 +88,7 @@ impl Hub {
             NodeNews::Gone(node) => {
                 self.neighbours.known.remove(&node);
                 self.neighbours.away.remove(&node);
+                self.far_gone(node);
                 self.home_is_gone(node, now);
                 self.owner_is_gone(node, now);
                 self.stop_waiting_for(node);
@@ -127,6 +136,13 @@ impl Hub {
             Word::Left { session } => self.visitor_left(from, session, now),
             Word::Named { session, name } => self.visitor_named(from, session, &name),
             Word::Came { user } => self.ask_for_late_comer(from, user),
+            Word::Told { user, event } => self.told_of_user(user, &event),
+            Word::Changed { user, change } => self.changed_there(user, &change, now),
+            Word::Renamed { user, name } => self.rename(user, &name),
+            Word::Barred { user, barred } => self.barred_there(user, barred, now),
+            Word::ForgetUser { user } => self.forgotten_there(user, now),
+            Word::SignedOut { user, device } => self.signed_out_there(user, device, now),
+            Word::Present { of } => self.present_there(from, of),
         }
         self.settle(now);
     }

@@ -3,7 +3,7 @@
 use super::Hub;
 use crate::id::{RoomId, UserId};
 use crate::signaling::output::Output;
-use crate::signaling::protocol::{HistoryRow, Message};
+use crate::signaling::protocol::{HistoryRow, Message, Presence};
 use crate::signaling::push::{Missed, Nudge};
 
 impl Hub {
@@ -42,7 +42,7 @@ impl Hub {
     fn has_page(&self, user: UserId) -> bool {
         let sessions = self.users.get(&user).into_iter().flat_map(|user| &user.sessions);
         let mut open = sessions.filter_map(|session| self.sessions[session].connection());
-        open.next().is_some()
+        open.next().is_some() || self.far_presence(user) != Presence::Offline
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an operator's application does in the hub: it makes, changes and ends any room, and mutes and removes whom it likes.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use crate::id::{LinkId, ParticipantId, RoomId, Source, UserId};
 use crate::signaling::limits::LINKS_MAX;
 use crate::signaling::link::{self, Link};
 use crate::signaling::names::clean_name;
+use crate::signaling::nodes::Word;
 use crate::signaling::operator::{Part, ParticipantSeen, RoomChange, RoomKey, RoomSeen, RoomWish, Unfit};
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{Event, LeaveReason};
@@ -259,6 +261,37 @@ impl Hub {
 impl Hub {
     /// Keeps a user out: their sessions end, and none begins.
     pub fn bar_user(&mut self, user: UserId, now: Instant) {
+        self.bar(user, now);
+        self.say_of_users(&Word::Barred { user, barred: true });
+        self.settle(now);
+    }
+
+    /// Lets a user in again.
+    pub fn unbar_user(&mut self, user: UserId, now: Instant) {
+        self.unbar(user);
+        self.say_of_users(&Word::Barred { user, barred: false });
+        self.settle(now);
+    }
+
+    /// Those are kept out, and nobody else.
+    pub fn bar_only(&mut self, users: Vec<UserId>, now: Instant) {
+        let users: BTreeSet<UserId> = users.into_iter().collect();
+        self.barred.retain(|user| users.contains(user));
+        for user in users {
+            if !self.barred.contains(&user) {
+                self.bar(user, now);
+            }
+        }
+        self.settle(now);
+    }
+
+    pub(super) fn unbar(&mut self, user: UserId) {
+        self.note_barring();
+        self.barred.remove(&user);
+    }
+
+    pub(super) fn bar(&mut self, user: UserId, now: Instant) {
+        self.note_barring();
         self.barred.insert(user);
         let sessions = self.users.get(&user).map(|user| user.sessions.clone()).unwrap_or_default();
         for session in sessions {
@@ -272,12 +305,6 @@ impl Hub {
             self.tell(session, None, event);
         }
         self.end_sessions_of(user, now);
-        self.settle(now);
-    }
-
-    /// Lets a user in again.
-    pub fn unbar_user(&mut self, user: UserId) {
-        self.barred.remove(&user);
     }
 }
 

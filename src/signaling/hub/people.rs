@@ -60,6 +60,16 @@ impl Hub {
 /// What the store says.
 impl Hub {
     pub(super) fn person_changed(&mut self, user: UserId, change: &PersonChange, asked: Asked, now: Instant) {
+        match (self.apply_change(user, change, now), change) {
+            (Some(event), _) => self.tell_user_here(user, Some(asked), &event),
+            (None, PersonChange::Subscribe(_)) => return self.answer_kept(asked, Event::PushSubscribed {}),
+            (None, _) => return self.answer_kept(asked, Event::PushUnsubscribed {}),
+        }
+        self.say_changed(user, change);
+    }
+
+    /// What is kept holds from here on; what the user's sessions are told of it.
+    pub(super) fn apply_change(&mut self, user: UserId, change: &PersonChange, now: Instant) -> Option<Event> {
         let other = change.other();
         let before = other.is_some_and(|other| self.know_each_other(user, other));
         if let Some(here) = self.people.get_mut(&user) {
@@ -71,7 +81,7 @@ impl Hub {
             self.unshown.pairs.extend([(user, other), (other, user)]);
         }
         self.unshown.users.insert(user);
-        let event = match change {
+        Some(match change {
             PersonChange::KeepContact(contact) => Event::ContactChanged {
                 contact: self.contact(user, contact.clone()),
             },
@@ -87,21 +97,23 @@ impl Hub {
                 }
                 Event::SettingsChanged { settings: *settings }
             }
-            PersonChange::Subscribe(_) => return self.answer_kept(asked, Event::PushSubscribed {}),
-            PersonChange::Unsubscribe(_) => return self.answer_kept(asked, Event::PushUnsubscribed {}),
-        };
-        self.tell_user(user, Some(asked), &event);
+            PersonChange::Subscribe(_) | PersonChange::Unsubscribe(_) => return None,
+        })
     }
 
     pub(super) fn people_found(&mut self, asked: Asked, user: UserId, contacts: Vec<UserInfo>, blocked: Vec<UserInfo>) {
+        let event = self.people_of(user, contacts, blocked);
+        self.tell(asked.session, Some(asked.reference), event);
+    }
+
+    pub(super) fn people_of(&self, user: UserId, contacts: Vec<UserInfo>, blocked: Vec<UserInfo>) -> Event {
         let contacts = contacts.into_iter().map(|contact| self.contact(user, contact)).collect();
         let settings = self.people.get(&user).map(|here| here.person.settings).unwrap_or_default();
-        let event = Event::People {
+        Event::People {
             contacts,
             blocked,
             settings,
-        };
-        self.tell(asked.session, Some(asked.reference), event);
+        }
     }
 
     /// For whom it is about one browser alone.
@@ -182,7 +194,7 @@ impl Hub {
     }
 
     /// Media of this user that goes directly goes through the server from now on.
-    fn leave_direct(&mut self, user: UserId) {
+    pub(super) fn leave_direct(&mut self, user: UserId) {
         let sessions = self.users.get(&user).map(|user| user.sessions.clone()).unwrap_or_default();
         for session in sessions {
             let Some(room) = self.room_of(session) else { continue };

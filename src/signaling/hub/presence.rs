@@ -19,8 +19,12 @@ const LOOKS_MAX: usize = 20_000;
 #[derive(Debug, Default)]
 pub(super) struct Here {
     pub(super) person: Person,
+    /// Whether that is all of it. Of who only visits, hardly anything is known.
+    is_known: bool,
     /// What others were told last.
     shown: Presence,
+    /// What other nodes were told last of the sessions here.
+    pub(super) said: Presence,
 }
 
 /// What is still to be told.
@@ -37,12 +41,12 @@ pub(super) struct Unshown {
 impl Hub {
     /// A user is about to have a session. Of one who has some already, the hub knows better than the store.
     pub(super) fn meet(&mut self, user: UserId, person: Person) {
-        let sessions = self.users.get(&user).into_iter().flat_map(|user| &user.sessions);
-        // Of who only visits, hardly anything is known.
-        let is_here = sessions.into_iter().any(|id| !self.is_visitor(*id));
+        let is_here = self.is_here(user);
         let here = self.people.entry(user).or_default();
         if !is_here {
-            here.person = person;
+            let before = std::mem::replace(&mut here.person, person);
+            here.is_known = true;
+            self.watch_those_who_know(user, &before.known_by);
         }
         self.unshown.users.insert(user);
     }
@@ -50,7 +54,10 @@ impl Hub {
     /// A visitor comes: what its home said of the user, unless more is known.
     pub(super) fn meet_visitor(&mut self, user: UserId, person: Person) {
         if !self.users.contains_key(&user) {
-            self.people.entry(user).or_default().person = person;
+            let here = self.people.entry(user).or_default();
+            if !here.is_known {
+                here.person = person;
+            }
         }
     }
 
@@ -79,16 +86,17 @@ impl Hub {
         if *is_due || (users.is_empty() && pairs.is_empty()) {
             return;
         }
-        // Most people have no contacts.
+        // Most people have no contacts; but other nodes are told of everybody.
+        let is_told = self.neighbours.shares_store;
         users.retain(|user| match self.people.get(user) {
-            Some(here) if here.person.contacts.is_empty() => {
+            Some(here) if here.person.contacts.is_empty() && !is_told => {
                 if !self.users.contains_key(user) {
                     self.people.remove(user);
                 }
                 false
             }
             Some(_) => true,
-            None => false,
+            None => self.far.is_watched(*user),
         });
         if !users.is_empty() || !pairs.is_empty() {
             *is_due = true;
@@ -100,17 +108,31 @@ impl Hub {
         self.unshown.is_due = false;
         let mut looks = 0;
         let mut gone = Vec::new();
+        let mut said = Vec::new();
         while looks < LOOKS_MAX {
             let Some(user) = self.unshown.users.pop_first() else { break };
-            let presence = self.presence_of(user, now);
+            let near = self.presence_near(user, now);
+            let presence = self.presence_of(user, now).max(self.far_presence(user));
+            let changed_far = self.far.show(user, presence);
             if !self.users.contains_key(&user) {
                 gone.push(user);
             }
-            let Some(here) = self.people.get_mut(&user) else { continue };
-            if std::mem::replace(&mut here.shown, presence) == presence {
-                continue;
-            }
-            let contacts: Vec<UserId> = here.person.contacts.iter().copied().collect();
+            let contacts: Vec<UserId> = match self.people.get_mut(&user) {
+                Some(here) => {
+                    if std::mem::replace(&mut here.said, near) != near {
+                        said.push(PresenceOf {
+                            user_id: user,
+                            presence: near,
+                        });
+                    }
+                    if std::mem::replace(&mut here.shown, presence) == presence {
+                        continue;
+                    }
+                    here.person.contacts.iter().copied().collect()
+                }
+                None if changed_far => self.far.watchers(user).collect(),
+                None => continue,
+            };
             looks += contacts.len();
             let told = contacts.into_iter().filter(|contact| self.know_each_other(*contact, user));
             let told: Vec<_> = told.map(|contact| (contact, user)).collect();
@@ -122,7 +144,10 @@ impl Hub {
             changes.entry(to).or_default().push(PresenceOf { user_id: of, presence });
         }
         for user in gone {
-            self.people.remove(&user);
+            self.forget_here(user);
+        }
+        if self.neighbours.shares_store {
+            self.say_presences(&said);
         }
         for (to, changes) in changes {
             let sessions = self.users.get(&to).map(|user| user.sessions.clone()).unwrap_or_default();
@@ -133,18 +158,35 @@ impl Hub {
         }
     }
 
-    /// Whether each has the other as a contact, and neither has blocked the other. Of who is not here, it is not known, and not needed.
+    /// Whether each has the other as a contact, and neither has blocked the other. Of two who are not here, it is not known, and not needed.
     pub(super) fn know_each_other(&self, one: UserId, other: UserId) -> bool {
-        let knows = |one, other| self.people.get(&one).is_some_and(|here| here.person.knows(other));
-        knows(one, other) && knows(other, one)
+        self.knows(one, other) && self.knows(other, one)
+    }
+
+    fn knows(&self, one: UserId, other: UserId) -> bool {
+        match self.people.get(&one) {
+            Some(here) if here.is_known => here.person.knows(other),
+            _ => self
+                .people
+                .get(&other)
+                .is_some_and(|here| here.person.known_by.contains(&one)),
+        }
     }
 
     /// What a user is told of another's presence now. What has changed since follows.
     pub(super) fn presence_shown(&self, to: UserId, of: UserId) -> Presence {
         match self.people.get(&of) {
-            Some(here) if self.know_each_other(to, of) => here.shown,
-            _ => Presence::Offline,
+            _ if !self.know_each_other(to, of) => Presence::Offline,
+            Some(here) => here.shown,
+            None => self.far.shown(of),
         }
+    }
+
+    /// As it is now, without those who only visit: of them their homes tell.
+    fn presence_near(&self, user: UserId, now: Instant) -> Presence {
+        let sessions = self.users.get(&user).into_iter().flat_map(|user| &user.sessions);
+        let near = sessions.filter(|id| !self.is_visitor(**id));
+        near.map(|id| self.presence_at(*id, now)).max().unwrap_or_default()
     }
 
     /// As it is now.

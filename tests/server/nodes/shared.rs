@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::redis::{Redis, hear_each_other};
-use super::{ended, is_empty};
+use super::{ended, is_empty, meanwhile};
 use crate::cluster::Cluster;
-use crate::support::{PATIENCE, Server, Tab, ring, talk};
+use crate::support::{PATIENCE, Server, Tab, ring, settle, talk};
 
 struct Nodes {
     redis: Redis,
@@ -81,7 +81,10 @@ async fn who_signs_in_at_either_node_finds_what_is_theirs() {
     ] {
         let rows = history_of(tab, 2).await;
         let [cancelled, talked] = [&rows[0], &rows[1]];
-        assert_eq!((&cancelled["reason"], &cancelled["missed"]), (&json!("cancelled"), &json!(missed)));
+        assert_eq!(
+            (&cancelled["reason"], &cancelled["missed"]),
+            (&json!("cancelled"), &json!(missed))
+        );
         assert_eq!((&talked["reason"], &talked["answered"]), (&json!("hung_up"), &json!(true)));
         assert_eq!(talked["user"]["name"], other);
         tab.send(json!({ "type": "call_messages", "call_id": incoming["call_id"], "limit": 9 }))
@@ -98,34 +101,35 @@ async fn who_signs_in_at_either_node_finds_what_is_theirs() {
 
 #[tokio::test]
 async fn a_node_that_is_killed_takes_up_its_own_while_the_other_goes_on() {
-    let mut nodes = nodes_of_one_store(&[]);
-    let Nodes { a, b, .. } = &mut nodes;
-    let mut at_a = (Tab::open(a).await, Tab::open(a).await);
-    let mut at_b = (Tab::open(b).await, Tab::open(b).await);
-    let call_at_a = talk(&mut at_a.0, &mut at_a.1).await;
+    let Nodes {
+        redis: _redis, mut a, b, ..
+    } = nodes_of_one_store(&[]);
+    let mut at_a = (Tab::open(&a).await, Tab::open(&a).await);
+    let mut at_b = (Tab::open(&b).await, Tab::open(&b).await);
     let call_at_b = talk(&mut at_b.0, &mut at_b.1).await;
-    let ringing = {
-        let (mut caller, mut callee) = (Tab::open(b).await, Tab::open(b).await);
-        ring(&mut caller, &mut callee).await;
-        (caller, callee)
-    };
-    a.kill_and_start();
-    a.metric_becomes("tandem_calls{state=\"answered\"}", 1.0);
+    let call_at_a = talk(&mut at_a.0, &mut at_a.1).await;
+    let mut of_b = [&mut at_b.0, &mut at_b.1];
+    meanwhile(&mut of_b, async {
+        settle(&a).await;
+        settle(&b).await;
+    })
+    .await;
+    let killed = tokio::task::spawn_blocking(move || {
+        a.kill_and_start();
+        a.metric_becomes("tandem_calls{state=\"answered\"}", 1.0);
+        a
+    });
+    let a = meanwhile(&mut of_b, killed).await.expect("it is there again");
     for tab in [&mut at_a.0, &mut at_a.1] {
-        let welcome = tab.come_back(a).await;
+        let welcome = meanwhile(&mut of_b, tab.come_back(&a)).await;
         assert_eq!(
             (&welcome["resumed"], &welcome["call"]["call_id"]),
             (&json!(true), &call_at_a),
             "{welcome}"
         );
     }
-    for tab in [&mut at_b.0, &mut at_b.1] {
-        tab.beat().await;
-    }
-    assert_eq!(b.metric("tandem_calls{state=\"answered\"}"), 1.0);
-    assert_eq!(b.metric("tandem_calls{state=\"ringing\"}"), 1.0);
-    drop(ringing);
-    for (tabs, call_id) in [(&mut at_a, call_at_a), (&mut at_b, call_at_b)] {
+    b.metric_becomes("tandem_calls{state=\"answered\"}", 1.0);
+    for (tabs, call_id) in [(&mut at_b, call_at_b), (&mut at_a, call_at_a)] {
         tabs.0.send(json!({ "type": "hang_up", "call_id": call_id })).await;
         ended(&mut [&mut tabs.0, &mut tabs.1], "hung_up").await;
         let rows = history_of(&mut tabs.0, 1).await;
@@ -146,7 +150,9 @@ async fn a_second_server_needs_a_redis_and_another_name() {
         if let Some(name) = name {
             command.envs(nodes.redis.keys(name));
         }
-        let child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+        let child = command
+            .stderr(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null());
         (child.spawn().expect("the binary runs"), folder)
     };
     // Both wait for five seconds in vain.
@@ -157,8 +163,14 @@ async fn a_second_server_needs_a_redis_and_another_name() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let (same_name, alone) = (said(same_name), said(alone));
-    assert!(same_name.contains("\"b\"") && same_name.contains("cluster.node_name"), "{same_name}");
-    assert!(alone.contains("another server uses it") && alone.contains("cluster.redis_url"), "{alone}");
+    assert!(
+        same_name.contains("\"b\"") && same_name.contains("cluster.node_name"),
+        "{same_name}"
+    );
+    assert!(
+        alone.contains("another server uses it") && alone.contains("cluster.redis_url"),
+        "{alone}"
+    );
     // Beside the data folder of none of them, nobody is forgotten behind their back.
     let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
         .args(["forget", "0000-0000-0001", "--data"])
@@ -168,4 +180,63 @@ async fn a_second_server_needs_a_redis_and_another_name() {
         .expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("a server uses it"), "{said}");
+}
+
+#[tokio::test]
+async fn what_changes_at_one_node_is_known_at_the_other() {
+    let Nodes { a, b, .. } = &nodes_of_one_store(&[]);
+    let mut ada = Tab::hello(a, json!({ "name": "Ada" })).await;
+    let mut ada_at_b = Tab::hello(b, json!({ "user": ada.credentials() })).await;
+    let mut bob = Tab::hello(b, json!({ "name": "Bob" })).await;
+    ada.send(json!({ "type": "keep_contact", "user_id": bob.user_id(), "name": "Bobby" }))
+        .await;
+    for tab in [&mut ada, &mut ada_at_b] {
+        assert_eq!(tab.expect("contact_changed").await["contact"]["user"]["name"], "Bobby");
+    }
+    bob.send(json!({ "type": "keep_contact", "user_id": ada.user_id(), "name": "A" }))
+        .await;
+    bob.expect("contact_changed").await;
+    for (of, presence) in [(None, "online"), (Some(true), "away"), (Some(false), "online")] {
+        if let Some(away) = of {
+            bob.send(json!({ "type": "set_away", "away": away })).await;
+        }
+        for tab in [&mut ada, &mut ada_at_b] {
+            // What a node hears first it tells first: that she knows him, or that he is there.
+            let mut changed = tab.expect("presence_changed").await;
+            if of.is_none() && changed["changes"][0]["presence"] == "offline" {
+                changed = tab.expect("presence_changed").await;
+            }
+            let expected = json!([{ "user_id": bob.user_id(), "presence": presence }]);
+            assert_eq!(changed["changes"], expected);
+        }
+    }
+    ada.send(json!({ "type": "set_name", "name": "Ada L" })).await;
+    assert_eq!(ada_at_b.expect("name_changed").await["name"], "Ada L");
+    let (ringing, incoming) = ring(&mut bob, &mut ada).await;
+    assert_eq!(ada_at_b.expect("incoming_call").await["call_id"], incoming["call_id"]);
+    bob.send(json!({ "type": "cancel", "call_id": ringing["call_id"] })).await;
+    for tab in [&mut ada, &mut ada_at_b] {
+        let changed = tab.expect("history_changed").await;
+        assert_eq!(
+            (&changed["row"]["call_id"], &changed["missed"]),
+            (&ringing["call_id"], &json!(1))
+        );
+    }
+    ada.send(json!({ "type": "see_history" })).await;
+    ada_at_b.expect("history_seen").await;
+
+    // The operator, at the node where she is not.
+    let path = format!("/api/v1/users/{}/block", bob.user_id());
+    assert!(
+        a.operate("PUT", &path, "host: localhost\r\ncontent-length: 0\r\n")
+            .0
+            .contains("204")
+    );
+    assert_eq!(bob.expect("error").await["code"], "not_allowed");
+    bob.closed().await;
+    let said = a.command().args(["forget", &ada.user_id()]).output().expect("it runs");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    for mut tab in [ada, ada_at_b] {
+        assert_eq!(tab.closed().await, Some(1008));
+    }
 }

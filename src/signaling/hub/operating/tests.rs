@@ -268,7 +268,7 @@ fn whom_the_operator_blocks_is_out_until_let_in_again() {
     assert!(world.browsers[ada].closed.is_some());
     assert_eq!(world.told(bob), ["call_ended connection_lost"]);
     assert_eq!(world.resume(ada), Err(AttachRefused::Barred));
-    world.hub.unbar_user(user);
+    world.hub.unbar_user(user, world.now);
     assert_eq!(world.resume(ada), Ok(()));
     world.assert_kept();
 }
