@@ -146,6 +146,8 @@ pub struct TransportConfig<'a> {
     pub candidates: Candidates,
     /// Whether we start the DTLS handshake, because waiting for the browser's stalled before.
     pub dtls_client: bool,
+    /// What the participant's network took when their connection before this one was given up, in bits per second, if that was known.
+    pub limit_bps: Option<u64>,
 }
 
 impl Transport {
@@ -203,7 +205,7 @@ impl Transport {
             ways: Ways::new(config.candidates),
             consent: Consent::default(),
             is_dtls_client: false,
-            budget: Budget::default(),
+            budget: config.limit_bps.map(Budget::beginning_at).unwrap_or_default(),
             pace: Pace::default(),
             proved: false,
             formats: Vec::new(),
@@ -218,6 +220,9 @@ impl Transport {
             fault_injected: false,
         };
         let answer = transport.negotiate(offer, now, out)?;
+        if config.limit_bps.is_some() {
+            transport.tell_budget(out, |_| {});
+        }
         Ok((transport, answer))
     }
 
@@ -318,6 +323,11 @@ impl Transport {
             }
             rtc.handle_input(Input::Timeout(now))
         });
+    }
+
+    /// What the participant's network takes, in bits per second, if it was seen to be full.
+    pub fn limit_bps(&self) -> Option<u64> {
+        self.budget.limit_bps()
     }
 
     /// What we would like to send: the budget rises as far.
