@@ -67,6 +67,11 @@ if [ "$what" != quick ]; then
     $as_root env TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/attack.sh --number 200000 --joins 4 --forge
     stage "a room of twelve without a lost packet"
     TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/rooms.sh --participants 12 --tiles 9 --warm-up 8 --seconds 10
+    stage "calls and a room over a kill and a restart"
+    "${binary%/*}/loadtest" fault kill9 --server "$binary" --runs 1 --participants 10 --back-p50-max-ms 5000
+    "${binary%/*}/loadtest" fault restart --server "$binary" --runs 1 --talks 5 --participants 2 --back-p50-max-ms 5000
+    stage "pages that do nothing"
+    "${binary%/*}/loadtest" idle --server "$binary" --number 1000 --seconds 3 --kib-max 40
     stage "the floor of this machine, and the server beside it"
     "${binary%/*}/loadtest" compare --server "$binary" --subscribers 2 --runs 1 --seconds 2 --warm-up 2 --ratio-max 20
     stage "calls between simulated networks"

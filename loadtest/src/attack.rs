@@ -71,8 +71,12 @@ pub async fn run(asked: Attack) -> anyhow::Result<()> {
     let before = resident_kib(&asked)?;
     control.reset_gaps();
     let outcome = attack(&asked, &target, asked.rate, asked.seed.wrapping_add(1)).await?;
-    let [one, other] = control.facts();
-    let gap = one.longest_gap.max(other.longest_gap);
+    let gap = control
+        .facts()
+        .iter()
+        .map(|facts| facts.picture.longest_gap)
+        .max()
+        .unwrap_or_default();
     tokio::time::sleep(COOL_DOWN).await;
     let after = resident_kib(&asked)?;
     ensure!(control.facts().iter().all(|facts| facts.lost == 0), "the call was lost");

@@ -1,5 +1,6 @@
 //! Synthetic browsers against a running Tandem. `loadtest calls` sets up and ends calls over the websocket, without
-//! media; `loadtest attack` floods a server that carries a call; `loadtest rooms` fills rooms and measures what forwarding costs.
+//! media; `loadtest attack` floods a server that carries a call; `loadtest rooms` fills rooms and measures what forwarding costs;
+//! `loadtest fault` does to a server what happens to servers.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,7 +10,9 @@
 mod attack;
 mod calls;
 mod compare;
+mod fault;
 mod floor;
+mod idle;
 mod process;
 mod rooms;
 mod scrape;
@@ -35,6 +38,10 @@ enum Command {
     Attack(attack::Attack),
     /// Fills rooms with participants, and measures latency, loss and cost of forwarding
     Rooms(rooms::Rooms),
+    /// Restarts or kills a server that carries calls, and measures how long media is away
+    Fault(fault::Fault),
+    /// Keeps many pages open that do nothing, and measures what the server needs for them
+    Idle(idle::Idle),
     /// Measures what forwarding costs at least on this machine
     Floor(floor::Floor),
     /// Measures a server beside the floor, by turns
@@ -47,6 +54,8 @@ async fn main() -> anyhow::Result<()> {
         Command::Calls(calls) => calls::run(calls).await,
         Command::Attack(attack) => attack::run(attack).await,
         Command::Rooms(rooms) => rooms::run(rooms).await,
+        Command::Fault(fault) => fault::run(&fault).await,
+        Command::Idle(idle) => idle::run(&idle).await,
         Command::Floor(floor) => tokio::task::spawn_blocking(move || floor::run(&floor)).await?,
         Command::Compare(compare) => compare::run(&compare).await,
     }

@@ -6,12 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process;
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 
 pub struct Server {
+    binary: PathBuf,
     child: Child,
     data: PathBuf,
     /// Of its websocket.
@@ -28,51 +30,84 @@ impl Server {
     pub fn start(binary: &Path) -> anyhow::Result<Server> {
         let data = std::env::temp_dir().join(format!("tandem-loadtest-{}-{:x}", std::process::id(), rand::random::<u64>()));
         fs::create_dir(&data).with_context(|| format!("no folder {}", data.display()))?;
-        let printed = data.join("printed");
-        let file = |name: &str| fs::File::create(data.join(name)).with_context(|| format!("{name} cannot be written"));
-        let mut command = Command::new(binary);
-        command
-            .args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data"])
-            .arg(&data)
-            .env("TANDEM__LIMITS__PARTICIPANTS_PER_ROOM", "500")
-            .stdin(Stdio::null())
-            .stdout(file("printed")?)
-            .stderr(file("log")?);
-        // A thread hands its cores on to what it starts.
-        let start = std::thread::spawn(move || {
-            process::pin(process::Cores::First);
-            command.spawn()
-        });
-        let started = start.join().map_err(|_| anyhow::anyhow!("no thread"))?;
-        let child = started.with_context(|| format!("{} cannot be started", binary.display()))?;
+        let child = spawn(binary, &data, "127.0.0.1:0")?;
         let mut server = Server {
+            binary: binary.to_owned(),
             child,
             data,
             url: String::new(),
             ops: String::new(),
         };
+        server.find()?;
+        Ok(server)
+    }
+
+    /// Ends it by a signal (SIGKILL or SIGTERM), waits until it is gone, and starts it anew on the same port and folder. How long it
+    /// took to be gone, and the moment at which the new one listened.
+    ///
+    /// # Errors
+    /// As of [`Server::start`].
+    pub fn restart(&mut self, signal: Signal) -> anyhow::Result<(Duration, Instant)> {
+        let pid = Pid::from_raw(self.child.id() as i32).context("a process has an id")?;
+        let began = Instant::now();
+        kill_process(pid, signal)?;
+        self.child.wait()?;
+        let ended = began.elapsed();
+        let listen = self.host()?;
+        self.child = spawn(&self.binary, &self.data, &listen)?;
+        self.find()?;
+        Ok((ended, Instant::now()))
+    }
+
+    fn host(&self) -> anyhow::Result<String> {
+        let after = self.url.strip_prefix("ws://").and_then(|rest| rest.strip_suffix("/ws"));
+        Ok(after.context("it never said where it listens")?.to_owned())
+    }
+
+    /// Waits until it says where it listens.
+    fn find(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_WITHIN;
         while Instant::now() < deadline {
-            let said = fs::read_to_string(&printed).unwrap_or_default();
+            let said = fs::read_to_string(self.data.join("printed")).unwrap_or_default();
             let after = |line: &str, end: &str| Some(line.split_once("http://")?.1.strip_suffix(end)?.to_owned());
             let page = said
                 .lines()
                 .find_map(|line| after(line, "/").filter(|host| host.starts_with("localhost:")));
             let ops = said.lines().find_map(|line| after(line, "/metrics"));
             if let (Some(page), Some(ops)) = (page, ops) {
-                server.url = format!("ws://{}/ws", page.replace("localhost", "127.0.0.1"));
-                server.ops = ops;
-                return Ok(server);
+                self.url = format!("ws://{}/ws", page.replace("localhost", "127.0.0.1"));
+                self.ops = ops;
+                return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
-        let log = fs::read_to_string(server.data.join("log")).unwrap_or_default();
-        bail!("{} does not say where it listens: {log}", binary.display())
+        let log = fs::read_to_string(self.data.join("log")).unwrap_or_default();
+        bail!("{} does not say where it listens: {log}", self.binary.display())
     }
 
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+}
+
+fn spawn(binary: &Path, data: &Path, listen: &str) -> anyhow::Result<Child> {
+    let file = |name: &str| fs::File::create(data.join(name)).with_context(|| format!("{name} cannot be written"));
+    let mut command = Command::new(binary);
+    command
+        .args(["--listen", listen, "--ops-listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .env("TANDEM__LIMITS__PARTICIPANTS_PER_ROOM", "500")
+        .env("TANDEM__LIMITS__SESSIONS", "100000")
+        .stdin(Stdio::null())
+        .stdout(file("printed")?)
+        .stderr(file("log")?);
+    // A thread hands its cores on to what it starts.
+    let start = std::thread::spawn(move || {
+        process::pin(process::Cores::First);
+        command.spawn()
+    });
+    let started = start.join().map_err(|_| anyhow::anyhow!("no thread"))?;
+    started.with_context(|| format!("{} cannot be started", binary.display()))
 }
 
 impl Drop for Server {

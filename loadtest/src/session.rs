@@ -1,9 +1,11 @@
 //! One synthetic browser: a websocket that speaks docs/protocol.md.
 
+use std::net::{IpAddr, SocketAddr};
+
 use anyhow::{Context, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -13,6 +15,13 @@ pub struct Session {
     reference: u64,
     /// Its user's id.
     pub user_id: String,
+    url: String,
+    /// Of the user, told once.
+    secret: String,
+    id: String,
+    resume_secret: String,
+    /// Of the last event that has one.
+    seen: u64,
 }
 
 impl Session {
@@ -21,18 +30,76 @@ impl Session {
     /// # Errors
     /// The server cannot be reached, or refuses the session.
     pub async fn open(url: &str) -> anyhow::Result<Session> {
-        let (socket, _) = tokio_tungstenite::connect_async(url)
+        let socket = connect(url).await?;
+        Session::greet(url, socket).await
+    }
+
+    /// The same from an address of this machine, so that many come from as many.
+    ///
+    /// # Errors
+    /// As of [`Session::open`], and the server has to be an IP address.
+    pub async fn open_from(source: IpAddr, url: &str) -> anyhow::Result<Session> {
+        let host = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
+        let server: SocketAddr = host
+            .and_then(|host| host.parse().ok())
+            .context("the URL has no IP address and port")?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source, 0))?;
+        let stream = socket
+            .connect(server)
             .await
             .with_context(|| format!("{url} cannot be reached"))?;
+        let (socket, _) = tokio_tungstenite::client_async(url, MaybeTlsStream::Plain(stream)).await?;
+        Session::greet(url, socket).await
+    }
+
+    async fn greet(url: &str, socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> anyhow::Result<Session> {
         let mut session = Session {
             socket,
             reference: 0,
             user_id: String::new(),
+            url: url.to_owned(),
+            secret: String::new(),
+            id: String::new(),
+            resume_secret: String::new(),
+            seen: 0,
         };
         session.send(json!({ "type": "hello", "protocol": 1 })).await?;
         let welcome = session.expect("welcome").await?;
-        session.user_id = welcome["user_id"].as_str().context("welcome names the user")?.to_owned();
+        session.secret = welcome["secret"].as_str().context("a new user has a secret")?.to_owned();
+        session.note(&welcome)?;
         Ok(session)
+    }
+
+    /// On another websocket, as after one that was closed: what the server says of the session and its call.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or does not have the session any more.
+    pub async fn resume(&mut self) -> anyhow::Result<Value> {
+        self.socket = connect(&self.url).await?;
+        self.send(json!({
+            "type": "hello", "protocol": 1,
+            "user": { "user_id": self.user_id, "secret": self.secret },
+            "resume": { "session_id": self.id, "secret": self.resume_secret, "seq": self.seen },
+        }))
+        .await?;
+        let welcome = self.expect("welcome").await?;
+        if welcome["resumed"] != true {
+            bail!("the server does not know the session any more: {welcome}");
+        }
+        self.note(&welcome)?;
+        Ok(welcome)
+    }
+
+    fn note(&mut self, welcome: &Value) -> anyhow::Result<()> {
+        let text = |name: &str| {
+            welcome[name]
+                .as_str()
+                .map(str::to_owned)
+                .with_context(|| format!("welcome has no {name}"))
+        };
+        (self.user_id, self.id, self.resume_secret) = (text("user_id")?, text("session_id")?, text("resume_secret")?);
+        Ok(())
     }
 
     pub async fn send(&mut self, mut command: Value) -> anyhow::Result<()> {
@@ -46,7 +113,9 @@ impl Session {
         loop {
             let message = self.socket.next().await.context("the websocket was closed")??;
             if let Message::Text(text) = message {
-                return Ok(serde_json::from_str(&text)?);
+                let event: Value = serde_json::from_str(&text)?;
+                self.seen = event["seq"].as_u64().unwrap_or(self.seen);
+                return Ok(event);
             }
         }
     }
@@ -63,4 +132,9 @@ impl Session {
             }
         }
     }
+}
+
+async fn connect(url: &str) -> anyhow::Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    let connected = tokio_tungstenite::connect_async(url).await;
+    Ok(connected.with_context(|| format!("{url} cannot be reached"))?.0)
 }

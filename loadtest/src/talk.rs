@@ -1,4 +1,4 @@
-//! A call with media between two synthetic browsers, over the server's SFU.
+//! A call or a room of synthetic browsers, with media over the server's SFU. It goes on over a restart of the server, as pages do.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,21 +10,28 @@ use loadtest::participant::Participant;
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
-use tokio::time::{interval, sleep_until, timeout};
+use tokio::time::{interval, sleep, sleep_until, timeout};
 
 use crate::session::Session;
 
-/// From the answer to the first decoded frame on both sides: beyond it, the call is taken to have failed.
+/// From the answer to the first decoded frame on all sides: beyond it, the call is taken to have failed.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// A page says `ping` more often than the server expects it.
 const PING_EVERY: Duration = Duration::from_secs(2);
 
-/// A running call.
+/// A page in a call comes back at once, then after anything up to this, doubled with each failure up to the other.
+const BACK_AFTER_MAX: Duration = Duration::from_millis(250);
+const BACK_AFTER_LAST_MAX: Duration = Duration::from_secs(1);
+
+/// After that a session is over (`calls.resume_timeout_s`).
+const BACK_WITHIN: Duration = Duration::from_secs(15);
+
+/// A running call or room.
 pub struct Talk {
-    sides: [Side; 2],
+    sides: Vec<Side>,
     stop: Arc<AtomicBool>,
-    /// From the answer until both saw the first frame.
+    /// From the answer, or the first join, until all saw the first frame.
     pub setup: Duration,
 }
 
@@ -40,19 +47,47 @@ pub struct Facts {
     /// Where the server is reached, and the name of its end of the connection.
     pub server: Option<SocketAddr>,
     pub ufrag: Option<String>,
-    pub decoded: usize,
-    pub longest_gap: Duration,
+    /// What its first slot shows, and its first slot for voices plays.
+    pub picture: Flow,
+    pub sound: Flow,
     /// Connections that the server gave up.
     pub lost: usize,
-    /// Asked of the side: forget the longest gap.
+    /// Websockets after the first one, and what the server said of the call on the last one.
+    pub resumed: usize,
+    pub call: Value,
+    /// Asked of the side: forget the longest gaps.
     reset: bool,
+}
+
+/// What came of a track, over all connections.
+#[derive(Debug, Clone, Default)]
+pub struct Flow {
+    /// Frames that were decoded, or packets of sound.
+    pub came: usize,
+    pub last: Option<Instant>,
+    pub longest_gap: Duration,
+    /// Of the connection that is there now.
+    counted: usize,
+}
+
+impl Flow {
+    fn note(&mut self, counted: usize, now: Instant) {
+        if let Some(last) = self.last {
+            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
+        }
+        if counted > self.counted {
+            self.came += counted - self.counted;
+            self.last = Some(now);
+        }
+        self.counted = counted;
+    }
 }
 
 /// What may be done as soon as a side's addresses are known, before it connects.
 pub type OnAnswer = Arc<dyn Fn(&Facts) + Send + Sync>;
 
 impl Talk {
-    /// Connects two new users, and returns when both see and hear each other.
+    /// Connects two new users by a call, and returns when both see and hear each other.
     ///
     /// # Errors
     /// The server cannot be reached, refuses a command, or no media comes within [`CONNECT_WITHIN`].
@@ -68,29 +103,78 @@ impl Talk {
         callee
             .send(json!({ "type": "accept", "call_id": incoming["call_id"] }))
             .await?;
+        Talk::connect(vec![caller, callee], &room, on_answer).await
+    }
+
+    /// So many new users meet in a room by a link, and it is locked once they are in. Each looks at one of the others, and two have their microphones on.
+    ///
+    /// # Errors
+    /// As of [`Talk::start`].
+    pub async fn gather(url: &str, number: usize) -> anyhow::Result<Talk> {
+        let mut sessions = vec![Session::open(url).await?];
+        sessions[0].send(json!({ "type": "create_link", "name": "load" })).await?;
+        let created = sessions[0].expect("link_created").await?;
+        let link = created["link"]["link_id"].as_str().context("a link has an id")?.to_owned();
+        for _ in 1..number {
+            sessions.push(Session::open(url).await?);
+        }
+        let (mut room, mut ids) = (String::new(), Vec::new());
+        for session in &mut sessions {
+            session.send(json!({ "type": "join", "link_id": link })).await?;
+            let joined = session.expect("room_joined").await?;
+            room = joined["room"]["room_id"].as_str().context("a room has an id")?.to_owned();
+            ids.push(joined["participant_id"].clone());
+        }
+        sessions[0]
+            .send(json!({ "type": "lock", "room_id": room, "locked": true }))
+            .await?;
+        for (index, session) in sessions.iter_mut().enumerate() {
+            let tile = json!({
+                "participant_id": ids[(index + 1) % ids.len()], "source": "camera", "weight": "rest", "width_px": 480, "height_px": 270,
+            });
+            session
+                .send(json!({ "type": "view", "room_id": room, "view": { "kind": "tiles", "tiles": [tile] } }))
+                .await?;
+        }
+        Talk::connect(sessions, &room, Arc::new(|_| {})).await
+    }
+
+    async fn connect(sessions: Vec<Session>, room: &str, on_answer: OnAnswer) -> anyhow::Result<Talk> {
         let began = Instant::now();
         let stop = Arc::<AtomicBool>::default();
-        let sides = [caller, callee].map(|session| {
+        let sides = sessions.into_iter().enumerate().map(|(index, session)| {
             let facts = Arc::<Mutex<Facts>>::default();
-            let task = tokio::spawn(hold(session, room.clone(), facts.clone(), stop.clone(), on_answer.clone()));
+            let hold = Hold {
+                session,
+                room: room.to_owned(),
+                attempt: 0,
+                speaks: index < 2,
+                facts: facts.clone(),
+                on_answer: on_answer.clone(),
+            };
+            let task = tokio::spawn(hold.run(stop.clone()));
             Side { facts, task }
         });
         let mut talk = Talk {
-            sides,
+            sides: sides.collect(),
             stop,
             setup: Duration::ZERO,
         };
-        let both_see = async {
-            while talk.facts().iter().any(|facts| facts.decoded == 0) {
+        let all_see = async {
+            while talk
+                .facts()
+                .iter()
+                .any(|facts| facts.picture.came == 0 || facts.sound.came == 0)
+            {
                 if talk.sides.iter().any(|side| side.task.is_finished()) {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                sleep(Duration::from_millis(5)).await;
             }
         };
-        let saw = timeout(CONNECT_WITHIN, both_see).await;
+        let saw = timeout(CONNECT_WITHIN, all_see).await;
         talk.setup = began.elapsed();
-        if saw.is_err() || talk.sides.iter().any(|side| side.task.is_finished()) {
+        if saw.is_err() || talk.is_over() {
             let facts = talk.facts();
             talk.stop().await?;
             bail!("no media within {CONNECT_WITHIN:?}: {facts:?}");
@@ -98,10 +182,14 @@ impl Talk {
         Ok(talk)
     }
 
-    pub fn facts(&self) -> [Facts; 2] {
-        self.sides
-            .each_ref()
-            .map(|side| side.facts.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    pub fn facts(&self) -> Vec<Facts> {
+        let facts = |side: &Side| side.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.sides.iter().map(facts).collect()
+    }
+
+    /// Somebody is out of it.
+    pub fn is_over(&self) -> bool {
+        self.sides.iter().any(|side| side.task.is_finished())
     }
 
     /// Measures gaps anew.
@@ -122,91 +210,136 @@ impl Talk {
     }
 }
 
-/// One side, until it is told to stop.
-async fn hold(
-    mut session: Session,
+/// One side.
+struct Hold {
+    session: Session,
     room: String,
+    attempt: u32,
+    speaks: bool,
     facts: Arc<Mutex<Facts>>,
-    stop: Arc<AtomicBool>,
     on_answer: OnAnswer,
-) -> anyhow::Result<()> {
-    let socket = UdpSocket::bind("127.0.0.1:0").await?;
-    let address = socket.local_addr()?;
-    let mut attempt = 0;
-    let mut participant = offer(&mut session, &room, address, &mut attempt).await?;
-    let mut ping = interval(PING_EVERY);
-    let mut buffer = [0; 2048];
-    while !stop.load(Ordering::Relaxed) {
-        for (destination, payload) in participant.sends.drain(..) {
-            // A full socket is a lost datagram.
-            let _ = socket.send_to(&payload, destination).await;
-        }
-        tokio::select! {
-            received = socket.recv_from(&mut buffer) => {
-                let (length, source) = received?;
-                participant.handle_datagram(source, &buffer[..length], Instant::now());
+}
+
+impl Hold {
+    /// Until it is told to stop.
+    async fn run(mut self, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
+        let mut socket = UdpSocket::bind("127.0.0.1:0").await?;
+        let mut participant = self.offer(socket.local_addr()?).await;
+        let mut ping = interval(PING_EVERY);
+        let mut buffer = [0; 2048];
+        while !stop.load(Ordering::Relaxed) {
+            for (destination, payload) in participant.sends.drain(..) {
+                // A full socket is a lost datagram.
+                let _ = socket.send_to(&payload, destination).await;
             }
-            event = session.next() => {
-                let event = event?;
-                match event["type"].as_str() {
-                    Some("offer_answered") if event["attempt"] == attempt => {
-                        let sdp = event["sdp"].as_str().context("an answer has SDP")?;
-                        note_server(&facts, address, sdp);
-                        on_answer(&facts.lock().unwrap_or_else(PoisonError::into_inner).clone());
-                        participant.accept_answer(sdp, Instant::now());
+            tokio::select! {
+                received = socket.recv_from(&mut buffer) => {
+                    // A server that is gone makes the kernel say so here.
+                    if let Ok((length, source)) = received {
+                        participant.handle_datagram(source, &buffer[..length], Instant::now());
                     }
-                    Some("layers_wanted") => participant.want(&layers(&event)),
-                    Some("transport_lost") if event["attempt"] == attempt => {
-                        facts.lock().unwrap_or_else(PoisonError::into_inner).lost += 1;
-                        participant = offer(&mut session, &room, address, &mut attempt).await?;
+                }
+                event = self.session.next() => {
+                    let Ok(event) = event else {
+                        self.come_back().await?;
+                        socket = UdpSocket::bind("127.0.0.1:0").await?;
+                        participant = self.offer(socket.local_addr()?).await;
+                        continue;
+                    };
+                    if self.heed(&event, &mut participant)? {
+                        participant = self.offer(socket.local_addr()?).await;
                     }
-                    Some("call_ended") => bail!("the call ended: {event}"),
-                    _ => {}
+                }
+                _ = ping.tick() => { let _ = self.session.send(json!({ "type": "ping" })).await; }
+                () = sleep_until(participant.poll_timeout().into()) => participant.handle_timeout(Instant::now()),
+            }
+            self.look_at(&participant);
+        }
+        Ok(())
+    }
+
+    /// True: its connection is to be made again.
+    fn heed(&mut self, event: &Value, participant: &mut Participant) -> anyhow::Result<bool> {
+        let is_ours = event["attempt"] == self.attempt;
+        match event["type"].as_str() {
+            Some("offer_answered") if is_ours => {
+                let sdp = event["sdp"].as_str().context("an answer has SDP")?;
+                note_server(&mut self.facts(), participant.address, sdp);
+                let facts = self.facts().clone();
+                (self.on_answer)(&facts);
+                participant.accept_answer(sdp, Instant::now());
+            }
+            Some("layers_wanted") => participant.want(&layers(event)),
+            Some("transport_lost") if is_ours => {
+                self.facts().lost += 1;
+                return Ok(true);
+            }
+            Some("call_ended" | "room_left") => bail!("it ended: {event}"),
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn look_at(&self, participant: &Participant) {
+        let mut facts = self.facts();
+        let now = Instant::now();
+        if std::mem::take(&mut facts.reset) {
+            facts.picture.longest_gap = Duration::ZERO;
+            facts.sound.longest_gap = Duration::ZERO;
+        }
+        let receiver = |slot: Option<&_>| slot.and_then(|slot| participant.received.get(slot));
+        let picture = receiver(participant.slots.first()).map_or(0, |receiver| receiver.decoded);
+        let sound = receiver(participant.audio_slots.first()).map_or(0, |receiver| receiver.packets);
+        facts.picture.note(picture, now);
+        facts.sound.note(sound, now);
+    }
+
+    fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As a page does whose websocket was closed.
+    async fn come_back(&mut self) -> anyhow::Result<()> {
+        let gone = Instant::now();
+        let mut within = BACK_AFTER_MAX;
+        loop {
+            match self.session.resume().await {
+                Ok(welcome) => {
+                    let mut facts = self.facts();
+                    facts.resumed += 1;
+                    facts.call = welcome["call"].clone();
+                    return Ok(());
+                }
+                Err(error) if gone.elapsed() > BACK_WITHIN => return Err(error.context("no way back for 15 s")),
+                Err(_) => {
+                    sleep(within.mul_f64(rand::random())).await;
+                    within = BACK_AFTER_LAST_MAX.min(within * 2);
                 }
             }
-            _ = ping.tick() => session.send(json!({ "type": "ping" })).await?,
-            () = sleep_until(participant.poll_timeout().into()) => participant.handle_timeout(Instant::now()),
         }
-        let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
-        let reset = std::mem::take(&mut facts.reset);
-        let now = Instant::now();
-        // Of the one slot, which shows the other's camera.
-        let Some(receiver) = participant.slots.first().and_then(|slot| participant.received.get_mut(slot)) else {
-            continue;
-        };
-        if reset {
-            receiver.longest_gap = Duration::ZERO;
-        }
-        // The gap that is not over yet counts too.
-        let silent = receiver
-            .last_decoded
-            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        facts.decoded = receiver.decoded;
-        facts.longest_gap = receiver.longest_gap.max(silent);
     }
-    Ok(())
+
+    /// If the websocket is gone, the next event says so.
+    async fn offer(&mut self, address: SocketAddr) -> Participant {
+        let now = Instant::now();
+        let (mut participant, sdp) = Participant::new(address, 1, now);
+        participant.microphone_on = self.speaks;
+        participant.publish(now);
+        self.attempt += 1;
+        let lines = json!([
+            { "mid": participant.microphone().to_string(), "source": "microphone" },
+            { "mid": participant.camera().to_string(), "source": "camera" },
+        ]);
+        let offer = json!({ "type": "offer", "room_id": self.room, "attempt": self.attempt, "sdp": sdp, "sources": lines });
+        let _ = self.session.send(offer).await;
+        let sources: &[&str] = if self.speaks { &["microphone", "camera"] } else { &["camera"] };
+        let publish = json!({ "type": "publish", "room_id": self.room, "sources": sources });
+        let _ = self.session.send(publish).await;
+        participant
+    }
 }
 
-async fn offer(session: &mut Session, room: &str, address: SocketAddr, attempt: &mut u32) -> anyhow::Result<Participant> {
-    let now = Instant::now();
-    let (mut participant, sdp) = Participant::new(address, 1, now);
-    participant.publish(now);
-    *attempt += 1;
-    let sources = json!([
-        { "mid": participant.microphone().to_string(), "source": "microphone" },
-        { "mid": participant.camera().to_string(), "source": "camera" },
-    ]);
-    session
-        .send(json!({ "type": "offer", "room_id": room, "attempt": *attempt, "sdp": sdp, "sources": sources }))
-        .await?;
-    session
-        .send(json!({ "type": "publish", "room_id": room, "sources": ["microphone", "camera"] }))
-        .await?;
-    Ok(participant)
-}
-
-fn note_server(facts: &Mutex<Facts>, address: SocketAddr, sdp: &str) {
-    let mut facts = facts.lock().unwrap_or_else(PoisonError::into_inner);
+fn note_server(facts: &mut Facts, address: SocketAddr, sdp: &str) {
     facts.address = Some(address);
     facts.ufrag = sdp
         .lines()

@@ -1,0 +1,217 @@
+//! A server that carries calls is killed or restarted: how long media is away, and whether anything is over that should go on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use clap::ValueEnum;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::server::Server;
+use crate::talk::{Facts, Talk};
+
+/// Before the fault, so that all that was said is on the disk and media runs.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// From the fault until everybody sees and hears again: beyond it, media counts as not come back.
+const BACK_WITHIN: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// SIGKILL, and another process on the same folder and port
+    Kill9,
+    /// SIGTERM, which waits for no call, and another process
+    Restart,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Fault {
+    kind: Kind,
+    /// The server's binary
+    #[arg(long, default_value = "target/release/tandem")]
+    server: PathBuf,
+    /// Calls of two, or rooms of as many as `--participants` says
+    #[arg(long, default_value_t = 1)]
+    talks: usize,
+    /// In each; all media goes through the server
+    #[arg(long, default_value_t = 10)]
+    participants: usize,
+    #[arg(long, default_value_t = 10)]
+    runs: usize,
+    /// Prints one JSON object in place of the text
+    #[arg(long)]
+    json: bool,
+    /// Ends with 1 if half of all were without media for longer than so many milliseconds after the new process listened
+    #[arg(long)]
+    back_p50_max_ms: Option<u64>,
+}
+
+/// What all runs measured.
+#[derive(Default)]
+struct Outcome {
+    /// Of each participant: from when the new process listened to the first picture and voice after that.
+    back: Vec<Duration>,
+    /// The longest gap of its picture and of the voice that it hears.
+    picture_gap: Vec<Duration>,
+    sound_gap: Vec<Duration>,
+    /// From the signal until the process was gone, and from then until the next listened.
+    stopping: Vec<Duration>,
+    starting: Vec<Duration>,
+    talks: usize,
+    ended: usize,
+    /// Participants whose room is not as it was: it has fewer in it, or is not locked any more.
+    changed: usize,
+}
+
+/// # Errors
+/// The server cannot be started, media does not begin, a call or room is over or other than before, or media took longer to come back than `--back-p50-max-ms` allows.
+pub async fn run(asked: &Fault) -> anyhow::Result<()> {
+    let mut outcome = Outcome::default();
+    for _ in 0..asked.runs.max(1) {
+        once(asked, &mut outcome).await?;
+    }
+    let report = outcome.json();
+    if asked.json {
+        println!("{report}");
+    } else {
+        println!("{}", outcome.text());
+    }
+    ensure!(outcome.ended == 0, "{} of {} calls ended", outcome.ended, outcome.talks);
+    ensure!(outcome.changed == 0, "{} found their room changed", outcome.changed);
+    if let Some(max) = asked.back_p50_max_ms {
+        let p50 = share(&outcome.back, 0.5);
+        ensure!(
+            p50 <= max as f64,
+            "media was back after {p50:.0} ms at the median, more than {max}"
+        );
+    }
+    Ok(())
+}
+
+async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let mut server = tokio::task::block_in_place(|| Server::start(&asked.server))?;
+    let mut starting = JoinSet::new();
+    for _ in 0..asked.talks.max(1) {
+        let (url, participants) = (server.url.clone(), asked.participants);
+        starting.spawn(async move {
+            if participants <= 2 {
+                Talk::start(&url, Arc::new(|_| {})).await
+            } else {
+                Talk::gather(&url, participants).await
+            }
+        });
+    }
+    let mut talks = Vec::new();
+    while let Some(started) = starting.join_next().await {
+        talks.push(started??);
+    }
+    sleep(SETTLE).await;
+    talks.iter().for_each(Talk::reset_gaps);
+    let signal = match asked.kind {
+        Kind::Kill9 => Signal::KILL,
+        Kind::Restart => Signal::TERM,
+    };
+    let fault = Instant::now();
+    let (stopping, listened) = tokio::task::block_in_place(|| server.restart(signal))?;
+    outcome.stopping.push(stopping);
+    outcome.starting.push(listened - fault - stopping);
+
+    let sides: usize = talks.iter().map(|talk| talk.facts().len()).sum();
+    let mut back: Vec<Option<Duration>> = vec![None; sides];
+    while back.iter().any(Option::is_none) && fault.elapsed() < BACK_WITHIN && !talks.iter().any(Talk::is_over) {
+        sleep(Duration::from_millis(5)).await;
+        let facts = talks.iter().flat_map(Talk::facts);
+        for (since, facts) in back.iter_mut().zip(facts) {
+            if since.is_none() && is_back(&facts, listened) {
+                *since = Some(listened.elapsed());
+            }
+        }
+    }
+    // A gap that is not over yet is not counted by a side that has stopped to look.
+    sleep(Duration::from_millis(500)).await;
+    outcome.talks += talks.len();
+    for talk in talks {
+        let facts = talk.facts();
+        for side in &facts {
+            outcome.picture_gap.push(side.picture.longest_gap);
+            outcome.sound_gap.push(side.sound.longest_gap);
+            outcome.changed += usize::from(!is_as_before(side, facts.len()));
+        }
+        outcome.ended += usize::from(talk.is_over());
+        talk.stop().await?;
+    }
+    outcome
+        .back
+        .extend(back.into_iter().map(|since| since.unwrap_or(BACK_WITHIN)));
+    Ok(())
+}
+
+fn is_back(facts: &Facts, since: Instant) -> bool {
+    [&facts.picture, &facts.sound]
+        .iter()
+        .all(|flow| flow.last.is_some_and(|last| last > since))
+}
+
+/// Whether the server knows the room as it was: a call of two has no room of its own to be locked.
+fn is_as_before(side: &Facts, number: usize) -> bool {
+    let call = &side.call;
+    let others = call["participants"].as_array().map_or(0, Vec::len);
+    match call["state"].as_str() {
+        Some("answered") => true,
+        Some("joined") => others + 1 == number && call["room"]["locked"] == true,
+        _ => false,
+    }
+}
+
+/// In milliseconds.
+fn share(values: &[Duration], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(0.0, |value| value.as_secs_f64() * 1000.0)
+}
+
+impl Outcome {
+    fn rows(&self) -> [(&'static str, &[Duration]); 5] {
+        [
+            ("media_back_after_listening_ms", &self.back),
+            ("picture_gap_ms", &self.picture_gap),
+            ("sound_gap_ms", &self.sound_gap),
+            ("stopping_ms", &self.stopping),
+            ("starting_ms", &self.starting),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let mut out = json!({ "calls": self.talks, "ended": self.ended, "rooms_changed": self.changed });
+        for (name, values) in self.rows() {
+            out[name] = json!({
+                "p50": share(values, 0.5), "p95": share(values, 0.95), "p99": share(values, 0.99), "max": share(values, 1.0), "n": values.len(),
+            });
+        }
+        out
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{} calls, {} ended, {} found their room changed\n",
+            self.talks, self.ended, self.changed
+        );
+        text += &format!("{:<32}{:>8}{:>8}{:>8}{:>8}", "", "p50", "p95", "p99", "max");
+        for (name, values) in self.rows() {
+            let at = |part| share(values, part);
+            text += &format!(
+                "\n{name:<32}{:>8.0}{:>8.0}{:>8.0}{:>8.0}",
+                at(0.5),
+                at(0.95),
+                at(0.99),
+                at(1.0)
+            );
+        }
+        text
+    }
+}
