@@ -176,15 +176,6 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Of a network that took so much, in bits per second, when another connection was there.
-    pub fn beginning_at(bps: u64) -> Budget {
-        Budget {
-            bps: (bps as f64).clamp(LEAST_BPS, UNPROVED_BPS as f64),
-            failed_bps: Some(0.0),
-            ..Budget::default()
-        }
-    }
-
     /// What the browser estimates itself.
     pub fn handle_remote_estimate(&mut self, bps: u64) {
         self.remote_bps = Some(bps);
@@ -498,15 +489,6 @@ mod tests {
         link.way = Duration::from_millis(250);
         link.send(300e3, SECOND * 20);
         assert_eq!(link.budget.bps(), UNPROVED_BPS);
-    }
-
-    #[test]
-    fn a_network_that_was_narrow_is_used_again_when_it_is_wide() {
-        let mut link = Link::new(50e6);
-        link.budget = Budget::beginning_at(200_000);
-        assert_eq!((link.budget.bps(), link.budget.limit_bps()), (200_000, Some(200_000)));
-        link.send(3e6, SECOND * 10);
-        assert_eq!((link.budget.bps(), link.budget.limit_bps()), (UNPROVED_BPS, None));
     }
 
     #[test]

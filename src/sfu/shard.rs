@@ -322,13 +322,10 @@ impl Shard {
                 Err(OfferError::Busy)
             }
             None => {
-                let before = link.and_then(|link| self.entry(link.key));
-                let limit_bps = before.and_then(|entry| entry.transport.limit_bps());
                 let config = TransportConfig {
                     certificate: &self.config.certificate,
                     candidates: self.candidates(offer.loopback),
                     dtls_client,
-                    limit_bps,
                 };
                 Transport::accept(&offer.sdp, config, now, &mut out).map(|(transport, answer)| {
                     if let Some(link) = link {

@@ -146,8 +146,6 @@ pub struct TransportConfig<'a> {
     pub candidates: Candidates,
     /// Whether we start the DTLS handshake, because waiting for the browser's stalled before.
     pub dtls_client: bool,
-    /// What the participant's network took when their connection before this one was given up, in bits per second, if that was known.
-    pub limit_bps: Option<u64>,
 }
 
 impl Transport {
@@ -205,7 +203,7 @@ impl Transport {
             ways: Ways::new(config.candidates),
             consent: Consent::default(),
             is_dtls_client: false,
-            budget: config.limit_bps.map(Budget::beginning_at).unwrap_or_default(),
+            budget: Budget::default(),
             pace: Pace::default(),
             proved: false,
             formats: Vec::new(),
@@ -220,9 +218,6 @@ impl Transport {
             fault_injected: false,
         };
         let answer = transport.negotiate(offer, now, out)?;
-        if config.limit_bps.is_some() {
-            transport.tell_budget(out, |_| {});
-        }
         Ok((transport, answer))
     }
 
@@ -323,11 +318,6 @@ impl Transport {
             }
             rtc.handle_input(Input::Timeout(now))
         });
-    }
-
-    /// What the participant's network takes, in bits per second, if it was seen to be full.
-    pub fn limit_bps(&self) -> Option<u64> {
-        self.budget.limit_bps()
     }
 
     /// What we would like to send: the budget rises as far.

@@ -151,29 +151,3 @@ fn a_link_cut_to_300_kbit_gets_the_low_layer_and_no_picture_stands_still() {
         println!("the best again after {:?}", room.wait_for_the_best(BEST_WITHIN));
     }
 }
-
-#[test]
-fn a_connection_made_anew_on_a_narrow_link_begins_with_what_it_takes() {
-    let mut room = Room::new(seed(76));
-    room.narrow(Link {
-        rate_bps: Some(NARROW_BPS),
-        queue: QUEUE_SHORT,
-        ..Link::GOOD
-    });
-    room.world.run(SECOND * 5);
-    let (id, of_room) = (room.viewer, room.world.room);
-    room.world.reopen(id);
-    room.world.member(id).browser.camera_on = false;
-    room.world.run(LOOK_EVERY);
-    let budget_bps = room.world.shard.budget_bps(of_room, id).expect("it is in the room");
-    assert!(budget_bps < NARROW_BPS * 3 / 2, "{budget_bps}");
-    room.world.run_until("a picture again", LOW_WITHIN, |w| {
-        w.members[&id]
-            .browser
-            .received
-            .values()
-            .any(|receiver| receiver.layer.is_some())
-    });
-    room.narrow(Link::GOOD);
-    room.wait_for_the_best(BEST_WITHIN);
-}
