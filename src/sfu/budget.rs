@@ -50,7 +50,8 @@ const FULL_FOR_US: i64 = 100_000;
 /// A budget is this share of what arrived on the full link.
 const CUT_SHARE: f64 = 0.85;
 
-/// How much a budget rises in a second: near where it failed, elsewhere, and where what is sent proves it.
+/// How much a budget rises in a second: near where it failed, elsewhere, and where what is sent proves it or the link is known to be
+/// another one. Where pictures are paused nothing can prove it.
 const RISE_NEAR: f64 = 0.05;
 const RISE: f64 = 0.1;
 const RISE_PROVED: f64 = 0.5;
@@ -307,7 +308,7 @@ impl Budget {
             .is_some_and(|failed| self.bps < failed * NEAR_TO && self.bps > failed * CUT_SHARE);
         let share = if is_near {
             RISE_NEAR
-        } else if self.failed_bps.is_none() || arrives_bps > self.bps * PROVED_SHARE {
+        } else if self.failed_bps.is_none_or(|failed| failed == 0.0) || arrives_bps > self.bps * PROVED_SHARE {
             RISE_PROVED
         } else {
             RISE
