@@ -386,10 +386,10 @@ fn as_i64(number: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
-    use super::super::{Change, HistoryChange, MessageChange, MessageNews, NewMessage, News, PersonChange, RoomRow};
+    use super::super::{Change, HistoryChange, MessageChange, MessageNews, NewMessage, News, PersonChange};
     use super::*;
     use crate::id::{MessageId, ParticipantId};
-    use crate::store::testbed::{Bed, on_both};
+    use crate::store::testbed::{Bed, a_room, on_both};
 
     on_both!(
         a_file_is_filled_once_becomes_part_of_one_message_and_is_found_again,
@@ -463,16 +463,7 @@ mod tests {
     }
 
     async fn open_room(store: &Store) {
-        let keep = Change::KeepRoom(RoomRow {
-            room: room(),
-            by_call: false,
-            name: String::new(),
-            link: None,
-            locked: false,
-            lobby: false,
-            removed: Vec::new(),
-        });
-        store.keep(&[keep], 0).await.expect("kept");
+        store.keep(&[a_room(room(), false)], 0).await.expect("kept");
     }
 
     /// What a reader finds in the room: numbers, names of files and whether they are kept.

@@ -349,9 +349,9 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
-    use super::super::{Change, HistoryChange, News, RoomRow};
+    use super::super::{Change, HistoryChange, News};
     use super::*;
-    use crate::store::testbed::{Bed, on_both};
+    use crate::store::testbed::{self, Bed, on_both};
 
     on_both!(
         messages_are_numbered_and_kept_once,
@@ -369,15 +369,7 @@ mod tests {
     }
 
     fn a_room(number: u64) -> Change {
-        Change::KeepRoom(RoomRow {
-            room: room(number),
-            by_call: true,
-            name: String::new(),
-            link: None,
-            locked: false,
-            lobby: false,
-            removed: Vec::new(),
-        })
+        testbed::a_room(room(number), true)
     }
 
     fn say(by: u64, message: u64, text: &str) -> Change {

@@ -190,9 +190,9 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
-    use super::super::{Change, HistoryChange, RoomRow};
+    use super::super::{Change, HistoryChange};
     use super::*;
-    use crate::store::testbed::{Bed, on_both};
+    use crate::store::testbed::{Bed, a_room, on_both};
 
     on_both!(
         a_report_is_read_page_by_page_by_who_was_in_the_call,
@@ -333,15 +333,7 @@ mod tests {
         let store = bed.open().await;
         a_call(&store).await;
         assert!(store.report_beginnings().await.expect("read").is_empty(), "its room is over");
-        let kept = Change::KeepRoom(RoomRow {
-            room: room(),
-            by_call: true,
-            name: String::new(),
-            link: None,
-            locked: false,
-            lobby: false,
-            removed: Vec::new(),
-        });
+        let kept = a_room(room(), true);
         store.keep(&[kept, page(3, false)], 8_000).await.expect("kept");
         assert_eq!(store.report_beginnings().await.expect("read"), [(room(), 1_001)]);
         let row = read(&store, None).await.expect("it is there");

@@ -159,10 +159,10 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
-    use super::super::{Change, HistoryChange, MessageChange, NewMessage, RoomRow};
+    use super::super::{Change, HistoryChange, MessageChange, NewMessage};
     use super::*;
     use crate::id::{CallId, MessageId, ParticipantId, RoomId};
-    use crate::store::testbed::{Bed, on_both};
+    use crate::store::testbed::{Bed, a_room, on_both};
 
     on_both!(
         more_than_a_batch_of_old_calls_goes,
@@ -232,16 +232,7 @@ mod tests {
 
     async fn a_room_that_goes_on_loses_what_is_old_and_counts_on(bed: &Bed) {
         let store = bed.open().await;
-        let room = Change::KeepRoom(RoomRow {
-            room: RoomId::from_random(7),
-            by_call: false,
-            name: String::new(),
-            link: None,
-            locked: false,
-            lobby: false,
-            removed: Vec::new(),
-        });
-        store.keep(&[room], 0).await.expect("kept");
+        store.keep(&[a_room(RoomId::from_random(7), false)], 0).await.expect("kept");
         for message in 0..4 {
             store.keep(&[say(7, message, 1)], message as i64).await.expect("kept");
         }

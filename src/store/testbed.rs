@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use self::cluster::Cluster;
-use super::{Place, PostgresUrl, Store};
+use super::{Change, Place, PostgresUrl, RoomRow, Store};
+use crate::id::RoomId;
 
 #[path = "../../tests/postgres/cluster.rs"]
 mod cluster;
@@ -39,6 +40,19 @@ impl Bed {
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_ref().map(tempfile::TempDir::path)
     }
+}
+
+/// A room that has begun.
+pub(crate) fn a_room(room: RoomId, by_call: bool) -> Change {
+    Change::KeepRoom(RoomRow {
+        room,
+        by_call,
+        name: String::new(),
+        link: None,
+        locked: false,
+        lobby: false,
+        removed: Vec::new(),
+    })
 }
 
 /// Makes two tests of each of these stories, one for each database.
