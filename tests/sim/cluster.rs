@@ -6,17 +6,16 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
-use tandem::cluster::bus::About;
-use tandem::cluster::directory::{Directory, News, Output as Said};
 use tandem::cluster::local::{LocalBus, Weather};
 use tandem::grants::Grants;
 use tandem::id::{CallId, ConnectionId, NodeId, UserId};
-use tandem::signaling::hub::{Attach, Hub, HubConfig, Identity};
-use tandem::signaling::nodes::{NodeNews, Word};
+use tandem::signaling::hub::{Attach, HubConfig, Identity};
 use tandem::signaling::output::Output;
 use tandem::signaling::person::Person;
 use tandem::signaling::protocol::{Command, CommandFrame, EndReason, ErrorCode, Event};
 use tandem::signaling::session::Departure;
+
+use super::nodes::{self, Node};
 
 /// How long any call may go on to ring after whoever could end it is cut off: 3 s until that is noticed, and 3 s of patience.
 const RINGS_ON_MAX: Duration = Duration::from_secs(7);
@@ -44,12 +43,6 @@ struct Tab {
     known: BTreeSet<CallId>,
     over: BTreeSet<CallId>,
     refused: usize,
-}
-
-struct Node {
-    id: NodeId,
-    hub: Hub,
-    directory: Directory,
 }
 
 struct World {
@@ -107,14 +100,7 @@ impl World {
             call_silence: Duration::from_secs(1 << 30),
             ..HubConfig::default()
         };
-        let mut hub = Hub::new(config, StdRng::seed_from_u64(self.rng.next_u64()));
-        hub.join_cluster(false);
-        self.bus.join(id);
-        Node {
-            id,
-            hub,
-            directory: Directory::new(id, About::default(), self.now),
-        }
+        Node::start(id, config, self.rng.next_u64(), false, &mut self.bus, self.now)
     }
 
     /// A tab that was there before has lost its session.
@@ -171,49 +157,12 @@ impl World {
     }
 
     fn settle(&mut self) {
-        loop {
-            let mut moved = false;
-            for place in 0..self.nodes.len() {
-                while let Some(output) = self.nodes[place].hub.poll_output() {
-                    moved = true;
-                    match output {
-                        Output::Send { connection, frame } => {
-                            let tab = self.tabs.iter().position(|tab| tab.connection == connection);
-                            if let Some(tab) = tab {
-                                self.hear(tab, frame.reference, frame.event);
-                            }
-                        }
-                        Output::Say { to, word } => {
-                            let text = serde_json::to_string(&word).expect("it is written");
-                            self.nodes[place].directory.say(to, text, self.now);
-                        }
-                        _ => {}
-                    }
-                }
-                while let Some(output) = self.nodes[place].directory.poll_output() {
-                    moved = true;
-                    let now = self.now;
-                    match output {
-                        Said::Publish { to, packet } => self.bus.publish(to, &packet, now),
-                        Said::News(news) => {
-                            let news = match news {
-                                News::Came(node) => NodeNews::Came(node),
-                                News::Away(node) => NodeNews::Away(node),
-                                News::Back(node) => NodeNews::Back(node),
-                                News::Gone(node) => NodeNews::Gone(node),
-                                News::Bus(works) => NodeNews::Bus(works),
-                            };
-                            self.nodes[place].hub.handle_node(news, now);
-                        }
-                        Said::Word { from, text } => {
-                            let word: Word = serde_json::from_str(&text).expect("it is read as it was written");
-                            self.nodes[place].hub.handle_word(from, word, now);
-                        }
-                    }
-                }
-            }
-            if !moved {
-                return;
+        while let Some((_, output)) = nodes::poll_output(&mut self.nodes, &mut self.bus, self.now) {
+            let Output::Send { connection, frame } = output else {
+                continue;
+            };
+            if let Some(tab) = self.tabs.iter().position(|tab| tab.connection == connection) {
+                self.hear(tab, frame.reference, frame.event);
             }
         }
     }
@@ -288,28 +237,15 @@ impl World {
     fn pass(&mut self, long: Duration) {
         let end = self.now + long;
         loop {
-            let directories = self.nodes.iter().map(|node| node.directory.poll_timeout());
-            let hubs = self.nodes.iter().filter_map(|node| node.hub.poll_timeout());
-            let next = directories.chain(hubs).chain(self.bus.poll_timeout()).min();
-            let next = next.unwrap_or(end).max(self.now);
+            let next = nodes::poll_timeout(&self.nodes, &self.bus).unwrap_or(end).max(self.now);
             if next > end {
                 break;
             }
             self.now = next;
-            while let Some((to, packet)) = self.bus.poll(next) {
-                if let Some(node) = self.nodes.iter_mut().find(|node| node.id == to) {
-                    node.directory.handle_packet(packet, next);
-                }
+            while nodes::take_packet(&mut self.nodes, &mut self.bus, next) {
                 self.settle();
             }
-            for node in &mut self.nodes {
-                if node.directory.poll_timeout() <= next {
-                    node.directory.handle_timeout(next);
-                }
-                if node.hub.poll_timeout().is_some_and(|due| due <= next) {
-                    node.hub.handle_timeout(next);
-                }
-            }
+            nodes::handle_timeouts(&mut self.nodes, next);
             self.settle();
         }
         self.now = end;

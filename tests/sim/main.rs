@@ -7,6 +7,7 @@ mod crowd;
 mod layers;
 mod narrow;
 mod network;
+mod nodes;
 mod rooms;
 mod scenarios;
 #[expect(clippy::disallowed_methods, reason = "real sockets have the real clock")]

@@ -5,18 +5,17 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tandem::cluster::bus::About;
-use tandem::cluster::directory::{Directory, News as Heard, Output as Said};
 use tandem::cluster::local::{LocalBus, Weather};
 use tandem::grants::Grants;
 use tandem::id::{ConnectionId, DeviceId, NodeId, UserId};
-use tandem::signaling::hub::{Attach, Hub, HubConfig, Identity};
-use tandem::signaling::nodes::{NodeNews, Word};
+use tandem::signaling::hub::{Attach, HubConfig, Identity};
 use tandem::signaling::output::{CloseReason, Keep, Output};
 use tandem::signaling::person::{Person, PersonNote};
 use tandem::signaling::protocol::{Callers, Command, CommandFrame, Event, Settings, UserInfo};
 use tandem::signaling::records::{Finding, News, Question, Renewed};
 use tandem::signaling::session::Departure;
+
+use super::nodes::{self, Node};
 
 const A: usize = 0;
 const B: usize = 1;
@@ -38,12 +37,6 @@ struct Tab {
     reference: u32,
     told: Vec<Event>,
     closed: Option<CloseReason>,
-}
-
-struct Node {
-    id: NodeId,
-    hub: Hub,
-    directory: Directory,
 }
 
 /// What both nodes keep.
@@ -103,15 +96,8 @@ impl World {
             call_silence: Duration::from_secs(1 << 30),
             ..HubConfig::default()
         };
-        let mut hub = Hub::new(config, StdRng::seed_from_u64(StdRng::seed_from_u64(number).next_u64()));
-        hub.join_cluster(true);
-        let id = NodeId::from_random(number);
-        self.bus.join(id);
-        Node {
-            id,
-            hub,
-            directory: Directory::new(id, About::default(), self.now),
-        }
+        let seed = StdRng::seed_from_u64(number).next_u64();
+        Node::start(NodeId::from_random(number), config, seed, true, &mut self.bus, self.now)
     }
 
     fn open(&mut self, number: u64, node: usize) -> usize {
@@ -205,10 +191,6 @@ impl World {
                     tab.closed = Some(why);
                 }
             }
-            Output::Say { to, word } => {
-                let text = serde_json::to_string(&word).expect("it is written");
-                self.nodes[place].directory.say(to, text, now);
-            }
             Output::SaveName { user, name } => {
                 self.store.names.insert(user, name);
             }
@@ -264,38 +246,8 @@ impl World {
     }
 
     fn settle(&mut self) {
-        loop {
-            let mut moved = false;
-            for place in 0..self.nodes.len() {
-                while let Some(output) = self.nodes[place].hub.poll_output() {
-                    moved = true;
-                    self.carry_out(place, output);
-                }
-                while let Some(output) = self.nodes[place].directory.poll_output() {
-                    moved = true;
-                    let now = self.now;
-                    match output {
-                        Said::Publish { to, packet } => self.bus.publish(to, &packet, now),
-                        Said::News(news) => {
-                            let news = match news {
-                                Heard::Came(node) => NodeNews::Came(node),
-                                Heard::Away(node) => NodeNews::Away(node),
-                                Heard::Back(node) => NodeNews::Back(node),
-                                Heard::Gone(node) => NodeNews::Gone(node),
-                                Heard::Bus(works) => NodeNews::Bus(works),
-                            };
-                            self.nodes[place].hub.handle_node(news, now);
-                        }
-                        Said::Word { from, text } => {
-                            let word: Word = serde_json::from_str(&text).expect("it is read as it was written");
-                            self.nodes[place].hub.handle_word(from, word, now);
-                        }
-                    }
-                }
-            }
-            if !moved {
-                return;
-            }
+        while let Some((place, output)) = nodes::poll_output(&mut self.nodes, &mut self.bus, self.now) {
+            self.carry_out(place, output);
         }
     }
 
@@ -303,28 +255,15 @@ impl World {
         let end = self.now + long;
         self.settle();
         loop {
-            let directories = self.nodes.iter().map(|node| node.directory.poll_timeout());
-            let hubs = self.nodes.iter().filter_map(|node| node.hub.poll_timeout());
-            let next = directories.chain(hubs).chain(self.bus.poll_timeout()).min();
-            let next = next.unwrap_or(end).max(self.now);
+            let next = nodes::poll_timeout(&self.nodes, &self.bus).unwrap_or(end).max(self.now);
             if next > end {
                 break;
             }
             self.now = next;
-            while let Some((to, packet)) = self.bus.poll(next) {
-                if let Some(node) = self.nodes.iter_mut().find(|node| node.id == to) {
-                    node.directory.handle_packet(packet, next);
-                }
+            while nodes::take_packet(&mut self.nodes, &mut self.bus, next) {
                 self.settle();
             }
-            for node in &mut self.nodes {
-                if node.directory.poll_timeout() <= next {
-                    node.directory.handle_timeout(next);
-                }
-                if node.hub.poll_timeout().is_some_and(|due| due <= next) {
-                    node.hub.handle_timeout(next);
-                }
-            }
+            nodes::handle_timeouts(&mut self.nodes, next);
             self.settle();
         }
         self.now = end;
