@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::process;
+use crate::quantile::quantile;
 use crate::session::Session;
 
 /// The least time from a pair's call to its next: the caller sends two commands in it, and a session may send 50 a second.
@@ -121,8 +122,7 @@ fn report(asked: &Calls, all: &[Times], took: Duration, before: Option<process::
     let share = |pick: Pick, share: f64| {
         let mut values: Vec<Duration> = all.iter().map(pick).collect();
         values.sort_unstable();
-        let at = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
-        values.get(at).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+        quantile(&values, share).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
     };
     let rows: [(&str, Pick); 3] = [("ring", |t| t.ring), ("answer", |t| t.answer), ("end", |t| t.end)];
     let per_second = all.len() as f64 / took.as_secs_f64();

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::quantile::quantile;
 use crate::server::Server;
 use crate::talk::{Facts, Talk};
 
@@ -74,12 +75,14 @@ pub async fn run(asked: &Fault) -> anyhow::Result<()> {
     for _ in 0..asked.runs.max(1) {
         once(asked, &mut outcome).await?;
     }
-    let report = outcome.json();
-    if asked.json {
-        println!("{report}");
-    } else {
-        println!("{}", outcome.text());
-    }
+    println!(
+        "{}",
+        if asked.json {
+            outcome.json().to_string()
+        } else {
+            outcome.text()
+        }
+    );
     ensure!(outcome.ended == 0, "{} of {} calls ended", outcome.ended, outcome.talks);
     ensure!(outcome.changed == 0, "{} found their room changed", outcome.changed);
     if let Some(max) = asked.back_p50_max_ms {
@@ -171,8 +174,7 @@ fn is_as_before(side: &Facts, number: usize) -> bool {
 fn share(values: &[Duration], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
-    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
-    sorted.get(at).map_or(0.0, |value| value.as_secs_f64() * 1000.0)
+    quantile(&sorted, share).map_or(0.0, |value| value.as_secs_f64() * 1000.0)
 }
 
 impl Outcome {

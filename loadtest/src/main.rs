@@ -14,6 +14,7 @@ mod fault;
 mod floor;
 mod idle;
 mod process;
+mod quantile;
 mod rooms;
 mod scrape;
 mod server;

@@ -11,6 +11,7 @@ use super::media::{Measured, Milestones};
 use super::page::Moment;
 use super::{Look, Rooms};
 use crate::process::Usage;
+use crate::quantile::quantile;
 use crate::scrape::Scrape;
 
 /// Reasons of `tandem_media_dropped_total` for which a packet is left out on purpose: nobody wants it, or not yet. All others are losses.
@@ -198,13 +199,11 @@ impl Report {
 
     /// By the sender's clock.
     pub fn delay_ms(&self, share: f64) -> f64 {
-        let at = ((self.delays_us.len() as f64 * share) as usize).min(self.delays_us.len().saturating_sub(1));
-        self.delays_us.get(at).map_or(0.0, |us| f64::from(*us) / 1000.0)
+        quantile(&self.delays_us, share).map_or(0.0, |us| f64::from(us) / 1000.0)
     }
 
     fn join_ms(&self, share: f64) -> f64 {
-        let at = ((self.joins.len() as f64 * share) as usize).min(self.joins.len().saturating_sub(1));
-        self.joins.get(at).map_or(0.0, |join| join.as_secs_f64() * 1000.0)
+        quantile(&self.joins, share).map_or(0.0, |join| join.as_secs_f64() * 1000.0)
     }
 
     fn core_percent(&self, cpu: Duration) -> f64 {
