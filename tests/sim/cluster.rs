@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use tandem::cluster::local::{LocalBus, Weather};
-use tandem::grants::Grants;
 use tandem::id::{CallId, ConnectionId, NodeId, UserId};
-use tandem::signaling::hub::{Attach, HubConfig, Identity};
+use tandem::signaling::hub::HubConfig;
 use tandem::signaling::output::Output;
 use tandem::signaling::person::Person;
 use tandem::signaling::protocol::{Command, CommandFrame, EndReason, ErrorCode, Event};
 use tandem::signaling::session::Departure;
 
-use super::nodes::{self, Node};
+use super::nodes::{Around, Node, attach};
 
 /// How long any call may go on to ring after whoever could end it is cut off: 3 s until that is noticed, and 3 s of patience.
 const RINGS_ON_MAX: Duration = Duration::from_secs(7);
@@ -122,23 +121,7 @@ impl World {
             Some(place) => self.tabs[place] = tab,
             None => self.tabs.push(tab),
         }
-        let attach = Attach {
-            identity: Some(Identity {
-                user_id: user,
-                name: user.to_string(),
-                grants: Grants::ALL,
-                person: Person::default(),
-            }),
-            new_secret: None,
-            missed: None,
-            resume: None,
-            reference: 0,
-            loopback: false,
-            address: None,
-            unattended: false,
-            device: None,
-            browser: String::new(),
-        };
+        let attach = attach(user, &user.to_string(), Person::default());
         self.nodes[node]
             .hub
             .handle_attach(connection, attach, self.now)
@@ -154,17 +137,6 @@ impl World {
             .hub
             .handle_command(connection, CommandFrame { reference, command }, now);
         reference
-    }
-
-    fn settle(&mut self) {
-        while let Some((_, output)) = nodes::poll_output(&mut self.nodes, &mut self.bus, self.now) {
-            let Output::Send { connection, frame } = output else {
-                continue;
-            };
-            if let Some(tab) = self.tabs.iter().position(|tab| tab.connection == connection) {
-                self.hear(tab, frame.reference, frame.event);
-            }
-        }
     }
 
     fn hear(&mut self, place: usize, reference: Option<u32>, event: Event) {
@@ -232,23 +204,6 @@ impl World {
             tab.since = now;
         }
         tab.view = view;
-    }
-
-    fn pass(&mut self, long: Duration) {
-        let end = self.now + long;
-        loop {
-            let next = nodes::poll_timeout(&self.nodes, &self.bus).unwrap_or(end).max(self.now);
-            if next > end {
-                break;
-            }
-            self.now = next;
-            while nodes::take_packet(&mut self.nodes, &mut self.bus, next) {
-                self.settle();
-            }
-            nodes::handle_timeouts(&mut self.nodes, next);
-            self.settle();
-        }
-        self.now = end;
     }
 
     /// Something that somebody does.
@@ -351,6 +306,21 @@ impl World {
                 "seed {}: something is left",
                 self.seed
             );
+        }
+    }
+}
+
+impl Around for World {
+    fn parts(&mut self) -> (&mut [Node], &mut LocalBus, &mut Instant) {
+        (&mut self.nodes, &mut self.bus, &mut self.now)
+    }
+
+    fn carry_out(&mut self, _: usize, output: Output) {
+        let Output::Send { connection, frame } = output else {
+            return;
+        };
+        if let Some(tab) = self.tabs.iter().position(|tab| tab.connection == connection) {
+            self.hear(tab, frame.reference, frame.event);
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Nodes around a bus under a virtual clock: what goes between them is done here, and what their hubs want done besides is the world's.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tandem::cluster::bus::About;
 use tandem::cluster::directory::{Directory, News, Output as Said};
 use tandem::cluster::local::LocalBus;
-use tandem::id::NodeId;
-use tandem::signaling::hub::{Hub, HubConfig};
+use tandem::grants::Grants;
+use tandem::id::{NodeId, UserId};
+use tandem::signaling::hub::{Attach, Hub, HubConfig, Identity};
 use tandem::signaling::nodes::{NodeNews, Word};
 use tandem::signaling::output::Output;
+use tandem::signaling::person::Person;
 
 pub struct Node {
     pub id: NodeId,
@@ -31,8 +33,72 @@ impl Node {
     }
 }
 
+/// A world around nodes.
+pub trait Around {
+    /// The nodes, the bus between them, and what time it is.
+    fn parts(&mut self) -> (&mut [Node], &mut LocalBus, &mut Instant);
+
+    /// Does what the hub at this place wants.
+    fn carry_out(&mut self, place: usize, output: Output);
+
+    /// Until nobody wants anything.
+    fn settle(&mut self) {
+        loop {
+            let (nodes, bus, now) = self.parts();
+            let Some((place, output)) = poll_output(nodes, bus, *now) else {
+                return;
+            };
+            self.carry_out(place, output);
+        }
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, long: Duration) {
+        self.settle();
+        let end = *self.parts().2 + long;
+        loop {
+            let (nodes, bus, now) = self.parts();
+            let next = poll_timeout(nodes, bus).unwrap_or(end).max(*now);
+            if next > end {
+                break;
+            }
+            *now = next;
+            while {
+                let (nodes, bus, _) = self.parts();
+                take_packet(nodes, bus, next)
+            } {
+                self.settle();
+            }
+            handle_timeouts(self.parts().0, next);
+            self.settle();
+        }
+        *self.parts().2 = end;
+    }
+}
+
+/// A page of a user that is opened.
+pub fn attach(user_id: UserId, name: &str, person: Person) -> Attach {
+    Attach {
+        identity: Some(Identity {
+            user_id,
+            name: name.to_owned(),
+            grants: Grants::ALL,
+            person,
+        }),
+        new_secret: None,
+        missed: None,
+        resume: None,
+        reference: 0,
+        loopback: false,
+        address: None,
+        unattended: false,
+        device: None,
+        browser: String::new(),
+    }
+}
+
 /// The next thing that a hub wants done, and at which place it is. `None`: nothing is left to do.
-pub fn poll_output(nodes: &mut [Node], bus: &mut LocalBus, now: Instant) -> Option<(usize, Output)> {
+fn poll_output(nodes: &mut [Node], bus: &mut LocalBus, now: Instant) -> Option<(usize, Output)> {
     loop {
         let mut moved = false;
         for (place, node) in nodes.iter_mut().enumerate() {
@@ -72,14 +138,14 @@ pub fn poll_output(nodes: &mut [Node], bus: &mut LocalBus, now: Instant) -> Opti
 }
 
 /// When something is due, at a node or on the bus.
-pub fn poll_timeout(nodes: &[Node], bus: &LocalBus) -> Option<Instant> {
+fn poll_timeout(nodes: &[Node], bus: &LocalBus) -> Option<Instant> {
     let directories = nodes.iter().map(|node| node.directory.poll_timeout());
     let hubs = nodes.iter().filter_map(|node| node.hub.poll_timeout());
     directories.chain(hubs).chain(bus.poll_timeout()).min()
 }
 
 /// Hands over a packet that is due. False: there is none.
-pub fn take_packet(nodes: &mut [Node], bus: &mut LocalBus, now: Instant) -> bool {
+fn take_packet(nodes: &mut [Node], bus: &mut LocalBus, now: Instant) -> bool {
     let Some((to, packet)) = bus.poll(now) else {
         return false;
     };
@@ -89,7 +155,7 @@ pub fn take_packet(nodes: &mut [Node], bus: &mut LocalBus, now: Instant) -> bool
     true
 }
 
-pub fn handle_timeouts(nodes: &mut [Node], now: Instant) {
+fn handle_timeouts(nodes: &mut [Node], now: Instant) {
     for node in nodes {
         if node.directory.poll_timeout() <= now {
             node.directory.handle_timeout(now);

@@ -6,16 +6,15 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tandem::cluster::local::{LocalBus, Weather};
-use tandem::grants::Grants;
 use tandem::id::{ConnectionId, DeviceId, NodeId, UserId};
-use tandem::signaling::hub::{Attach, HubConfig, Identity};
+use tandem::signaling::hub::HubConfig;
 use tandem::signaling::output::{CloseReason, Keep, Output};
 use tandem::signaling::person::{Person, PersonNote};
 use tandem::signaling::protocol::{Callers, Command, CommandFrame, Event, Settings, UserInfo};
 use tandem::signaling::records::{Finding, News, Question, Renewed};
 use tandem::signaling::session::Departure;
 
-use super::nodes::{self, Node};
+use super::nodes::{Around, Node, attach};
 
 const A: usize = 0;
 const B: usize = 1;
@@ -102,23 +101,9 @@ impl World {
 
     fn open(&mut self, number: u64, node: usize) -> usize {
         let connection = ConnectionId::from_random(1 + self.tabs.len() as u64);
-        let attach = Attach {
-            identity: Some(Identity {
-                user_id: user(number),
-                name: self.store.names[&user(number)].clone(),
-                grants: Grants::ALL,
-                person: self.store.person(user(number)),
-            }),
-            new_secret: None,
-            missed: None,
-            resume: None,
-            reference: 0,
-            loopback: false,
-            address: None,
-            unattended: false,
-            device: Some(DeviceId::from_random(number)),
-            browser: String::new(),
-        };
+        let name = &self.store.names[&user(number)];
+        let mut attach = attach(user(number), name, self.store.person(user(number)));
+        attach.device = Some(DeviceId::from_random(number));
         self.tabs.push(Tab {
             node,
             connection,
@@ -178,6 +163,53 @@ impl World {
         names.collect()
     }
 
+    fn answer(&mut self, question: &Question) -> Finding {
+        self.asked += 1;
+        let Question::Renewal { users, barred } = question else {
+            panic!("nobody asked for that: {question:?}")
+        };
+        if self.fails {
+            return question.unanswered(false);
+        }
+        let named = |users: &BTreeSet<UserId>| {
+            let named = users.iter().map(|user_id| UserInfo {
+                user_id: *user_id,
+                name: String::new(),
+            });
+            named.collect()
+        };
+        let renewed = users.iter().map(|user| {
+            let person = self.store.person(*user);
+            Renewed {
+                user: *user,
+                name: self.store.names.get(user).cloned(),
+                contacts: named(&person.contacts),
+                blocked: named(&person.blocked),
+                person,
+            }
+        });
+        Finding::Renewal {
+            users: renewed.collect(),
+            barred: barred.then(|| self.store.barred.iter().copied().collect()),
+        }
+    }
+
+    /// B hears nothing for so long that words are lost, while something changes behind its back.
+    fn while_apart(&mut self, doing: impl FnOnce(&mut World)) {
+        let b = self.nodes[B].id;
+        self.bus.cut(b, true);
+        doing(self);
+        self.pass(Duration::from_secs(70));
+        self.bus.cut(b, false);
+        self.pass(Duration::from_secs(5));
+    }
+}
+
+impl Around for World {
+    fn parts(&mut self) -> (&mut [Node], &mut LocalBus, &mut Instant) {
+        (&mut self.nodes, &mut self.bus, &mut self.now)
+    }
+
     fn carry_out(&mut self, place: usize, output: Output) {
         let now = self.now;
         match output {
@@ -212,71 +244,6 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    fn answer(&mut self, question: &Question) -> Finding {
-        self.asked += 1;
-        let Question::Renewal { users, barred } = question else {
-            panic!("nobody asked for that: {question:?}")
-        };
-        if self.fails {
-            return question.unanswered(false);
-        }
-        let named = |users: &BTreeSet<UserId>| {
-            let named = users.iter().map(|user_id| UserInfo {
-                user_id: *user_id,
-                name: String::new(),
-            });
-            named.collect()
-        };
-        let renewed = users.iter().map(|user| {
-            let person = self.store.person(*user);
-            Renewed {
-                user: *user,
-                name: self.store.names.get(user).cloned(),
-                contacts: named(&person.contacts),
-                blocked: named(&person.blocked),
-                person,
-            }
-        });
-        Finding::Renewal {
-            users: renewed.collect(),
-            barred: barred.then(|| self.store.barred.iter().copied().collect()),
-        }
-    }
-
-    fn settle(&mut self) {
-        while let Some((place, output)) = nodes::poll_output(&mut self.nodes, &mut self.bus, self.now) {
-            self.carry_out(place, output);
-        }
-    }
-
-    fn pass(&mut self, long: Duration) {
-        let end = self.now + long;
-        self.settle();
-        loop {
-            let next = nodes::poll_timeout(&self.nodes, &self.bus).unwrap_or(end).max(self.now);
-            if next > end {
-                break;
-            }
-            self.now = next;
-            while nodes::take_packet(&mut self.nodes, &mut self.bus, next) {
-                self.settle();
-            }
-            nodes::handle_timeouts(&mut self.nodes, next);
-            self.settle();
-        }
-        self.now = end;
-    }
-
-    /// B hears nothing for so long that words are lost, while something changes behind its back.
-    fn while_apart(&mut self, doing: impl FnOnce(&mut World)) {
-        let b = self.nodes[B].id;
-        self.bus.cut(b, true);
-        doing(self);
-        self.pass(Duration::from_secs(70));
-        self.bus.cut(b, false);
-        self.pass(Duration::from_secs(5));
     }
 }
 
@@ -453,24 +420,7 @@ fn whom_the_operator_keeps_out_forgets_or_signs_out_is_out_everywhere() {
     assert!(world.tabs[ada].closed.is_some(), "she is kept out");
     assert_eq!(world.tabs[bob].closed, Some(CloseReason::Forgotten));
     assert_eq!(world.tabs[cara].closed, Some(CloseReason::SignedOut));
-    let identity = Identity {
-        user_id: user(ADA),
-        name: String::new(),
-        grants: Grants::ALL,
-        person: Person::default(),
-    };
-    let attach = Attach {
-        identity: Some(identity),
-        new_secret: None,
-        missed: None,
-        resume: None,
-        reference: 0,
-        loopback: false,
-        address: None,
-        unattended: false,
-        device: None,
-        browser: String::new(),
-    };
+    let attach = attach(user(ADA), "", Person::default());
     let connection = ConnectionId::from_random(99);
     assert!(world.nodes[B].hub.handle_attach(connection, attach.clone(), now).is_err());
     world.nodes[A].hub.unbar_user(user(ADA), now);
