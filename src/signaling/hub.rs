@@ -503,6 +503,11 @@ impl Hub {
         self.outputs.push_back(Output::Count(Fact::LimitReached { limit }));
     }
 
+    /// That nobody guesses: 128 bits.
+    fn fresh_secret(&mut self) -> String {
+        format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64())
+    }
+
     fn user_of(&self, session: SessionId) -> Option<UserId> {
         self.sessions.get(&session).map(|session| session.user)
     }

@@ -165,7 +165,7 @@ impl Hub {
 
     fn begin(&mut self, connection: ConnectionId, identity: Identity, attach: Attach, now: Instant) {
         let id = SessionId::from_random(self.rng.next_u64());
-        let secret = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
+        let secret = self.fresh_secret();
         let Identity {
             user_id: user,
             name,

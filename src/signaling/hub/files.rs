@@ -60,7 +60,7 @@ impl Hub {
             message,
             name: clean_file_name(name),
             bytes,
-            secret: format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64()),
+            secret: self.fresh_secret(),
             user_bytes_max: bounds.user_bytes_max,
             bytes_max: bounds.bytes_max,
             asked,

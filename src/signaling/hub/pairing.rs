@@ -82,7 +82,7 @@ impl Hub {
         self.take_change(session, now)?;
         // Whatever comes of it: a code that was given is good no more.
         self.end_pairing(shown_by);
-        let secret = format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64());
+        let secret = self.fresh_secret();
         let new = NewDevice {
             device: DeviceId::from_random(self.rng.next_u64()),
             user,
