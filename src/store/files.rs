@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row};
 
 use super::database::{Kind, Writer};
+use super::messages::as_i64;
 use super::restart::id;
 use super::{Store, StoreError};
 use crate::files::FileKind;
@@ -377,10 +378,6 @@ fn kind(name: &str) -> Result<FileKind, StoreError> {
 
 fn as_u64(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| StoreError::Corrupt("bytes"))
-}
-
-fn as_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ pub(super) fn is_out_of_reach(room: &str) -> String {
     )
 }
 
-fn as_i64(number: u64) -> i64 {
+pub(super) fn as_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
