@@ -5,6 +5,8 @@
 
 /// Which user a new websocket is, and what it may do: by an id and its secret, or by a token of the operator's.
 pub mod auth;
+/// The calendar, for drivers and glue (D).
+pub mod clock;
 /// Several nodes: who is there, and words between them, once and in order.
 pub mod cluster;
 /// Every key of config.toml, layered defaults < file < environment < flags.

@@ -5,7 +5,8 @@ use aws_lc_rs::{constant_time, rand};
 use super::identities::user_of;
 use super::oidc::Person as Signed;
 use super::oidc::fault::Fault;
-use super::{AuthError, DRAWS_MAX, SignedIn, now_unix, random_secret, secret_hash};
+use super::{AuthError, DRAWS_MAX, SignedIn, random_secret, secret_hash};
+use crate::clock;
 use crate::grants::Grants;
 use crate::id::DeviceId;
 use crate::metrics::Metrics;
@@ -42,7 +43,7 @@ pub(super) async fn sign_in(store: &Store, signed: &Signed, device_name: String,
         store.set_name(user, &name).await.map_err(of_store)?;
     }
     let secret = random_secret().map_err(failed)?;
-    let now = now_unix();
+    let now = clock::unix_s();
     let mut draws = 0;
     loop {
         let mut bits = [0; 8];
@@ -74,7 +75,7 @@ pub(super) async fn find(store: &Store, shown: Option<&str>) -> Result<Option<(D
     let hash = secret_hash(secret);
     let kept = row.as_ref().map_or([0; 32], |row| row.secret_hash);
     let same = constant_time::verify_slices_are_equal(&kept, &hash).is_ok();
-    let now = now_unix();
+    let now = clock::unix_s();
     let is_good = |row: &DeviceRow| same && row.until_unix.is_some_and(|until| now < until);
     Ok(row.filter(is_good).map(|row| (device, row)))
 }
@@ -84,7 +85,7 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, shown: Option<&str>,
     let Some((device, row)) = find(store, shown).await? else {
         return Err(AuthError::SignInNeeded);
     };
-    let now = now_unix();
+    let now = clock::unix_s();
     for noted in [store.touch_device(device, now).await, store.touch(row.user, now).await] {
         if let Err(error) = noted {
             // A full disk is no reason to turn someone away.

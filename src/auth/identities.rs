@@ -8,7 +8,8 @@ use aws_lc_rs::rand;
 use super::jwks::{Jwks, JwksError};
 use super::keys::{Key, KeySet};
 use super::token::{self, Fault, Rules, Token};
-use super::{AuthError, DRAWS_MAX, SignedIn, draw_user_id, now_unix};
+use super::{AuthError, DRAWS_MAX, SignedIn, draw_user_id};
+use crate::clock;
 use crate::config::TokenAuth;
 use crate::id::UserId;
 use crate::metrics::Metrics;
@@ -71,7 +72,7 @@ pub(super) async fn sign_in(store: &Store, token: Token) -> Result<SignedIn, Aut
     let name = token.name.as_deref().map(clean_name);
     let (user_id, known_as, missed) = user_of(store, &token.subject, name.as_deref().unwrap_or_default()).await?;
     if let Some(once) = &token.once
-        && !store.use_token(&once.id, once.until_unix, now_unix()).await?
+        && !store.use_token(&once.id, once.until_unix, clock::unix_s()).await?
     {
         return Err(AuthError::BadToken(Fault::Replayed));
     }
@@ -109,7 +110,7 @@ pub(super) async fn user_of(store: &Store, subject: &str, name: &str) -> Result<
         let mut hash = [0; 32];
         rand::fill(&mut hash).map_err(|_| AuthError::Random)?;
         let user_id = draw_user_id()?;
-        match store.create_identity(subject, user_id, &hash, name, now_unix()).await {
+        match store.create_identity(subject, user_id, &hash, name, clock::unix_s()).await {
             Ok(()) => return Ok((user_id, name.to_owned(), 0)),
             // Two tabs of somebody who is new, or an id that is taken.
             Err(StoreError::Taken) if draws + 1 < DRAWS_MAX => draws += 1,

@@ -13,7 +13,7 @@ pub mod token;
 pub mod vapid;
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use aws_lc_rs::{digest, rand};
 
@@ -332,12 +332,6 @@ fn secret_hash(secret: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(hash.as_ref());
     bytes
-}
-
-#[expect(clippy::disallowed_methods, reason = "auth is glue: it notes when a user signed in")]
-fn now_unix() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use aws_lc_rs::constant_time;
 
-use super::{AuthError, DRAWS_MAX, SignedIn, draw_user_id, now_unix, random_secret, secret_hash};
+use super::{AuthError, DRAWS_MAX, SignedIn, draw_user_id, random_secret, secret_hash};
+use crate::clock;
 use crate::grants::Grants;
 use crate::metrics::Metrics;
 use crate::signaling::hub::Identity;
@@ -24,17 +25,17 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, credentials: &Creden
     let device = match same {
         true => None,
         false => {
-            let found = store.device_with(credentials.user_id, &hash, now_unix()).await?;
+            let found = store.device_with(credentials.user_id, &hash, clock::unix_s()).await?;
             Some(found.ok_or(AuthError::NotSignedIn)?)
         }
     };
     if let Some(device) = device
-        && let Err(error) = store.touch_device(device, now_unix()).await
+        && let Err(error) = store.touch_device(device, clock::unix_s()).await
     {
         metrics.store_failures.with_label_values(&["touch"]).inc();
         tracing::warn!(error = &error as &dyn std::error::Error, "sign-in time not kept");
     }
-    if let Err(error) = store.touch(credentials.user_id, now_unix()).await {
+    if let Err(error) = store.touch(credentials.user_id, clock::unix_s()).await {
         // A full disk is no reason to turn someone away.
         metrics.store_failures.with_label_values(&["touch"]).inc();
         tracing::warn!(error = &error as &dyn std::error::Error, "sign-in time not kept");
@@ -60,7 +61,7 @@ pub(super) async fn make(store: &Store, name: &str) -> Result<SignedIn, AuthErro
     let mut draws = 0;
     loop {
         let user_id = draw_user_id()?;
-        match store.create_user(user_id, &hash, name, now_unix()).await {
+        match store.create_user(user_id, &hash, name, clock::unix_s()).await {
             Ok(()) => {
                 return Ok(SignedIn {
                     identity: Identity {

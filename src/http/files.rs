@@ -2,7 +2,7 @@
 //! one is in memory at a time. docs/protocol.md tells it for those who use it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use tower_http::cors::{Any, CorsLayer};
 
 use super::problem::{Problem, problem};
+use crate::clock;
 use crate::files::{CHUNK_BYTES, Deed, FileKind, Ticket};
 use crate::id::FileId;
 use crate::metrics::Metrics;
@@ -60,7 +61,7 @@ impl Files {
             Some(ticket) => {
                 let stored = self.store.file(ticket.file).await.map_err(|error| self.failed(&error))?;
                 stored
-                    .filter(|stored| ticket.is_good(deed, &stored.secret, unix_s()))
+                    .filter(|stored| ticket.is_good(deed, &stored.secret, clock::unix_s()))
                     .map(|stored| (ticket.file, stored))
             }
             None => None,
@@ -259,12 +260,6 @@ fn attachment(name: &str) -> String {
         }
     }
     text
-}
-
-#[expect(clippy::disallowed_methods, reason = "a driver has the clock")]
-fn unix_s() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::encryption::{BrowserKeys, encrypt};
 use super::quota::Quota;
 use crate::auth::vapid::Vapid;
+use crate::clock;
 use crate::fetch::{AnyError, Fetcher};
 use crate::metrics::Metrics;
 use crate::signaling::push::{Missed, Nudge};
@@ -163,7 +164,7 @@ impl Push {
             .header(header::CONTENT_ENCODING, "aes128gcm")
             .header(
                 header::AUTHORIZATION,
-                self.vapid.authorization(&origin, self.contact.as_deref(), now_unix())?,
+                self.vapid.authorization(&origin, self.contact.as_deref(), clock::unix_s())?,
             )
             .header("ttl", TTL_S)
             .header("urgency", urgency)
@@ -205,9 +206,4 @@ fn topic(row: &SubscriptionRow, nudge: &Nudge) -> String {
 fn bytes<const N: usize>(text: &str) -> Result<[u8; N], AnyError> {
     let bytes = URL_SAFE_NO_PAD.decode(text)?;
     Ok(bytes.try_into().map_err(|_| "a key of another length")?)
-}
-
-fn now_unix() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -21,6 +21,7 @@ use super::reader::{history_row, message, person};
 use super::records::{MessageNote, News, Note};
 use super::report::Page;
 use super::retention;
+use crate::clock;
 use crate::files::{Deed, TICKET_LASTS_S, ticket};
 use crate::id::{RoomId, UserId};
 use crate::metrics::Metrics;
@@ -81,7 +82,7 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
             _ = alive.tick() => {}
         }
         batches.push_back(Batch {
-            at_ms: unix_ms(),
+            at_ms: clock::unix_ms(),
             keeps: keeps_now,
         });
         while let Some(batch) = batches.front() {
@@ -223,7 +224,7 @@ fn told(news: store::News, of: &Keep) -> Option<News> {
             (FileNews::Begun, Keep::File(note)) => Some(News::FileBegun {
                 message: note.message,
                 file: note.file,
-                ticket: ticket(Deed::Send, note.file, &note.secret, unix_ms() / 1000 + TICKET_LASTS_S),
+                ticket: ticket(Deed::Send, note.file, &note.secret, clock::unix_s() + TICKET_LASTS_S),
                 asked: note.asked,
             }),
             (FileNews::UserIsFull, _) => Some(News::NoSpace {
@@ -256,7 +257,7 @@ pub async fn restore(store: &Store, metrics: &Metrics) -> Restored {
 
 /// Rows that nobody comes back to are removed before.
 async fn read(store: &Store) -> Result<Restored, StoreError> {
-    let now = unix_ms();
+    let now = clock::unix_ms();
     let since = now.saturating_sub(ms(DOWN_MAX));
     store.purge(since).await?;
     store.close_history().await?;
@@ -587,10 +588,6 @@ fn history_change(note: &Note) -> HistoryChange {
 /// From one time in Unix milliseconds to a later one.
 fn span(from_ms: i64, to_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0))
-}
-
-pub(super) fn unix_ms() -> i64 {
-    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 pub(super) fn ms(long: Duration) -> i64 {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::keeper::unix_ms;
 use super::person::Person;
 use super::protocol::{CallReport, Callers, Direction, EndReason, FileInfo, HistoryRow, Message, Settings, UserInfo};
 use super::records::{Asked, Finding, Question, Renewed};
 use super::report::{Entry, Noted, make};
+use crate::clock;
 use crate::files::{Deed, TICKET_LASTS_S, ticket};
 use crate::id::FileId;
 use crate::metrics::Metrics;
@@ -146,7 +146,7 @@ fn opened(asked: Asked, found: Option<(FileId, String)>) -> Finding {
     let Some((file, secret)) = found else {
         return Finding::NotTheirs(asked);
     };
-    let ticket = ticket(Deed::Fetch, file, &secret, unix_ms() / 1000 + TICKET_LASTS_S);
+    let ticket = ticket(Deed::Fetch, file, &secret, clock::unix_s() + TICKET_LASTS_S);
     Finding::File { asked, file, ticket }
 }
 

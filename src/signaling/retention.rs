@@ -4,7 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::keeper::{Archive, DOWN_MAX, ms, unix_ms};
+use super::keeper::{Archive, DOWN_MAX, ms};
+use crate::clock;
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 
@@ -38,7 +39,7 @@ pub(super) async fn run(archive: Archive, metrics: Arc<Metrics>) {
 
 /// What nodes have left behind that are gone. Of several nodes that look at the same time, one finds something.
 async fn look_after_others(archive: &Archive) -> Result<(), StoreError> {
-    let (store, webhooks, now) = (&archive.store, &archive.webhooks, unix_ms());
+    let (store, webhooks, now) = (&archive.store, &archive.webhooks, clock::unix_ms());
     for endpoint in webhooks.urls() {
         let taken = store
             .take_over_webhooks(endpoint, now.saturating_sub(ms(LIVES_WITHIN)))
@@ -58,19 +59,19 @@ async fn purge_old(archive: &Archive) -> Result<(), StoreError> {
     let Some(_alone) = archive.store.try_to_clean_up().await? else {
         return Ok(());
     };
-    let since = unix_ms().saturating_sub(ms(archive.history_lasts));
+    let since = clock::unix_ms().saturating_sub(ms(archive.history_lasts));
     archive.store.purge_history(since, archive.history_calls_max).await?;
-    let reports_since = unix_ms().saturating_sub(ms(archive.reports_last));
+    let reports_since = clock::unix_ms().saturating_sub(ms(archive.reports_last));
     archive.store.purge_reports(reports_since).await?;
     archive.store.purge_messages().await?;
-    let files_since = unix_ms().saturating_sub(ms(archive.files_last));
+    let files_since = clock::unix_ms().saturating_sub(ms(archive.files_last));
     archive.store.empty_old_files(files_since).await?;
     archive.store.purge_old_messages(since).await
 }
 
 /// What was begun and never became part of a message, and what no message leads to.
 async fn sweep(archive: &Archive, metrics: &Metrics) -> Result<(), StoreError> {
-    let now = unix_ms();
+    let now = clock::unix_ms();
     archive.store.sweep_files(now.saturating_sub(ms(UNSAID_LASTS))).await?;
     let bytes = archive.store.file_bytes().await?;
     metrics.file_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::schedule::{HOLD_ATTEMPTS, WAIT_MAX, wait};
 use super::signature::sign;
 use super::{Endpoint, Webhooks};
+use crate::clock;
 use crate::config::{EndpointConfig, WebhooksConfig};
 use crate::fetch::{AnyError, Connection, FetchError, Fetcher};
 use crate::id::WebhookId;
@@ -84,7 +85,7 @@ async fn bury_orphans(webhooks: Webhooks, store: Store, metrics: Arc<Metrics>) {
         for url in store.webhook_endpoints().await? {
             if webhooks.endpoints.iter().all(|endpoint| endpoint.config.url != url) {
                 let count = store
-                    .bury_webhooks_of(&url, unix_ms(), "the endpoint is not configured")
+                    .bury_webhooks_of(&url, clock::unix_ms(), "the endpoint is not configured")
                     .await?;
                 metrics.webhooks.with_label_values(&["dead"]).inc_by(count);
                 tracing::warn!(url = %without_query(&url), messages = count, "an endpoint is not configured any more: its messages are dead letters");
@@ -176,7 +177,7 @@ impl Courier {
             return Ok(Next::Nothing);
         }
         let [first, aside] = self.store.next_webhooks(&self.endpoint.config.url, HOLD_ATTEMPTS).await?;
-        let now_ms = unix_ms();
+        let now_ms = clock::unix_ms();
         let mut soonest: Option<i64> = None;
         for row in [aside, first].into_iter().flatten() {
             if row.due_at_ms <= now_ms {
@@ -214,10 +215,14 @@ impl Courier {
         if failed >= self.attempts_max {
             count("dead");
             tracing::warn!(url, webhook = %row.id, attempts = failed, why, "a webhook is a dead letter");
-            return self.store.bury_webhook(row.id, failed, unix_ms(), &why).await.map(drop);
+            return self
+                .store
+                .bury_webhook(row.id, failed, clock::unix_ms(), &why)
+                .await
+                .map(drop);
         }
         let long = wait(self.first_retry, failed, rand::random()).max(not_before.unwrap_or_default().min(WAIT_MAX));
-        let due_at_ms = unix_ms().saturating_add(i64::try_from(long.as_millis()).unwrap_or(i64::MAX));
+        let due_at_ms = clock::unix_ms().saturating_add(i64::try_from(long.as_millis()).unwrap_or(i64::MAX));
         self.store.put_off_webhook(row.id, failed, due_at_ms).await
     }
 
@@ -225,7 +230,10 @@ impl Courier {
     async fn disable(&mut self) -> Result<(), StoreError> {
         self.endpoint.enabled.store(false, Ordering::Relaxed);
         let url = &self.endpoint.config.url;
-        let count = self.store.bury_webhooks_of(url, unix_ms(), "the answer is 410 Gone").await?;
+        let count = self
+            .store
+            .bury_webhooks_of(url, clock::unix_ms(), "the answer is 410 Gone")
+            .await?;
         self.metrics.webhooks.with_label_values(&["dead"]).inc_by(count);
         tracing::warn!(url = %without_query(url), messages = count, "an endpoint of webhooks says that it is gone: it is told nothing more");
         Ok(())
@@ -306,7 +314,7 @@ impl Caller {
 
 fn request(endpoint: &EndpointConfig, uri: &Uri, id: WebhookId, payload: &str) -> Result<Request<Full<Bytes>>, AnyError> {
     let id = id.to_string();
-    let timestamp = unix_ms() / 1000;
+    let timestamp = clock::unix_s();
     let request = Request::post(uri)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::USER_AGENT, concat!("tandem/", env!("CARGO_PKG_VERSION")))
@@ -326,9 +334,4 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// For logs: an address may hold a secret behind its question mark.
 fn without_query(url: &str) -> &str {
     url.split('?').next().unwrap_or(url)
-}
-
-fn unix_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -16,7 +16,7 @@ mod webhooks;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -236,16 +236,6 @@ fn refuse(unfit: Unfit) -> Problem {
 fn failed(error: StoreError) -> Problem {
     tracing::warn!(error = &error as &dyn std::error::Error, "the API was not answered");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-}
-
-fn now_unix() -> i64 {
-    now_unix_ms() / 1000
-}
-
-#[expect(clippy::disallowed_methods, reason = "the API is glue: it notes when a user was blocked")]
-fn now_unix_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn random() -> Result<u64, Problem> {

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::Asked;
 use super::page::{self, List};
 use super::{Api, failed};
+use crate::clock;
 use crate::http::problem::Problem;
 use crate::id::UserId;
 use crate::signaling::operator::Part;
@@ -80,7 +81,7 @@ pub async fn show(State(api): State<Api>, Path(user): Path<String>) -> Result<Js
 )]
 pub async fn block(State(api): State<Api>, Path(user): Path<String>) -> Result<StatusCode, Problem> {
     let user = user_id(&user)?;
-    if !api.store.set_blocked(user, Some(super::now_unix())).await.map_err(failed)? {
+    if !api.store.set_blocked(user, Some(clock::unix_s())).await.map_err(failed)? {
         return Err(no_such_user());
     }
     api.ask(move |hub, now| hub.bar_user(user, now)).await?;

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::body::Asked;
 use super::page::{List, Page};
-use super::{Api, failed, now_unix_ms};
+use super::{Api, failed};
+use crate::clock;
 use crate::http::problem::Problem;
 use crate::id::WebhookId;
 use crate::signaling::operator::Part;
@@ -74,7 +75,7 @@ pub async fn retry(State(api): State<Api>, Path(webhook): Path<String>) -> Resul
         let detail = "its endpoint is not in the configuration: add it to webhooks.endpoints, or delete the letter";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
-    if !api.store.revive_webhook(webhook, now_unix_ms()).await.map_err(failed)? {
+    if !api.store.revive_webhook(webhook, clock::unix_ms()).await.map_err(failed)? {
         return Err(no_such_letter());
     }
     api.webhooks.wake();

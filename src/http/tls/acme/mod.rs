@@ -1,15 +1,13 @@
 //! Certificates from an ACME server (D), such as Let's Encrypt: ordered, proven on our own port by TLS-ALPN-01, kept, and renewed
 //! (RFC 8555, RFC 8737).
 
-#![expect(clippy::disallowed_methods, reason = "a driver: certificates end by the wall clock")]
-
 pub mod cache;
 pub mod client;
 mod schedule;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use instant_acme::{
     Account, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder, Order, OrderStatus, RetryPolicy,
@@ -25,6 +23,7 @@ use self::client::HttpsClient;
 use super::TlsError;
 use super::certificate::Certificate;
 use super::shelf::Shelf;
+use crate::clock;
 use crate::config::Acme;
 
 /// How long an ACME server may take to validate, and then to issue.
@@ -87,17 +86,12 @@ pub async fn follow(acme: Acme, cache: Cache, client: HttpsClient, kept: bool, s
 
 async fn sleep_until(at_unix: i64) {
     loop {
-        let left = at_unix - now_unix();
+        let left = at_unix - clock::unix_s();
         let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
             return;
         };
         tokio::time::sleep(Duration::from_secs(left).min(SLEEP_MAX)).await;
     }
-}
-
-fn now_unix() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// RFC 8555 section 6.7.
