@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(250);
 
 /// What is taken up by whose it is.
-const OWNED: [(&str, &str); 7] = [
+pub(super) const OWNED: [(&str, &str); 7] = [
     ("sessions", ""),
     ("calls", ""),
     ("rooms", ""),
@@ -75,6 +75,8 @@ pub enum Held {
     Again,
     /// Another server has it by now.
     NotAnyMore,
+    /// Another node has taken up what this one had.
+    Adopted,
 }
 
 impl Claim {
@@ -82,6 +84,9 @@ impl Claim {
     pub async fn renew(&mut self, store: &Store) -> Result<Held, StoreError> {
         if self.is_file {
             return Ok(Held::Still);
+        }
+        if store.is_adopted().await? {
+            return Ok(Held::Adopted);
         }
         if let Some(connection) = &mut self.connection
             && store.database.within(connection.ping()).await.is_ok()
@@ -101,6 +106,14 @@ impl Claim {
     }
 }
 
+#[cfg(test)]
+impl Claim {
+    /// As when the connection breaks.
+    pub(super) fn lose(&mut self) {
+        self.connection = None;
+    }
+}
+
 impl Store {
     /// Makes the database this server's, with what is in it of the time before. (A file is in a data folder, which one server has.)
     ///
@@ -114,6 +127,7 @@ impl Store {
         };
         self.node = tenancy.name().into();
         self.take_up(is_file || tenancy == Tenancy::Alone).await?;
+        self.begin_to_write().await?;
         Ok(Claim {
             tenancy,
             is_file,
@@ -137,6 +151,17 @@ impl Store {
         Ok(())
     }
 
+    /// What an earlier start of this node has put off, and would write yet, changes nothing from here on.
+    #[expect(clippy::disallowed_methods, reason = "a number that no other start has")]
+    async fn begin_to_write(&mut self) -> Result<(), StoreError> {
+        self.claim = 1 + i64::from(rand::random::<u32>());
+        let begin = sqlx::query(
+            "INSERT INTO nodes (node, at_ms, claim) VALUES ($1, 0, $2) ON CONFLICT (node) DO UPDATE SET claim = excluded.claim",
+        );
+        let begin = begin.bind(self.node.to_string()).bind(self.claim);
+        self.database.execute(begin).await.map(drop)
+    }
+
     /// For whoever deletes what is too old: two at a time would stand in each other's way. None: another node is at it.
     pub async fn try_to_clean_up(&self) -> Result<Option<CleaningUp>, StoreError> {
         if !self.is_shared() {
@@ -151,6 +176,9 @@ impl Store {
 
     async fn lock(&self, tenancy: &Tenancy, most: u32) -> Result<AnyConnection, StoreError> {
         let mut connection = self.database.within(self.database.pool.acquire()).await?.detach();
+        // So that the lock of a machine that lost its power is free after seconds.
+        let notices = sqlx::raw_sql("SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3");
+        self.database.within(notices.execute(&mut connection)).await?;
         let mut attempts = 1;
         loop {
             match self.try_to_claim(&mut connection, tenancy).await? {
@@ -180,7 +208,7 @@ impl Store {
         Ok((!is_ours).then(|| StoreError::NodeTaken(name.clone())))
     }
 
-    async fn ask(&self, connection: &mut AnyConnection, question: Deed<'_>) -> Result<bool, StoreError> {
+    pub(super) async fn ask(&self, connection: &mut AnyConnection, question: Deed<'_>) -> Result<bool, StoreError> {
         use sqlx::Row;
         let row = self.database.within(question.fetch_one(connection)).await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
@@ -217,7 +245,7 @@ impl Store {
     }
 }
 
-fn lock_of(node: &str) -> Deed<'_> {
+pub(super) fn lock_of(node: &str) -> Deed<'_> {
     sqlx::query(
         "SELECT CASE WHEN pg_try_advisory_lock(hashtextextended('tandem node ' || $1, 0)) THEN 1::bigint ELSE 0::bigint END",
     )

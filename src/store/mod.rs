@@ -1,6 +1,7 @@
 //! What survives a restart, in one file of SQLite or in a database of PostgreSQL: users with what belongs to them, their sessions and
 //! histories of calls, links, rooms with who is in them, and what was written there. The same queries serve both.
 
+mod adopt;
 mod backup;
 mod claim;
 mod database;
@@ -29,6 +30,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::adopt::{AbroadRow, Adoption, GuestRow};
 pub use self::claim::{Claim, CleaningUp, Held, Tenancy};
 use self::database::{Database, Deed, Kind};
 pub use self::devices::{DEVICES_MAX, DeviceRow, ListedDevice, NewDevice};
@@ -76,6 +78,8 @@ pub enum StoreError {
     Unusable(&'static str),
     #[error("another node of the name {0:?} uses it: give each node a cluster.node_name of its own (docs/cluster.md)")]
     NodeTaken(String),
+    #[error("another node has taken up what this one had, which was away for the database and for the other nodes")]
+    Adopted,
     #[error("it is a database of PostgreSQL: {0}")]
     NotForPostgres(&'static str),
     /// A user of this id is there already.
@@ -130,6 +134,8 @@ pub struct Store {
     database: Database,
     /// Whose what is kept here is, where several nodes share the database. Empty: there is only one server.
     node: Arc<str>,
+    /// Which start of that node this is, as the database knows it.
+    claim: i64,
 }
 
 impl Store {
@@ -175,7 +181,11 @@ impl Store {
 
     fn of_nobody(database: Database) -> Store {
         let node = Arc::from("");
-        Store { database, node }
+        Store {
+            database,
+            node,
+            claim: 0,
+        }
     }
 
     /// Whether other nodes may use the database too.

@@ -219,11 +219,14 @@ impl Store {
         told.sort_by_key(|(place, _)| *place);
         let told: Vec<NewWebhook> = told.into_iter().map(|(_, one)| one).collect();
         let dropped = webhooks::put(&mut transaction, &told, telling.most, &self.node, now_ms).await?;
-        sqlx::query("INSERT INTO nodes (node, at_ms) VALUES ($1, $2) ON CONFLICT (node) DO UPDATE SET at_ms = excluded.at_ms")
-            .bind(self.node.to_string())
-            .bind(now_ms)
-            .execute(&mut *transaction)
-            .await?;
+        let lives = sqlx::query(
+            "INSERT INTO nodes (node, at_ms, claim) VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE SET at_ms = excluded.at_ms \
+             WHERE nodes.claim = excluded.claim OR excluded.claim = 0",
+        );
+        let lives = lives.bind(self.node.to_string()).bind(now_ms).bind(self.claim);
+        if lives.execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Err(StoreError::Adopted);
+        }
         transaction.commit().await?;
         Ok(Kept {
             news,
@@ -258,7 +261,7 @@ impl Store {
                 session: id(&session, "session_id")?,
                 user: id(&user, "user_id")?,
                 secret_hash: secret_hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
-                grants: read(grants.as_deref())?,
+                grants: read_grants(grants.as_deref())?,
             };
             Ok((row, name))
         });
@@ -300,7 +303,7 @@ fn written(grants: &Grants) -> Option<String> {
     (*grants != Grants::ALL).then(|| serde_json::to_string(grants).expect("its keys are text"))
 }
 
-fn read(grants: Option<&str>) -> Result<Grants, StoreError> {
+pub(super) fn read_grants(grants: Option<&str>) -> Result<Grants, StoreError> {
     let Some(grants) = grants else { return Ok(Grants::ALL) };
     serde_json::from_str(grants).map_err(|_| StoreError::Corrupt("grants"))
 }
