@@ -88,6 +88,11 @@ impl Grants {
         self.join && self.room.is_none_or(|room| room == link)
     }
 
+    /// Whether the token names this room: the application has let its bearer in. A guest has no token.
+    pub fn is_bound_to(&self, link: LinkId) -> bool {
+        self.room == Some(link) && !self.guest
+    }
+
     /// Whether its media may take a path that this server does not see.
     pub fn may_be_direct(&self) -> bool {
         self.publish == Sources::ALL && self.subscribe

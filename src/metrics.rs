@@ -81,6 +81,8 @@ pub struct Metrics {
     pub cluster_bus_up: IntGauge,
     /// Sessions of other nodes that have their call here.
     pub cluster_visitors: IntGauge,
+    /// Websockets here whose session is on another node.
+    pub cluster_doors: IntGauge,
     /// Words between nodes, by `direction`.
     pub cluster_words: IntCounterVec,
     /// Words that other nodes have not acknowledged.
@@ -257,6 +259,10 @@ impl Metrics {
                     "tandem_cluster_visitors",
                     "Sessions of other nodes that have their call or room here.",
                 ),
+            ),
+            cluster_doors: register(
+                r,
+                IntGauge::new("tandem_cluster_doors", "Websockets here whose session is on another node."),
             ),
             cluster_words: counters(r, "tandem_cluster_words_total", "Words between nodes.", &["direction"]),
             cluster_words_waiting: register(

@@ -46,7 +46,8 @@ use crate::sfu::handle::{self as sfu, Certificate, SfuConfig, SfuHandle};
 use crate::signaling::driver::HubHandle;
 use crate::signaling::driver::nodes::Nodes;
 use crate::signaling::hub::{FileBounds, HubConfig};
-use crate::signaling::keeper::{self, Archive};
+use crate::signaling::keeper::Archive;
+use crate::signaling::restoring;
 use crate::store::{Claim, Held, Place, Store, Tenancy};
 use crate::webhooks::{Couriers, Webhooks};
 use crate::{doctor, overload, supervisor, udp};
@@ -138,7 +139,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         }),
         ..HubConfig::default()
     };
-    let restored = keeper::restore(&store, &metrics).await;
+    let restored = restoring::restore(&store, &metrics).await;
     let udp = media.addresses();
     let relay = start_relay(&media, &advertised, to_relay, &metrics)?;
     let sfu = media.clone();
@@ -178,7 +179,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         nodes,
         push,
     );
-    tokio::spawn(keep_claim(claim, store.clone()));
+    let mut adopted = tokio::spawn(keep_claim(claim, store.clone()));
     let couriers =
         Couriers::start(&webhooks, &config.webhooks, &store, &metrics).context("webhooks cannot be sent: webhooks.ca")?;
     let barred = store.blocked_users().await.context("the blocked users cannot be read")?;
@@ -266,6 +267,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         tokio::select! {
             () = stops.next() => break,
             () = hub.ended() => anyhow::bail!("the hub ended by a fault: see the log above it, and please report it"),
+            _ = &mut adopted => anyhow::bail!("another node has taken up what this one had, which was away for the database and the other nodes: start it again"),
             _ = hangups.recv() => match &tls {
                 Some(tls) => tls.refresh(),
                 None => tracing::info!("SIGHUP: there is no certificate to look for"),
@@ -305,7 +307,7 @@ async fn push_key(store: &Store) -> anyhow::Result<Arc<Vapid>> {
     Ok(Arc::new(vapid))
 }
 
-/// Looks after the claim for as long as the server runs.
+/// Looks after the claim for as long as the server runs. Returns when another node has adopted this one.
 async fn keep_claim(mut claim: Claim, store: Store) {
     let mut was_lost = false;
     loop {
@@ -316,6 +318,7 @@ async fn keep_claim(mut claim: Claim, store: Store) {
                 was_lost = false;
                 tracing::info!("the database was away, and is this server's again");
             }
+            Ok(Held::Adopted) => return,
             Ok(Held::NotAnyMore) if !std::mem::replace(&mut was_lost, true) => {
                 tracing::error!(
                     "another server took the database while it was away for this one: stop one of the two (docs/cluster.md)"

@@ -18,6 +18,7 @@ pub(super) fn count(fact: Fact, metrics: &Metrics) {
         }
         Fact::VisitorCame { session } => tracing::info!(%session, "a session of another node has its call here"),
         Fact::VisitorGone { session } => tracing::info!(%session, "a session of another node has its call here no more"),
+        Fact::DoorShut { .. } => {}
         Fact::Join { outcome } => metrics.joins.with_label_values(&[outcome.as_str()]).inc(),
         Fact::CallAnswered { call, rang } => {
             tracing::debug!(%call, rang_s = rang.as_secs_f64(), "call answered");

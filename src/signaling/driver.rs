@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver has the clock, tasks and randomness")]
 
+mod attaching;
 mod draining;
 mod hashing;
 pub mod nodes;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::attaching::Attached;
 use self::hashing::{Hashed, PASSPHRASES_MAX, hash_passphrases};
 use self::nodes::Nodes;
 use self::storing::Forgotten;
@@ -179,8 +181,8 @@ impl HubHandle {
         tokio::spawn(hash_passphrases(to_hash, hashed));
         let mut hub = Hub::new(config, StdRng::from_rng(&mut rand::rng()));
         hub.restore(restored, Instant::now());
-        if nodes.is_some() {
-            hub.join_cluster(shares_store);
+        if let Some(nodes) = &nodes {
+            hub.join_cluster(nodes.me(), nodes.name(), shares_store);
         }
         let driver = Driver {
             hub,
@@ -201,6 +203,7 @@ impl HubHandle {
             nodes,
             push,
             outboxes: HashMap::new(),
+            arriving: HashMap::new(),
             forgetting: Vec::new(),
             next_connection: 1,
             stopping: None,
@@ -308,6 +311,8 @@ struct Driver {
     push: mpsc::Sender<Nudge>,
     /// Where each websocket's frames go. Looked up, never listed in order.
     outboxes: HashMap<ConnectionId, mpsc::Sender<Outgoing>>,
+    /// Websockets whose session is still looked for on other nodes. Looked up, never listed in order.
+    arriving: HashMap<ConnectionId, (mpsc::Sender<Outgoing>, Attached)>,
     /// Users whom the store is to forget, and who waits for that.
     forgetting: Vec<(UserId, Forgotten)>,
     next_connection: u64,
@@ -409,26 +414,6 @@ impl Driver {
         }
     }
 
-    fn attach(
-        &mut self,
-        new: Attach,
-        outbox: mpsc::Sender<Outgoing>,
-        reply: oneshot::Sender<Result<ConnectionId, AttachRefused>>,
-        now: Instant,
-    ) {
-        let connection = ConnectionId::from_random(self.next_connection);
-        self.next_connection += 1;
-        let done = self.hub.handle_attach(connection, new, now);
-        if done.is_ok() {
-            self.outboxes.insert(connection, outbox);
-        }
-        if reply.send(done.map(|()| connection)).is_err() && done.is_ok() {
-            // The websocket went while it waited.
-            self.outboxes.remove(&connection);
-            self.hub.handle_detach(connection, Departure::Dropped, now);
-        }
-    }
-
     fn carry_out(&mut self) {
         loop {
             self.carry_out_hub();
@@ -443,6 +428,11 @@ impl Driver {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 Output::Send { connection, frame } => self.send(connection, Outgoing::Frame(Box::new(frame))),
+                Output::Attached { connection, done } => {
+                    if let Some(waiting) = self.arriving.remove(&connection) {
+                        self.end_attach(connection, done, waiting, Instant::now());
+                    }
+                }
                 Output::Close { connection, why } => {
                     let (code, reason) = match why {
                         CloseReason::Replaced => (CLOSE_REPLACED, "the session goes on elsewhere"),
@@ -450,6 +440,8 @@ impl Driver {
                         CloseReason::Forgotten => (CLOSE_POLICY, "the user is gone"),
                         CloseReason::SignedOut => (CLOSE_POLICY, "this browser was signed out"),
                         CloseReason::Silent => (CLOSE_POLICY, "nothing was heard for too long"),
+                        CloseReason::Moved => (CLOSE_TRY_AGAIN, "the room is at another node"),
+                        CloseReason::NodeAway => (CLOSE_TRY_AGAIN, "the node of the session is not heard"),
                     };
                     self.send(connection, Outgoing::Close { code, reason });
                     self.outboxes.remove(&connection);
@@ -474,7 +466,8 @@ impl Driver {
                 }
                 Output::Say { to, word } => self.say(to, &word),
                 Output::Count(fact) => {
-                    if let Fact::SessionEnded { session, .. } | Fact::VisitorGone { session } = fact {
+                    if let Fact::SessionEnded { session, .. } | Fact::VisitorGone { session } | Fact::DoorShut { session } = fact
+                    {
                         (self.session_ended)(session);
                     }
                     count(fact, &self.metrics);
@@ -541,7 +534,7 @@ impl Driver {
 
     fn show(&mut self) {
         let counts = self.hub.counts();
-        self.show_nodes(counts.visitors, counts.participants, self.hub.takes_nothing_new());
+        self.show_nodes(counts, self.hub.takes_nothing_new());
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.sessions.set(gauge(counts.sessions));
         self.metrics.calls.with_label_values(&["ringing"]).set(gauge(counts.ringing));

@@ -3,14 +3,17 @@
 
 mod abroad;
 mod admission;
+mod adopting;
 mod attaching;
 mod calls;
 mod chat;
 mod checks;
 mod commands;
 mod config;
+mod doors;
 mod far;
 mod files;
+mod finding;
 mod forgetting;
 mod granted;
 mod history;
@@ -19,6 +22,7 @@ mod invites;
 mod joining;
 mod keeping;
 mod links;
+mod listing;
 mod lobby;
 mod media;
 mod neighbours;
@@ -42,8 +46,11 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use self::adopting::Inheritance;
 pub use self::attaching::{Attach, AttachRefused, Identity};
 pub use self::config::{FileBounds, HubConfig};
+pub use self::doors::Attaching;
+use self::doors::Doors;
 use self::far::FarPeople;
 use self::neighbours::Neighbours;
 use self::presence::{Here, Unshown};
@@ -52,6 +59,7 @@ use super::call::Call;
 use super::limits::{self, Limit};
 use super::link::Link;
 use super::names::clean_name;
+use super::nodes::Sought;
 use super::output::{CloseReason, Counts, Fact, Keep, MediaRequest, Output};
 use super::pairing::Pairings;
 use super::protocol::{CallNow, CommandFrame, ErrorCode, Event, EventFrame, Happening, PROTOCOL_VERSION, UserInfo};
@@ -61,7 +69,7 @@ use super::room::Room;
 use super::session::{Departure, Session};
 use super::strangers::Strangers;
 use crate::grants::Grants;
-use crate::id::{CallId, ConnectionId, LinkId, RoomId, SessionId, UserId};
+use crate::id::{CallId, ConnectionId, LinkId, NodeId, RoomId, SessionId, UserId};
 
 /// A user with at least one session.
 #[derive(Debug, Default)]
@@ -87,6 +95,12 @@ enum Timer {
     Unkept(Asked),
     ShowPresence,
     Seek(CallId),
+    Find(Sought),
+    Errand(Asked),
+    List(Asked),
+    Arrive(ConnectionId),
+    Adopt(NodeId),
+    Settle(SessionId),
     Abroad(SessionId),
     EndPairing(SessionId),
     KeepReport(RoomId),
@@ -131,6 +145,8 @@ pub struct Hub {
     /// Commands that wait for the store to have kept them.
     unkept: BTreeSet<Asked>,
     neighbours: Neighbours,
+    doors: Doors,
+    inheritance: Inheritance,
     /// Sessions that missed more than can be replayed.
     lost: Vec<SessionId>,
     outputs: VecDeque<Output>,
@@ -166,6 +182,8 @@ impl Hub {
             pairings: Pairings::default(),
             unkept: BTreeSet::new(),
             neighbours: Neighbours::default(),
+            doors: Doors::default(),
+            inheritance: Inheritance::default(),
             lost: Vec::new(),
             outputs: VecDeque::new(),
             draining: false,
@@ -175,12 +193,17 @@ impl Hub {
 
     /// A websocket is gone. Its session waits to be resumed.
     pub fn handle_detach(&mut self, connection: ConnectionId, how: Departure, now: Instant) {
-        self.detach(connection, how, now);
+        if !self.leave_door(connection, how) {
+            self.detach(connection, how, now);
+        }
         self.settle(now);
     }
 
     /// A browser sent a command. From a connection that has no session it is ignored: it crossed the close on the wire.
     pub fn handle_command(&mut self, connection: ConnectionId, frame: CommandFrame, now: Instant) {
+        if self.goes_through(connection, &frame, now) {
+            return;
+        }
         let reference = frame.reference;
         if let Some(session) = self.take_command(connection, Some(reference), now) {
             let done = limits::check_size(&frame.command)
@@ -209,6 +232,9 @@ impl Hub {
         message: &str,
         now: Instant,
     ) {
+        if self.goes_through_badly(connection, reference, code, message, now) {
+            return;
+        }
         if let Some(session) = self.take_command(connection, reference, now) {
             self.refuse(session, reference, code, message);
         }
@@ -242,6 +268,12 @@ impl Hub {
                 Timer::Unkept(asked) => self.not_kept(asked),
                 Timer::ShowPresence => self.show_presence(now),
                 Timer::Seek(call) => self.give_up_seek(call),
+                Timer::Find(what) => self.give_up_find(what, now),
+                Timer::Errand(asked) => self.give_up_errand(asked),
+                Timer::Arrive(connection) => self.turn_away(connection, AttachRefused::Unreachable),
+                Timer::Adopt(node) => self.adopt_unheard(node, now),
+                Timer::Settle(session) => self.end_unsettled(session, now),
+                Timer::List(asked) => self.end_list(asked),
                 Timer::Abroad(session) => self.check_abroad(session, now),
                 Timer::EndPairing(session) => self.expire_pairing(session),
                 Timer::KeepReport(room) => self.keep_report(room, now),
@@ -259,7 +291,8 @@ impl Hub {
 
     /// What to do next, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        Some(self.send_to_door(output))
     }
 
     /// When to call [`Hub::handle_timeout`] at the latest.
@@ -276,6 +309,7 @@ impl Hub {
             participants: self.present,
             waiting: self.waiting,
             visitors: self.neighbours.visitors,
+            doors: self.door_count(),
         }
     }
 }
@@ -344,7 +378,10 @@ impl Hub {
             ring_timeout_s: u32::try_from(self.config.ring_timeout.as_secs()).unwrap_or(u32::MAX),
             // Where the browser reaches them only its websocket knows.
             ice_servers: Vec::new(),
-            boot_id: self.boot_id.clone(),
+            boot_id: match session.runs {
+                0 => self.boot_id.clone(),
+                runs => format!("{}-{runs}", self.boot_id),
+            },
             call: resumed.flatten(),
             grants: Some(session.grants).filter(|grants| *grants != Grants::ALL),
             missed: attach.missed,

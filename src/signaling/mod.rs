@@ -1,5 +1,5 @@
-//! Who may meet whom. `hub` is the pure core that owns sessions, calls and rooms; `driver` is its one task, `keeper` notes what lasts and
-//! what a restart has to find again, `reader` reads it.
+//! Who may meet whom. `hub` is the pure core that owns sessions, calls and rooms; `driver` is its one task, `keeper` notes what lasts,
+//! `restoring` reads what a restart has to find again, `reader` what is asked.
 
 pub mod call;
 mod counting;
@@ -23,6 +23,7 @@ pub mod reader;
 pub mod record;
 pub mod records;
 pub mod report;
+pub mod restoring;
 mod retention;
 pub mod room;
 pub mod session;

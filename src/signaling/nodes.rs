@@ -5,15 +5,21 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::output::CloseReason;
 use super::person::PersonChange;
-use super::protocol::{CallNow, Command, Event, PresenceOf, Settings, UserInfo};
+use super::protocol::{CallNow, Command, CommandFrame, ErrorCode, Event, EventFrame, Link, PresenceOf, Settings, UserInfo};
 use super::session::Departure;
 use crate::grants::Grants;
-use crate::id::{CallId, ConnectionId, DeviceId, NodeId, RoomId, SessionId, UserId};
+use crate::id::{CallId, ConnectionId, DeviceId, LinkId, NodeId, RoomId, SessionId, UserId};
 
 /// Where the websocket of a visitor is: not here.
 pub fn elsewhere() -> ConnectionId {
     ConnectionId::from_random(0)
+}
+
+/// The home of a visitor, as long as it is not known.
+pub fn nowhere() -> NodeId {
+    NodeId::from_random(0)
 }
 
 /// What one node's hub says to another's. It comes once, and in order.
@@ -55,6 +61,116 @@ pub enum Word {
     Stands {
         session: SessionId,
         call: Option<CallNow>,
+    },
+    /// To all: who has this? Answered by `has`.
+    Find {
+        what: Sought,
+    },
+    /// `takes`: the node takes on what is new.
+    Has {
+        what: Sought,
+        has: bool,
+        takes: bool,
+    },
+    /// To the node that has the link: what is there to be seen of it? Answered by `answer`.
+    LookAtLink {
+        session: SessionId,
+        reference: u32,
+        link: LinkId,
+        user: UserId,
+        grants: Grants,
+    },
+    /// To the node that has the link: nobody is to come in by it any more. Answered by `answer` where that may not be, else by `revoked`.
+    RevokeLink {
+        session: SessionId,
+        reference: u32,
+        link: LinkId,
+        user: UserId,
+    },
+    Revoked {
+        session: SessionId,
+        reference: u32,
+    },
+    /// To all: which links of this user does the node have? Answered by `links`.
+    ListLinks {
+        session: SessionId,
+        reference: u32,
+        user: UserId,
+    },
+    Links {
+        session: SessionId,
+        reference: u32,
+        links: Vec<Link>,
+    },
+    /// To the node that has the session: a websocket wants to resume it. Answered by `opened`.
+    Knock {
+        /// What the sender calls the websocket.
+        door: ConnectionId,
+        knock: Box<Knock>,
+    },
+    Opened {
+        door: ConnectionId,
+        opens: bool,
+    },
+    /// What a browser sent whose session is on the other node.
+    Through {
+        door: ConnectionId,
+        frame: CommandFrame,
+    },
+    /// The same, where it was no command or too large.
+    BadFrame {
+        door: ConnectionId,
+        reference: Option<u32>,
+        code: ErrorCode,
+        message: String,
+    },
+    /// Such a websocket is gone.
+    DoorShut {
+        door: ConnectionId,
+        how: Departure,
+    },
+    /// For a browser whose websocket is on the other node.
+    Frame {
+        door: ConnectionId,
+        frame: Box<EventFrame>,
+    },
+    /// Its websocket is to be closed.
+    Closed {
+        door: ConnectionId,
+        why: CloseReason,
+    },
+    /// To all: what a node of this name had is at the sender from here on.
+    Heir {
+        of: String,
+    },
+    /// To an heir: a session that is in a room which the heir has from here on.
+    Moves {
+        visit: CallId,
+        visitor: Visitor,
+    },
+    /// To the owner of a room: the home of a visitor is the sender from here on. Answered by `stays`.
+    Home {
+        session: SessionId,
+    },
+    /// `visit`: by which it came. None: it is no visitor.
+    Stays {
+        session: SessionId,
+        visit: Option<CallId>,
+        caller: Option<UserId>,
+    },
+    /// What a session is told that is no visitor of the sender.
+    Answer {
+        session: SessionId,
+        reference: u32,
+        event: Event,
+    },
+    /// A session comes into a room of the owner by a link: it joins by this command.
+    Comes {
+        /// Stands for a call.
+        visit: CallId,
+        visitor: Visitor,
+        reference: u32,
+        command: Command,
     },
     /// It is a visitor no more that came by this call, or never was one.
     Released {
@@ -123,6 +239,33 @@ pub enum Word {
     },
 }
 
+/// What is on one node, and nobody knows on which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sought {
+    Link(LinkId),
+    /// A session whose home is that node.
+    Session(SessionId),
+}
+
+/// A `hello` that wants a session of another node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Knock {
+    pub session: SessionId,
+    /// What the secret of the session is kept as.
+    pub proof: [u8; 32],
+    pub seq: u64,
+    pub reference: u32,
+    /// None: only the secret proves who it is.
+    pub user: Option<UserId>,
+    /// The room that it is bound to, where that is known.
+    pub room: Option<Option<LinkId>>,
+    pub missed: Option<u32>,
+    pub address: Option<IpAddr>,
+    pub device: Option<DeviceId>,
+    pub browser: String,
+}
+
 /// A session that another node is to treat as one of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Visitor {
@@ -149,10 +292,10 @@ pub struct Accepts {
 }
 
 /// What became of another node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeNews {
-    /// Words reach it from now on.
-    Came(NodeId),
+    /// Words reach it from now on. With what it calls itself.
+    Came(NodeId, String),
     /// It is not heard. Words wait.
     Away(NodeId),
     /// It is heard again, and no word was lost.
@@ -167,7 +310,7 @@ pub enum NodeNews {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Home {
     pub node: NodeId,
-    /// By which it came.
+    /// By which it came. Who came by a link has an id here that no call has.
     pub call: CallId,
     /// Whether its websocket is there, as its home says.
     pub attached: bool,
@@ -179,10 +322,16 @@ pub struct Home {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Abroad {
     pub owner: NodeId,
+    /// Who came by a link has an id here that no call has.
     pub call: CallId,
-    pub room: RoomId,
-    /// Who called.
-    pub caller: UserId,
+    /// None: it has not come in yet by the link.
+    pub room: Option<RoomId>,
+    /// Who called. None: it came by a link.
+    pub caller: Option<UserId>,
+    /// The `ref` of the command by which it wants to come in by a link, until that is answered.
+    pub joins: Option<u32>,
+    /// That has a pass phrase, which may be a guess.
+    pub guesses: bool,
     /// Where the call stood then.
     pub stands: Option<(CallNow, Instant)>,
     /// Whether the browser knows of the call.
@@ -202,6 +351,25 @@ pub struct Ends {
     pub why: super::protocol::EndReason,
     /// The `ref` of the command that wished it.
     pub reference: Option<u32>,
+}
+
+impl Abroad {
+    /// Of a session that was not told anything yet.
+    pub fn new(owner: NodeId, call: CallId) -> Abroad {
+        Abroad {
+            owner,
+            call,
+            room: None,
+            caller: None,
+            joins: None,
+            guesses: false,
+            stands: None,
+            told: false,
+            ended: false,
+            shadowed: false,
+            ends: None,
+        }
+    }
 }
 
 impl CallNow {

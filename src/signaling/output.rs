@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Kind;
 use super::happening::Happening;
+use super::hub::AttachRefused;
 use super::limits::Limit;
 use super::nodes::Word;
 use super::pairing::NewDevice;
@@ -24,6 +25,11 @@ use crate::view::View;
 pub enum Output {
     /// Write this to a websocket.
     Send { connection: ConnectionId, frame: EventFrame },
+    /// A websocket for which `Hub::handle_attach` had to ask others first has its session, or none.
+    Attached {
+        connection: ConnectionId,
+        done: Result<(), AttachRefused>,
+    },
     /// Close a websocket, after what was sent to it. The hub has forgotten the connection already.
     Close { connection: ConnectionId, why: CloseReason },
     /// Ask this of the SFU.
@@ -49,7 +55,8 @@ pub enum Output {
 }
 
 /// Why a websocket is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CloseReason {
     /// The session goes on on another websocket.
     Replaced,
@@ -61,6 +68,10 @@ pub enum CloseReason {
     Forgotten,
     /// Its browser was signed out.
     SignedOut,
+    /// The node that has its session is not heard.
+    NodeAway,
+    /// Its room is at another node from here on.
+    Moved,
 }
 
 /// A change of what outlives the process.
@@ -296,6 +307,10 @@ pub enum Fact {
     VisitorGone {
         session: SessionId,
     },
+    /// No websocket of this node leads to this session of another one any more.
+    DoorShut {
+        session: SessionId,
+    },
     /// Somebody said `join`.
     Join {
         outcome: JoinOutcome,
@@ -351,4 +366,6 @@ pub struct Counts {
     pub waiting: usize,
     /// Sessions of other nodes that have their call here.
     pub visitors: usize,
+    /// Websockets here whose session is on another node.
+    pub doors: usize,
 }

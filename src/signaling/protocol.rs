@@ -30,7 +30,7 @@ pub use rooms::{LeaveReason, Link, LinkPreview, LinkWish, Reaction, RoomInfo, Wa
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CommandFrame {
     /// Grows by at least one from command to command of a session. Answers and errors carry it; the server ignores a command whose
@@ -44,7 +44,7 @@ pub struct CommandFrame {
 }
 
 /// An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct EventFrame {
     /// Counts the events of a session from 1, without gaps. `welcome` and `pong` have none: they are never replayed.

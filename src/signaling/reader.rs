@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::nodes::Sought;
 use super::person::Person;
 use super::protocol::{CallReport, Callers, Direction, EndReason, FileInfo, HistoryRow, Message, Settings, UserInfo};
-use super::records::{Asked, Finding, Question, Renewed};
+use super::records::{Adoption, Asked, Finding, Lost, Question, Renewed};
 use super::report::{Entry, Noted, make};
+use super::restoring;
 use crate::clock;
 use crate::files::{Deed, TICKET_LASTS_S, ticket};
 use crate::id::FileId;
@@ -42,6 +44,10 @@ pub(super) async fn run(
 
 async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError> {
     match *question {
+        Question::Adopt(ref lost) => Ok(Finding::Adopted {
+            lost: lost.clone(),
+            outcome: adopt(store, lost).await?,
+        }),
         Question::Renewal { ref users, barred } => {
             let mut renewed = Vec::new();
             for user in users {
@@ -138,6 +144,44 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
                 blocked: row.blocked.into_iter().map(named).collect(),
             })
         }
+    }
+}
+
+/// Takes up what a node had that is gone.
+async fn adopt(store: &Store, lost: &Lost) -> Result<Adoption, StoreError> {
+    let Some(node) = whose(store, lost).await? else {
+        return Ok(Adoption::Unknown);
+    };
+    if node == store.node() {
+        return Ok(Adoption::Ours);
+    }
+    let Some(adoption) = store.try_to_adopt(&node).await? else {
+        return Ok(Adoption::NotFree(Some(node)));
+    };
+    let restored = restoring::read(&adoption.of).await?;
+    adoption.complete().await?;
+    if restored.is_empty() {
+        // Another one was first.
+        return Ok(match lost {
+            Lost::Node(_) => Adoption::Unknown,
+            Lost::Of(_) => Adoption::NotFree(whose(store, lost).await?),
+        });
+    }
+    tracing::warn!(
+        name = node,
+        sessions = restored.sessions.len(),
+        "a node is gone, and what it had is here"
+    );
+    let restored = Box::new(restored);
+    Ok(Adoption::Adopted { node, restored })
+}
+
+/// The name of the node that has it.
+async fn whose(store: &Store, lost: &Lost) -> Result<Option<String>, StoreError> {
+    match lost {
+        Lost::Node(name) => Ok(Some(name.clone())),
+        Lost::Of(Sought::Session(session)) => store.node_of_session(*session).await,
+        Lost::Of(Sought::Link(link)) => store.node_of_link(*link).await,
     }
 }
 

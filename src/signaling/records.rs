@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::hub::restore::Restored;
+use super::nodes::Sought;
 use super::output::Keep;
 use super::pairing::NewDevice;
 use super::person::{Person, PersonChange};
@@ -267,6 +269,8 @@ pub enum Question {
     People { asked: Asked, user: UserId },
     /// Of a call that this user had part in. Answered by [`Finding::CallReport`], or [`Finding::NotTheirs`].
     CallReport { asked: Asked, user: UserId, call: CallId },
+    /// What a node has left that is gone is to be taken up, if it is gone. Answered by [`Finding::Adopted`].
+    Adopt(Lost),
     /// What belongs to these users, and, `barred`, whom the operator keeps out. Answered by [`Finding::Renewal`], or
     /// [`Finding::NoRenewal`].
     Renewal { users: Vec<UserId>, barred: bool },
@@ -286,9 +290,35 @@ impl Question {
                 true => Finding::TooMany(*asked),
                 false => Finding::Nothing(*asked),
             },
+            Question::Adopt(lost) => Finding::Adopted {
+                lost: lost.clone(),
+                outcome: Adoption::NotFree(None),
+            },
             Question::Renewal { users, .. } => Finding::NoRenewal(users.clone()),
         }
     }
+}
+
+/// What is to be found by adopting the node that had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// The node of this name.
+    Node(String),
+    /// Whoever had this.
+    Of(Sought),
+}
+
+/// What came of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adoption {
+    /// There is no such thing.
+    Unknown,
+    /// It is this node's already.
+    Ours,
+    /// The node is not gone, another one adopts it, or the store cannot be asked. With the name of the node that has it, if that is known.
+    NotFree(Option<String>),
+    /// What the node of this name had is this node's.
+    Adopted { node: String, restored: Box<Restored> },
 }
 
 /// What belongs to a user, as the store has it now.
@@ -342,6 +372,10 @@ pub enum Finding {
         barred: Option<Vec<UserId>>,
     },
     NoRenewal(Vec<UserId>),
+    Adopted {
+        lost: Lost,
+        outcome: Adoption,
+    },
     /// It could not be read.
     Nothing(Asked),
     /// Too many wait for an answer.

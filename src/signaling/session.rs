@@ -59,6 +59,8 @@ pub struct Session {
     pub abroad: Option<Box<Abroad>>,
     /// It is a visitor here: its websocket is on another node.
     pub home: Option<Home>,
+    /// How often its room went to another node, which is to its page as if the server had been started again.
+    pub runs: u32,
     pub started: Instant,
     /// When the browser was last heard.
     pub heard: Instant,
@@ -179,6 +181,7 @@ impl Session {
             seeking: None,
             abroad: None,
             home: None,
+            runs: 0,
             started: now,
             heard: now,
             watched: false,
@@ -200,6 +203,12 @@ impl Session {
             kept_bytes: 0,
             dropped_seq: 0,
         }
+    }
+
+    /// A visitor whose home this node is from now on: it waits for its browser, which knows how far its events were counted.
+    pub fn come_home(&mut self, secret_hash: [u8; 32], grants: Grants, now: Instant, grace: Duration) {
+        (self.home, self.secret_hash, self.grants, self.uncounted) = (None, secret_hash, grants, true);
+        self.detach(now, grace);
     }
 
     /// Gives an event its place, and keeps it for a resume.

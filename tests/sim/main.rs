@@ -10,6 +10,7 @@ mod network;
 mod nodes;
 mod rooms;
 mod scenarios;
+mod several;
 #[expect(clippy::disallowed_methods, reason = "real sockets have the real clock")]
 mod sockets;
 mod users;

@@ -17,18 +17,32 @@ use tandem::signaling::person::Person;
 pub struct Node {
     pub id: NodeId,
     pub hub: Hub,
+    pub name: String,
     directory: Directory,
 }
 
 impl Node {
     pub fn start(id: NodeId, config: HubConfig, seed: u64, shares_store: bool, bus: &mut LocalBus, now: Instant) -> Node {
-        let mut hub = Hub::new(config, StdRng::seed_from_u64(seed));
-        hub.join_cluster(shares_store);
+        let hub = Hub::new(config, StdRng::seed_from_u64(seed));
+        Node::start_with(hub, id, id.to_string(), shares_store, bus, now)
+    }
+
+    /// With what it takes up, and a name.
+    pub fn start_with(mut hub: Hub, id: NodeId, name: String, shares_store: bool, bus: &mut LocalBus, now: Instant) -> Node {
+        hub.join_cluster(id, &name, shares_store);
         bus.join(id);
         Node {
             id,
             hub,
-            directory: Directory::new(id, About::default(), now),
+            directory: Directory::new(
+                id,
+                About {
+                    name: name.clone(),
+                    ..About::default()
+                },
+                now,
+            ),
+            name,
         }
     }
 }
@@ -116,7 +130,10 @@ fn poll_output(nodes: &mut [Node], bus: &mut LocalBus, now: Instant) -> Option<(
                     Said::Publish { to, packet } => bus.publish(to, &packet, now),
                     Said::News(news) => {
                         let news = match news {
-                            News::Came(node) => NodeNews::Came(node),
+                            News::Came(other) => {
+                                let name = node.directory.name_of(other).unwrap_or_default();
+                                NodeNews::Came(other, name.to_owned())
+                            }
                             News::Away(node) => NodeNews::Away(node),
                             News::Back(node) => NodeNews::Back(node),
                             News::Gone(node) => NodeNews::Gone(node),

@@ -9,10 +9,12 @@ use crate::cluster::bus::{About, Bus, Packet};
 use crate::cluster::directory::{Directory, News, Output};
 use crate::id::NodeId;
 use crate::signaling::nodes::{NodeNews, Word};
+use crate::signaling::output::Counts;
 
 /// What joins a hub to those of other nodes.
 pub struct Nodes {
     me: NodeId,
+    name: String,
     directory: Directory,
     bus: Box<dyn Bus>,
     packets: mpsc::Receiver<Packet>,
@@ -22,15 +24,24 @@ impl Nodes {
     /// `packets`: what comes over the bus.
     pub fn new(me: NodeId, name: String, bus: Box<dyn Bus>, packets: mpsc::Receiver<Packet>) -> Nodes {
         let about = About {
-            name,
+            name: name.clone(),
             ..About::default()
         };
         Nodes {
             me,
+            name,
             directory: Directory::new(me, about, Instant::now()),
             bus,
             packets,
         }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn me(&self) -> NodeId {
+        self.me
     }
 }
 
@@ -87,7 +98,8 @@ impl Driver {
                 }
                 Output::News(news) => {
                     self.log_node(news);
-                    self.hub.handle_node(node_news(news), now);
+                    let news = self.named(news);
+                    self.hub.handle_node(news, now);
                     heard = true;
                 }
                 Output::Word { from, text } => match serde_json::from_str(&text) {
@@ -104,6 +116,17 @@ impl Driver {
             }
         }
         heard
+    }
+
+    fn named(&self, news: News) -> NodeNews {
+        let name = |node: NodeId| self.nodes.as_ref().and_then(|nodes| nodes.directory.name_of(node));
+        match news {
+            News::Came(node) => NodeNews::Came(node, name(node).unwrap_or_default().to_owned()),
+            News::Away(node) => NodeNews::Away(node),
+            News::Back(node) => NodeNews::Back(node),
+            News::Gone(node) => NodeNews::Gone(node),
+            News::Bus(works) => NodeNews::Bus(works),
+        }
     }
 
     fn log_node(&self, news: News) {
@@ -125,9 +148,9 @@ impl Driver {
         }
     }
 
-    pub(super) fn show_nodes(&mut self, visitors: usize, participants: usize, full: bool) {
+    pub(super) fn show_nodes(&mut self, of_hub: Counts, full: bool) {
         let Some(nodes) = &mut self.nodes else { return };
-        nodes.directory.set_load(participants as u64, full);
+        nodes.directory.set_load(of_hub.participants as u64, full);
         let counts = nodes.directory.counts();
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let metrics = &self.metrics;
@@ -135,7 +158,8 @@ impl Driver {
         metrics.cluster_nodes.with_label_values(&["away"]).set(gauge(counts.away));
         metrics.cluster_bus_up.set(i64::from(nodes.directory.works()));
         metrics.cluster_words_waiting.set(gauge(counts.words_waiting));
-        metrics.cluster_visitors.set(gauge(visitors));
+        metrics.cluster_visitors.set(gauge(of_hub.visitors));
+        metrics.cluster_doors.set(gauge(of_hub.doors));
     }
 
     /// The last thing that is said to others.
@@ -145,15 +169,5 @@ impl Driver {
             nodes.directory.say_bye();
         }
         self.hear_nodes();
-    }
-}
-
-fn node_news(news: News) -> NodeNews {
-    match news {
-        News::Came(node) => NodeNews::Came(node),
-        News::Away(node) => NodeNews::Away(node),
-        News::Back(node) => NodeNews::Back(node),
-        News::Gone(node) => NodeNews::Gone(node),
-        News::Bus(works) => NodeNews::Bus(works),
     }
 }

@@ -115,25 +115,27 @@ impl Hub {
         accepts: Option<Accepts>,
         now: Instant,
     ) -> Option<Visitor> {
-        let session = self.sessions.get_mut(&id)?;
         let at = now + self.config.ring_timeout + RING_SLACK;
-        let ends = Ends {
-            at,
+        self.note_abroad(id, Abroad::new(owner, call), at);
+        let abroad = self.sessions.get_mut(&id)?.abroad.as_mut()?;
+        (abroad.room, abroad.caller) = (Some(room), Some(caller));
+        self.visitor(id, accepts)
+    }
+
+    /// From here on the session has its call, or what it hopes to come into, on another node; unless nothing comes of it until then.
+    pub(super) fn note_abroad(&mut self, id: SessionId, mut abroad: Abroad, until: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        abroad.ends = Some(Ends {
+            at: until,
             why: EndReason::NoAnswer,
             reference: None,
-        };
-        session.abroad = Some(Box::new(Abroad {
-            owner,
-            call,
-            room,
-            caller,
-            stands: None,
-            told: false,
-            ended: false,
-            shadowed: false,
-            ends: Some(ends),
-        }));
-        self.timers.insert((at, Timer::Abroad(id)));
+        });
+        session.abroad = Some(Box::new(abroad));
+        self.timers.insert((until, Timer::Abroad(id)));
+    }
+
+    /// What another node has to know of a session to treat it as one of its own.
+    pub(super) fn visitor(&self, id: SessionId, accepts: Option<Accepts>) -> Option<Visitor> {
         let session = self.sessions.get(&id)?;
         let user = session.user;
         let person = self.people.get(&user).map(|here| &here.person);
@@ -164,7 +166,7 @@ impl Hub {
         match concerns(command) {
             // Also of those whom it calls into the room there.
             (Some(_), _) => true,
-            (None, Some(room)) => room == abroad.room,
+            (None, Some(room)) => Some(room) == abroad.room,
             (None, None) => false,
         }
     }
@@ -178,7 +180,7 @@ impl Hub {
             Command::Decline { call_id } if *call_id == abroad.call => Some(EndReason::Declined),
             Command::Cancel { call_id } if *call_id == abroad.call => Some(EndReason::Cancelled),
             Command::HangUp { call_id } if *call_id == abroad.call => Some(EndReason::HungUp),
-            Command::Leave { room_id } if *room_id == abroad.room => Some(EndReason::HungUp),
+            Command::Leave { room_id } if Some(*room_id) == abroad.room => Some(EndReason::HungUp),
             _ => None,
         };
         match wishes_end {
@@ -243,6 +245,12 @@ impl Hub {
         Some(call.later(u32::try_from(since).unwrap_or(u32::MAX)))
     }
 
+    /// Whether it waits to be let in there by a link.
+    fn joins_abroad(&self, id: SessionId) -> bool {
+        let abroad = self.sessions.get(&id).and_then(|session| session.abroad.as_ref());
+        abroad.is_some_and(|abroad| abroad.joins.is_some())
+    }
+
     /// Whether it is in a room there, and not only called.
     pub(super) fn is_inside_abroad(&self, id: SessionId) -> bool {
         let abroad = self.sessions.get(&id).and_then(|session| session.abroad.as_ref());
@@ -255,7 +263,7 @@ impl Hub {
 
 /// What owners say.
 impl Hub {
-    fn abroad_at(&mut self, owner: NodeId, id: SessionId) -> Option<&mut Abroad> {
+    pub(super) fn abroad_at(&mut self, owner: NodeId, id: SessionId) -> Option<&mut Abroad> {
         let abroad = self.sessions.get_mut(&id)?.abroad.as_mut()?;
         (abroad.owner == owner).then_some(&mut **abroad)
     }
@@ -273,8 +281,16 @@ impl Hub {
             Event::CallEnded { call_id, .. } | Event::AnsweredElsewhere { call_id } if *call_id == abroad.call => {
                 abroad.ended = true;
             }
-            Event::RoomLeft { room_id, .. } if *room_id == abroad.room => abroad.ended = true,
+            Event::RoomLeft { room_id, .. } if Some(*room_id) == abroad.room => abroad.ended = true,
+            Event::LobbyEntered { room, .. } | Event::RoomJoined { room, .. } => {
+                (abroad.room, abroad.told, abroad.ends) = (Some(room.room_id), true, None);
+            }
             _ => {}
+        }
+        if reference.is_some() && reference == abroad.joins {
+            abroad.joins = None;
+            let guessed = std::mem::take(&mut abroad.guesses);
+            self.end_guess(id, guessed, &event);
         }
         if passing {
             self.tell_now(id, reference, event);
@@ -288,6 +304,7 @@ impl Hub {
             abroad.stands = call.map(|call| (call, now));
             self.watch(id, now);
             self.touch_presence(id);
+            self.end_unsettled(id, now);
         }
     }
 
@@ -303,7 +320,7 @@ impl Hub {
     /// The call of another user that rings at this session, or is about to, from another node.
     pub(super) fn rings_from_abroad(&self, id: SessionId, caller: UserId) -> Option<CallId> {
         let abroad = self.sessions.get(&id)?.abroad.as_ref()?;
-        let rings = abroad.caller == caller && !abroad.ended && !self.is_inside_abroad(id);
+        let rings = abroad.caller == Some(caller) && !abroad.ended && !self.is_inside_abroad(id);
         rings.then_some(abroad.call)
     }
 
@@ -321,23 +338,32 @@ impl Hub {
             return;
         };
         self.touch_presence(id);
+        if let Some(joins) = abroad.joins {
+            self.refuse(id, Some(joins), UNREACHABLE.code, UNREACHABLE.message);
+        }
         if abroad.ended || !abroad.told {
             return;
         }
-        let event = match lasted {
-            Some(CallNow::Joined { .. } | CallNow::Waiting { .. }) => Event::RoomLeft {
-                room_id: abroad.room,
+        let in_room = match lasted {
+            Some(CallNow::Joined { .. } | CallNow::Waiting { .. }) => true,
+            Some(CallNow::Answered { .. } | CallNow::RingingOut { .. } | CallNow::Incoming { .. }) | None => {
+                abroad.caller.is_none()
+            }
+        };
+        let event = match (lasted, abroad.room.filter(|_| in_room)) {
+            (_, Some(room_id)) => Event::RoomLeft {
+                room_id,
                 reason: match why {
                     EndReason::HungUp | EndReason::Cancelled => LeaveReason::Left,
                     _ => LeaveReason::ConnectionLost,
                 },
             },
-            Some(CallNow::Answered { elapsed_ms, .. }) => Event::CallEnded {
+            (Some(CallNow::Answered { elapsed_ms, .. }), None) => Event::CallEnded {
                 call_id: abroad.call,
                 reason: why,
                 duration_ms: elapsed_ms,
             },
-            Some(CallNow::RingingOut { .. } | CallNow::Incoming { .. }) | None => Event::CallEnded {
+            (_, None) => Event::CallEnded {
                 call_id: abroad.call,
                 reason: why,
                 duration_ms: 0,
@@ -384,7 +410,7 @@ impl Hub {
     /// What rings for an owner that cannot be heard; None: for all of them.
     pub(super) fn stop_ringing_abroad(&mut self, owner: Option<NodeId>, now: Instant) {
         for id in self.abroad_with(owner) {
-            if !self.is_inside_abroad(id) {
+            if !self.is_inside_abroad(id) && !self.joins_abroad(id) {
                 self.end_later(id, EndReason::Cancelled, now + RINGING_PATIENCE);
             }
         }
@@ -436,14 +462,14 @@ impl Hub {
     }
 
     /// Shows the others in a call as reconnecting, or as they are.
-    fn shadow(&mut self, id: SessionId, shadowed: bool) {
+    pub(super) fn shadow(&mut self, id: SessionId, shadowed: bool) {
         let Some(abroad) = self.sessions.get_mut(&id).and_then(|session| session.abroad.as_mut()) else {
             return;
         };
         if std::mem::replace(&mut abroad.shadowed, shadowed) == shadowed || abroad.ended {
             return;
         }
-        let room_id = abroad.room;
+        let Some(room_id) = abroad.room else { return };
         let others: Vec<Participant> = match &abroad.stands {
             Some((CallNow::Answered { participants, .. } | CallNow::Joined { participants, .. }, _)) => participants.clone(),
             Some((CallNow::RingingOut { .. } | CallNow::Incoming { .. } | CallNow::Waiting { .. }, _)) | None => Vec::new(),

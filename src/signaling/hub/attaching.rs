@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rand::Rng;
 
+use super::doors::Attaching;
 use super::{Hub, sha256};
 use crate::grants::Grants;
 use crate::id::{ConnectionId, DeviceId, SessionId, UserId};
@@ -62,6 +63,8 @@ pub enum AttachRefused {
     Barred,
     #[error("there is no such session to be resumed")]
     NotSignedIn,
+    #[error("the node that has the session cannot be reached now: try again")]
+    Unreachable,
 }
 
 impl AttachRefused {
@@ -70,13 +73,33 @@ impl AttachRefused {
             AttachRefused::TooManyOfUser | AttachRefused::TooMany => ErrorCode::RateLimited,
             AttachRefused::Barred => ErrorCode::NotAllowed,
             AttachRefused::NotSignedIn => ErrorCode::NotSignedIn,
+            AttachRefused::Unreachable => ErrorCode::NodeUnreachable,
         }
     }
 }
 
 impl Hub {
-    /// A websocket said a good `hello`: its session goes on, or begins. `connection` was never used before.
-    pub fn handle_attach(&mut self, connection: ConnectionId, mut attach: Attach, now: Instant) -> Result<(), AttachRefused> {
+    /// A websocket said a good `hello`: its session goes on, wherever that is, or begins. `connection` was never used before.
+    pub fn handle_attach(&mut self, connection: ConnectionId, attach: Attach, now: Instant) -> Result<Attaching, AttachRefused> {
+        let waits = |resume: &&Resume| self.is_elsewhere(resume) || self.is_unsettled(resume.session_id);
+        let elsewhere = attach.resume.as_ref().filter(waits);
+        let done = match elsewhere.map(|resume| resume.session_id) {
+            Some(session) => {
+                self.arrive(connection, attach, session, now);
+                Ok(Attaching::Later)
+            }
+            None => self.attach_here(connection, attach, now).map(|()| Attaching::Done),
+        };
+        self.settle(now);
+        done
+    }
+
+    pub(super) fn attach_here(
+        &mut self,
+        connection: ConnectionId,
+        mut attach: Attach,
+        now: Instant,
+    ) -> Result<(), AttachRefused> {
         let before = attach
             .resume
             .as_ref()
@@ -105,7 +128,6 @@ impl Hub {
                 }
             }
         }
-        self.settle(now);
         Ok(())
     }
 

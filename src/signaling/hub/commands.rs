@@ -92,17 +92,12 @@ impl Hub {
             }
             Command::Invite { room_id, user_id } => self.invite(session, reference, room_id, user_id, now),
             Command::CreateLink { room_id, wish } => self.create_link(session, reference, room_id, wish, now),
-            Command::RevokeLink { link_id } => self.revoke_link(session, reference, link_id, now),
-            Command::ListLinks {} => {
-                self.list_links(session, reference, now);
-                Ok(())
+            Command::ListLinks {} => self
+                .check_errands(session)
+                .map(|()| self.list_links(Asked { session, reference }, now)),
+            command @ (Command::RevokeLink { .. } | Command::LookAtLink { .. } | Command::Join { .. }) => {
+                self.by_link(Asked { session, reference }, command, now)
             }
-            Command::LookAtLink { link_id } => self.look_at_link(session, reference, link_id, now),
-            Command::Join {
-                link_id,
-                passphrase,
-                always_through_server,
-            } => self.join(session, reference, link_id, passphrase, always_through_server, now),
             Command::Leave { room_id } => self.leave(session, reference, room_id, now),
             Command::Lock { room_id, locked } => self.lock(session, reference, room_id, locked),
             Command::Admit {

@@ -75,8 +75,7 @@ impl Hub {
 
     /// Whether its token names this room: the application has let it in, and that is worth more than a pass phrase. A guest has no token.
     pub(super) fn is_bound_to(&self, session: SessionId, link: LinkId) -> bool {
-        let grants = self.grants(session);
-        grants.room == Some(link) && !grants.guest
+        self.grants(session).is_bound_to(link)
     }
 
     fn may_open(&self, session: SessionId, link: LinkId) -> bool {

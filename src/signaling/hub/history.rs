@@ -209,6 +209,7 @@ impl Hub {
                 let event = Event::FileOpened { file_id: file, ticket };
                 self.tell_now(asked.session, Some(asked.reference), event);
             }
+            Finding::Adopted { lost, outcome } => self.adopted(lost, outcome, now),
             Finding::Renewal { users, barred } => self.renewed(users, barred, now),
             Finding::NoRenewal(users) => self.not_renewed(users, now),
             Finding::CallReport { asked, call, report } => {

@@ -11,7 +11,7 @@ use crate::signaling::limits::{LOBBY_MAX, Limit, Refusal};
 use crate::signaling::output::{Fact, JoinOutcome, Keep, Output};
 use crate::signaling::protocol::{ErrorCode, Event, LeaveReason};
 use crate::signaling::room::{Origin, Room, Standing};
-use crate::signaling::session::Hashing;
+use crate::signaling::session::{Hashing, Session};
 
 const PASSPHRASE_NEEDED: Refusal = Refusal {
     code: ErrorCode::PassphraseNeeded,
@@ -33,7 +33,7 @@ impl Hub {
         done
     }
 
-    fn count_refused_join(&mut self, done: &Result<(), Refusal>) {
+    pub(super) fn count_refused_join(&mut self, done: &Result<(), Refusal>) {
         if let Err(refusal) = done {
             let outcome = JoinOutcome::Refused(refusal.code);
             self.outputs.push_back(Output::Count(Fact::Join { outcome }));
@@ -87,12 +87,10 @@ impl Hub {
 
     /// What can be said without a look at the pass phrase.
     fn may_join(&self, id: SessionId, link_id: LinkId, now: Instant) -> Result<(), Refusal> {
+        self.check_is_free(id)?;
         let Some(session) = self.sessions.get(&id) else {
             return Ok(());
         };
-        if session.is_engaged() {
-            return Err(Refusal::not_allowed("this session has a call or a room already"));
-        }
         let link = self.link_for(link_id, session.user, now)?;
         // They are told what a stranger is whom somebody gave a wrong link.
         if self.is_kept_out(session.user, link_id) {
@@ -111,6 +109,13 @@ impl Hub {
             });
         }
         Ok(())
+    }
+
+    pub(super) fn check_is_free(&self, id: SessionId) -> Result<(), Refusal> {
+        match self.sessions.get(&id).is_some_and(Session::is_engaged) {
+            true => Err(Refusal::not_allowed("this session has a call or a room already")),
+            false => Ok(()),
+        }
     }
 
     /// Has a pass phrase's slow hash computed; one at a time for each session.
@@ -167,6 +172,7 @@ impl Hub {
         if let Err(refusal) = done {
             self.refuse(id, Some(reference), refusal.code, refusal.message);
         }
+        self.neighbours.touched.insert(id);
         self.settle(now);
     }
 

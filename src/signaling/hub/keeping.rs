@@ -46,8 +46,8 @@ impl Hub {
         let Some(member) = self.rooms.get(&room_id).and_then(|room| room.members.get(&participant)) else {
             return;
         };
-        if self.is_visitor(member.session) {
-            // A restart would not find it.
+        if self.is_visitor(member.session) && !self.neighbours.shares_store {
+            // A restart would not find its session.
             return;
         }
         self.outputs.push_back(Output::Keep(Keep::Member(KeptMember {
@@ -62,7 +62,7 @@ impl Hub {
     }
 
     pub(super) fn forget_member(&mut self, session: SessionId) {
-        if self.is_visitor(session) {
+        if self.is_visitor(session) && !self.neighbours.shares_store {
             return;
         }
         self.outputs.push_back(Output::Keep(Keep::ForgetMember(session)));

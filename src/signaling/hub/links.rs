@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 
 use super::{Hub, Timer};
+use crate::grants::Grants;
 use crate::id::{LinkId, RoomId, SessionId, UserId};
 use crate::signaling::limits::{Limit, Refusal};
 use crate::signaling::link::{self, Link};
 use crate::signaling::names::{NAME_CHARS_MAX, clean_name};
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{self, ErrorCode, Event, LinkPreview, LinkWish};
+use crate::signaling::records::Asked;
 use crate::signaling::room::Room;
 use crate::signaling::session::Hashing;
 
@@ -158,14 +160,11 @@ impl Hub {
         u32::try_from(room.map_or(0, Room::present_count)).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn list_links(&mut self, session: SessionId, reference: u32, now: Instant) {
-        let Some(user) = self.user_of(session) else {
-            return;
-        };
+    /// Those of a user that let people in, on this node.
+    pub(super) fn links_here(&self, user: UserId, now: Instant) -> Vec<protocol::Link> {
         let of_user = self.links_of.get(&user).into_iter().flatten();
         let works = |id: &&LinkId| self.links.get(id).is_some_and(|l| l.is_open() && l.works_for(user, now));
-        let links = of_user.filter(works).filter_map(|id| self.show_link(*id, now)).collect();
-        self.tell(session, Some(reference), Event::Links { links });
+        of_user.filter(works).filter_map(|id| self.show_link(*id, now)).collect()
     }
 
     pub(super) fn look_at_link(
@@ -179,26 +178,35 @@ impl Hub {
             return Ok(());
         };
         self.check_may_join(session, link_id)?;
-        if let Some(link) = self.unopened(session, link_id) {
-            self.tell(session, Some(reference), Event::LinkSeen { link });
-            return Ok(());
-        }
+        let link = match self.unopened(session, link_id) {
+            Some(link) => link,
+            None => self.preview(link_id, (user, self.grants(session)), now)?,
+        };
+        self.tell(session, Some(reference), Event::LinkSeen { link });
+        Ok(())
+    }
+
+    /// What somebody sees of a link who may do this.
+    pub(super) fn preview(
+        &self,
+        link_id: LinkId,
+        (user, grants): (UserId, Grants),
+        now: Instant,
+    ) -> Result<LinkPreview, Refusal> {
         let link = self.link_for(link_id, user, now)?;
         if self.is_kept_out(user, link_id) {
             return Err(NO_SUCH_LINK);
         }
         let room = link.room.and_then(|room| self.rooms.get(&room));
-        let link = LinkPreview {
+        Ok(LinkPreview {
             link_id,
             name: link.name.clone(),
-            has_passphrase: link.passphrase.is_some() && !self.is_bound_to(session, link_id),
+            has_passphrase: link.passphrase.is_some() && !grants.is_bound_to(link_id),
             lobby: link.lobby,
             locked: room.is_some_and(|room| room.locked),
             participants: self.participants_by(link),
-            mine: self.is_host_by(session, link),
-        };
-        self.tell(session, Some(reference), Event::LinkSeen { link });
-        Ok(())
+            mine: grants.admin || link.is_owned_by(user),
+        })
     }
 
     /// A link that lets this user in.
@@ -211,14 +219,19 @@ impl Hub {
         let Some(user) = self.user_of(session) else {
             return Ok(());
         };
+        self.check_may_revoke(session, user, id)?;
+        self.remove_link(id);
+        self.list_links(Asked { session, reference }, now);
+        Ok(())
+    }
+
+    pub(super) fn check_may_revoke(&self, session: SessionId, user: UserId, id: LinkId) -> Result<(), Refusal> {
         let link = self.links.get(&id).ok_or(NO_SUCH_LINK)?;
         let may = link.maker == user || link.room.is_some_and(|room| self.is_host_in(session, room));
-        if !may {
-            return Err(Refusal::not_allowed("only its maker or a host of its room revokes a link"));
+        match may {
+            true => Ok(()),
+            false => Err(Refusal::not_allowed("only its maker or a host of its room revokes a link")),
         }
-        self.remove_link(id);
-        self.list_links(session, reference, now);
-        Ok(())
     }
 
     /// Nobody comes in by it any more.

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::Hub;
 use super::rooms::Parting;
-use crate::id::{RoomId, SessionId, UserId};
+use crate::id::{CallId, LinkId, RoomId, SessionId, UserId};
 use crate::signaling::call::{Call, Kind, State};
 use crate::signaling::link::Link;
-use crate::signaling::output::{Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output};
+use crate::signaling::nodes::{Home, nowhere};
+use crate::signaling::output::{
+    CloseReason, Fact, Keep, KeptCall, KeptLink, KeptMember, KeptRoom, KeptSession, MediaRequest, Output,
+};
 use crate::signaling::person::Person;
 use crate::signaling::protocol::EndReason;
 use crate::signaling::record::Record;
@@ -16,7 +19,7 @@ use crate::signaling::room::{Member, Origin, Room, Standing};
 use crate::signaling::session::Session;
 
 /// What the store has of the time before a restart.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Restored {
     /// Each with its user's name.
     pub sessions: Vec<(KeptSession, String)>,
@@ -29,33 +32,68 @@ pub struct Restored {
     pub members: Vec<(KeptMember, Duration)>,
     /// Each with how long ago it was answered.
     pub calls: Vec<(KeptCall, Duration)>,
+    /// Sessions of other nodes that are in those rooms, each with its user's name.
+    pub guests: Vec<(KeptSession, String)>,
+    /// Those of these sessions that are in rooms of other nodes.
+    pub abroad: Vec<(SessionId, AbroadAt)>,
+}
+
+impl Restored {
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.links.is_empty() && self.rooms.is_empty()
+    }
+}
+
+/// Where a session is that is in a room of another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbroadAt {
+    /// What the node calls itself.
+    pub owner: String,
+    pub room: RoomId,
+    pub call: Option<CallId>,
 }
 
 impl Hub {
     /// Takes up what there was before the server was started again. To be called first.
     pub fn restore(&mut self, restored: Restored, now: Instant) {
-        let grace = self.config.resume_grace;
+        self.restore_into(restored, now);
+        self.outputs.push_back(Output::Count(Fact::Restored {
+            sessions: self.sessions.len(),
+            calls: self.calls.len(),
+            rooms: self.rooms.len(),
+            links: self.links.len(),
+        }));
+    }
+
+    /// The same of another node, beside what there is already.
+    pub(super) fn restore_into(&mut self, restored: Restored, now: Instant) {
         for (user, person) in restored.people {
             self.meet(user, person);
         }
         for (kept, name) in restored.sessions {
-            let mut session = Session::restored(kept.user, kept.secret_hash, grace, now);
-            session.grants = kept.grants;
-            if self.sessions.insert(kept.session, session).is_none() {
-                self.user(kept.user, &name).sessions.insert(kept.session);
-                self.wait_for(kept.session, now, grace);
+            self.restore_session(&kept, &name, now);
+        }
+        for (kept, name) in restored.guests {
+            self.restore_guest(&kept, &name, now);
+        }
+        let mut links = Vec::new();
+        for kept in restored.links {
+            if !self.links.contains_key(&kept.link) {
+                links.push(kept.link);
+                self.add_link(kept.link, Link::restored(kept, now));
             }
         }
-        for kept in restored.links {
-            self.add_link(kept.link, Link::restored(kept, now));
-        }
         let mut reports = Vec::new();
+        let mut rooms = Vec::new();
         for (kept, report) in restored.rooms {
-            reports.extend(report.map(|began_ago| (kept.room, began_ago)));
-            self.restore_room(kept);
+            if !self.rooms.contains_key(&kept.room) {
+                rooms.push(kept.room);
+                reports.extend(report.map(|began_ago| (kept.room, began_ago)));
+                self.restore_room(kept);
+            }
         }
         for (kept, lasted) in restored.members {
-            if !self.restore_member(&kept, lasted, now) {
+            if !rooms.contains(&kept.room) || !self.restore_member(&kept, lasted, now) {
                 self.forget_member(kept.session);
             }
         }
@@ -68,13 +106,62 @@ impl Hub {
         for (room, began_ago) in reports {
             self.resume_report(room, now.checked_sub(began_ago).unwrap_or(now), now);
         }
-        self.drop_remains(now);
-        self.outputs.push_back(Output::Count(Fact::Restored {
-            sessions: self.sessions.len(),
-            calls: self.calls.len(),
-            rooms: self.rooms.len(),
-            links: self.links.len(),
-        }));
+        self.drop_remains(&rooms, &links, now);
+        for (session, at) in restored.abroad {
+            if self.sessions.get(&session).is_some_and(|session| session.room.is_none()) {
+                self.unsettle(session, at, now);
+            }
+        }
+    }
+
+    fn restore_session(&mut self, kept: &KeptSession, name: &str, now: Instant) {
+        let grace = self.config.resume_grace;
+        match self.sessions.get_mut(&kept.session) {
+            // It was a visitor, and its home is gone: that is here from now on.
+            Some(session) if session.home.is_some() => {
+                session.come_home(kept.secret_hash, kept.grants, now, grace);
+                self.neighbours.visitors -= 1;
+                let session = kept.session;
+                self.outputs.push_back(Output::Count(Fact::VisitorGone { session }));
+            }
+            Some(_) => return,
+            None => {
+                let mut session = Session::restored(kept.user, kept.secret_hash, grace, now);
+                session.grants = kept.grants;
+                self.sessions.insert(kept.session, session);
+                self.user(kept.user, name).sessions.insert(kept.session);
+            }
+        }
+        self.wait_for(kept.session, now, grace);
+    }
+
+    /// Somebody whose session is elsewhere is in a room that is here from now on. Their home says so itself, when it has heard of that.
+    fn restore_guest(&mut self, kept: &KeptSession, name: &str, now: Instant) {
+        let grace = self.config.resume_grace;
+        if let Some(session) = self.sessions.get_mut(&kept.session) {
+            // That is here: the page begins its media anew, as after a restart.
+            if session.abroad.take().is_some() {
+                session.runs += 1;
+                if let Some(connection) = session.connection() {
+                    self.close(connection, CloseReason::Moved, now);
+                }
+            }
+            return;
+        }
+        let mut session = Session::restored(kept.user, kept.secret_hash, grace, now);
+        session.grants = kept.grants;
+        session.home = Some(Home {
+            node: nowhere(),
+            call: CallId::from_random(0),
+            attached: false,
+            stands: None,
+        });
+        self.sessions.insert(kept.session, session);
+        self.user(kept.user, name).sessions.insert(kept.session);
+        self.neighbours.visitors += 1;
+        let session = kept.session;
+        self.outputs.push_back(Output::Count(Fact::VisitorCame { session }));
+        self.wait_for(session, now, grace);
     }
 
     fn restore_room(&mut self, kept: KeptRoom) {
@@ -160,7 +247,7 @@ impl Hub {
     }
 
     /// Ends what cannot go on: members whose call is lost, rooms of nobody or of one alone, and links that lead nowhere.
-    fn drop_remains(&mut self, now: Instant) {
+    fn drop_remains(&mut self, rooms: &[RoomId], links: &[LinkId], now: Instant) {
         let lost = self
             .sessions
             .iter()
@@ -172,17 +259,14 @@ impl Hub {
                 session.call = None;
             }
         }
-        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in rooms {
-            self.drop_or_open(id, now);
+            self.drop_or_open(*id, now);
         }
-        let nowhere = self
-            .links
-            .iter()
-            .filter(|(_, link)| (link.is_within || link.used) && link.room.is_none());
-        let nowhere: Vec<_> = nowhere.map(|(id, _)| *id).collect();
-        for id in nowhere {
-            self.remove_link(id);
+        let leads_nowhere = |link: &Link| (link.is_within || link.used) && link.room.is_none();
+        for id in links {
+            if self.links.get(id).is_some_and(leads_nowhere) {
+                self.remove_link(*id);
+            }
         }
     }
 

@@ -87,6 +87,10 @@ impl Hub {
                 continue;
             }
             if session.room.is_none() {
+                if session.hashing.is_some() {
+                    // It may yet come in.
+                    continue;
+                }
                 self.remove_session(id, now);
                 continue;
             }
@@ -137,7 +141,7 @@ impl Hub {
         self.visitor_is_back(id, now);
     }
 
-    fn visitor_is_back(&mut self, id: SessionId, now: Instant) {
+    pub(super) fn visitor_is_back(&mut self, id: SessionId, now: Instant) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.attachment = Attachment::Attached { connection: elsewhere() };
         }

@@ -274,7 +274,7 @@ impl World {
         }
         self.drain();
         self.browsers[browser].catching_up = false;
-        done
+        done.map(drop)
     }
 
     /// The server is killed and started again. What was on its way to the store is lost with the rest: it is told how much of it.
@@ -316,6 +316,8 @@ impl World {
             rooms: rooms.collect(),
             members,
             calls,
+            guests: Vec::new(),
+            abroad: Vec::new(),
         };
         self.hub.restore(restored, self.now);
         self.drain();
@@ -557,6 +559,7 @@ impl World {
                     let browser = found.expect("frames go to websockets that are there");
                     self.hear(browser, frame);
                 }
+                Output::Attached { .. } => panic!("there is one node"),
                 Output::Close { connection, why } => {
                     let found = self.browsers.iter_mut().find(|b| b.connection == Some(connection));
                     if let Some(browser) = found {

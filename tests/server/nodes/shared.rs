@@ -240,3 +240,242 @@ async fn what_changes_at_one_node_is_known_at_the_other() {
         assert_eq!(tab.closed().await, Some(1008));
     }
 }
+
+fn named(name: &str) -> Value {
+    json!({ "type": "create_link", "name": name })
+}
+
+/// Comes into the room of a link.
+async fn join(tab: &mut Tab, link: &Value) -> Value {
+    tab.send(json!({ "type": "join", "link_id": link })).await;
+    tab.expect("room_joined").await
+}
+
+async fn make_link(tab: &mut Tab, wish: Value) -> Value {
+    tab.send(wish).await;
+    tab.expect("link_created").await["link"]["link_id"].clone()
+}
+
+#[tokio::test]
+async fn a_link_opens_on_the_other_node() {
+    let Nodes { a, b, .. } = &nodes_of_one_store(&[]);
+    let mut ada = Tab::hello(a, json!({ "name": "Ada" })).await;
+    let mut bob = Tab::hello(b, json!({ "name": "Bob" })).await;
+    let mut wish = named("Stand-up");
+    wish["passphrase"] = json!("sesame");
+    let link = make_link(&mut ada, wish).await;
+    bob.send(json!({ "type": "look_at_link", "link_id": link })).await;
+    let seen = bob.expect("link_seen").await;
+    assert_eq!(
+        (&seen["link"]["name"], &seen["link"]["has_passphrase"]),
+        (&json!("Stand-up"), &json!(true))
+    );
+    for (passphrase, answer) in [("wrong", "error"), ("sesame", "room_joined")] {
+        bob.send(json!({ "type": "join", "link_id": link, "passphrase": passphrase }))
+            .await;
+        let answered = bob.answer().await;
+        assert_eq!(answered["type"], answer, "{answered}");
+    }
+    let joined = join(&mut ada, &link).await;
+    assert_eq!(joined["participants"][0]["user"]["name"], "Bob", "{joined}");
+    a.metric_becomes("tandem_cluster_visitors", 1.0);
+    bob.send(json!({ "type": "look_at_link", "link_id": "0000000000001" })).await;
+    assert_eq!(bob.expect("error").await["code"], "no_such_link");
+    for tab in [&mut bob, &mut ada] {
+        tab.send(json!({ "type": "leave", "room_id": joined["room"]["room_id"] }))
+            .await;
+        tab.expect("room_left").await;
+    }
+    is_empty(&[a, b]);
+}
+
+#[tokio::test]
+async fn a_page_that_comes_back_to_the_other_node_keeps_its_call() {
+    let Nodes { a, b, .. } = &nodes_of_one_store(&[]);
+    let mut ada = Tab::hello(a, json!({ "name": "Ada" })).await;
+    let mut bob = Tab::hello(a, json!({ "name": "Bob" })).await;
+    let call_id = talk(&mut ada, &mut bob).await;
+    let boot_id = bob.welcome["boot_id"].clone();
+    for node in [b, a, b] {
+        let welcome = meanwhile(&mut [&mut ada], bob.come_back(node)).await;
+        assert_eq!(
+            (&welcome["call"]["call_id"], &welcome["boot_id"]),
+            (&call_id, &boot_id),
+            "{welcome}"
+        );
+    }
+    b.metric_becomes("tandem_cluster_doors", 1.0);
+    let room_id = bob.welcome["call"]["room_id"].clone();
+    for (from, to) in [(0, 1), (1, 0)] {
+        let tabs = [&mut ada, &mut bob];
+        tabs[from]
+            .send(json!({ "type": "publish", "room_id": room_id, "sources": ["microphone"] }))
+            .await;
+        let tabs = [&mut ada, &mut bob];
+        tabs[to].expect("participant_changed").await;
+    }
+    bob.send(json!({ "type": "hang_up", "call_id": call_id })).await;
+    ended(&mut [&mut ada, &mut bob], "hung_up").await;
+    // With a wrong secret it is another session.
+    let mut resume = bob.resume();
+    resume["secret"] = json!("0".repeat(32));
+    let (_other, welcome) = Tab::greet(b, json!({ "user": bob.credentials(), "resume": resume })).await;
+    assert_eq!(welcome["resumed"], false, "{welcome}");
+    is_empty(&[a, b]);
+}
+
+#[tokio::test]
+async fn what_a_killed_node_had_is_at_another_one() {
+    let url = Cluster::shared().database();
+    let redis = Redis::start();
+    let environment = [("TANDEM__STORE__URL", &*url)];
+    let [a, b, c] = ["a", "b", "c"].map(|name| redis.node(name, &environment));
+    hear_each_other(&[&a, &b, &c]);
+    // A room of three at A, with one page on each node; and a call of two at A.
+    let mut ada = Tab::hello(&a, json!({ "name": "Ada" })).await;
+    let mut bob = Tab::hello(&b, json!({ "name": "Bob" })).await;
+    let mut cara = Tab::hello(&c, json!({ "name": "Cara" })).await;
+    let link = make_link(&mut ada, named("Stand-up")).await;
+    let room = join(&mut ada, &link).await["room"]["room_id"].clone();
+    join(&mut bob, &link).await;
+    join(&mut cara, &link).await;
+    let (mut dave, mut eve) = (Tab::open(&a).await, Tab::open(&a).await);
+    let call_id = talk(&mut dave, &mut eve).await;
+    meanwhile(&mut [&mut ada, &mut bob, &mut cara, &mut dave, &mut eve], settle(&a)).await;
+    let since = Instant::now();
+    a.signal("KILL");
+    // Ada's page comes back at B, and asks for its room.
+    let welcome = meanwhile(&mut [&mut bob, &mut cara], ada.come_back(&b)).await;
+    println!(
+        "a killed node: the room is there again after {} ms",
+        since.elapsed().as_millis()
+    );
+    assert_eq!(
+        (&welcome["call"]["state"], &welcome["call"]["room"]["room_id"]),
+        (&json!("joined"), &room),
+        "{welcome}"
+    );
+    // Those whose nodes live are told to begin their media anew.
+    for (tab, node) in [(&mut bob, &b), (&mut cara, &c)] {
+        assert_eq!(tab.closed().await, Some(1013));
+        let welcome = tab.come_back(node).await;
+        assert_eq!(welcome["call"]["room"]["room_id"], room, "{welcome}");
+        assert_eq!(welcome["call"]["participants"].as_array().map(Vec::len), Some(2), "{welcome}");
+    }
+    // The call of two, each of whom finds another node.
+    for (tab, node) in [(&mut dave, &c), (&mut eve, &b)] {
+        let welcome = meanwhile(&mut [&mut ada, &mut bob, &mut cara], tab.come_back(node)).await;
+        assert_eq!(welcome["call"]["call_id"], call_id, "{welcome}");
+    }
+    dave.send(json!({ "type": "hang_up", "call_id": call_id })).await;
+    ended(&mut [&mut dave, &mut eve], "hung_up").await;
+    // The room works as before, and so does its link.
+    cara.send(json!({ "type": "raise_hand", "room_id": room, "raised": true }))
+        .await;
+    for tab in [&mut ada, &mut bob] {
+        loop {
+            let changed = tab.expect("participant_changed").await;
+            if changed["participant"]["hand"].is_number() {
+                break;
+            }
+        }
+    }
+    let mut late = Tab::open(&c).await;
+    let joined = join(&mut late, &link).await;
+    assert_eq!(joined["participants"].as_array().map(Vec::len), Some(3), "{joined}");
+    for tab in [&mut late, &mut cara, &mut bob, &mut ada] {
+        tab.send(json!({ "type": "leave", "room_id": room })).await;
+        tab.expect("room_left").await;
+    }
+    is_empty(&[&b, &c]);
+    assert_eq!(b.said("a node is gone, and what it had is here", 1).len(), 1);
+    assert!(c.logged("a node is gone, and what it had is here").is_empty(), "one of them");
+    // It starts again with nothing.
+    let mut a = a;
+    a.kill_and_start();
+    a.metric_becomes("tandem_cluster_nodes{state=\"heard\"}", 2.0);
+    assert_eq!(a.metric("tandem_sessions"), 0.0);
+}
+
+#[tokio::test]
+async fn what_a_killed_node_had_comes_back_unasked() {
+    let Nodes { redis: _redis, a, b, .. } = nodes_of_one_store(&[("TANDEM__CALLS__RESUME_TIMEOUT_S", "12")]);
+    let mut ada = Tab::hello(&a, json!({ "name": "Ada" })).await;
+    let (mut bob, mut cara) = (Tab::open(&b).await, Tab::open(&b).await);
+    let link = make_link(&mut ada, named("Stand-up")).await;
+    let room = join(&mut ada, &link).await["room"]["room_id"].clone();
+    join(&mut bob, &link).await;
+    join(&mut cara, &link).await;
+    meanwhile(&mut [&mut bob, &mut cara], settle(&a)).await;
+    let since = Instant::now();
+    a.signal("KILL");
+    // Nobody comes from A; the others are shown as away until it is adopted.
+    let (one, other) = tokio::join!(closed_while_it_beats(&mut bob), closed_while_it_beats(&mut cara));
+    assert_eq!((one, other), (Some(1013), Some(1013)));
+    println!("adopted unasked after {} ms", since.elapsed().as_millis());
+    for tab in [&mut bob, &mut cara] {
+        let welcome = tab.come_back(&b).await;
+        assert_eq!(welcome["call"]["room"]["room_id"], room, "{welcome}");
+    }
+    // Ada does not come back.
+    let left = meanwhile(&mut [&mut bob], cara.expect("participant_left")).await;
+    assert_eq!(left["reason"], "connection_lost", "{left}");
+    assert_eq!(bob.expect("participant_left").await["reason"], "connection_lost");
+    b.metric_becomes("tandem_participants", 2.0);
+}
+
+#[tokio::test]
+async fn a_node_that_starts_again_at_once_has_what_it_had_and_its_visitors_come_back() {
+    let Nodes {
+        redis: _redis, mut a, b, ..
+    } = nodes_of_one_store(&[]);
+    let mut ada = Tab::hello(&a, json!({ "name": "Ada" })).await;
+    let mut bob = Tab::hello(&b, json!({ "name": "Bob" })).await;
+    let call_id = talk(&mut ada, &mut bob).await;
+    let other = talk_the_other_way(&a, &b).await;
+    let (mut dave, mut cara, second) = other;
+    meanwhile(&mut [&mut ada, &mut bob, &mut cara, &mut dave], async {
+        settle(&a).await;
+        settle(&b).await;
+    })
+    .await;
+    let killed = tokio::task::spawn_blocking(move || {
+        a.kill_and_start();
+        a
+    });
+    let a = meanwhile(&mut [&mut bob, &mut cara], killed)
+        .await
+        .expect("it is there again");
+    // One is a visitor of B, the other has a visitor from there.
+    let welcome = ada.come_back(&a).await;
+    assert_eq!(welcome["call"]["call_id"], call_id, "{welcome}");
+    let welcome = dave.come_back(&a).await;
+    assert_eq!(welcome["call"]["call_id"], second, "{welcome}");
+    assert_eq!(bob.closed().await, Some(1013));
+    let welcome = bob.come_back(&b).await;
+    assert_eq!(welcome["call"]["call_id"], call_id, "{welcome}");
+    for (one, two, call_id) in [(&mut ada, &mut bob, call_id), (&mut dave, &mut cara, second)] {
+        one.send(json!({ "type": "hang_up", "call_id": call_id })).await;
+        ended(&mut [one, two], "hung_up").await;
+    }
+    is_empty(&[&a, &b]);
+}
+
+/// The close code of a websocket that is closed after some seconds, in a call.
+async fn closed_while_it_beats(tab: &mut Tab) -> Option<u16> {
+    let deadline = Instant::now() + 2 * PATIENCE;
+    while Instant::now() < deadline {
+        tab.beat().await;
+        if let Ok(code) = tokio::time::timeout(Duration::from_millis(500), tab.closed()).await {
+            return code;
+        }
+    }
+    panic!("it is not closed");
+}
+
+/// Somebody of B calls somebody of A: (of A, of B, the call).
+async fn talk_the_other_way(a: &Server, b: &Server) -> (Tab, Tab, Value) {
+    let (mut dave, mut cara) = (Tab::open(a).await, Tab::open(b).await);
+    let call_id = talk(&mut cara, &mut dave).await;
+    (dave, cara, call_id)
+}

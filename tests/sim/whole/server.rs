@@ -110,6 +110,7 @@ impl Server {
                 let websocket = self.websocket(connection);
                 self.outgoing.push((websocket, Outgoing::Text(frame.to_json())));
             }
+            Output::Attached { .. } => unreachable!("there is one node"),
             Output::Close { connection, .. } => {
                 let websocket = self.websocket(connection);
                 self.greeted.remove(&websocket);

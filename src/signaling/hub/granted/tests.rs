@@ -8,7 +8,7 @@ use crate::id::{ConnectionId, RoomId};
 use crate::signaling::hub::gatherings::join;
 use crate::signaling::hub::stories::{accept, all_go, call, offer, room_of};
 use crate::signaling::hub::world::{World, user_id};
-use crate::signaling::hub::{Attach, AttachRefused};
+use crate::signaling::hub::{Attach, AttachRefused, Attaching};
 use crate::signaling::output::MediaRequest;
 use crate::signaling::protocol::{Command, Event, LinkWish, Reaction, Resume};
 
@@ -361,7 +361,7 @@ fn a_session_is_resumed_by_its_secret_alone_and_nothing_else_is() {
     }
     let connection = ConnectionId::from_random(990);
     let done = world.hub.handle_attach(connection, attach(Some(good)), world.now);
-    assert_eq!(done, Ok(()));
+    assert_eq!(done, Ok(Attaching::Done));
     let said = std::iter::from_fn(|| world.hub.poll_output()).find_map(|output| match output {
         Output::Send { frame, .. } => Some(frame.event),
         _ => None,
