@@ -49,11 +49,12 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// Packets kept for NACK per video slot: over a second of 2.5 Mbit/s.
 const RESEND_PACKETS: usize = 512;
 
-/// For how long they are of use: a receiver has asked for a key frame by then.
-const RESEND_WITHIN: Duration = Duration::from_secs(1);
+/// For how long they are of use: a browser that waits for one asks for a key frame after three seconds.
+const RESEND_WITHIN: Duration = Duration::from_secs(3);
 
-/// Resent bytes may be this share of all. Loss of 10 % in both directions, with bursts, is to be repaired.
-const RESEND_SHARE_MAX: f32 = 0.3;
+/// Resent bytes may be this share of a slot's; beyond it str0m forgets what it was to resend. Loss of 10 % in both directions, with bursts,
+/// is to be repaired, and of a small picture that is half a dozen packets a second a few more.
+const RESEND_SHARE_MAX: f32 = 0.5;
 
 /// What a transport wants done.
 #[derive(Debug)]
