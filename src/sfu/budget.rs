@@ -47,6 +47,10 @@ const NO_QUEUE_AFTER: u32 = 4;
 /// Over how long feedback has to say that a link is full.
 const FULL_FOR_US: i64 = 100_000;
 
+/// Few packets in so short a time say little of how much that is. What arrived over a longer one counts, as long as it is no more than so
+/// many times that: then the link was another one before.
+const STEADY: f64 = 1.5;
+
 /// A budget is this share of what arrived on the full link.
 const CUT_SHARE: f64 = 0.85;
 
@@ -59,9 +63,10 @@ const RISE_PROVED: f64 = 0.5;
 /// After a cut it does not rise for so long.
 const RESTS_FOR: Duration = Duration::from_secs(1);
 
-/// A budget is near where it failed up to this share of it. What arrives beyond that proves that the link is another one.
+/// A budget is near where it failed up to this share of it. What arrives beyond that proves that the link is another one: headers take a
+/// share that is not counted, and more of it where voices are most of what is sent.
 const NEAR_TO: f64 = 1.5;
-const BEYOND: f64 = 1.15;
+const BEYOND: f64 = 1.25;
 
 /// What arrives proves a budget from this share of it on.
 const PROVED_SHARE: f64 = 0.7;
@@ -283,7 +288,10 @@ impl Budget {
     fn cut(&mut self, last_us: i64, now: Instant) {
         let Some(full) = self.full.take() else { return };
         let seconds = (last_us - full.since_us) as f64 / 1e6;
-        let arrives_bps = full.bytes as f64 * 8.0 / seconds;
+        let while_full_bps = full.bytes as f64 * 8.0 / seconds;
+        let of_late_bps = self.arrives_bps();
+        let is_steady = of_late_bps < while_full_bps * STEADY;
+        let arrives_bps = if is_steady { while_full_bps.max(of_late_bps) } else { while_full_bps };
         let loss = full.lost / full.packets as f64;
         let before = self.bps;
         self.failed_bps = Some(arrives_bps.min(before));
