@@ -2,8 +2,9 @@
 //!
 //! **Input**: the budget for video (audio is small, is never dropped, and is taken off before), and per demand how much it matters, the
 //! layers that are of use with their bitrates, lowest first, and what is carried so far.
-//! **Phases**: by weight, and of the same weight in their order, demands get their lowest layers while there is something left; who gets
-//! nothing is paused. Then, weight by weight, in rounds, each demand is improved by one layer if that fits. What is not carried yet has
+//! **Phases**: by weight, and of the same weight in their order, demands get their lowest layers while there is something left, at the
+//! least that their encoders can be brought down to; who gets nothing is paused. In the same order they get what these layers have use
+//! for. Then, weight by weight, in rounds, each demand is improved by one layer if that fits. What is not carried yet has
 //! to fit with room to spare, so that two layers, or a picture and a pause, do not alternate. What remains is shared out as room for the
 //! encoders.
 //! **Output**: a layer per demand, or none, and what its encoder may use.
@@ -56,12 +57,19 @@ pub fn allocate(budget_bps: u64, demands: &[Demand]) -> Vec<Grant> {
             least
         };
         if left >= needed {
-            let bitrate_bps = lowest.min(left);
-            left -= bitrate_bps;
+            left -= least;
             grants[*index] = Grant {
                 layer: Some(0),
-                bitrate_bps,
+                bitrate_bps: least,
             };
+        }
+    }
+    for index in &by_weight {
+        let (demand, grant) = (&demands[*index], &mut grants[*index]);
+        if let (Some(lowest), Some(_)) = (demand.layers_bps.first(), grant.layer) {
+            let more = lowest.saturating_sub(grant.bitrate_bps).min(left);
+            left -= more;
+            grant.bitrate_bps += more;
         }
     }
     for of_one_weight in by_weight.chunk_by(|a, b| demands[*a].weight == demands[*b].weight) {
@@ -142,7 +150,7 @@ mod tests {
             ..fixed(None)
         };
         type Row = (u64, Vec<Demand>, &'static [Option<usize>]);
-        let rows: [Row; 24] = [
+        let rows: [Row; 26] = [
             (10_000, vec![three()], &[Some(2)]),
             (1_500, vec![three()], &[Some(2)]),
             (1_499, vec![three()], &[Some(1)]),
@@ -163,6 +171,9 @@ mod tests {
             (2_000, vec![three(), three(), three()], &[Some(1), Some(1), Some(1)]),
             (700, vec![three(), three()], &[Some(1), Some(0)]),
             (10_000, vec![demand(&[], None), three()], &[None, Some(2)]),
+            // Two encoders that obey share what one would use up.
+            (130, vec![three(), three()], &[Some(0), Some(0)]),
+            (119, vec![three(), three()], &[Some(0), None]),
             // Who does not get the lowest layer is paused: the last.
             (449, vec![fixed(None), fixed(None), fixed(None)], &[Some(0), Some(0), None]),
             // A small tile has no use for more than its layer.
@@ -199,6 +210,13 @@ mod tests {
     fn a_lone_encoder_may_use_the_whole_budget_and_no_more() {
         assert_eq!(allocate(900_000, &[demand(&[150, 500, 1500], None)])[0].bitrate_bps, 900_000);
         assert_eq!(allocate(100_000, &[demand(&[150], None)])[0].bitrate_bps, 100_000);
+    }
+
+    #[test]
+    fn what_is_left_of_the_lowest_layers_goes_to_the_first() {
+        let both = [demand(&[150], None), demand(&[150], None)];
+        let shares: Vec<u64> = allocate(200_000, &both).iter().map(|grant| grant.bitrate_bps).collect();
+        assert_eq!(shares, [140_000, 60_000]);
     }
 
     const WEIGHTS: [Weight; 4] = [Weight::Screen, Weight::Pinned, Weight::Speaker, Weight::Rest];
