@@ -35,7 +35,7 @@ const SAY_ABOVE: f64 = 0.15;
 const NOMINAL_BPS: [u32; 3] = [2_500_000, 700_000, 200_000];
 
 /// The least that an encoder is limited to.
-const ENCODER_BPS_MIN: u32 = 80_000;
+const ENCODER_BPS_MIN: u32 = 60_000;
 
 /// And that of the lowest layer where several watch it: a poor link does not take the picture from everybody else.
 pub const SHARED_BPS_MIN: u32 = 120_000;
@@ -152,6 +152,8 @@ pub struct Track {
     said_at: Option<Instant>,
     /// Since when other layers are wanted than was said.
     switch_since: Option<Instant>,
+    /// How many would have the lowest layer, when it was last looked at.
+    lowest_wishes: usize,
 }
 
 impl Track {
@@ -171,6 +173,7 @@ impl Track {
             said: Vec::new(),
             said_at: None,
             switch_since: None,
+            lowest_wishes: 0,
         };
         // A browser starts with everything on.
         track.said = track.everything();
@@ -247,14 +250,32 @@ impl Track {
         sufficient(self.layers.len().saturating_sub(1), height_px, before)
     }
 
-    /// What can be carried for a watcher that would like `desired`: that, or the next below that arrives, or the next above.
-    pub fn best_arriving(&self, desired: usize, now: Instant) -> usize {
+    /// The best layer that arrives up to `desired`; else, because it is off, the next one above that fits into so many bits per second.
+    /// Where there is none, `desired` has to be waited for.
+    pub fn best_arriving(&self, desired: usize, bitrate_bps: u64, now: Instant) -> usize {
         let arriving = |layer: &usize| self.layers.get(*layer).is_some_and(|l| l.is_arriving(now));
+        let fits = |layer: &usize| self.layers[*layer].rate_bps.is_none_or(|rate_bps| rate_bps <= bitrate_bps);
         (0..=desired)
             .rev()
             .find(arriving)
-            .or_else(|| (desired..self.layers.len()).find(arriving))
+            .or_else(|| (desired..self.layers.len()).find(arriving).filter(fits))
             .unwrap_or(desired)
+    }
+
+    /// Whether nobody but this watcher would have the lowest layer.
+    pub fn has_lowest_alone(&self, wish: Option<Wish>, now: Instant) -> bool {
+        let is_its = wish.is_some_and(|wish| self.is_wished(self.lowest(), &wish, now));
+        self.lowest_wishes <= usize::from(is_its)
+    }
+
+    /// The lowest layer that ever arrived.
+    fn lowest(&self) -> usize {
+        self.known_layers().next().map_or(0, |(index, _)| index)
+    }
+
+    fn is_wished(&self, layer: usize, wish: &Wish, now: Instant) -> bool {
+        let is_carried = wish.current == Some(layer) && self.layers[layer].is_arriving(now);
+        is_carried || [wish.desired, wish.target].contains(&Some(layer))
     }
 
     /// A watcher needs a key frame. True: ask the publisher; false: it was asked a moment ago, and will be again if need be.
@@ -276,6 +297,8 @@ impl Track {
     /// What is wanted of the track's encodings, where that has changed enough to be said.
     pub fn poll_wanted(&mut self, wishes: &[Wish], now: Instant) -> Option<&[WantedLayer]> {
         let wanted = self.wanted(wishes, now);
+        let lowest = self.lowest();
+        self.lowest_wishes = wishes.iter().filter(|wish| self.is_wished(lowest, wish, now)).count();
         let activity = |list: &[WantedLayer]| list.iter().map(|l| l.1).collect::<Vec<_>>();
         let differs = activity(&wanted) != activity(&self.said);
         let since = differs.then(|| self.switch_since.unwrap_or(now));
@@ -311,12 +334,10 @@ impl Track {
         if self.is_learning(now) && wishes.len() != 1 {
             return wanted;
         }
-        let lowest = self.known_layers().next().map_or(0, |(index, _)| index);
+        let lowest = self.lowest();
         for (index, (_, active, bitrate_bps)) in wanted.iter_mut().enumerate() {
             // What was carried before a silence, as while two talk directly, is not to begin again.
-            let is_carried = self.layers[index].is_arriving(now);
-            let of_this =
-                |wish: &&Wish| [wish.desired, wish.target].contains(&Some(index)) || (is_carried && wish.current == Some(index));
+            let of_this = |wish: &&Wish| self.is_wished(index, wish, now);
             // A layer that never came costs nothing, and may only be late.
             let may_come = !self.layers[index].has_arrived() && !wishes.is_empty();
             *active = self.is_learning(now) || may_come || wishes.iter().any(|wish| of_this(&wish));
@@ -325,7 +346,8 @@ impl Track {
             if wishes.len() == 1 || (index == lowest && !is_divisible) {
                 let limit = wishes.iter().filter(of_this).map(|wish| wish.bitrate_bps).min();
                 let limit = limit.map_or(*bitrate_bps, |bps| u32::try_from(bps).unwrap_or(u32::MAX));
-                let least = if wishes.len() == 1 { ENCODER_BPS_MIN } else { SHARED_BPS_MIN };
+                let is_shared = wishes.iter().filter(of_this).count() > 1;
+                let least = if is_shared { SHARED_BPS_MIN } else { ENCODER_BPS_MIN };
                 *bitrate_bps = (*bitrate_bps).min(limit.max(least));
             }
         }
@@ -395,19 +417,50 @@ mod tests {
     fn the_best_layer_is_one_that_arrives() {
         let mut track = camera();
         let now = Instant::now();
-        assert_eq!(track.best_arriving(2, now), 2, "nothing arrives: wait for what is desired");
+        const PLENTY: u64 = 9_000_000;
+        assert_eq!(track.best_arriving(2, PLENTY, now), 2, "nothing arrives: wait for what is desired");
         track.handle_packet(rid("h"), &Part::default(), 1000, now);
-        assert_eq!(track.best_arriving(2, now), 1);
-        assert_eq!(track.best_arriving(0, now), 1);
+        assert_eq!(track.best_arriving(2, PLENTY, now), 1);
+        assert_eq!(track.best_arriving(0, PLENTY, now), 1);
         track.handle_packet(rid("q"), &Part::default(), 1000, now);
-        assert_eq!(track.best_arriving(0, now), 0);
+        assert_eq!(track.best_arriving(0, PLENTY, now), 0);
         assert_eq!(track.handle_packet(rid("x"), &Part::default(), 1000, now), None);
         let again = Arrival {
             layer: 0,
             is_first: false,
         };
         assert_eq!(track.handle_packet(rid("q"), &Part::default(), 1000, now), Some(again));
-        assert_eq!(track.best_arriving(2, now + ARRIVES_WITHIN), 2);
+        assert_eq!(track.best_arriving(2, PLENTY, now + ARRIVES_WITHIN), 2);
+    }
+
+    #[test]
+    fn a_layer_that_is_off_is_waited_for_where_the_next_one_is_too_much() {
+        let mut track = camera();
+        let start = Instant::now();
+        for n in 0..200 {
+            track.handle_packet(rid("h"), &Part::default(), 1250, start + Duration::from_millis(n * 10));
+        }
+        let now = start + Duration::from_secs(2);
+        assert_eq!(track.best_arriving(0, 1_100_000, now), 1);
+        assert_eq!(track.best_arriving(0, 500_000, now), 0);
+        assert_eq!(track.best_arriving(1, 500_000, now), 1, "it is what was granted");
+    }
+
+    #[test]
+    fn who_has_the_lowest_layer_alone_may_have_it_brought_down() {
+        let mut track = camera();
+        let start = Instant::now();
+        all_arrive(&mut track, start);
+        let now = start + LEARN_FOR;
+        let (poor, rich) = (wish(0, 70_000), wish(2, 9_000_000));
+        let wanted = track.poll_wanted(&[poor, rich], now).expect("it is said");
+        assert_eq!(wanted[0].2, 70_000);
+        assert!(track.has_lowest_alone(Some(poor), now));
+        assert!(!track.has_lowest_alone(Some(rich), now) && !track.has_lowest_alone(None, now));
+        track.poll_wanted(&[rich], now);
+        assert!(track.has_lowest_alone(None, now), "who waits for it");
+        track.poll_wanted(&[poor, poor, rich], now);
+        assert!(!track.has_lowest_alone(Some(poor), now));
     }
 
     #[test]

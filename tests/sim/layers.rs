@@ -161,7 +161,8 @@ fn a_lower_layer_is_waited_for_with_the_base_of_the_higher_one() {
     world.run(SECOND * 10);
     assert_eq!(video(&world, b).layer, Some(2));
     let before = world.count(|c| c.dropped(Drop::TemporalLayer));
-    world.member(b).down.link.rate_bps = Some(900_000);
+    // Less than the highest layer takes, and not so little that nothing of it would arrive.
+    world.member(b).down.link.rate_bps = Some(1_200_000);
     world.run_until("a lower layer", SECOND * 10, |w| video(w, b).layer < Some(2));
     world.run(SECOND);
     let dropped = world.count(|c| c.dropped(Drop::TemporalLayer)) - before;

@@ -56,10 +56,9 @@ impl Router {
             let sufficient = track.sufficient(content.sight.height_px, content.sufficient);
             content.sufficient = Some(sufficient);
             desired_bps += u64::from(track.nominal_bps(sufficient));
-            carried_bps += content
-                .subscription
-                .current_layer()
-                .map_or(0, |layer| u64::from(track.nominal_bps(layer)));
+            let current = content.subscription.current_layer();
+            let carried = track.known_layers().find(|(layer, _)| Some(*layer) == current);
+            carried_bps += carried.map_or(0, |(_, rate_bps)| rate_bps);
             let (layers, demand) = demand_of(content, track, sufficient, now);
             demands.push(demand);
             known.push((index, layers));
@@ -81,7 +80,7 @@ impl Router {
                 content.subscription.let_go();
                 desired
             } else {
-                desired.and_then(|desired| Some(self.track(content)?.best_arriving(desired, now)))
+                desired.and_then(|desired| Some(self.track(content)?.best_arriving(desired, grant.bitrate_bps, now)))
             };
             content.subscription.limit = desired
                 .and_then(|layer| {
@@ -203,8 +202,12 @@ fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) 
     let carried = content.subscription.desired;
     let obeys = content.obeys(now);
     let is_lone = track.watchers.len() == 1;
+    let wish = (!content.paused).then(|| content.wish());
+    let has_lowest_alone = is_lone || track.has_lowest_alone(wish, now);
+    let lowest = layers.first().map(|l| l.0);
     let rate_bps = |(layer, measured): &(usize, u64)| {
-        if is_lone && obeys && Some(*layer) == carried {
+        let obeys_it = obeys && (is_lone || (has_lowest_alone && Some(*layer) == lowest));
+        if obeys_it && Some(*layer) == carried {
             (*measured as f64 * LONE_WATCHER_SHARE) as u64
         } else {
             *measured
@@ -215,7 +218,7 @@ fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) 
         layers_bps: layers.iter().map(rate_bps).collect(),
         current: carried.and_then(|carried| layers.iter().position(|l| l.0 == carried)),
         is_paused: content.paused,
-        least_bps: match (obeys, is_lone) {
+        least_bps: match (obeys, has_lowest_alone) {
             (false, _) => u64::MAX,
             (true, true) => VIDEO_BPS_MIN,
             (true, false) => u64::from(SHARED_BPS_MIN),
