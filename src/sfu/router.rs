@@ -352,6 +352,19 @@ impl Router {
         }
     }
 
+    /// Something of a subscriber's pictures is missing for good: key frames mend that. A browser waits for three seconds before it
+    /// asks for one itself.
+    pub fn handle_broken(&mut self, place: usize, now: Instant) {
+        if let Some(member) = self.members.get_mut(place).and_then(Option::as_mut) {
+            for content in member.slots.iter_mut().filter_map(|slot| slot.content.as_mut()) {
+                if content.source.is_video() {
+                    content.subscription.want_key_frame();
+                }
+            }
+            self.tick = self.tick.min(now);
+        }
+    }
+
     /// Call when `poll_timeout` has passed.
     pub fn handle_timeout(&mut self, now: Instant, counters: &mut Counters, out: &mut Vec<RouterOutput>) {
         self.tick = now + TICK;

@@ -477,6 +477,12 @@ impl Shard {
                         self.schedule_room(room);
                     }
                 }
+                TransportOutput::Broken => {
+                    if let Some(router) = router {
+                        router.handle_broken(place, now);
+                        self.schedule_room(room);
+                    }
+                }
                 TransportOutput::Lost(reason) => lost = Some(reason),
             }
         }

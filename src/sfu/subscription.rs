@@ -31,6 +31,8 @@ pub struct Subscription {
     /// What it carries: the layer and its SSRC.
     current: Option<(usize, u32)>,
     sieve: Sieve,
+    /// Something of what it carries is missing at the subscriber's.
+    is_broken: bool,
     /// The subscriber cannot decode the track, so there is nothing to wait for.
     is_undecodable: bool,
 }
@@ -44,6 +46,7 @@ impl Subscription {
             return Decision::Drop(Drop::LayerNotSelected);
         };
         if self.current == Some((layer, ssrc)) {
+            self.is_broken &= !part.starts_key_frame;
             let wanted = self.wanted();
             return match self.sieve.check(packet, part, wanted) {
                 Ok(()) => Decision::Forward,
@@ -57,6 +60,7 @@ impl Subscription {
             return Decision::Drop(Drop::NoKeyFrameYet);
         }
         self.current = Some((layer, ssrc));
+        self.is_broken = false;
         self.sieve = Sieve::new(self.limit, packet);
         match self.sieve.check(packet, part, self.limit) {
             Ok(()) => Decision::Switch,
@@ -96,7 +100,7 @@ impl Subscription {
 
     /// Whether it waits for a key frame of its target.
     pub fn is_waiting(&self) -> bool {
-        let waits = self.current_layer() != self.target || self.sieve.needs_key_frame(self.wanted());
+        let waits = self.is_broken || self.current_layer() != self.target || self.sieve.needs_key_frame(self.wanted());
         self.target.is_some() && !self.is_undecodable && waits
     }
 
@@ -108,6 +112,11 @@ impl Subscription {
     /// What it carries is too much, and the lower layer does not come: better nothing for a moment than more than there is room for.
     pub fn let_go(&mut self) {
         self.current = None;
+    }
+
+    /// Something of what it carries is missing, and will not be sent again.
+    pub fn want_key_frame(&mut self) {
+        self.is_broken = self.current.is_some();
     }
 
     /// The publisher's transport is another one: its streams begin anew.
@@ -221,6 +230,20 @@ mod tests {
             Decision::LeaveOut(Drop::TemporalLayer),
             "the lower layer does not arrive yet"
         );
+    }
+
+    #[test]
+    fn what_is_missing_is_mended_by_a_key_frame() {
+        let mut subscription = to(0);
+        subscription.want_key_frame();
+        assert_eq!(arrive(&mut subscription, 0, 10, true), Decision::Switch);
+        assert!(!subscription.is_waiting());
+        subscription.want_key_frame();
+        assert!(subscription.is_waiting());
+        assert_eq!(arrive(&mut subscription, 0, 10, false), Decision::Forward, "and it goes on meanwhile");
+        assert!(subscription.is_waiting());
+        assert_eq!(arrive(&mut subscription, 0, 10, true), Decision::Forward);
+        assert!(!subscription.is_waiting());
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub enum TransportOutput {
     KeyFrameWanted(Mid),
     /// What the participant's network is thought to take, in bits per second.
     Budget(u64),
+    /// That has fallen so deep that what is missing of pictures is not sent any more.
+    Broken,
     /// It is over; nothing more comes.
     Lost(LostReason),
 }
@@ -503,6 +505,7 @@ impl Transport {
                 stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
             }
         }
+        out.push(TransportOutput::Broken);
     }
 
     fn read_packet(&mut self, packet: RtpPacket) -> Option<MediaPacket> {
