@@ -55,7 +55,8 @@ const watch = (viewer) =>
         one.lookedAt = now;
         if (isPaused !== one.paused) {
           // A pause is said, so it is no gap; what stood still before it was said is one, and so is what does after.
-          note(one, now);
+          if (isPaused) note(one, now);
+          else one.at = now;
           one.paused = isPaused;
           one.pauses += isPaused ? 1 : 0;
         }
