@@ -171,11 +171,11 @@ impl HubHandle {
         let (tell_news, news) = mpsc::channel(NEWS_MAX);
         let (questions, to_read) = mpsc::channel(QUESTIONS_MAX);
         let (found, findings) = mpsc::channel(NEWS_MAX);
-        let store = archive.store.clone();
+        let (store, webhooks) = (archive.store.clone(), archive.webhooks.clone());
         let shares_store = store.is_shared();
         let saver = tokio::spawn(save_names(names_to_save, store.clone(), Arc::clone(&metrics)));
         let keeper = tokio::spawn(keeper::run(to_keep, tell_news, archive, Arc::clone(&metrics)));
-        tokio::spawn(reader::run(to_read, found, store, Arc::clone(&metrics)));
+        tokio::spawn(reader::run(to_read, found, store, webhooks, Arc::clone(&metrics)));
         let (passphrases, to_hash) = mpsc::channel(PASSPHRASES_MAX);
         let (hashed, hashes) = mpsc::channel(PASSPHRASES_MAX);
         tokio::spawn(hash_passphrases(to_hash, hashed));

@@ -16,6 +16,7 @@ use crate::files::{Deed, TICKET_LASTS_S, ticket};
 use crate::id::FileId;
 use crate::metrics::Metrics;
 use crate::store::{self, Store, StoreError};
+use crate::webhooks::Webhooks;
 
 /// What was noted in the moment of a call's end is in its report.
 const UNTIL_SLACK_MS: i64 = 500;
@@ -25,11 +26,18 @@ pub(super) async fn run(
     mut questions: mpsc::Receiver<Question>,
     findings: mpsc::Sender<Finding>,
     store: Store,
+    webhooks: Webhooks,
     metrics: Arc<Metrics>,
 ) {
     while let Some(question) = questions.recv().await {
         let finding = match read(&store, &question).await {
-            Ok(finding) => finding,
+            Ok(finding) => {
+                if let Finding::Adopted { .. } = finding {
+                    // What the other one had to send is among what was adopted.
+                    webhooks.wake();
+                }
+                finding
+            }
             Err(error) => {
                 metrics.store_failures.with_label_values(&["read"]).inc();
                 tracing::warn!(error = &error as &dyn Error, "not read");
