@@ -8,7 +8,7 @@ use super::attaching::{Attach, AttachRefused};
 use super::finding::{Errand, PATIENCE};
 use super::{Hub, Timer};
 use crate::id::{ConnectionId, NodeId, SessionId};
-use crate::signaling::limits::{COMMANDS_BURST, COMMANDS_PER_S, Limit, TokenBucket};
+use crate::signaling::limits::{COMMANDS_BURST, COMMANDS_PER_S, Limit, RATE_REFUSALS_MAX, TokenBucket};
 use crate::signaling::nodes::{Knock, Sought, Word};
 use crate::signaling::output::{CloseReason, Fact, Output};
 use crate::signaling::protocol::{CommandFrame, ErrorCode, Event, EventFrame, Resume};
@@ -41,7 +41,7 @@ struct Door {
     session: SessionId,
     /// Which only the browser and this node know: the other has no more than its hash.
     secret: String,
-    /// Every command takes one, so that nobody fills the bus; the session itself allows less.
+    /// Every command takes one, so that nobody fills the bus: as many as the session would take and refuse before it closes the websocket.
     commands: TokenBucket,
 }
 
@@ -109,7 +109,7 @@ impl Hub {
             node: from,
             session: resume.session_id,
             secret: resume.secret,
-            commands: TokenBucket::new(2.0 * COMMANDS_BURST, 2.0 * COMMANDS_PER_S, now),
+            commands: TokenBucket::new(COMMANDS_BURST + RATE_REFUSALS_MAX, COMMANDS_PER_S + 1.0, now),
         };
         self.doors.out.insert(connection, door);
         self.outputs.push_back(Output::Attached {
