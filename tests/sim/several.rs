@@ -4,6 +4,7 @@
 mod doors;
 mod heirs;
 mod links;
+mod random;
 mod store;
 
 use std::collections::BTreeSet;
@@ -306,7 +307,15 @@ impl Around for World {
                 let finding = self.store.answer(&self.nodes[place].name, &question);
                 self.nodes[place].hub.handle_finding(finding, self.now);
             }
-            Output::Attached { done, .. } => self.refused.extend(done.err()),
+            Output::Attached {
+                connection,
+                done: Err(refused),
+            } => {
+                self.refused.push(refused);
+                if let Some(tab) = self.tabs.iter_mut().find(|tab| tab.connection == connection) {
+                    tab.closed = true;
+                }
+            }
             Output::Send { connection, frame } => {
                 if let Some(tab) = self.tabs.iter_mut().find(|tab| tab.connection == connection) {
                     tab.hear(frame);

@@ -221,7 +221,23 @@ impl Hub {
                 self.follow(id, heir, now);
             }
         }
+        self.forget_callers_of(heir, of, now);
         self.settle_abroad(now);
+    }
+
+    /// Sessions of that node at which it rings here, or which wait in a lobby: their new home knows nothing of that.
+    fn forget_callers_of(&mut self, heir: NodeId, of: &str, now: Instant) {
+        let visitors = self.sessions.iter().filter(|(_, session)| {
+            let home = session.home.as_ref();
+            home.is_some_and(|home| home.node != heir && self.neighbours.name_of(home.node) == Some(of))
+        });
+        let visitors: Vec<SessionId> = visitors.map(|(id, _)| *id).collect();
+        for id in visitors {
+            let room = self.room_of(id);
+            if room.is_none_or(|room| self.in_room(id, room).is_err()) {
+                self.remove_session(id, now);
+            }
+        }
     }
 
     /// The session's room is at another owner: its page begins its media anew, as after a restart.

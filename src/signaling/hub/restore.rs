@@ -70,11 +70,22 @@ impl Hub {
         for (user, person) in restored.people {
             self.meet(user, person);
         }
+        let inside = restored.members.iter().map(|(member, _)| (member.session, member.room));
+        let inside = inside.chain(restored.abroad.iter().map(|(session, at)| (*session, at.room)));
+        for (session, room) in inside {
+            self.forget_other_visit(session, room, now);
+        }
         for (kept, name) in restored.sessions {
             self.restore_session(&kept, &name, now);
         }
+        let mut gone = BTreeSet::new();
         for (kept, name) in restored.guests {
-            self.restore_guest(&kept, &name, now);
+            let mut members = restored.members.iter();
+            let room = members.find(|(member, _)| member.session == kept.session);
+            let room = room.map(|(member, _)| member.room);
+            if !self.restore_guest(&kept, &name, room, now) {
+                gone.insert(kept.session);
+            }
         }
         let mut links = Vec::new();
         for kept in restored.links {
@@ -93,7 +104,8 @@ impl Hub {
             }
         }
         for (kept, lasted) in restored.members {
-            if !rooms.contains(&kept.room) || !self.restore_member(&kept, lasted, now) {
+            let may_be_there = rooms.contains(&kept.room) && !gone.contains(&kept.session);
+            if !may_be_there || !self.restore_member(&kept, lasted, now) {
                 self.forget_member(kept.session);
             }
         }
@@ -111,6 +123,13 @@ impl Hub {
             if self.sessions.get(&session).is_some_and(|session| session.room.is_none()) {
                 self.unsettle(session, at, now);
             }
+        }
+    }
+
+    /// What rang here at a session that went into a room since then.
+    fn forget_other_visit(&mut self, id: SessionId, room: RoomId, now: Instant) {
+        if self.is_visitor(id) && self.room_of(id) != Some(room) {
+            self.remove_session(id, now);
         }
     }
 
@@ -136,17 +155,20 @@ impl Hub {
     }
 
     /// Somebody whose session is elsewhere is in a room that is here from now on. Their home says so itself, when it has heard of that.
-    fn restore_guest(&mut self, kept: &KeptSession, name: &str, now: Instant) {
+    /// False: it is known that they are not in it any more.
+    fn restore_guest(&mut self, kept: &KeptSession, name: &str, room: Option<RoomId>, now: Instant) -> bool {
         let grace = self.config.resume_grace;
         if let Some(session) = self.sessions.get_mut(&kept.session) {
-            // That is here: the page begins its media anew, as after a restart.
-            if session.abroad.take().is_some() {
-                session.runs += 1;
-                if let Some(connection) = session.connection() {
-                    self.close(connection, CloseReason::Moved, now);
-                }
+            if session.abroad.as_ref().is_none_or(|abroad| abroad.room != room) {
+                return false;
             }
-            return;
+            // That is here: the page begins its media anew, as after a restart.
+            session.abroad = None;
+            session.runs += 1;
+            if let Some(connection) = session.connection() {
+                self.close(connection, CloseReason::Moved, now);
+            }
+            return true;
         }
         let mut session = Session::restored(kept.user, kept.secret_hash, grace, now);
         session.grants = kept.grants;
@@ -162,6 +184,7 @@ impl Hub {
         let session = kept.session;
         self.outputs.push_back(Output::Count(Fact::VisitorCame { session }));
         self.wait_for(session, now, grace);
+        true
     }
 
     fn restore_room(&mut self, kept: KeptRoom) {
