@@ -1,12 +1,15 @@
 // Two people at the pages of two nodes that share a Redis: they call, see and hear each other, write, and hang up as on one; also while
-// Redis is gone.
+// Redis is gone. And what becomes of a room whose node is killed.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { Person, until } from "../support/person.mjs";
+import { sharedStore } from "../support/postgres.mjs";
 import { Redis } from "../support/redis.mjs";
+import { gets, joinBy, makeLink, participantId } from "../support/room.mjs";
 import { Server } from "../support/server.mjs";
+import { Wire } from "../support/wire.mjs";
 
 describe("two nodes", () => {
   let redis;
@@ -71,4 +74,70 @@ describe("two nodes", () => {
       assert.deepEqual(caller.errors, [], "the caller's page complains");
     });
   }
+});
+
+describe("three nodes that share a database", () => {
+  let redis;
+  let nodes;
+  let wires;
+
+  before(async () => {
+    redis = await Redis.start();
+    const store = await sharedStore();
+    nodes = [];
+    for (const name of ["a", "b", "c"]) nodes.push(await Server.start({ ...store, ...redis.node(name) }));
+    for (const node of nodes) {
+      const others = async () => (await node.metric('tandem_cluster_nodes{state="heard"}')) === 2;
+      await until("a node hears the others", others);
+    }
+    wires = await Promise.all(nodes.map((node) => Wire.to(node.port)));
+  });
+
+  after(async () => {
+    for (const wire of wires ?? []) wire.close();
+    await Promise.all((nodes ?? []).map((node) => node.stop()));
+    await redis?.stop();
+  });
+
+  test("a room of three, one at each, is at another node when its own is killed", { timeout: 240_000 }, async (t) => {
+    const people = [];
+    t.after(() => Promise.all(people.map((person) => person.close())));
+    for (const wire of wires) people.push(await Person.open("chromium", wire.url));
+    const [ada] = people;
+    const link = await makeLink(ada, { name: "Stand-up" });
+    for (const person of people) await joinBy(person, link);
+    const ids = [];
+    for (const person of people) ids.push(await participantId(person));
+    const hears = async (person, patience) => {
+      const me = await participantId(person);
+      const keys = ids.filter((id) => id !== me).flatMap((id) => [`${id}/camera`, `${id}/microphone`]);
+      await gets(person, keys, patience);
+    };
+    for (const person of people) await hears(person);
+
+    const began = Date.now();
+    await nodes[0].kill();
+    // Ada's browser is taken to another node, and the others stay where they are.
+    wires[0].leadTo(nodes[1].port);
+    wires[0].cut();
+    await Promise.all(people.map((person) => hears(person, 30_000)));
+    console.log(`everybody sees and hears everybody ${Date.now() - began} ms after the node was killed`);
+    assert.deepEqual(
+      await Promise.all(people.map(participantId)),
+      ids,
+      "it is the same room, with the same people in it",
+    );
+    // Its link is good on each node that is left, and whoever is in it may be taken to another one.
+    wires[2].leadTo(nodes[1].port);
+    wires[2].cut();
+    const late = await Person.open("chromium", wires[1].url);
+    people.push(late);
+    await joinBy(late, link);
+    ids.push(await participantId(late));
+    await Promise.all(people.map((person) => hears(person, 30_000)));
+    for (const person of people) {
+      await person.click("hang-up");
+      await person.loses("hang-up");
+    }
+  });
 });

@@ -31,7 +31,11 @@ async function start() {
 
 /** The config keys of a new database to keep everything in; none for SQLite. */
 export async function storeEnvironment() {
-  if (chosen === "sqlite") return {};
+  return chosen === "sqlite" ? {} : sharedStore();
+}
+
+/** The same for several servers, which have to share a database, whatever the others have. */
+export async function sharedStore() {
   cluster ??= start();
   const { script, lines, url } = await cluster;
   databases += 1;

@@ -7,9 +7,10 @@ export class Wire {
   static async to(port) {
     const wire = new Wire();
     wire.pairs = new Set();
+    wire.port = port;
     wire.server = createServer((near) => {
       if (wire.silent) return near.pause();
-      const pair = [near, connect(port, "localhost")];
+      const pair = [near, connect(wire.port, "localhost")];
       wire.pairs.add(pair);
       for (const [from, to] of [pair, pair.toReversed()]) {
         from.pipe(to);
@@ -20,6 +21,11 @@ export class Wire {
     await new Promise((done) => wire.server.listen(0, "localhost", done));
     wire.url = `http://localhost:${wire.server.address().port}/`;
     return wire;
+  }
+
+  /** Whoever comes from now on comes to another server, as by a load balancer. */
+  leadTo(port) {
+    this.port = port;
   }
 
   cut() {
