@@ -127,17 +127,49 @@ describe("three nodes that share a database", () => {
       ids,
       "it is the same room, with the same people in it",
     );
-    // Its link is good on each node that is left, and whoever is in it may be taken to another one.
+    // Whoever is in it may be taken to another node, and its link is good on each that is left.
     wires[2].leadTo(nodes[1].port);
     wires[2].cut();
+    await Promise.all(people.map((person) => hears(person, 30_000)));
     const late = await Person.open("chromium", wires[1].url);
     people.push(late);
     await joinBy(late, link);
-    ids.push(await participantId(late));
-    await Promise.all(people.map((person) => hears(person, 30_000)));
+    const voices = ids.map((id) => `${id}/microphone`);
+    await gets(late, voices, 30_000);
     for (const person of people) {
       await person.click("hang-up");
       await person.loses("hang-up");
     }
+  });
+
+  test("a direct call goes on when its node is killed", { timeout: 180_000 }, async (t) => {
+    // Both pages are at the node that has the call.
+    const [, at, other] = nodes;
+    const wire = await Wire.to(at.port);
+    const people = [await Person.open("chromium", wire.url), await Person.open("chromium", wire.url)];
+    t.after(async () => {
+      await Promise.all(people.map((person) => person.close()));
+      wire.close();
+    });
+    const [caller, callee] = people;
+    await callee.online();
+    await caller.call(await callee.id());
+    await callee.sees("incoming");
+    await callee.click("answer");
+    for (const person of people) {
+      await person.onPath("direct");
+      await person.seesAndHears();
+    }
+    await at.kill();
+    wire.leadTo(other.port);
+    wire.cut();
+    for (const person of people) await person.seesAndHears();
+    await until("the call is at the other node", async () => (await other.metric("tandem_participants")) === 2);
+    for (const person of people) {
+      await person.seesAndHears();
+      assert.equal(await person.data("path", "path"), "direct");
+    }
+    await callee.click("hang-up");
+    for (const person of people) await person.endedWith("hung_up");
   });
 });
