@@ -83,6 +83,8 @@ pub struct Metrics {
     pub cluster_visitors: IntGauge,
     /// Websockets here whose session is on another node.
     pub cluster_doors: IntGauge,
+    /// Nodes whose sessions and rooms this one has taken up.
+    pub cluster_adoptions: IntCounter,
     /// Words between nodes, by `direction`.
     pub cluster_words: IntCounterVec,
     /// Words that other nodes have not acknowledged.
@@ -263,6 +265,13 @@ impl Metrics {
             cluster_doors: register(
                 r,
                 IntGauge::new("tandem_cluster_doors", "Websockets here whose session is on another node."),
+            ),
+            cluster_adoptions: register(
+                r,
+                IntCounter::new(
+                    "tandem_cluster_adoptions_total",
+                    "Nodes that were gone, and whose sessions and rooms this one took up.",
+                ),
             ),
             cluster_words: counters(r, "tandem_cluster_words_total", "Words between nodes.", &["direction"]),
             cluster_words_waiting: register(

@@ -291,7 +291,11 @@ impl Budget {
         let while_full_bps = full.bytes as f64 * 8.0 / seconds;
         let of_late_bps = self.arrives_bps();
         let is_steady = of_late_bps < while_full_bps * STEADY;
-        let arrives_bps = if is_steady { while_full_bps.max(of_late_bps) } else { while_full_bps };
+        let arrives_bps = if is_steady {
+            while_full_bps.max(of_late_bps)
+        } else {
+            while_full_bps
+        };
         let loss = full.lost / full.packets as f64;
         let before = self.bps;
         self.failed_bps = Some(arrives_bps.min(before));

@@ -240,7 +240,11 @@ mod tests {
         assert!(!subscription.is_waiting());
         subscription.want_key_frame();
         assert!(subscription.is_waiting());
-        assert_eq!(arrive(&mut subscription, 0, 10, false), Decision::Forward, "and it goes on meanwhile");
+        assert_eq!(
+            arrive(&mut subscription, 0, 10, false),
+            Decision::Forward,
+            "and it goes on meanwhile"
+        );
         assert!(subscription.is_waiting());
         assert_eq!(arrive(&mut subscription, 0, 10, true), Decision::Forward);
         assert!(!subscription.is_waiting());

@@ -418,7 +418,11 @@ mod tests {
         let mut track = camera();
         let now = Instant::now();
         const PLENTY: u64 = 9_000_000;
-        assert_eq!(track.best_arriving(2, PLENTY, now), 2, "nothing arrives: wait for what is desired");
+        assert_eq!(
+            track.best_arriving(2, PLENTY, now),
+            2,
+            "nothing arrives: wait for what is desired"
+        );
         track.handle_packet(rid("h"), &Part::default(), 1000, now);
         assert_eq!(track.best_arriving(2, PLENTY, now), 1);
         assert_eq!(track.best_arriving(0, PLENTY, now), 1);

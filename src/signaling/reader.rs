@@ -32,7 +32,12 @@ pub(super) async fn run(
     while let Some(question) = questions.recv().await {
         let finding = match read(&store, &question).await {
             Ok(finding) => {
-                if let Finding::Adopted { .. } = finding {
+                if let Finding::Adopted {
+                    outcome: Adoption::Adopted { .. },
+                    ..
+                } = finding
+                {
+                    metrics.cluster_adoptions.inc();
                     // What the other one had to send is among what was adopted.
                     webhooks.wake();
                 }

@@ -80,9 +80,27 @@ impl Hub {
         Ok(())
     }
 
+    /// The same, while others may yet answer.
+    pub(super) fn ask_store_early(&mut self, what: Sought) {
+        if self.neighbours.shares_store && !self.inheritance.finds.contains_key(&what) {
+            self.outputs.push_back(Output::Read(Question::Adopt(Lost::Of(what))));
+        }
+    }
+
     pub(super) fn adopted(&mut self, lost: Lost, outcome: Adoption, now: Instant) {
+        let is_here = match &outcome {
+            Adoption::Ours | Adoption::Adopted { .. } => true,
+            Adoption::Unknown | Adoption::NotFree(_) => false,
+        };
         let mut find = match &lost {
-            Lost::Of(what) => self.inheritance.finds.remove(what).map(|find| (*what, find)),
+            Lost::Of(what) => {
+                let waited = self.inheritance.finds.remove(what);
+                let find = match waited {
+                    None if is_here => self.take_find(*what),
+                    waited => waited,
+                };
+                find.map(|find| (*what, find))
+            }
             Lost::Node(_) => None,
         };
         let is_known = match outcome {

@@ -18,6 +18,9 @@ use crate::signaling::records::Asked;
 /// For so long the answers of other nodes are waited for, and then that of the one which has it.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// After so long the store is asked whether the node that has it is gone: one that lives has answered, as a rule.
+const EARLY: Duration = Duration::from_millis(300);
+
 /// Whoever joins waits longer: a pass phrase takes the time of its slow hash.
 const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -36,6 +39,8 @@ pub(super) struct Find {
     /// Whether somebody who was asked did not answer.
     is_late: bool,
     until: Instant,
+    /// Whether the store was asked already.
+    asked_early: bool,
     errands: Vec<Errand>,
 }
 
@@ -158,10 +163,12 @@ impl Hub {
             is_whole: self.neighbours.hears_all(),
             is_late: false,
             until: now + PATIENCE,
+            asked_early: false,
             errands: vec![errand],
         };
         self.neighbours.finds.insert(what, find);
         if !heard.is_empty() {
+            self.timers.insert((now + EARLY, Timer::Find(what)));
             self.timers.insert((now + PATIENCE, Timer::Find(what)));
         }
         for to in heard {
@@ -208,10 +215,20 @@ impl Hub {
 
     /// Not all have answered in time.
     pub(super) fn give_up_find(&mut self, what: Sought, now: Instant) {
-        if let Some(find) = self.neighbours.finds.get_mut(&what).filter(|find| now >= find.until) {
+        let Some(find) = self.neighbours.finds.get_mut(&what) else {
+            return;
+        };
+        if now >= find.until {
             (find.is_whole, find.is_late) = (false, true);
             self.found_nowhere(what, now);
+        } else if now + PATIENCE >= find.until + EARLY && !std::mem::replace(&mut find.asked_early, true) {
+            self.ask_store_early(what);
         }
+    }
+
+    /// The store was faster than those who have not answered.
+    pub(super) fn take_find(&mut self, what: Sought) -> Option<Find> {
+        self.end_find(what)
     }
 
     /// A node that has not answered will not.

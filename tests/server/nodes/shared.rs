@@ -388,6 +388,7 @@ async fn what_a_killed_node_had_is_at_another_one() {
         tab.expect("room_left").await;
     }
     is_empty(&[&b, &c]);
+    b.metric_becomes("tandem_cluster_adoptions_total", 1.0);
     assert_eq!(b.said("a node is gone, and what it had is here", 1).len(), 1);
     assert!(c.logged("a node is gone, and what it had is here").is_empty(), "one of them");
     // It starts again with nothing.

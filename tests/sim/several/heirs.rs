@@ -86,7 +86,7 @@ fn its_room_is_at_another_one_for_all_who_were_in_it() {
         let heir = if asked {
             // At once: nobody has noticed yet that A is gone.
             world.say_hello(tabs[0], B, Grants::ALL);
-            world.pass(Duration::from_secs(3));
+            world.pass(Duration::from_millis(500));
             let back = world.welcomed(tabs[0]);
             assert_eq!(in_room(back, room), 2);
             B
