@@ -480,3 +480,64 @@ async fn talk_the_other_way(a: &Server, b: &Server) -> (Tab, Tab, Value) {
     let call_id = talk(&mut cara, &mut dave).await;
     (dave, cara, call_id)
 }
+
+#[tokio::test]
+async fn the_call_of_a_node_that_is_stopped_is_at_another_one() {
+    let Nodes {
+        redis: _redis, mut a, b, ..
+    } = nodes_of_one_store(&[("TANDEM__SERVER__STOP_TIMEOUT_S", "1")]);
+    let (mut ada, mut bob) = (Tab::open(&a).await, Tab::open(&a).await);
+    let call_id = talk(&mut ada, &mut bob).await;
+    meanwhile(&mut [&mut ada, &mut bob], settle(&a)).await;
+    a.signal("TERM");
+    for tab in [&mut ada, &mut bob] {
+        assert_eq!(closed_while_it_beats(tab).await, Some(1001));
+    }
+    // While the node still ends it has its name, and its pages try again.
+    let mut refused = 0;
+    for tab in [&mut ada, &mut bob] {
+        let welcome = loop {
+            let (back, answer) = Tab::greet(&b, json!({ "user": tab.credentials(), "resume": tab.resume() })).await;
+            if answer["type"] == "welcome" {
+                let seq = tab.seq;
+                *tab = back;
+                tab.seq = seq;
+                break answer;
+            }
+            assert_eq!(answer["code"], "node_unreachable", "{answer}");
+            refused += 1;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        assert_eq!(
+            (&welcome["resumed"], &welcome["call"]["call_id"]),
+            (&json!(true), &call_id),
+            "{welcome}"
+        );
+    }
+    println!("a stopped node: refused {refused} times before its call was there again");
+    assert_eq!(a.wait(PATIENCE), Some(0));
+    bob.send(json!({ "type": "hang_up", "call_id": call_id })).await;
+    ended(&mut [&mut ada, &mut bob], "hung_up").await;
+    is_empty(&[&b]);
+}
+
+#[tokio::test]
+async fn a_node_that_was_adopted_behind_its_back_ends() {
+    let Nodes {
+        redis: _redis,
+        mut a,
+        b,
+        url,
+    } = nodes_of_one_store(&[]);
+    let ada = Tab::hello(&a, json!({ "name": "Ada" })).await;
+    // As an adopter leaves it.
+    let done = Command::new("psql")
+        .args([&url, "-qc", "UPDATE nodes SET claim = 0 WHERE node = 'a'"])
+        .status();
+    assert!(done.expect("psql runs").success());
+    let code = a.wait(2 * PATIENCE);
+    assert!(code.is_some_and(|code| code != 0), "it is to be started again: {code:?}");
+    let mut again = Tab::hello(&b, json!({ "user": ada.credentials() })).await;
+    again.send(json!({ "type": "ping" })).await;
+    again.expect("pong").await;
+}
