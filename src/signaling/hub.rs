@@ -141,6 +141,8 @@ pub struct Hub {
     barred: BTreeSet<UserId>,
     timers: BTreeSet<(Instant, Timer)>,
     strangers: Strangers,
+    /// The same of links that were looked for on all nodes.
+    link_strangers: Strangers,
     pairings: Pairings,
     /// Commands that wait for the store to have kept them.
     unkept: BTreeSet<Asked>,
@@ -179,6 +181,7 @@ impl Hub {
             barred: BTreeSet::new(),
             timers: BTreeSet::new(),
             strangers: Strangers::new(limits::ADDRESS_MISSES_MAX),
+            link_strangers: Strangers::new(limits::ADDRESS_MISSES_MAX),
             pairings: Pairings::default(),
             unkept: BTreeSet::new(),
             neighbours: Neighbours::default(),

@@ -144,7 +144,7 @@ pub enum Limit {
     LinksPerUser,
     /// [`LINKS_MAX`].
     Links,
-    /// [`JOINS_MAX`].
+    /// [`JOINS_MAX`], or [`ADDRESS_MISSES_MAX`] of links that no node has.
     Joins,
     /// [`SESSION_ATTEMPTS_MAX`] or [`LINK_ATTEMPTS_MAX`].
     PassphraseAttempts,

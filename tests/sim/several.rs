@@ -8,6 +8,7 @@ mod random;
 mod store;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -39,6 +40,7 @@ fn user(number: u64) -> UserId {
 struct Tab {
     node: usize,
     user: u64,
+    address: Option<IpAddr>,
     connection: ConnectionId,
     reference: u32,
     told: Vec<EventFrame>,
@@ -177,6 +179,7 @@ impl World {
         self.tabs.push(Tab {
             node,
             user: number,
+            address: None,
             connection: ConnectionId::from_random(0),
             reference: 0,
             told: Vec::new(),
@@ -197,6 +200,7 @@ impl World {
         let mut attach = attach(user(tab.user), &format!("user {}", tab.user), Person::default());
         attach.identity.as_mut().expect("it has one").grants = grants;
         attach.resume.clone_from(&tab.resume);
+        attach.address = tab.address;
         (tab.node, tab.connection, tab.closed) = (node, connection, false);
         let done = self.nodes[node].hub.handle_attach(connection, attach, now);
         done.expect("there is room");

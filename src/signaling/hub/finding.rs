@@ -120,6 +120,11 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&id) else {
             return Ok(());
         };
+        // All nodes and the store would be asked for each guess.
+        if !self.link_strangers.may_miss(session.address, now) {
+            self.count_limit(Limit::Joins);
+            return Err(Refusal::rate_limited("too many links that are not there: wait a minute"));
+        }
         match command {
             Command::LookAtLink { link_id } => self.check_may_join(id, *link_id)?,
             Command::Join { link_id, passphrase, .. } => {
@@ -290,6 +295,10 @@ impl Hub {
         now: Instant,
     ) {
         if let Err(refusal) = self.by_link_nowhere(link, (asked, command), takers, is_whole, now) {
+            if refusal.code == ErrorCode::NoSuchLink {
+                let address = self.sessions.get(&asked.session).and_then(|session| session.address);
+                self.link_strangers.miss(address, now);
+            }
             self.refuse(asked.session, Some(asked.reference), refusal.code, refusal.message);
         }
     }

@@ -258,3 +258,25 @@ fn a_page_that_is_loaded_anew_finds_its_room_on_the_other_node() {
     let call = world.come_back(bob, B).and_then(|back| back.call).expect("he has a room");
     assert!(matches!(call, CallNow::Joined { room: found, .. } if found.room_id == room.room_id));
 }
+
+#[test]
+fn whoever_guesses_links_does_not_have_all_nodes_asked_again_and_again() {
+    let mut world = World::new();
+    let (ada, eve, bob) = (world.open(1, A), world.open(2, B), world.open(3, B));
+    let link = world.make_link(ada, named("Here"));
+    for (tab, last) in [(eve, 1), (bob, 2)] {
+        world.tabs[tab].address = Some(IpAddr::from([192, 0, 2, last]));
+        world.come_back(tab, B).expect("it is the same session");
+    }
+    let codes: Vec<ErrorCode> = (0..40)
+        .map(|guess| code(&world.answer(eve, look(LinkId::from_random(1000 + guess)))))
+        .collect();
+    assert!(codes[..30].iter().all(|code| *code == ErrorCode::NoSuchLink), "{codes:?}");
+    assert_eq!(codes[39], ErrorCode::RateLimited);
+    assert!(
+        matches!(world.answer(bob, look(link)), Event::LinkSeen { .. }),
+        "others do not notice"
+    );
+    world.pass(Duration::from_secs(60));
+    assert!(matches!(world.answer(eve, look(link)), Event::LinkSeen { .. }));
+}
