@@ -6,8 +6,11 @@ mod auth;
 mod chat;
 mod cluster;
 mod log;
+mod network;
 mod oidc;
 mod push;
+mod store;
+mod tls;
 mod webhooks;
 
 use std::env;
@@ -27,12 +30,16 @@ pub use self::cluster::ClusterConfig;
 use self::cluster::ClusterFile;
 use self::log::LogFile;
 pub use self::log::{LogConfig, LogFormat};
+use self::network::NetworkFile;
 pub use self::oidc::OidcAuth;
 pub use self::push::PushConfig;
 use self::push::PushFile;
+use self::store::StoreFile;
+use self::tls::TlsFile;
+pub use self::tls::{Acme, CertificateFiles, TlsMode};
 use self::webhooks::WebhooksFile;
 pub use self::webhooks::{EndpointConfig, WebhooksConfig};
-use crate::store::{Place, PostgresUrl};
+use crate::store::Place;
 
 /// The documented defaults: the config.toml of the source tree.
 pub const EXAMPLE: &str = include_str!("../config.toml");
@@ -99,18 +106,6 @@ struct ServerFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TlsFile {
-    mode: String,
-    certificate: PathBuf,
-    key: PathBuf,
-    domains: Vec<String>,
-    email: String,
-    acme_directory: String,
-    acme_ca: PathBuf,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CallsFile {
     ring_timeout_s: u64,
     resume_timeout_s: u64,
@@ -122,13 +117,6 @@ struct HistoryFile {
     days: usize,
     calls_per_user: usize,
     report_days: usize,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoreFile {
-    url: String,
-    size_mib_max: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,46 +136,6 @@ struct LimitsFile {
 #[serde(deny_unknown_fields)]
 struct MediaFile {
     workers: usize,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NetworkFile {
-    public_addresses: Vec<String>,
-    stun: String,
-}
-
-/// A certificate with its chain, and its key, both in PEM. They may be one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-}
-
-/// Which certificate to get from which ACME server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acme {
-    /// DNS names in lower case, at least one.
-    pub domains: Vec<String>,
-    /// Where the server may write to when something is wrong with the account.
-    pub email: Option<String>,
-    /// The URL of its directory (RFC 8555 section 7.1.1), always HTTPS.
-    pub directory: String,
-    /// What to trust when talking to it, in PEM, in place of the public authorities.
-    pub ca: Option<PathBuf>,
-}
-
-/// Where the certificate for HTTPS comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Made at the first start, and kept in the data folder.
-    SelfMade,
-    /// The operator's own, in PEM.
-    Files(CertificateFiles),
-    /// Ordered from an ACME server, kept and renewed.
-    Acme(Acme),
-    /// Plain HTTP for everybody.
-    Off,
 }
 
 /// What the program relies on: every value checked.
@@ -388,35 +336,11 @@ impl File {
                 },
             )
             .collect::<Result<_, _>>()?;
-        let public_addresses = self
-            .network
-            .public_addresses
-            .into_iter()
-            .map(|value| match value.parse::<IpAddr>() {
-                Ok(ip) if !ip.is_unspecified() && !ip.is_multicast() => Ok(ip),
-                _ => Err(ConfigError::Value {
-                    key: "network.public_addresses",
-                    value,
-                    expected: "an IPv4 or IPv6 address that browsers can reach, such as 203.0.113.7",
-                }),
-            })
-            .collect::<Result<_, _>>()?;
-        let stun = Some(self.network.stun).filter(|server| !server.is_empty());
-        if let Some(server) = &stun
-            && !server
-                .rsplit_once(':')
-                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
-        {
-            return Err(ConfigError::Value {
-                key: "network.stun",
-                value: server.clone(),
-                expected: "a host and a port, such as stun.example.org:3478, or nothing",
-            });
-        }
         let data = data_folder(&self.server.data, |name| {
             env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
         });
         let (store, store_bytes_max) = self.store.check(&data)?;
+        let network = self.network.check()?;
         Ok(Config {
             listen,
             ops_listen,
@@ -466,108 +390,10 @@ impl File {
             memory_percent: percent("limits.memory_percent", self.limits.memory_percent)?,
             open_files_percent: percent("limits.open_files_percent", self.limits.open_files_percent)?,
             workers: count("media.workers", self.media.workers, 64, "1 to 64")?,
-            public_addresses,
-            stun,
+            public_addresses: network.public_addresses,
+            stun: network.stun,
         })
     }
-}
-
-impl StoreFile {
-    /// Where the database is, and how large it may be.
-    fn check(self, data: &Path) -> Result<(Place, Option<u64>), ConfigError> {
-        let place = match self.url.as_str() {
-            "" => Place::Folder(data.to_owned()),
-            url => Place::Postgres(PostgresUrl::parse(url).map_err(|expected| ConfigError::Value {
-                key: "store.url",
-                value: PostgresUrl::shown(url),
-                expected,
-            })?),
-        };
-        let wrong = |expected| ConfigError::Value {
-            key: "store.size_mib_max",
-            value: self.size_mib_max.to_string(),
-            expected,
-        };
-        match self.size_mib_max {
-            0 => Ok((place, None)),
-            _ if matches!(place, Place::Postgres(_)) => Err(wrong(
-                "0, because store.url is set: whoever runs PostgreSQL bounds its disk, and history.days bounds what is kept",
-            )),
-            mib if mib <= MIB_MAX => Ok((place, Some((mib as u64) << 20))),
-            _ => Err(wrong("0 for no bound, or up to 1073741824 mebibytes")),
-        }
-    }
-}
-
-/// A pebibyte.
-const MIB_MAX: usize = 1 << 30;
-
-/// As many names as Let's Encrypt puts into one certificate.
-const DOMAINS_MAX: usize = 100;
-
-impl TlsFile {
-    fn check(self) -> Result<TlsMode, ConfigError> {
-        let wrong = |key, value: String, expected| ConfigError::Value { key, value, expected };
-        match self.mode.as_str() {
-            "self-made" => Ok(TlsMode::SelfMade),
-            "off" => Ok(TlsMode::Off),
-            "files" => {
-                for (key, path) in [("tls.certificate", &self.certificate), ("tls.key", &self.key)] {
-                    if !path.is_file() {
-                        let expected = "a file in PEM, because tls.mode is \"files\"";
-                        return Err(wrong(key, path.display().to_string(), expected));
-                    }
-                }
-                Ok(TlsMode::Files(CertificateFiles {
-                    certificate: self.certificate,
-                    key: self.key,
-                }))
-            }
-            "acme" => {
-                let expected = "1 to 100 DNS names such as call.example.org, because tls.mode is \"acme\"";
-                if self.domains.is_empty() || self.domains.len() > DOMAINS_MAX {
-                    return Err(wrong("tls.domains", self.domains.join(","), expected));
-                }
-                if let Some(bad) = self.domains.iter().find(|domain| !is_dns_name(domain)) {
-                    return Err(wrong("tls.domains", bad.clone(), expected));
-                }
-                if !self.acme_directory.starts_with("https://") {
-                    let expected = "the https:// URL of an ACME directory";
-                    return Err(wrong("tls.acme_directory", self.acme_directory, expected));
-                }
-                if !self.email.is_empty() && !self.email.contains('@') {
-                    return Err(wrong(
-                        "tls.email",
-                        self.email,
-                        "an address such as admin@example.org, or nothing",
-                    ));
-                }
-                let ca = Some(self.acme_ca).filter(|path| !path.as_os_str().is_empty());
-                if let Some(path) = ca.as_ref().filter(|path| !path.is_file()) {
-                    let expected = "a file in PEM, or nothing to trust the public authorities";
-                    return Err(wrong("tls.acme_ca", path.display().to_string(), expected));
-                }
-                Ok(TlsMode::Acme(Acme {
-                    domains: self.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
-                    email: Some(self.email).filter(|email| !email.is_empty()),
-                    directory: self.acme_directory,
-                    ca,
-                }))
-            }
-            _ => Err(wrong("tls.mode", self.mode, "\"self-made\", \"files\", \"acme\" or \"off\"")),
-        }
-    }
-}
-
-/// A host name of at least two labels (RFC 1123 section 2.1); TLS-ALPN-01 proves neither wildcards nor what is no name.
-fn is_dns_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) && name.parse::<IpAddr>().is_err()
 }
 
 /// The folder asked for, else where the system keeps such things (systemd's StateDirectory=, XDG Base Directory specification).
@@ -582,339 +408,4 @@ fn data_folder(asked: &str, variable: impl Fn(&str) -> Option<PathBuf>) -> PathB
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    fn load(file: &str, environment: &[(&str, &str)], flags: Flags) -> Result<Config, ConfigError> {
-        let mut on_disk = tempfile::NamedTempFile::with_suffix(".toml").expect("a temporary file");
-        on_disk.write_all(file.as_bytes()).expect("written");
-        let flags = Flags {
-            config: Some(on_disk.path().to_owned()),
-            ..flags
-        };
-        Config::from_layers(
-            &flags,
-            environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-        )
-    }
-
-    fn refusal(file: &str, environment: &[(&str, &str)]) -> String {
-        let text = load(file, environment, Flags::default())
-            .expect_err("it was taken")
-            .to_string();
-        assert!(!text.contains('\n'), "more than one line: {text}");
-        text
-    }
-
-    #[test]
-    fn the_example_is_the_defaults() {
-        let config = Config::from_layers(&Flags::default(), vec![]).expect("the defaults are valid");
-        assert_eq!(config.listen, "[::]:8443".parse().unwrap());
-        assert_eq!(config.ring_timeout, Duration::from_secs(45));
-        assert_eq!(load(EXAMPLE, &[], Flags::default()).expect("the example is valid"), config);
-    }
-
-    #[test]
-    fn flags_win_over_environment_over_file_over_defaults() {
-        let file = "[server]\nlisten = \"127.0.0.1:1\"\nops_listen = \"127.0.0.1:2\"\n[calls]\nring_timeout_s = 7\n";
-        let environment = [
-            ("TANDEM__SERVER__LISTEN", "127.0.0.1:3"),
-            ("TANDEM__CALLS__RING_TIMEOUT_S", "8"),
-        ];
-        let flags = Flags {
-            listen: Some("127.0.0.1:4".to_owned()),
-            ..Flags::default()
-        };
-        let config = load(file, &environment, flags).expect("valid");
-        assert_eq!(config.listen, "127.0.0.1:4".parse().unwrap());
-        assert_eq!(config.ops_listen, "127.0.0.1:2".parse().unwrap());
-        assert_eq!(config.ring_timeout, Duration::from_secs(8));
-        assert_eq!(config.workers, 1);
-    }
-
-    #[test]
-    fn lists_come_from_the_environment_too() {
-        let environment = [("TANDEM__NETWORK__PUBLIC_ADDRESSES", "203.0.113.7,2001:db8::7")];
-        let config = load("", &environment, Flags::default()).expect("valid");
-        assert_eq!(
-            config.public_addresses,
-            ["203.0.113.7".parse::<IpAddr>().unwrap(), "2001:db8::7".parse().unwrap()]
-        );
-    }
-
-    #[test]
-    fn a_refusal_names_the_key_the_value_and_what_would_be_right() {
-        for (file, named) in [
-            ("[server]\nlisten = \"here\"\n", ["server.listen", "here", "[::]:8443"]),
-            ("[calls]\nring_timeout_s = 0\n", ["calls.ring_timeout_s", "\"0\"", "1 to 600"]),
-            (
-                "[calls]\nring_timeout_s = \"soon\"\n",
-                ["calls.ring_timeout_s", "soon", "integer"],
-            ),
-            ("[tls]\nmode = \"on\"\n", ["tls.mode", "on", "self-made"]),
-            ("[auth]\nmode = \"jwt\"\n", ["auth.mode", "jwt", "\"token\""]),
-            ("[auth]\nmode = \"oidc\"\n", ["auth.oidc.issuer", "https://", "\"oidc\""]),
-            (
-                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"http://id.example\"\n",
-                ["auth.oidc.issuer", "http://id.example", "https://"],
-            ),
-            (
-                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\n",
-                ["auth.oidc.client_id", "the provider", "\"oidc\""],
-            ),
-            (
-                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\nrequired_claim = \"groups\"\n",
-                ["auth.oidc.required_claim", "groups", "groups=calls"],
-            ),
-            (
-                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\norigin = \"https://a.example/calls\"\n",
-                ["auth.oidc.origin", "a.example/calls", "https://call.example.org"],
-            ),
-            (
-                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\nclient_secret_file = \"/none\"\n",
-                ["auth.oidc.client_secret_file", "/none", "can be read"],
-            ),
-            (
-                "[auth]\nmode = \"oidc\"\n[auth.oidc]\nissuer = \"https://id.example\"\nclient_id = \"t\"\nsession_hours = 0\n",
-                ["auth.oidc.session_hours", "\"0\"", "1 to 8760"],
-            ),
-            ("[auth]\nmode = \"token\"\n", ["auth.keys", "secret_file", "auth.jwks"]),
-            (
-                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\n",
-                ["auth.keys", "\"a\"", "secret_file"],
-            ),
-            (
-                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\nsecret_file = \"/none\"\n",
-                ["auth.keys", "a: /none", "can be read"],
-            ),
-            (
-                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\nsecret = \"\"\n",
-                ["auth.keys", "\"a\"", "32 random bytes"],
-            ),
-            (
-                "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"a\"\nsecret = \"s\"\n[[auth.keys]]\nid = \"a\"\nsecret = \"t\"\n",
-                ["auth.keys", "\"a\"", "once"],
-            ),
-            (
-                "[auth]\nmode = \"token\"\njwks = \"http://keys.example\"\n",
-                ["auth.jwks", "http://keys.example", "https://"],
-            ),
-            (
-                "[auth]\nmode = \"token\"\njwks = \"https://keys.example\"\nsign_in_url = \"javascript:alert(1)\"\n",
-                ["auth.sign_in_url", "javascript", "https://"],
-            ),
-            (
-                "[auth]\nmode = \"token\"\njwks = \"k.json\"\nleeway_s = 301\n",
-                ["auth.leeway_s", "301", "0 to 300"],
-            ),
-            (
-                "[auth]\n[[auth.keys]]\nid = \"a\"\nkey = \"s\"\n",
-                ["auth.keys", "`key`", "secret_file"],
-            ),
-            (
-                "[tls]\nmode = \"files\"\nkey = \"/none\"\n",
-                ["tls.certificate", "PEM", "files"],
-            ),
-            ("[tls]\nmode = \"acme\"\n", ["tls.domains", "call.example.org", "acme"]),
-            (
-                "[tls]\nmode = \"acme\"\ndomains = [\"*.example.org\"]\n",
-                ["tls.domains", "*.example.org", "call.example.org"],
-            ),
-            (
-                "[tls]\nmode = \"acme\"\ndomains = [\"a.example\"]\nacme_directory = \"http://ca\"\n",
-                ["tls.acme_directory", "http://ca", "https://"],
-            ),
-            (
-                "[tls]\nmode = \"acme\"\ndomains = [\"a.example\"]\nacme_ca = \"/none.pem\"\n",
-                ["tls.acme_ca", "/none.pem", "PEM"],
-            ),
-            (
-                "[api]\nkeys = [\"12345678901234567890123456789012\", \"too short\"]\n",
-                ["api.keys", "number 2 of 9 characters", "32 to 256"],
-            ),
-            (
-                "[[webhooks.endpoints]]\nurl = \"ftp://app.example\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n",
-                ["webhooks.endpoints", "ftp://app.example", "https://"],
-            ),
-            (
-                "[[webhooks.endpoints]]\nurl = \"https://app.example\"\n",
-                ["webhooks.endpoints", "https://app.example", "secret_file"],
-            ),
-            (
-                "[[webhooks.endpoints]]\nurl = \"https://app.example\"\nsecret = \"whsec_dG9vIHNob3J0\"\n",
-                ["webhooks.endpoints", "a secret of 18 characters", "openssl rand -base64 32"],
-            ),
-            (
-                "[[webhooks.endpoints]]\nurl = \"https://app.example\"\nsecret_file = \"/none\"\n",
-                ["webhooks.endpoints", "https://app.example: /none", "can be read"],
-            ),
-            (
-                "[[webhooks.endpoints]]\nurl = \"https://a.example\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nevents = [\"call\"]\n",
-                ["webhooks.endpoints", "https://a.example: call", "call.started"],
-            ),
-            (
-                "[push]\ncontact = \"admin@example.org\"\n",
-                ["push.contact", "admin@example.org", "mailto:"],
-            ),
-            (
-                "[push]\nallowed_hosts = [\"https://push.example\"]\n",
-                ["push.allowed_hosts", "https://push.example", "push.example.org"],
-            ),
-            ("[webhooks]\nattempts = 0\n", ["webhooks.attempts", "0", "1 to 20"]),
-            (
-                "[cluster]\nredis_url = \"10.0.0.5:6379\"\n",
-                ["cluster.redis_url", "10.0.0.5", "redis://"],
-            ),
-            ("[limits]\nbusy_percent = 101\n", ["limits.busy_percent", "101", "0 to 100"]),
-            ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
-            ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),
-            (
-                "[store]\nurl = \"mysql://ada:s3cret@db/calls\"\n",
-                [
-                    "store.url",
-                    "\"mysql://…\"",
-                    "postgres://tandem:password@db.example.org/tandem",
-                ],
-            ),
-            (
-                "[store]\nurl = \"tandem.db\"\n",
-                ["store.url", "tandem.db", "or nothing for SQLite in the data folder"],
-            ),
-            (
-                "[store]\nurl = \"postgres://ada@db/calls?sslmode=maybe\"\n",
-                ["store.url", "postgres://…", "verify-full"],
-            ),
-            (
-                "[store]\nurl = \"postgres://ada@db/calls\"\nsize_mib_max = 7\n",
-                ["store.size_mib_max", "\"7\"", "because store.url is set"],
-            ),
-            ("[log]\nformat = \"xml\"\n", ["log.format", "xml", "json"]),
-            (
-                "[network]\npublic_addresses = [\"example.org\"]\n",
-                ["network.public_addresses", "example.org", "203.0.113.7"],
-            ),
-            (
-                "[network]\nstun = \"stun.example.org\"\n",
-                ["network.stun", "stun.example.org", "3478"],
-            ),
-            (
-                "[server]\nallowed_origins = [\"example.org\"]\n",
-                ["server.allowed_origins", "example.org", "https://"],
-            ),
-            ("[calls]\nring = 3\n", ["calls", "`ring`", "ring_timeout_s"]),
-            ("[call]\n", ["call: ", "`call`", "`calls`"]),
-        ] {
-            let text = refusal(file, &[]);
-            for part in named {
-                assert!(text.contains(part), "{text:?} does not name {part:?}");
-            }
-        }
-        let text = refusal("", &[("TANDEM__CALLS__RING", "3")]);
-        assert!(text.contains("`ring`"), "{text}");
-        let text = refusal("", &[("TANDEM__MEDIA__WORKERS", "many")]);
-        assert!(text.contains("media.workers") && text.contains("many"), "{text}");
-    }
-
-    #[test]
-    fn a_provider_is_read_with_its_secret_and_that_is_never_printed() {
-        let named = [
-            ("TANDEM__AUTH__MODE", "oidc"),
-            ("TANDEM__AUTH__OIDC__ISSUER", "https://id.example/realm"),
-            ("TANDEM__AUTH__OIDC__CLIENT_ID", "tandem"),
-            ("TANDEM__AUTH__OIDC__CLIENT_SECRET", "long enough"),
-            ("TANDEM__AUTH__OIDC__SCOPES", "profile,groups"),
-            ("TANDEM__AUTH__OIDC__EMAIL_DOMAINS", "Example.org"),
-            ("TANDEM__AUTH__OIDC__REQUIRED_CLAIM", "groups=a=b"),
-        ];
-        let config = load("", &named, Flags::default()).expect("valid");
-        let AuthMode::Oidc(auth) = &config.auth else {
-            panic!("{:?}", config.auth)
-        };
-        assert_eq!(auth.scopes, ["openid", "profile", "groups"]);
-        assert_eq!(auth.email_domains, ["example.org"]);
-        assert_eq!(auth.required_claim, Some(("groups".to_owned(), "a=b".to_owned())));
-        assert_eq!(
-            auth.client_secret.as_ref().map(Secret::bytes),
-            Some(b"long enough".as_slice())
-        );
-        assert!(!format!("{config:?}").contains("long enough"));
-        assert!(!auth.guests && auth.origin.is_none());
-    }
-
-    #[test]
-    fn a_secret_is_read_and_never_printed() {
-        let mut file = tempfile::NamedTempFile::new().expect("a file");
-        file.write_all(b"out of a file, and long enough\n").expect("written");
-        let text = "[auth]\nmode = \"token\"\n[[auth.keys]]\nid = \"one\"\nsecret = \"typed in, and long enough\"\n";
-        let in_file = load(text, &[], Flags::default()).expect("valid");
-        let keys = format!("two:{}", file.path().display());
-        let named = [("TANDEM__AUTH__MODE", "token"), ("TANDEM__AUTH__KEYS", keys.as_str())];
-        let in_environment = load("", &named, Flags::default()).expect("valid");
-        for (config, id, secret) in [
-            (in_file, "one", "typed in, and long enough"),
-            (in_environment, "two", "out of a file, and long enough"),
-        ] {
-            let AuthMode::Token(auth) = &config.auth else {
-                panic!("{:?}", config.auth)
-            };
-            assert_eq!(
-                (auth.keys[0].id.as_str(), auth.keys[0].secret.bytes()),
-                (id, secret.as_bytes())
-            );
-            assert!(!format!("{config:?}").contains("long enough"));
-        }
-        let url = "postgres://ada:long enough@db/calls";
-        let flags = Flags {
-            store_url: Some(url.to_owned()),
-            ..Flags::default()
-        };
-        let by_flag = load(
-            "[store]\nurl = \"postgres://other@db/other\"\n",
-            &[("TANDEM__STORE__URL", "x")],
-            flags,
-        )
-        .expect("valid");
-        let by_environment = load("", &[("TANDEM__STORE__URL", url)], Flags::default()).expect("valid");
-        for config in [by_flag, by_environment] {
-            assert_eq!(config.store.to_string(), "postgres://db:5432/calls");
-            assert!(!format!("{config:?}").contains("long"));
-        }
-        let text = refusal("[[auth.keys]]\nid = \"one\"\nsecret = [\"long enough\"]\n", &[]);
-        assert!(!text.contains("long enough"), "{text}");
-    }
-
-    #[test]
-    fn names_that_a_certificate_can_be_ordered_for() {
-        for (name, fine) in [
-            ("call.example.org", true),
-            ("xn--bcher-kva.example", true),
-            ("localhost", false),
-            ("192.0.2.1", false),
-            ("*.example.org", false),
-            ("a..example", false),
-            ("-a.example", false),
-            ("a.example.", false),
-            ("a b.example", false),
-            ("", false),
-        ] {
-            assert_eq!(is_dns_name(name), fine, "{name}");
-        }
-    }
-
-    #[test]
-    fn the_data_folder_is_where_the_system_keeps_such_things() {
-        let all = |name: &str| Some(PathBuf::from(format!("/{name}")));
-        assert_eq!(data_folder("x", all), Path::new("x"));
-        assert_eq!(data_folder("", all), Path::new("/STATE_DIRECTORY"));
-        assert_eq!(
-            data_folder("", |n| all(n).filter(|_| n != "STATE_DIRECTORY")),
-            Path::new("/XDG_DATA_HOME/tandem")
-        );
-        assert_eq!(
-            data_folder("", |n| all(n).filter(|_| n == "HOME")),
-            Path::new("/HOME/.local/share/tandem")
-        );
-    }
-}
+mod tests;
