@@ -77,6 +77,7 @@ if [ "$what" != quick ]; then
     stage "calls between simulated networks"
     # The limits of a busy machine: docs/natlab.md has those of an idle one.
     $as_root env TANDEM_BINARY="$binary" TANDEM_LAB_MEDIAN_S_MAX=4 TANDEM_LAB_WORST_S_MAX=12 TANDEM_LAB_MOVE_MEDIAN_S_MAX=8 \
+        TANDEM_LAB_LOW_S_MAX=8 TANDEM_LAB_FREEZE_S_MAX=4 TANDEM_LAB_QUIET_S_MAX=3 TANDEM_LAB_BACK_S_MAX=60 \
         "$(command -v node)" tests/natlab/run.mjs short
 fi
 
