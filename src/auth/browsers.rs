@@ -1,11 +1,11 @@
 //! Browsers that a provider signed somebody in with: each has a secret of its own in a cookie, for as long as the operator says.
 
-use aws_lc_rs::{constant_time, rand};
+use aws_lc_rs::constant_time;
 
 use super::identities::user_of;
 use super::oidc::Person as Signed;
 use super::oidc::fault::Fault;
-use super::{AuthError, DRAWS_MAX, SignedIn, random_secret, secret_hash};
+use super::{AuthError, DRAWS_MAX, SignedIn, draw_device_id, note_sign_in, random_secret, secret_hash};
 use crate::clock;
 use crate::grants::Grants;
 use crate::id::DeviceId;
@@ -46,9 +46,7 @@ pub(super) async fn sign_in(store: &Store, signed: &Signed, device_name: String,
     let now = clock::unix_s();
     let mut draws = 0;
     loop {
-        let mut bits = [0; 8];
-        rand::fill(&mut bits).map_err(|_| failed(AuthError::Random))?;
-        let device = DeviceId::from_random(u64::from_be_bytes(bits));
+        let device = draw_device_id().map_err(failed)?;
         let new = NewDevice {
             device,
             user,
@@ -66,7 +64,7 @@ pub(super) async fn sign_in(store: &Store, signed: &Signed, device_name: String,
 }
 
 /// The browser that shows this, if it is signed in.
-pub(super) async fn find(store: &Store, shown: Option<&str>) -> Result<Option<(DeviceId, DeviceRow)>, AuthError> {
+pub(super) async fn find(store: &Store, shown: Option<&str>) -> Result<Option<DeviceRow>, AuthError> {
     let parts = shown.and_then(|shown| shown.split_once('.'));
     let Some((device, secret)) = parts.and_then(|(device, secret)| Some((device.parse().ok()?, secret))) else {
         return Ok(None);
@@ -77,22 +75,19 @@ pub(super) async fn find(store: &Store, shown: Option<&str>) -> Result<Option<(D
     let same = constant_time::verify_slices_are_equal(&kept, &hash).is_ok();
     let now = clock::unix_s();
     let is_good = |row: &DeviceRow| same && row.until_unix.is_some_and(|until| now < until);
-    Ok(row.filter(is_good).map(|row| (device, row)))
+    Ok(row.filter(is_good))
 }
 
 /// Who is signed in with the browser that shows this. `named`: the provider says what they are called.
-pub(super) async fn check(store: &Store, metrics: &Metrics, shown: Option<&str>, named: bool) -> Result<SignedIn, AuthError> {
-    let Some((device, row)) = find(store, shown).await? else {
-        return Err(AuthError::SignInNeeded);
-    };
-    let now = clock::unix_s();
-    for noted in [store.touch_device(device, now).await, store.touch(row.user, now).await] {
-        if let Err(error) = noted {
-            // A full disk is no reason to turn someone away.
-            metrics.store_failures.with_label_values(&["touch"]).inc();
-            tracing::warn!(error = &error as &dyn std::error::Error, "sign-in time not kept");
-        }
-    }
+pub(super) async fn check(
+    store: &Store,
+    metrics: &Metrics,
+    shown: Option<&str>,
+    agent: &str,
+    named: bool,
+) -> Result<SignedIn, AuthError> {
+    let row = find(store, shown).await?.ok_or(AuthError::SignInNeeded)?;
+    note_sign_in(store, metrics, &row, agent).await;
     let rename = !named || row.user_name.is_empty();
     Ok(SignedIn {
         identity: Identity {
@@ -104,6 +99,6 @@ pub(super) async fn check(store: &Store, metrics: &Metrics, shown: Option<&str>,
         new_secret: None,
         missed: row.missed,
         used: None,
-        device: Some(device),
+        device: Some(row.device),
     })
 }

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::rand;
-
 use super::jwks::{Jwks, JwksError};
 use super::keys::{Key, KeySet};
 use super::token::{self, Fault, Rules, Token};
@@ -106,11 +104,8 @@ pub(super) async fn user_of(store: &Store, subject: &str, name: &str) -> Result<
         if let Some(found) = store.identity(subject).await? {
             return Ok(found);
         }
-        // Nobody has this secret: such a user comes with a token, or not at all.
-        let mut hash = [0; 32];
-        rand::fill(&mut hash).map_err(|_| AuthError::Random)?;
         let user_id = draw_user_id()?;
-        match store.create_identity(subject, user_id, &hash, name, clock::unix_s()).await {
+        match store.create_identity(subject, user_id, name, clock::unix_s()).await {
             Ok(()) => return Ok((user_id, name.to_owned(), 0)),
             // Two tabs of somebody who is new, or an id that is taken.
             Err(StoreError::Taken) if draws + 1 < DRAWS_MAX => draws += 1,

@@ -22,6 +22,7 @@ use self::jwks::JwksError;
 use self::oidc::fault::Fault as OidcFault;
 use self::oidc::{Answer, Begun, Oidc};
 use self::token::Fault;
+use crate::clock;
 use crate::config::AuthMode;
 use crate::fetch::FetchError;
 use crate::grants::Grants;
@@ -32,7 +33,7 @@ use crate::signaling::names::clean_name;
 
 use crate::signaling::protocol::Credentials;
 use crate::signaling::reader::person;
-use crate::store::{Store, StoreError};
+use crate::store::{DeviceRow, Store, StoreError, WhichDevices};
 
 /// Random bytes in a user's secret: 160 bits are 32 digits of base 32.
 const SECRET_BYTES: usize = 20;
@@ -82,6 +83,17 @@ pub struct SignedIn {
     pub missed: u32,
     /// The browser that was signed in by the provider.
     pub device: Option<DeviceId>,
+}
+
+/// Who a `hello` says it comes from, where nothing else proves it.
+#[derive(Debug, Clone, Copy)]
+pub struct Presented<'a> {
+    /// None: a user is to be made, ...
+    pub user: Option<&'a Credentials>,
+    /// ... of this name.
+    pub name: Option<&'a str>,
+    /// Which browser it is, as far as it says.
+    pub agent: &'a str,
 }
 
 /// A browser that was signed out.
@@ -148,33 +160,29 @@ impl Authenticator {
     }
 
     /// Checks who a `hello` says it comes from, or makes a user with this name if it does not say.
-    pub async fn sign_in(&self, user: Option<&Credentials>, name: Option<&str>) -> Result<SignedIn, AuthError> {
+    pub async fn sign_in(&self, presented: Presented<'_>) -> Result<SignedIn, AuthError> {
         match &self.way {
-            Way::Open => self.sign_in_here(user, name).await,
+            Way::Open => self.sign_in_here(presented).await,
             Way::Tokens(_) => self.sign_in_by_token(None).await,
             Way::Provider(_) => Err(AuthError::SignInNeeded),
         }
     }
 
     /// Takes somebody into one room by its link, and nowhere else, where the operator lets people in so.
-    pub async fn sign_in_as_guest(
-        &self,
-        user: Option<&Credentials>,
-        name: Option<&str>,
-        room: LinkId,
-    ) -> Result<SignedIn, AuthError> {
+    pub async fn sign_in_as_guest(&self, presented: Presented<'_>, room: LinkId) -> Result<SignedIn, AuthError> {
         if !self.takes_guests() {
             return Err(AuthError::SignInNeeded);
         }
-        let mut signed_in = self.sign_in_here(user, name).await?;
+        let mut signed_in = self.sign_in_here(presented).await?;
         signed_in.identity.grants = Grants::guest(room);
         Ok(signed_in)
     }
 
-    async fn sign_in_here(&self, user: Option<&Credentials>, name: Option<&str>) -> Result<SignedIn, AuthError> {
+    async fn sign_in_here(&self, presented: Presented<'_>) -> Result<SignedIn, AuthError> {
+        let Presented { user, name, agent } = presented;
         let done = match user {
-            Some(credentials) => open::check(&self.store, &self.metrics, credentials).await,
-            None => open::make(&self.store, &clean_name(name.unwrap_or_default())).await,
+            Some(credentials) => open::check(&self.store, &self.metrics, credentials, agent).await,
+            None => open::make(&self.store, &clean_name(name.unwrap_or_default()), agent).await,
         };
         let done = self.with_person(done).await;
         self.count_failure(&done, "sign_in");
@@ -182,12 +190,12 @@ impl Authenticator {
     }
 
     /// Who is signed in with the browser that shows this.
-    pub async fn sign_in_by_browser(&self, shown: Option<&str>) -> Result<SignedIn, AuthError> {
+    pub async fn sign_in_by_browser(&self, shown: Option<&str>, agent: &str) -> Result<SignedIn, AuthError> {
         let Way::Provider(oidc) = &self.way else {
             return Err(AuthError::SignInNeeded);
         };
         let is_named = !oidc.config.name_claim.is_empty();
-        let done = browsers::check(&self.store, &self.metrics, shown, is_named).await;
+        let done = browsers::check(&self.store, &self.metrics, shown, agent, is_named).await;
         let done = self.with_person(done).await;
         self.count_failure(&done, "sign_in");
         done
@@ -238,12 +246,12 @@ impl Authenticator {
             return Ok(None);
         };
         let done = async {
-            let Some((device, row)) = browsers::find(&self.store, shown).await? else {
+            let Some(row) = browsers::find(&self.store, shown).await? else {
                 return Ok(None);
             };
-            self.store.forget_device(row.user, device).await?;
+            self.store.forget_devices(row.user, WhichDevices::One(row.device)).await?;
             let url = row.id_token.and_then(|id_token| oidc.sign_out_url(&id_token, back_to));
-            let user = row.user;
+            let (user, device) = (row.user, row.device);
             Ok(Some(SignedOut { user, device, url }))
         };
         let done = done.await;
@@ -301,11 +309,27 @@ impl Authenticator {
     }
 }
 
-/// 60 random bits.
+/// Notes that a browser signed its user in once more.
+async fn note_sign_in(store: &Store, metrics: &Metrics, browser: &DeviceRow, agent: &str) {
+    if let Err(error) = store.touch_device(browser.user, browser.device, agent, clock::unix_s()).await {
+        // A full disk is no reason to turn someone away.
+        metrics.store_failures.with_label_values(&["touch"]).inc();
+        tracing::warn!(error = &error as &dyn std::error::Error, "sign-in time not kept");
+    }
+}
+
 fn draw_user_id() -> Result<UserId, AuthError> {
+    random_bits().map(UserId::from_random)
+}
+
+fn draw_device_id() -> Result<DeviceId, AuthError> {
+    random_bits().map(DeviceId::from_random)
+}
+
+fn random_bits() -> Result<u64, AuthError> {
     let mut bits = [0; 8];
     rand::fill(&mut bits).map_err(|_| AuthError::Random)?;
-    Ok(UserId::from_random(u64::from_be_bytes(bits)))
+    Ok(u64::from_be_bytes(bits))
 }
 
 /// 160 random bits as text.
@@ -346,11 +370,26 @@ mod tests {
             .expect("it needs no keys")
     }
 
+    fn newcomer(name: Option<&str>) -> Presented<'_> {
+        Presented {
+            user: None,
+            name,
+            agent: "Firefox, Linux",
+        }
+    }
+
+    fn with(credentials: &Credentials) -> Presented<'_> {
+        Presented {
+            user: Some(credentials),
+            ..newcomer(Some("Eve"))
+        }
+    }
+
     #[tokio::test]
     async fn a_user_comes_back_with_the_secret_and_only_with_it() {
         let directory = tempfile::tempdir().expect("a directory");
         let auth = authenticator(directory.path()).await;
-        let made = auth.sign_in(None, Some(" Ada\u{202e} ")).await.expect("a user is made");
+        let made = auth.sign_in(newcomer(Some(" Ada\u{202e} "))).await.expect("a user is made");
         assert_eq!(made.identity.name, "Ada");
         let secret = made.new_secret.expect("a secret");
         assert_eq!(secret.len(), 32);
@@ -362,7 +401,7 @@ mod tests {
             secret: secret.to_owned(),
         };
         let again = auth
-            .sign_in(Some(&credentials(user_id, &secret)), None)
+            .sign_in(with(&credentials(user_id, &secret)))
             .await
             .expect("she is known");
         assert_eq!(again.identity, made.identity);
@@ -377,7 +416,7 @@ mod tests {
             (stranger, &secret),
             (stranger, ""),
         ] {
-            let refused = auth.sign_in(Some(&credentials(user_id, secret)), Some("Eve")).await;
+            let refused = auth.sign_in(with(&credentials(user_id, secret))).await;
             assert!(matches!(refused, Err(AuthError::NotSignedIn)), "{user_id} {secret:?}");
         }
     }
@@ -386,14 +425,10 @@ mod tests {
     async fn the_secret_is_not_in_the_database() {
         let directory = tempfile::tempdir().expect("a directory");
         let auth = authenticator(directory.path()).await;
-        let made = auth.sign_in(None, None).await.expect("a user is made");
+        let made = auth.sign_in(newcomer(None)).await.expect("a user is made");
         let secret = made.new_secret.expect("a secret");
-        let row = auth
-            .store
-            .user(made.identity.user_id)
-            .await
-            .expect("it is read")
-            .expect("it is there");
+        let device = made.device.expect("a browser");
+        let row = auth.store.device(device).await.expect("it is read").expect("it is there");
         assert_eq!(row.secret_hash, secret_hash(&secret));
         for entry in std::fs::read_dir(directory.path()).expect("it is listed") {
             let bytes = std::fs::read(entry.expect("an entry").path()).expect("it is read");
@@ -406,7 +441,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let auth = authenticator(directory.path()).await;
         auth.store.close().await;
-        assert!(matches!(auth.sign_in(None, None).await, Err(AuthError::Store(_))));
+        assert!(matches!(auth.sign_in(newcomer(None)).await, Err(AuthError::Store(_))));
         assert_eq!(auth.metrics.store_failures.with_label_values(&["sign_in"]).get(), 1);
     }
 

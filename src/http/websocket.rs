@@ -20,7 +20,7 @@ use super::origins::Origins;
 use super::port::Endpoints;
 use super::sign_in;
 use super::whip::resources::Resources;
-use crate::auth::{AuthError, Authenticator, SignedIn};
+use crate::auth::{AuthError, Authenticator, Presented, SignedIn};
 use crate::id::{ConnectionId, LinkId};
 use crate::metrics::Metrics;
 use crate::signaling::driver::{CLOSE_GOING_AWAY, CLOSE_POLICY, HubError, HubHandle, OUTBOX_FRAMES_MAX, Outgoing};
@@ -262,8 +262,13 @@ impl Hello {
             return Err((ErrorCode::NotAllowed, message));
         }
         self.check_may_make_user(gate, place)?;
-        let (user, name) = (self.user.clone(), self.name.clone());
-        let signing_in = gate.authenticator.sign_in(user.as_ref(), name.as_deref());
+        let (user, name, agent) = (self.user.clone(), self.name.clone(), self.attach.browser.clone());
+        let presented = Presented {
+            user: user.as_ref(),
+            name: name.as_deref(),
+            agent: &agent,
+        };
+        let signing_in = gate.authenticator.sign_in(presented);
         self.attach_signed_in(gate, signing_in).await
     }
 
@@ -278,12 +283,17 @@ impl Hello {
             self.check_may_make_user(gate, place)?;
         }
         let (browser, user, name) = (self.browser.clone(), self.user.clone(), self.name.clone());
+        let agent = self.attach.browser.clone();
         let signing_in = async {
-            let signed_in = gate.authenticator.sign_in_by_browser(browser.as_deref()).await;
+            let signed_in = gate.authenticator.sign_in_by_browser(browser.as_deref(), &agent).await;
             match (signed_in, guest_of) {
                 (Err(AuthError::SignInNeeded), Some(room)) => {
-                    let as_guest = gate.authenticator.sign_in_as_guest(user.as_ref(), name.as_deref(), room);
-                    as_guest.await
+                    let presented = Presented {
+                        user: user.as_ref(),
+                        name: name.as_deref(),
+                        agent: &agent,
+                    };
+                    gate.authenticator.sign_in_as_guest(presented, room).await
                 }
                 (signed_in, _) => signed_in,
             }

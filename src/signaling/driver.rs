@@ -829,7 +829,7 @@ mod tests {
     async fn a_name_is_kept_and_a_bad_frame_is_answered() {
         let server = server(true).await;
         let user = UserId::from_random(1);
-        server.store.create_user(user, &[0; 32], "", 0).await.expect("it is kept");
+        server.store.add_user(user, "", 0).await.expect("it is kept");
         let mut ada = server.open(1, OUTBOX_FRAMES_MAX, None).await;
         ada.send(json!({"type": "set_name", "name": "Ada"})).await;
         ada.expect("name_changed").await;

@@ -5,6 +5,7 @@ mod abroad;
 mod admission;
 mod adopting;
 mod attaching;
+mod browsers;
 mod calls;
 mod chat;
 mod checks;

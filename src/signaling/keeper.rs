@@ -17,7 +17,7 @@ use super::person::{PersonChange, PersonNote};
 use super::protocol::{Callers, EndReason, UserInfo};
 use super::push::Subscription;
 use super::reader::{history_row, message};
-use super::records::{MessageNote, News, Note};
+use super::records::{MessageNote, News, Note, SignOut, WhichBrowsers};
 use super::report::Page;
 use super::retention;
 use crate::clock;
@@ -26,7 +26,7 @@ use crate::id::RoomId;
 use crate::metrics::Metrics;
 use crate::store::{
     self, CallRow, Change, FileNews, HistoryChange, HistoryNews, LinkRow, MemberRow, MessageChange, MessageNews, NewFile,
-    NewMessage, PersonNews, ReportPage, RoomRow, SessionRow, SettingsRow, Store, SubscriptionRow, Telling,
+    NewMessage, PersonNews, ReportPage, RoomRow, SessionRow, SettingsRow, Store, SubscriptionRow, Telling, WhichDevices,
 };
 use crate::webhooks::Webhooks;
 
@@ -211,6 +211,14 @@ fn told(news: store::News, of: &Keep) -> Option<News> {
             }),
             _ => None,
         },
+        store::News::DevicesForgotten(browsers) => match of {
+            Keep::SignOut(note) => Some(News::SignedOut {
+                user: note.user,
+                browsers,
+                asked: note.asked,
+            }),
+            _ => None,
+        },
         store::News::UserForgotten { was_there } => match of {
             Keep::ForgetUser(user) => Some(News::UserForgotten {
                 user: *user,
@@ -268,6 +276,7 @@ fn happening(news: &store::News) -> Option<Happening> {
         | store::News::File(_)
         | store::News::Person(_)
         | store::News::DeviceAdded
+        | store::News::DevicesForgotten(_)
         | store::News::UserForgotten { .. } => None,
     }
 }
@@ -345,6 +354,13 @@ fn change(keep: &Keep, now_ms: i64, webhooks: &Webhooks) -> Change {
             until_unix: None,
             id_token: None,
         }),
+        Keep::SignOut(SignOut { user, which, .. }) => Change::ForgetDevices {
+            user: *user,
+            which: match *which {
+                WhichBrowsers::One(browser) => WhichDevices::One(browser),
+                WhichBrowsers::AllBut(browser) => WhichDevices::AllBut(browser),
+            },
+        },
         Keep::Report { room, page } => Change::Report(report_page(*room, page, now_ms)),
         Keep::ForgetUser(user) => Change::ForgetUser(*user),
         Keep::Happened(what) => Change::Webhooks(webhooks.messages(what, now_ms, rand::random)),
@@ -367,10 +383,12 @@ fn person_change(change: &PersonChange) -> store::PersonChange {
             endpoint,
             public_key,
             auth,
+            browser,
         }) => store::PersonChange::Subscribe(SubscriptionRow {
             endpoint: endpoint.clone(),
             public_key: public_key.clone(),
             auth: auth.clone(),
+            device: *browser,
         }),
         PersonChange::Unsubscribe(endpoint) => store::PersonChange::Unsubscribe(endpoint.clone()),
         PersonChange::Set(settings) => store::PersonChange::Set(SettingsRow {

@@ -365,6 +365,8 @@ pub fn check_size(command: &Command) -> Result<(), Refusal> {
         | Command::Unblock { .. }
         | Command::Set { .. }
         | Command::SetAway { .. }
+        | Command::Browsers {}
+        | Command::SignOut { .. }
         | Command::Pair {}
         | Command::CancelPairing {} => Ok(()),
         Command::LookAtPairing { code } | Command::UsePairing { code } => {

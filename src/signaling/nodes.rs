@@ -458,6 +458,8 @@ pub fn concerns(command: &Command) -> (Option<CallId>, Option<RoomId>) {
         | Command::SubscribePush { .. }
         | Command::UnsubscribePush { .. }
         | Command::SetAway { .. }
+        | Command::Browsers {}
+        | Command::SignOut { .. }
         | Command::Pair {}
         | Command::CancelPairing {}
         | Command::LookAtPairing { .. }

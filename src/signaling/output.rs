@@ -14,7 +14,7 @@ use super::person::PersonNote;
 use super::protocol::{EndReason, ErrorCode, EventFrame, Slot, TransportLostReason, WantedLayer};
 use super::push::Nudge;
 use super::record::{PathChange, Record};
-use super::records::{Asked, FileNote, MessageNote, Note, Question};
+use super::records::{Asked, FileNote, MessageNote, Note, Question, SignOut};
 use super::report::Page;
 use crate::grants::Grants;
 use crate::id::{CallId, ConnectionId, LinkId, NodeId, ParticipantId, RoomId, SessionId, Source, UserId};
@@ -105,6 +105,8 @@ pub enum Keep {
     Person(PersonNote),
     /// One more browser of a user. Answered by `News::Paired`.
     Device(NewDevice, Asked),
+    /// Answered by `News::SignedOut`.
+    SignOut(SignOut),
     /// Everything that is the user's. Answered by `News::UserForgotten`.
     ForgetUser(UserId),
     /// The operator's application is to be told.
@@ -120,6 +122,7 @@ impl Keep {
             Keep::File(note) => Some(note.asked),
             Keep::Person(note) => Some(note.asked),
             Keep::Device(_, asked) => Some(*asked),
+            Keep::SignOut(note) => Some(note.asked),
             Keep::Session(_)
             | Keep::ForgetSession(_)
             | Keep::Call(_)

@@ -20,7 +20,7 @@ pub use event::{
 pub use history::{Direction, HistoryPlace, HistoryRow};
 pub use messages::{FileInfo, Message};
 pub use path::{Path, PathProtocol, PathReason};
-pub use people::{Callers, Contact, Presence, PresenceOf, Settings};
+pub use people::{Browser, Callers, Contact, Presence, PresenceOf, Settings};
 pub use report::{
     BadSpell, CallReport, Happening, Mark, Measured, ReportedCall, ReportedMeasure, ReportedParticipant, ReportedPath,
 };
@@ -104,7 +104,7 @@ mod tests {
     use ts_rs::{Config, TS, TypeVisitor};
 
     use super::*;
-    use crate::id::{CallId, FileId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
+    use crate::id::{CallId, DeviceId, FileId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
     macro_rules! ids_are_text {
         ($($id:ident),*) => {$(
@@ -133,7 +133,17 @@ mod tests {
         )*};
     }
 
-    ids_are_text!(UserId, SessionId, CallId, RoomId, ParticipantId, LinkId, MessageId, FileId);
+    ids_are_text!(
+        UserId,
+        SessionId,
+        CallId,
+        RoomId,
+        ParticipantId,
+        LinkId,
+        MessageId,
+        FileId,
+        DeviceId
+    );
 
     /// Every type that a frame can reach, by name.
     struct Reachable {

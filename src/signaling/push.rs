@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::limits::Refusal;
 use super::protocol::UserInfo;
-use crate::id::{CallId, LinkId, RoomId, UserId};
+use crate::id::{CallId, DeviceId, LinkId, RoomId, UserId};
 
 /// Services give addresses of some 200 bytes.
 pub const ENDPOINT_BYTES_MAX: usize = 1024;
@@ -25,6 +25,8 @@ pub struct Subscription {
     pub endpoint: String,
     pub public_key: String,
     pub auth: String,
+    /// The browser, where people are signed in by browsers.
+    pub browser: Option<DeviceId>,
 }
 
 /// Without what proves a message to the browser.
@@ -55,6 +57,7 @@ impl Subscription {
             endpoint,
             public_key: bare(public_key),
             auth: bare(auth),
+            browser: None,
         })
     }
 }

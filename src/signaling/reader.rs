@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::nodes::Sought;
 use super::person::Person;
-use super::protocol::{CallReport, Callers, Direction, EndReason, FileInfo, HistoryRow, Message, Settings, UserInfo};
+use super::protocol::{Browser, CallReport, Callers, Direction, EndReason, FileInfo, HistoryRow, Message, Settings, UserInfo};
 use super::records::{Adoption, Asked, Finding, Lost, Question, Renewed};
 use super::report::{Entry, Noted, make};
 use super::restoring;
@@ -148,6 +148,13 @@ async fn read(store: &Store, question: &Question) -> Result<Finding, StoreError>
             },
             None => Finding::NotTheirs(asked),
         }),
+        Question::Browsers { asked, user } => {
+            let rows = store.devices_of(user).await?;
+            Ok(Finding::Browsers {
+                asked,
+                browsers: rows.into_iter().map(browser).collect(),
+            })
+        }
         Question::People { asked, user } => {
             let row = store.person(user).await?;
             Ok(Finding::People {
@@ -232,6 +239,17 @@ pub fn report(row: store::ReportRow) -> CallReport {
 
 fn named((user_id, name): store::NamedUser) -> UserInfo {
     UserInfo { user_id, name }
+}
+
+fn browser(row: store::ListedDevice) -> Browser {
+    let ms = |unix_s: i64| u64::try_from(unix_s.saturating_mul(1000)).unwrap_or_default();
+    Browser {
+        browser_id: row.device,
+        name: row.name,
+        added_at_ms: ms(row.added_at_unix),
+        seen_at_ms: ms(row.seen_at_unix),
+        is_this: false,
+    }
 }
 
 /// What the hub has to know of a user who comes.

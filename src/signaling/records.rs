@@ -7,8 +7,8 @@ use super::nodes::Sought;
 use super::output::Keep;
 use super::pairing::NewDevice;
 use super::person::{Person, PersonChange};
-use super::protocol::{CallReport, EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
-use crate::id::{CallId, FileId, MessageId, ParticipantId, RoomId, SessionId, UserId};
+use super::protocol::{Browser, CallReport, EndReason, HistoryPlace, HistoryRow, Message, UserInfo};
+use crate::id::{CallId, DeviceId, FileId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 
 /// Which command of whom is to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +141,21 @@ impl std::fmt::Debug for FileNote {
     }
 }
 
+/// Browsers of a user that are to be signed out. Answered by [`News::SignedOut`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignOut {
+    pub user: UserId,
+    pub which: WhichBrowsers,
+    pub asked: Asked,
+}
+
+/// Which of a user's browsers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichBrowsers {
+    One(DeviceId),
+    AllBut(DeviceId),
+}
+
 /// What has come to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
@@ -197,6 +212,12 @@ pub enum News {
     },
     Paired {
         new: NewDevice,
+        asked: Asked,
+    },
+    /// These browsers of a user are signed out.
+    SignedOut {
+        user: UserId,
+        browsers: Vec<DeviceId>,
         asked: Asked,
     },
     /// Nothing is left of a user; whether there was one. None: the store failed, and nothing has changed.
@@ -267,6 +288,8 @@ pub enum Question {
     },
     /// Answered by [`Finding::People`].
     People { asked: Asked, user: UserId },
+    /// Answered by [`Finding::Browsers`].
+    Browsers { asked: Asked, user: UserId },
     /// Of a call that this user had part in. Answered by [`Finding::CallReport`], or [`Finding::NotTheirs`].
     CallReport { asked: Asked, user: UserId, call: CallId },
     /// What a node has left that is gone is to be taken up, if it is gone. Answered by [`Finding::Adopted`].
@@ -286,6 +309,7 @@ impl Question {
             | Question::File { asked, .. }
             | Question::CallFile { asked, .. }
             | Question::People { asked, .. }
+            | Question::Browsers { asked, .. }
             | Question::CallReport { asked, .. } => match too_many {
                 true => Finding::TooMany(*asked),
                 false => Finding::Nothing(*asked),
@@ -359,6 +383,11 @@ pub enum Finding {
         user: UserId,
         contacts: Vec<UserInfo>,
         blocked: Vec<UserInfo>,
+    },
+    /// Without saying which one it is that asks.
+    Browsers {
+        asked: Asked,
+        browsers: Vec<Browser>,
     },
     CallReport {
         asked: Asked,

@@ -261,7 +261,7 @@ mod tests {
             b.claim(among("b")).await.expect("it is shared"),
             c.claim(among("c")).await.expect("it is shared"),
         );
-        a.create_user(UserId::from_random(1), &[1; 32], "Ada", 0).await.expect("kept");
+        a.add_user(UserId::from_random(1), "Ada", 0).await.expect("kept");
         let changes = [Change::KeepSession(session(1)), link(), room(), member(1), member(2)];
         a.keep(&changes, 1000).await.expect("kept");
         // In its room somebody of B.
@@ -317,7 +317,7 @@ mod tests {
         let (mut a, mut b) = (bed.open().await, bed.open().await);
         let mut claim = a.claim(among("a")).await.expect("nobody has it");
         let _other = b.claim(among("b")).await.expect("it is shared");
-        a.create_user(UserId::from_random(1), &[1; 32], "Ada", 0).await.expect("kept");
+        a.add_user(UserId::from_random(1), "Ada", 0).await.expect("kept");
         a.keep(&[Change::KeepSession(session(1)), room()], 1000).await.expect("kept");
         assert_eq!(claim.renew(&a).await.expect("it is looked at"), Held::Still);
         // Its connections break, and it lives on.

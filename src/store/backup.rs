@@ -95,7 +95,7 @@ mod tests {
         let store = Store::open(&Place::Folder(directory.path().join("data")))
             .await
             .expect("it opens");
-        store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
+        store.add_user(user(1), "Ada", 100).await.expect("it is kept");
         let folder = directory.path().join("copy");
         fs::create_dir(&folder).expect("made");
         let to = folder.join("tandem.sqlite3");

@@ -326,10 +326,7 @@ mod tests {
         };
         // As a migration leaves it.
         let mut store = bed.open().await;
-        store
-            .create_user(UserId::from_random(1), &[1; 32], "Ada", 0)
-            .await
-            .expect("kept");
+        store.add_user(UserId::from_random(1), "Ada", 0).await.expect("kept");
         store.keep(&[Change::KeepSession(session(1))], 1000).await.expect("kept");
         let claim = store.claim(among("a")).await.expect("nobody has it");
         assert_eq!(sessions(&store).await, 1, "what was nobody's is the first node's");
@@ -359,7 +356,7 @@ mod tests {
             secret_hash: [n; 32],
             grants: Grants::ALL,
         };
-        a.create_user(UserId::from_random(1), &[1; 32], "Ada", 0).await.expect("kept");
+        a.add_user(UserId::from_random(1), "Ada", 0).await.expect("kept");
         let rang = |n: u64| {
             let side = |n| (UserId::from_random(n), String::new());
             Change::History(HistoryChange::Rang {

@@ -29,6 +29,7 @@ pub struct NewDevice {
 /// What is kept of a browser, and of its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRow {
+    pub device: DeviceId,
     pub user: UserId,
     pub secret_hash: [u8; 32],
     pub until_unix: Option<i64>,
@@ -48,6 +49,13 @@ pub struct ListedDevice {
     pub added_at_unix: i64,
     /// The last sign-in, in Unix seconds.
     pub seen_at_unix: i64,
+}
+
+/// Which of a user's browsers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichDevices {
+    One(DeviceId),
+    AllBut(DeviceId),
 }
 
 /// Those of a user that have not come for longest, beyond as many as may stay.
@@ -81,6 +89,27 @@ pub(super) async fn apply(writer: Writer<'_>, new: &NewDevice, now_unix: i64) ->
     Ok(())
 }
 
+/// Signs browsers out, those that were signed in. Nothing is pushed to them any more.
+pub(super) async fn forget(writer: Writer<'_>, user: UserId, which: WhichDevices) -> Result<Vec<DeviceId>, StoreError> {
+    let (compared, device) = match which {
+        WhichDevices::One(device) => ("=", device),
+        WhichDevices::AllBut(device) => ("<>", device),
+    };
+    let subscriptions = format!("DELETE FROM push_subscriptions WHERE user_id = $1 AND device_id {compared} $2");
+    sqlx::query(sqlx::AssertSqlSafe(subscriptions))
+        .bind(user.to_string())
+        .bind(device.to_string())
+        .execute(&mut **writer)
+        .await?;
+    let devices = format!("DELETE FROM devices WHERE user_id = $1 AND device_id {compared} $2 RETURNING device_id");
+    let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(devices))
+        .bind(user.to_string())
+        .bind(device.to_string())
+        .fetch_all(&mut **writer)
+        .await?;
+    rows.iter().map(|(device,)| id(device, "device_id")).collect()
+}
+
 impl Store {
     /// Keeps a browser. Those whose time is over are forgotten by the way.
     pub async fn add_device(&self, new: &NewDevice, now_unix: i64) -> Result<(), StoreError> {
@@ -95,63 +124,84 @@ impl Store {
 
     /// What is kept of a browser, if it is signed in.
     pub async fn device(&self, device: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
-        let sql = format!(
-            "SELECT users.user_id, devices.secret_hash, until_unix, id_token, users.name, {} AS missed \
-             FROM devices JOIN users USING (user_id) WHERE device_id = $1",
-            history::MISSED_OF_USER
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(device.to_string())
-            .fetch_optional(&self.database.pool);
-        let Some(row) = self.database.within(row).await? else {
-            return Ok(None);
-        };
-        let hash: Vec<u8> = row.try_get("secret_hash")?;
-        Ok(Some(DeviceRow {
-            user: id(row.try_get("user_id")?, "user_id")?,
-            secret_hash: hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
-            until_unix: row.try_get("until_unix")?,
-            id_token: row.try_get("id_token")?,
-            user_name: row.try_get("name")?,
-            missed: history::count(row.try_get("missed")?),
-        }))
+        let rows = self.read_devices("device_id = $1", device.to_string()).await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Which of a user's browsers has this secret, if its time is not over.
-    pub async fn device_with(&self, user: UserId, secret_hash: &[u8; 32], now_unix: i64) -> Result<Option<DeviceId>, StoreError> {
-        let rows: Vec<(String, Vec<u8>)> = self
-            .database
-            .within(
-                sqlx::query_as(
-                    "SELECT device_id, secret_hash FROM devices WHERE user_id = $1 AND (until_unix IS NULL OR until_unix > $2)",
-                )
-                .bind(user.to_string())
-                .bind(now_unix)
-                .fetch_all(&self.database.pool),
-            )
-            .await?;
+    pub async fn device_with(
+        &self,
+        user: UserId,
+        secret_hash: &[u8; 32],
+        now_unix: i64,
+    ) -> Result<Option<DeviceRow>, StoreError> {
+        let rows = self.read_devices("devices.user_id = $1", user.to_string()).await?;
         // All are compared, so that the time does not tell which.
-        let is_it = |kept: &[u8]| aws_lc_rs::constant_time::verify_slices_are_equal(kept, secret_hash).is_ok();
-        let found: Vec<&String> = rows
-            .iter()
-            .filter(|(_, kept)| is_it(kept))
-            .map(|(device, _)| device)
-            .collect();
-        found.first().map(|device| id(device, "device_id")).transpose()
+        let is_it = |row: &DeviceRow| aws_lc_rs::constant_time::verify_slices_are_equal(&row.secret_hash, secret_hash).is_ok();
+        let mut found = None;
+        for row in rows {
+            if is_it(&row) && row.until_unix.is_none_or(|until| now_unix < until) {
+                found = Some(row);
+            }
+        }
+        Ok(found)
     }
 
-    /// Notes that a browser signed its user in once more.
-    pub async fn touch_device(&self, device: DeviceId, now_unix: i64) -> Result<(), StoreError> {
-        let note = sqlx::query("UPDATE devices SET seen_at = $1 WHERE device_id = $2");
-        let note = note.bind(now_unix).bind(device.to_string());
-        self.database.execute(note).await.map(drop)
+    async fn read_devices(&self, which: &'static str, value: String) -> Result<Vec<DeviceRow>, StoreError> {
+        let sql = format!(
+            "SELECT device_id, users.user_id, secret_hash, until_unix, id_token, users.name, {} AS missed \
+             FROM devices JOIN users ON users.user_id = devices.user_id WHERE {which}",
+            history::MISSED_OF_USER
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(value)
+            .fetch_all(&self.database.pool);
+        let rows = self.database.within(rows).await?;
+        let read = rows.iter().map(|row| {
+            let hash: Vec<u8> = row.try_get("secret_hash")?;
+            Ok(DeviceRow {
+                device: id(row.try_get("device_id")?, "device_id")?,
+                user: id(row.try_get("user_id")?, "user_id")?,
+                secret_hash: hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
+                until_unix: row.try_get("until_unix")?,
+                id_token: row.try_get("id_token")?,
+                user_name: row.try_get("name")?,
+                missed: history::count(row.try_get("missed")?),
+            })
+        });
+        read.collect()
     }
 
-    /// Signs a user's browser out; whether it was signed in.
-    pub async fn forget_device(&self, user: UserId, device: DeviceId) -> Result<bool, StoreError> {
-        let forget = sqlx::query("DELETE FROM devices WHERE device_id = $1 AND user_id = $2");
-        let forget = forget.bind(device.to_string()).bind(user.to_string());
-        Ok(self.database.execute(forget).await? == 1)
+    /// Notes that a user signed in once more, with a browser that is called so by now.
+    pub async fn touch_device(&self, user: UserId, device: DeviceId, name: &str, now_unix: i64) -> Result<(), StoreError> {
+        let attempt = || async {
+            let mut transaction = self.database.begin().await?;
+            sqlx::query("UPDATE devices SET seen_at = $1, name = $2 WHERE device_id = $3")
+                .bind(now_unix)
+                .bind(name)
+                .bind(device.to_string())
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("UPDATE users SET seen_at = $1 WHERE user_id = $2")
+                .bind(now_unix)
+                .bind(user.to_string())
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(())
+        };
+        self.database.change(attempt).await
+    }
+
+    /// Signs browsers of a user out: those that were signed in.
+    pub async fn forget_devices(&self, user: UserId, which: WhichDevices) -> Result<Vec<DeviceId>, StoreError> {
+        let attempt = || async {
+            let mut transaction = self.database.begin().await?;
+            let forgotten = forget(&mut transaction, user, which).await?;
+            transaction.commit().await?;
+            Ok(forgotten)
+        };
+        self.database.change(attempt).await
     }
 
     /// A user's browsers, in the order of their coming.
@@ -177,12 +227,14 @@ fn listed(row: &AnyRow) -> Result<ListedDevice, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::user;
+    use super::super::{Change, PersonChange, SubscriptionRow};
     use super::*;
     use crate::store::testbed::{Bed, on_both};
 
     on_both!(
         a_browser_is_kept_until_its_time_is_over_or_it_is_signed_out,
         a_user_has_so_many_browsers_and_the_one_that_was_away_for_longest_goes,
+        all_others_are_signed_out_and_told_nothing_more,
     );
 
     fn device(number: u64) -> DeviceId {
@@ -202,8 +254,8 @@ mod tests {
 
     async fn a_browser_is_kept_until_its_time_is_over_or_it_is_signed_out(bed: &Bed) {
         let store = bed.open().await;
-        store.create_user(user(1), &[9; 32], "Ada", 0).await.expect("made");
-        store.create_user(user(2), &[9; 32], "Bob", 0).await.expect("made");
+        store.add_user(user(1), "Ada", 0).await.expect("made");
+        store.add_user(user(2), "Bob", 0).await.expect("made");
         for one in [new(1, 1, Some(100)), new(2, 1, None), new(3, 2, None)] {
             store.add_device(&one, 10).await.expect("kept");
         }
@@ -212,6 +264,7 @@ mod tests {
         store.close().await;
         let store = bed.open().await;
         let ada = DeviceRow {
+            device: device(1),
             user: user(1),
             secret_hash: [1; 32],
             until_unix: Some(100),
@@ -229,47 +282,95 @@ mod tests {
             (1, 1, Some(device(1))),
         ] {
             let with = store.device_with(user(of), &[hash; 32], 99).await.expect("read");
-            assert_eq!(with, found, "{of} {hash}");
+            assert_eq!(with.map(|row| row.device), found, "{of} {hash}");
         }
         assert_eq!(
             store.device_with(user(1), &[1; 32], 100).await.expect("read"),
             None,
             "its time is over"
         );
-        store.touch_device(device(2), 50).await.expect("noted");
+        store
+            .touch_device(user(1), device(2), "Firefox, Android", 50)
+            .await
+            .expect("noted");
         let listed = store.devices_of(user(1)).await.expect("read");
         let seen: Vec<_> = listed
             .iter()
-            .map(|one| (one.device, one.added_at_unix, one.seen_at_unix))
+            .map(|one| (one.device, one.name.as_str(), one.added_at_unix, one.seen_at_unix))
             .collect();
-        assert_eq!(seen, [(device(1), 10, 10), (device(2), 10, 50)]);
-
-        assert!(
-            !store.forget_device(user(2), device(1)).await.expect("read"),
-            "it is another's"
+        assert_eq!(
+            seen,
+            [(device(1), "Firefox, Linux", 10, 10), (device(2), "Firefox, Android", 10, 50)]
         );
+
+        let one = |number| WhichDevices::One(device(number));
+        let others = store.forget_devices(user(2), one(1)).await.expect("read");
+        assert_eq!(others, [], "it is another's");
         store.add_device(&new(4, 2, None), 100).await.expect("kept");
         assert_eq!(store.device(device(1)).await.expect("read"), None, "its time is over");
-        assert!(store.forget_device(user(1), device(2)).await.expect("forgotten"));
-        assert!(!store.forget_device(user(1), device(2)).await.expect("read"));
+        let forgotten = store.forget_devices(user(1), one(2)).await.expect("forgotten");
+        assert_eq!(forgotten, [device(2)]);
+        assert_eq!(store.forget_devices(user(1), one(2)).await.expect("read"), []);
         assert_eq!(store.devices_of(user(1)).await.expect("read"), []);
         assert_eq!(store.devices_of(user(2)).await.expect("read").len(), 2);
     }
 
     async fn a_user_has_so_many_browsers_and_the_one_that_was_away_for_longest_goes(bed: &Bed) {
         let store = bed.open().await;
-        store.create_user(user(1), &[9; 32], "Ada", 0).await.expect("made");
-        store.create_user(user(2), &[9; 32], "Bob", 0).await.expect("made");
+        store.add_user(user(1), "Ada", 0).await.expect("made");
+        store.add_user(user(2), "Bob", 0).await.expect("made");
         store.add_device(&new(99, 2, None), 0).await.expect("kept");
         for number in 0..DEVICES_MAX as u64 {
             store.add_device(&new(number, 1, None), number as i64).await.expect("kept");
         }
-        store.touch_device(device(0), 1000).await.expect("noted");
+        store.touch_device(user(1), device(0), "", 1000).await.expect("noted");
         store.add_device(&new(50, 1, None), 1001).await.expect("kept");
         assert_eq!(store.devices_of(user(1)).await.expect("read").len(), DEVICES_MAX);
         assert_eq!(store.device(device(1)).await.expect("read"), None, "the oldest but one");
         for stays in [0, 2, 50, 99] {
             assert!(store.device(device(stays)).await.expect("read").is_some(), "{stays}");
         }
+    }
+
+    async fn all_others_are_signed_out_and_told_nothing_more(bed: &Bed) {
+        let store = bed.open().await;
+        store.create_user("Ada", &new(1, 1, None), 0).await.expect("made");
+        store.create_user("Bob", &new(4, 2, None), 0).await.expect("made");
+        for number in [2, 3] {
+            store.add_device(&new(number, 1, None), 10).await.expect("kept");
+        }
+        let subscribe = |of, number: Option<u64>| Change::Person {
+            user: user(of),
+            change: PersonChange::Subscribe(SubscriptionRow {
+                endpoint: format!("https://push.example/{of}/{number:?}"),
+                public_key: String::new(),
+                auth: String::new(),
+                device: number.map(device),
+            }),
+            most: 9,
+        };
+        let all = [(1, None), (1, Some(1)), (1, Some(2)), (1, Some(3)), (2, Some(4))];
+        let subscribed: Vec<Change> = all.into_iter().map(|(of, number)| subscribe(of, number)).collect();
+        store.keep(&subscribed, 0).await.expect("kept");
+
+        let mut forgotten = store
+            .forget_devices(user(1), WhichDevices::AllBut(device(2)))
+            .await
+            .expect("forgotten");
+        forgotten.sort_unstable();
+        assert_eq!(forgotten, [device(1), device(3)]);
+        let left = store.devices_of(user(1)).await.expect("read");
+        assert_eq!(left.iter().map(|one| one.device).collect::<Vec<_>>(), [device(2)]);
+        assert_eq!(store.device_with(user(1), &[1; 32], 20).await.expect("read"), None);
+        for (of, are_left) in [(1, &[None, Some(device(2))][..]), (2, &[Some(device(4))])] {
+            let mut subscriptions = store.subscriptions(user(of), UserId::NOBODY).await.expect("read");
+            subscriptions.sort_by_key(|row| row.device);
+            assert_eq!(
+                subscriptions.iter().map(|row| row.device).collect::<Vec<_>>(),
+                are_left,
+                "{of}"
+            );
+        }
+        assert_eq!(store.devices_of(user(2)).await.expect("read").len(), 1);
     }
 }

@@ -633,7 +633,7 @@ mod tests {
 
     async fn a_file_goes_with_its_message_and_with_its_user(bed: &Bed) {
         let store = bed.open().await;
-        store.create_user(user(2), &[1; 32], "Bob", 0).await.expect("made");
+        store.add_user(user(2), "Bob", 0).await.expect("made");
         open_room(&store).await;
         for (number, of) in [(1, 1), (2, 1), (3, 2)] {
             sent(&store, number, of, 0).await;

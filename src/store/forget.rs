@@ -127,10 +127,7 @@ mod tests {
 
     async fn nothing_names_whoever_is_forgotten_and_others_keep_what_is_theirs(bed: &Bed) {
         let store = bed.open().await;
-        store
-            .create_identity("subject 1", user(1), &[1; 32], "name 1", 0)
-            .await
-            .expect("made");
+        store.create_identity("subject 1", user(1), "name 1", 0).await.expect("made");
         let device = NewDevice {
             device: DeviceId::from_random(1),
             user: user(1),
@@ -140,7 +137,7 @@ mod tests {
             id_token: Some("id token 1".to_owned()),
         };
         store.add_device(&device, 0).await.expect("kept");
-        store.create_user(user(2), &[2; 32], "name 2", 0).await.expect("made");
+        store.add_user(user(2), "name 2", 0).await.expect("made");
         let (call, room) = (CallId::from_random(1), RoomId::from_random(1));
         let mut changes = vec![
             Change::KeepSession(SessionRow {

@@ -368,7 +368,7 @@ mod tests {
         let store = bed.open().await;
         for number in [1, 2] {
             let name = format!("name {number}");
-            store.create_user(user(number), &[7; 32], &name, 0).await.expect("it is kept");
+            store.add_user(user(number), &name, 0).await.expect("it is kept");
         }
         store
     }

@@ -24,14 +24,7 @@ impl Store {
     }
 
     /// Makes a user for a subject, both or neither. Fails with [`StoreError::Taken`] if one of them is there already.
-    pub async fn create_identity(
-        &self,
-        subject: &str,
-        user: UserId,
-        secret_hash: &[u8; 32],
-        name: &str,
-        now_unix: i64,
-    ) -> Result<(), StoreError> {
+    pub async fn create_identity(&self, subject: &str, user: UserId, name: &str, now_unix: i64) -> Result<(), StoreError> {
         let attempt = || async {
             let mut transaction = self.database.begin().await?;
             sqlx::query("INSERT INTO identities (subject, user_id) VALUES ($1, $2)")
@@ -39,9 +32,7 @@ impl Store {
                 .bind(user.to_string())
                 .execute(&mut *transaction)
                 .await?;
-            keep_user(user, secret_hash, name, now_unix)
-                .execute(&mut *transaction)
-                .await?;
+            keep_user(user, name, now_unix).execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(())
         };
@@ -74,9 +65,9 @@ mod tests {
         let store = bed.open().await;
         let [ada, bob] = [1, 2].map(UserId::from_random);
         assert_eq!(store.identity("ada").await.expect("it is read"), None);
-        store.create_identity("ada", ada, &[1; 32], "Ada", 0).await.expect("made");
+        store.create_identity("ada", ada, "Ada", 0).await.expect("made");
         for (subject, user) in [("ada", bob), ("bob", ada)] {
-            let again = store.create_identity(subject, user, &[1; 32], "", 0).await;
+            let again = store.create_identity(subject, user, "", 0).await;
             assert!(matches!(again, Err(StoreError::Taken)), "{subject}");
         }
         assert_eq!(
@@ -84,7 +75,7 @@ mod tests {
             None,
             "neither of both is kept"
         );
-        store.create_identity("bob", bob, &[1; 32], "", 0).await.expect("made");
+        store.create_identity("bob", bob, "", 0).await.expect("made");
         store.close().await;
         let store = bed.open().await;
         let found = store.identity("ada").await.expect("it is read");

@@ -423,8 +423,8 @@ mod tests {
         };
         let others = async {
             for number in 1..=50 {
-                store.create_user(user(number), &[1; 32], "", 0).await.expect("made");
-                store.touch(user(number), 1).await.expect("noted");
+                store.add_user(user(number), "", 0).await.expect("made");
+                store.set_name(user(number), "name").await.expect("noted");
             }
         };
         tokio::join!(writes, others);

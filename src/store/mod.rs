@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub use self::adopt::{AbroadRow, Adoption, GuestRow};
 pub use self::claim::{Claim, CleaningUp, Held, Tenancy};
 use self::database::{Database, Deed, Kind};
-pub use self::devices::{DEVICES_MAX, DeviceRow, ListedDevice, NewDevice};
+pub use self::devices::{DEVICES_MAX, DeviceRow, ListedDevice, NewDevice, WhichDevices};
 pub use self::export::Export;
 pub use self::files::{FileNews, FileRow, NewFile, StoredFile};
 pub use self::history::{HistoryChange, HistoryNews, HistoryPage, HistoryRow};
@@ -120,8 +120,6 @@ impl StoreError {
 /// What is kept of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRow {
-    /// SHA-256 of the secret.
-    pub secret_hash: [u8; 32],
     /// Empty where none was given.
     pub name: String,
     /// Missed calls that the user has not seen.
@@ -193,19 +191,22 @@ impl Store {
         self.database.kind == Kind::Postgres && !self.node.is_empty()
     }
 
-    /// Keeps a user. Fails with [`StoreError::Taken`] if there is one of this id.
-    pub async fn create_user(&self, user: UserId, secret_hash: &[u8; 32], name: &str, now_unix: i64) -> Result<(), StoreError> {
-        let made = self.database.execute(keep_user(user, secret_hash, name, now_unix)).await;
-        made.map(drop).map_err(StoreError::or_taken)
+    /// Keeps a user with the first browser of theirs. Fails with [`StoreError::Taken`] if there is one of this id.
+    pub async fn create_user(&self, name: &str, first: &NewDevice, now_unix: i64) -> Result<(), StoreError> {
+        let attempt = || async {
+            let mut transaction = self.database.begin().await?;
+            keep_user(first.user, name, now_unix).execute(&mut *transaction).await?;
+            devices::apply(&mut transaction, first, now_unix).await?;
+            transaction.commit().await?;
+            Ok(())
+        };
+        self.database.change(attempt).await.map_err(StoreError::or_taken)
     }
 
     /// What is kept of a user, if there is one.
     pub async fn user(&self, user: UserId) -> Result<Option<UserRow>, StoreError> {
-        let sql = format!(
-            "SELECT secret_hash, name, {} FROM users WHERE user_id = $1",
-            history::MISSED_OF_USER
-        );
-        let row: Option<(Vec<u8>, String, i64)> = self
+        let sql = format!("SELECT name, {} FROM users WHERE user_id = $1", history::MISSED_OF_USER);
+        let row: Option<(String, i64)> = self
             .database
             .within(
                 sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -213,11 +214,7 @@ impl Store {
                     .fetch_optional(&self.database.pool),
             )
             .await?;
-        let Some((secret_hash, name, missed)) = row else {
-            return Ok(None);
-        };
-        Ok(Some(UserRow {
-            secret_hash: secret_hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
+        Ok(row.map(|(name, missed)| UserRow {
             name,
             missed: history::count(missed),
         }))
@@ -232,27 +229,16 @@ impl Store {
             .map(drop)
     }
 
-    /// Notes that a user signed in.
-    pub async fn touch(&self, user: UserId, now_unix: i64) -> Result<(), StoreError> {
-        let note = sqlx::query("UPDATE users SET seen_at = $1 WHERE user_id = $2");
-        self.database
-            .execute(note.bind(now_unix).bind(user.to_string()))
-            .await
-            .map(drop)
-    }
-
     /// Finishes what is under way and lets go of the database.
     pub async fn close(&self) {
         self.database.pool.close().await;
     }
 }
 
-fn keep_user<'q>(user: UserId, secret_hash: &'q [u8; 32], name: &'q str, now_unix: i64) -> Deed<'q> {
-    sqlx::query("INSERT INTO users (user_id, secret_hash, name, created_at, seen_at) VALUES ($1, $2, $3, $4, $5)")
+fn keep_user(user: UserId, name: &str, now_unix: i64) -> Deed<'_> {
+    sqlx::query("INSERT INTO users (user_id, name, created_at, seen_at) VALUES ($1, $2, $3, $3)")
         .bind(user.to_string())
-        .bind(secret_hash.as_slice())
         .bind(name)
-        .bind(now_unix)
         .bind(now_unix)
 }
 
@@ -269,6 +255,7 @@ fn make_private(directory: &Path, path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::DeviceId;
     use crate::store::testbed::{Bed, on_both};
 
     on_both!(
@@ -283,17 +270,15 @@ mod tests {
 
     async fn users_survive_a_restart(bed: &Bed) {
         let store = bed.open().await;
-        store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
-        store.create_user(user(2), &[8; 32], "", 100).await.expect("it is kept");
+        store.add_user(user(1), "Ada", 100).await.expect("it is kept");
+        store.add_user(user(2), "", 100).await.expect("it is kept");
         store.set_name(user(2), "Grace").await.expect("it is changed");
-        store.touch(user(2), 200).await.expect("it is noted");
         store.close().await;
 
         Store::check(&bed.place).await.expect("it is sound");
         let store = bed.open().await;
         Store::check(&bed.place).await.expect("it is sound, and in use");
         let ada = UserRow {
-            secret_hash: [7; 32],
             name: "Ada".to_owned(),
             missed: 0,
         };
@@ -305,11 +290,22 @@ mod tests {
 
     async fn an_id_is_given_once(bed: &Bed) {
         let store = bed.open().await;
-        store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
-        let again = store.create_user(user(1), &[8; 32], "Eve", 100).await;
-        assert!(matches!(again, Err(StoreError::Taken)));
+        let first = |device, of| NewDevice {
+            device: DeviceId::from_random(device),
+            user: user(of),
+            secret_hash: [7; 32],
+            name: String::new(),
+            until_unix: None,
+            id_token: None,
+        };
+        store.create_user("Ada", &first(1, 1), 100).await.expect("it is kept");
+        for (device, of) in [(2, 1), (1, 2)] {
+            let again = store.create_user("Eve", &first(device, of), 100).await;
+            assert!(matches!(again, Err(StoreError::Taken)), "{device} {of}");
+        }
         let ada = store.user(user(1)).await.expect("it is read").expect("she is there");
         assert_eq!(ada.name, "Ada");
+        assert_eq!(store.user(user(2)).await.expect("it is read"), None, "neither is kept");
     }
 
     async fn a_closed_store_fails_and_does_not_panic(bed: &Bed) {
@@ -369,7 +365,7 @@ mod tests {
         let store = Store::open(&Place::Folder(directory.path().to_owned()))
             .await
             .expect("it opens");
-        store.create_user(user(1), &[7; 32], "Ada", 100).await.expect("it is kept");
+        store.add_user(user(1), "Ada", 100).await.expect("it is kept");
         let mut files = 0;
         for entry in std::fs::read_dir(directory.path()).expect("it is listed") {
             let mode = entry.expect("an entry").metadata().expect("its mode").permissions().mode();

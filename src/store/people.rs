@@ -194,7 +194,7 @@ mod tests {
     async fn store(bed: &Bed) -> Store {
         let store = bed.open().await;
         for number in [1, 2] {
-            store.create_user(user(number), &[7; 32], "", 0).await.expect("it is kept");
+            store.add_user(user(number), "", 0).await.expect("it is kept");
         }
         store
     }

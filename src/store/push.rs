@@ -4,8 +4,9 @@ use serde::Serialize;
 use sqlx::{FromRow, Row};
 
 use super::database::Writer;
+use super::restart::id;
 use super::{Store, StoreError};
-use crate::id::UserId;
+use crate::id::{DeviceId, UserId};
 
 /// Of one user. One more takes the place of the oldest.
 const SUBSCRIPTIONS_MAX: i64 = 8;
@@ -16,6 +17,8 @@ pub struct SubscriptionRow {
     pub endpoint: String,
     pub public_key: String,
     pub auth: String,
+    /// The browser, where it is signed in as one.
+    pub device: Option<DeviceId>,
 }
 
 /// Without what proves a message to the browser.
@@ -35,15 +38,16 @@ pub struct ExportedSubscription {
 /// Keeps a subscription. A browser that another user subscribed from is this user's now.
 pub(super) async fn subscribe(writer: Writer<'_>, user: UserId, row: &SubscriptionRow, now_ms: i64) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO push_subscriptions (endpoint, user_id, public_key, auth, since_ms) VALUES ($1, $2, $3, $4, $5) \
+        "INSERT INTO push_subscriptions (endpoint, user_id, public_key, auth, since_ms, device_id) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (endpoint) DO UPDATE SET user_id = excluded.user_id, public_key = excluded.public_key, auth = excluded.auth, \
-         since_ms = excluded.since_ms",
+         since_ms = excluded.since_ms, device_id = excluded.device_id",
     )
     .bind(row.endpoint.clone())
     .bind(user.to_string())
     .bind(row.public_key.clone())
     .bind(row.auth.clone())
     .bind(now_ms)
+    .bind(row.device.map(|device| device.to_string()))
     .execute(&mut **writer)
     .await?;
     sqlx::query(
@@ -85,7 +89,7 @@ impl Store {
             .database
             .within(
                 sqlx::query(
-                    "SELECT endpoint, public_key, auth FROM push_subscriptions WHERE user_id = $1 \
+                    "SELECT endpoint, public_key, auth, device_id FROM push_subscriptions WHERE user_id = $1 \
                      AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.user_id = $1 AND blocked_id = $2) ORDER BY since_ms, endpoint",
                 )
                 .bind(user.to_string())
@@ -98,6 +102,10 @@ impl Store {
                 endpoint: row.try_get("endpoint")?,
                 public_key: row.try_get("public_key")?,
                 auth: row.try_get("auth")?,
+                device: row
+                    .try_get::<Option<String>, _>("device_id")?
+                    .map(|text| id(&text, "device_id"))
+                    .transpose()?,
             })
         });
         read.collect()
@@ -134,6 +142,7 @@ mod tests {
             endpoint: format!("https://push.example/{name}"),
             public_key: format!("key of {name}"),
             auth: "secret".to_owned(),
+            device: None,
         })
     }
 

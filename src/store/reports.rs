@@ -221,7 +221,7 @@ mod tests {
     async fn a_call(store: &Store) {
         for number in [1, 2] {
             let name = format!("name {number}");
-            store.create_user(user(number), &[7; 32], &name, 0).await.expect("it is kept");
+            store.add_user(user(number), &name, 0).await.expect("it is kept");
         }
         let call = CallId::from_random(CALL);
         let named = |number: u64| (user(number), format!("name {number}"));

@@ -1,7 +1,7 @@
 //! What a restart of the server has to find again: sessions and answered calls here, rooms and links in `rooms.rs`.
 
 use super::database::Flag;
-use super::devices::{self, NewDevice};
+use super::devices::{self, NewDevice, WhichDevices};
 use super::files::{self, FileNews, NewFile};
 use super::forget;
 use super::history::{self, HistoryChange, HistoryNews};
@@ -12,7 +12,7 @@ use super::rooms::{self, LinkRow, MemberRow, RoomRow};
 use super::webhooks::{self, NewWebhook};
 use super::{Store, StoreError};
 use crate::grants::Grants;
-use crate::id::{CallId, LinkId, RoomId, SessionId, UserId};
+use crate::id::{CallId, DeviceId, LinkId, RoomId, SessionId, UserId};
 
 /// A session that may be resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,11 @@ pub enum Change {
     BeginFile(NewFile),
     /// One more browser of a user.
     AddDevice(NewDevice),
+    /// Browsers of a user are signed out.
+    ForgetDevices {
+        user: UserId,
+        which: WhichDevices,
+    },
     Report(ReportPage),
     /// Everything that is theirs.
     ForgetUser(UserId),
@@ -79,7 +84,11 @@ pub enum News {
     File(FileNews),
     Person(PersonNews),
     DeviceAdded,
-    UserForgotten { was_there: bool },
+    /// Those that were signed in.
+    DevicesForgotten(Vec<DeviceId>),
+    UserForgotten {
+        was_there: bool,
+    },
 }
 
 /// What came of changes that were kept.
@@ -148,6 +157,11 @@ impl Store {
                 Change::AddDevice(new) => {
                     devices::apply(&mut transaction, new, now_ms / 1000).await?;
                     news.push((place, News::DeviceAdded));
+                    continue;
+                }
+                Change::ForgetDevices { user, which } => {
+                    let forgotten = devices::forget(&mut transaction, *user, *which).await?;
+                    news.push((place, News::DevicesForgotten(forgotten)));
                     continue;
                 }
                 Change::Report(page) => {
@@ -323,7 +337,7 @@ mod tests {
         let store = bed.open().await;
         let users = [1, 2, 3].map(UserId::from_random);
         for user in &users[..2] {
-            store.create_user(*user, &[1; 32], "Ada", 0).await.expect("it is kept");
+            store.add_user(*user, "Ada", 0).await.expect("it is kept");
         }
         let sessions = [0u8, 1, 2].map(|n| SessionRow {
             session: SessionId::from_random(n.into()),

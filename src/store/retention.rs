@@ -251,7 +251,7 @@ mod tests {
     async fn beyond_its_size_the_oldest_goes_first_and_users_stay() {
         let bed = Bed::sqlite();
         let store = bed.open().await;
-        store.create_user(user(1), &[1; 32], "Ada", 0).await.expect("made");
+        store.add_user(user(1), "Ada", 0).await.expect("made");
         let empty = store.used_bytes().await.expect("read");
         for number in 0..1200 {
             talked(&store, number, number as i64, 3000).await;

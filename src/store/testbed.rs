@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use self::cluster::Cluster;
-use super::{Change, Place, PostgresUrl, RoomRow, Store};
-use crate::id::RoomId;
+use super::{Change, Place, PostgresUrl, RoomRow, Store, StoreError};
+use crate::id::{RoomId, UserId};
 
 #[path = "../../tests/postgres/cluster.rs"]
 mod cluster;
@@ -39,6 +39,13 @@ impl Bed {
     /// Where its files are, if they are known.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_ref().map(tempfile::TempDir::path)
+    }
+}
+
+impl Store {
+    /// A user of whom nothing is known but a name.
+    pub(crate) async fn add_user(&self, user: UserId, name: &str, now_unix: i64) -> Result<(), StoreError> {
+        self.database.execute(super::keep_user(user, name, now_unix)).await.map(drop)
     }
 }
 

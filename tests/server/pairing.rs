@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use crate::bed::{Bed, on_both};
 use crate::support::{Server, Tab, ring};
 
-on_both!(a_code_brings_its_user_to_one_more_browser_for_ever,);
+on_both!(
+    a_code_brings_its_user_to_one_more_browser_for_ever,
+    a_browser_that_is_signed_out_does_not_come_back,
+);
 
 /// The code that a tab is shown.
 async fn code(tab: &mut Tab) -> Value {
@@ -67,12 +70,61 @@ async fn a_code_brings_its_user_to_one_more_browser_for_ever(bed: &Bed) {
     let user = ada.user_id();
     let export = server.command().args(["export", &user]).output().expect("it runs");
     let export: Value = serde_json::from_slice(&export.stdout).expect("JSON");
-    assert_eq!(export["devices"].as_array().expect("a list").len(), 1);
+    assert_eq!(export["devices"].as_array().expect("a list").len(), 2);
     assert!(!export.to_string().contains(credentials["secret"].as_str().expect("text")));
     let done = server.command().args(["forget", &user]).status().expect("it runs");
     assert!(done.success());
     let (_, answer) = Tab::greet(&server, json!({ "user": credentials })).await;
     assert_eq!(answer["code"], "not_signed_in");
+}
+
+/// The browsers of a tab's user.
+async fn browsers(tab: &mut Tab) -> Vec<Value> {
+    tab.send(json!({ "type": "browsers" })).await;
+    let answer = tab.answer().await;
+    assert_eq!(answer["type"], "browsers", "{answer}");
+    answer["browsers"].as_array().expect("a list").clone()
+}
+
+async fn a_browser_that_is_signed_out_does_not_come_back(bed: &Bed) {
+    let mut server = bed.start();
+    let mut ada = Tab::hello(&server, json!({ "name": "Ada" })).await;
+    let mut known = browsers(&mut ada).await;
+    assert!(matches!(&known[..], [this] if this["is_this"] == true), "{known:?}");
+    // Their ids, in the order of their coming, and what they prove themselves with.
+    let mut ids = vec![known[0]["browser_id"].clone()];
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        let code = code(&mut ada).await;
+        let mut other = Tab::open(&server).await;
+        let paired = give(&mut other, &code).await;
+        ada.expect("pairing_over").await;
+        others.push(json!({ "user_id": ada.user_id(), "secret": paired["secret"] }));
+        known = browsers(&mut ada).await;
+        let new = known.iter().find(|one| !ids.contains(&one["browser_id"]));
+        ids.push(new.expect("one more")["browser_id"].clone());
+    }
+    let mut phone = Tab::hello(&server, json!({ "user": others[0] })).await;
+    let mut bob = Tab::open(&server).await;
+    ring(&mut bob, &mut phone).await;
+    ada.expect("incoming_call").await;
+
+    ada.send(json!({ "type": "sign_out", "browser_id": ids[1] })).await;
+    assert_eq!(ada.answer().await["browser_ids"], json!([ids[1]]));
+    assert_eq!(phone.closed().await, Some(1008));
+    let (_, answer) = Tab::greet(&server, json!({ "user": others[0] })).await;
+    assert_eq!(answer["code"], "not_signed_in");
+    assert_eq!(browsers(&mut ada).await.len(), 2);
+
+    server.kill_and_start();
+    let (_, answer) = Tab::greet(&server, json!({ "user": others[0] })).await;
+    assert_eq!(answer["code"], "not_signed_in");
+    let mut third = Tab::hello(&server, json!({ "user": others[1] })).await;
+    third.send(json!({ "type": "sign_out" })).await;
+    assert_eq!(third.answer().await["browser_ids"], json!([ids[0]]));
+    let (_, answer) = Tab::greet(&server, json!({ "user": ada.credentials() })).await;
+    assert_eq!(answer["code"], "not_signed_in", "also the first one");
+    assert_eq!(browsers(&mut third).await.len(), 1);
 }
 
 #[tokio::test]

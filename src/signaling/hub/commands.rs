@@ -173,7 +173,9 @@ impl Hub {
             Command::Unblock { user_id } => self.change_person(session, reference, PersonChange::Unblock(user_id), now),
             Command::Set { settings } => self.change_person(session, reference, PersonChange::Set(settings), now),
             Command::SubscribePush { endpoint, p256dh, auth } => {
-                let change = PersonChange::Subscribe(Subscription::check(endpoint, p256dh, auth)?);
+                let mut subscription = Subscription::check(endpoint, p256dh, auth)?;
+                subscription.browser = self.browser_of(session);
+                let change = PersonChange::Subscribe(subscription);
                 self.change_person(session, reference, change, now)
             }
             Command::UnsubscribePush { endpoint } => {
@@ -183,6 +185,8 @@ impl Hub {
                 self.set_away(session, away);
                 Ok(())
             }
+            Command::Browsers {} => self.browsers(session, reference),
+            Command::SignOut { browser_id } => self.sign_out(session, reference, browser_id, now),
             Command::Pair {} => self.pair(session, reference, now),
             Command::CancelPairing {} => {
                 self.cancel_pairing(session, reference);

@@ -155,6 +155,7 @@ impl Hub {
                 }
             }
             News::Paired { new, asked } => self.paired(new, asked),
+            News::SignedOut { user, browsers, asked } => self.signed_out(user, browsers, asked, now),
             News::Person { user, change, asked } => self.person_changed(user, &change, asked, now),
             News::TooMany(asked) => {
                 self.count_limit(Limit::People);
@@ -222,6 +223,7 @@ impl Hub {
                 contacts,
                 blocked,
             } => self.people_found(asked, user, contacts, blocked),
+            Finding::Browsers { asked, browsers } => self.browsers_found(asked, browsers),
             Finding::NotTheirs(asked) => self.refuse_asked(asked, NOT_THEIRS),
             Finding::Nothing(asked) => self.refuse_asked(asked, NOT_READ),
             Finding::TooMany(asked) => self.refuse_asked(asked, Refusal::rate_limited("too many ask at once: try again")),

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 
 use super::{Attach, AttachRefused, Hub, HubConfig, Identity};
 use crate::grants::Grants;
-use crate::id::{CallId, ConnectionId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
+use crate::id::{CallId, ConnectionId, DeviceId, LinkId, MessageId, ParticipantId, RoomId, SessionId, UserId};
 use crate::signaling::happening::Happening;
 use crate::signaling::hub::restore::Restored;
 use crate::signaling::output::{
@@ -23,7 +23,7 @@ use crate::signaling::protocol::{
     CallNow, Command, CommandFrame, EndReason, Event, EventFrame, Message, Participant, Presence, Resume, RoomInfo,
 };
 use crate::signaling::push::Nudge;
-use crate::signaling::records::{Asked, FileNote, MessageNote, News, Note, Question};
+use crate::signaling::records::{Asked, FileNote, MessageNote, News, Note, Question, SignOut};
 use crate::signaling::report::Page;
 use crate::signaling::session::Departure;
 
@@ -64,6 +64,8 @@ pub(super) struct World {
     pub(super) changed: Vec<PersonNote>,
     /// Browsers of users that are to be kept.
     pub(super) devices: Vec<(NewDevice, Asked)>,
+    /// Browsers of users that are to be signed out.
+    pub(super) signed_out: Vec<SignOut>,
     pub(super) people: BTreeMap<UserId, Person>,
     /// When the report of each room began, and what was noted of it.
     reports: BTreeMap<RoomId, Instant>,
@@ -179,6 +181,7 @@ impl World {
             written: Vec::new(),
             changed: Vec::new(),
             devices: Vec::new(),
+            signed_out: Vec::new(),
             files: Vec::new(),
             people: BTreeMap::new(),
             reports: BTreeMap::new(),
@@ -264,7 +267,7 @@ impl World {
             loopback: false,
             address: self.browsers[browser].address,
             unattended: false,
-            device: None,
+            device: Some(device_id(browser)),
             browser: String::new(),
         };
         let done = self.hub.handle_attach(connection, attach, self.now);
@@ -465,6 +468,7 @@ impl World {
             }
             Keep::Person(note) => self.changed.push(note),
             Keep::Device(new, asked) => self.devices.push((new, asked)),
+            Keep::SignOut(note) => self.signed_out.push(note),
             Keep::File(note) => self.files.push(note),
             Keep::ForgetUser(user) => self.forgotten_users.push(user),
             Keep::Happened(what) => self.happened.push(what),
@@ -861,6 +865,8 @@ impl World {
             | Event::Blocked { .. }
             | Event::Unblocked { .. }
             | Event::SettingsChanged { .. }
+            | Event::Browsers { .. }
+            | Event::SignedOut { .. }
             | Event::PushSubscribed {}
             | Event::PushUnsubscribed {}
             | Event::ServerStopping {} => {}
@@ -1019,6 +1025,11 @@ fn seat_of(call: Option<&CallNow>) -> Seat {
             ..Seat::default()
         },
     }
+}
+
+/// Each browser of the world is signed in as one.
+pub(super) fn device_id(browser: usize) -> DeviceId {
+    DeviceId::from_random(browser as u64)
 }
 
 pub(super) fn user_id(number: u64) -> UserId {

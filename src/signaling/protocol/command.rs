@@ -7,7 +7,7 @@ use super::path::{Path, PathProtocol, PathReason};
 use super::people::Settings;
 use super::report::{Happening, Measured};
 use super::rooms::{LinkWish, Reaction};
-use crate::id::{CallId, FileId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::id::{CallId, DeviceId, FileId, LinkId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
 use crate::view::View;
 
 /// What a browser sends.
@@ -324,6 +324,16 @@ pub enum Command {
     /// Says whether nobody looks at this page. Not answered.
     SetAway {
         away: bool,
+    },
+    /// Asks in which browsers this user is signed in. Answered by `browsers`. Not where people come with tokens.
+    Browsers {},
+    /// Signs one browser of this user out, or all but the one that says so: their pages end, and nothing is pushed to them any more.
+    /// Answered by `signed_out`, also where it was not signed in. The one that says so itself signs out otherwise, or is told that it is
+    /// the one.
+    SignOut {
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional = nullable))]
+        browser_id: Option<DeviceId>,
     },
     /// Asks for a code by which one more browser becomes this user's, good once and for some minutes. Answered by `pairing_begun`; it is
     /// over with `pairing_over`. Only where users are an id and a secret.

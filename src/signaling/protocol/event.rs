@@ -8,11 +8,11 @@ use super::command::DirectSignal;
 use super::history::HistoryRow;
 use super::messages::Message;
 use super::path::{Path, PathProtocol, PathReason};
-use super::people::{Contact, PresenceOf, Settings};
+use super::people::{Browser, Contact, PresenceOf, Settings};
 use super::report::CallReport;
 use super::rooms::{LeaveReason, Link, LinkPreview, Reaction, RoomInfo, Waiting};
 use crate::grants::Grants;
-use crate::id::{CallId, FileId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
+use crate::id::{CallId, DeviceId, FileId, MessageId, ParticipantId, RoomId, SessionId, Source, UserId};
 
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -360,6 +360,14 @@ pub enum Event {
     },
     SettingsChanged {
         settings: Settings,
+    },
+    /// To the session that asked, in the order in which they came.
+    Browsers {
+        browsers: Vec<Browser>,
+    },
+    /// To the session that asked: these were signed in, and are not any more.
+    SignedOut {
+        browser_ids: Vec<DeviceId>,
     },
     /// To the session that asked.
     PushSubscribed {},

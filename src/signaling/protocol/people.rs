@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::UserInfo;
-use crate::id::UserId;
+use crate::id::{DeviceId, UserId};
 
 /// Somebody whom a user knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,23 @@ pub enum Presence {
 pub struct PresenceOf {
     pub user_id: UserId,
     pub presence: Presence,
+}
+
+/// A browser in which a user is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Browser {
+    pub browser_id: DeviceId,
+    /// Which one it is, as far as it says. Empty where that is not known.
+    pub name: String,
+    /// Unix milliseconds.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub added_at_ms: u64,
+    /// When a page of it came last, in Unix milliseconds.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub seen_at_ms: u64,
+    /// The one that asks.
+    pub is_this: bool,
 }
 
 /// What a user has chosen, on all devices.
