@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { render } from "preact";
+import { signedIn } from "../src/browsers";
 import { startFiles } from "../src/files";
 import { type Findings, NOTHING_FOUND } from "../src/media/check";
 import { check } from "../src/media/check-run";
@@ -456,6 +457,7 @@ const STATES: Record<string, AppState> = {
   "home-pair-used-dialog": base,
   "home-pair-over-dialog": base,
   "home-take-pairing-dialog": base,
+  "home-browsers-dialog": base,
   "home-take-pairing-wrong-dialog": base,
   "home-take-pairing-seen-dialog": base,
   "home-open": base,
@@ -559,6 +561,18 @@ const BESIDE: Record<string, () => void> = {
   "home-pair-over-dialog": () => {
     shown.value = { kind: "over" };
     openDialog.value = "pair";
+  },
+  "home-browsers-dialog": () => {
+    const browser = (id: string, name: string, days: number) => ({
+      browser_id: id,
+      name,
+      added_at_ms: Date.now() - 90 * 86_400_000,
+      seen_at_ms: Date.now() - days * 86_400_000,
+      is_this: id === "1",
+    });
+    const list = [browser("1", "Firefox, Linux", 0), browser("2", "Chrome, Android", 1), browser("3", "", 40)];
+    signedIn.value = { list, leaving: new Set(), problem: null };
+    openDialog.value = "browsers";
   },
   "home-take-pairing-dialog": () => {
     openDialog.value = "take_pairing";
@@ -724,6 +738,7 @@ if (state === undefined) {
       send={(input) => console.info("input", input)}
       switchDevice={(device) => console.info("switch", device)}
       checkConnection={() => console.info("check")}
+      browsers={{ ask: () => console.info("browsers"), signOut: (id) => console.info("sign out", id) }}
       pairer={{
         show: () => console.info("pair"),
         hide: () => {},

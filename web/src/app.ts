@@ -1,6 +1,7 @@
 /** The page around the client library: what it knows and receives as signals for the views, and what only a page does. */
 
 import { effect, signal } from "@preact/signals";
+import { Browsers } from "./browsers";
 import { startFiles } from "./files";
 import { Checker } from "./media/check-run";
 import { refreshDeviceList, systemMuted } from "./media/device-watch";
@@ -31,6 +32,7 @@ export class App {
   readonly selfScreen = signal<MediaStream | null>(null);
   readonly checker: Checker;
   readonly pairer: Pairer;
+  readonly browsers: Browsers;
   private readonly engine: Engine;
   private readonly ringer = new Ringer();
   private readonly meter = new LevelMeter();
@@ -57,8 +59,12 @@ export class App {
       },
       now: () => Date.now(),
     });
+    this.browsers = new Browsers((command) => engine.command(command));
     engine.intercept = (event, answers) =>
-      this.checker.handle(event, answers) || this.pairer.handle(event, answers) || handlePush(event, answers);
+      this.checker.handle(event, answers) ||
+      this.pairer.handle(event, answers) ||
+      this.browsers.handle(event, answers) ||
+      handlePush(event, answers);
     startPush((command) => engine.command(command));
     startFiles(engine);
     effect(() => tandem.prefer(settings.value));

@@ -80,6 +80,7 @@ render(
     switchDevice={app.switchDevice}
     checkConnection={() => void app.checker.run(true)}
     pairer={app.pairer}
+    browsers={app.browsers}
     beGuest={app.beGuest}
   />,
   root,

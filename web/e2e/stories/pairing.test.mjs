@@ -82,4 +82,24 @@ test("an id comes to another device by a code, and rings on both", { timeout: 12
   await ada.click("cancel-pairing");
   await other.click("use-pairing");
   await other.sees("pair-wrong");
+  await other.page.keyboard.press("Escape");
+
+  // The phone is lost: its page ends, and it is whoever it was before.
+  await ada.click("browsers");
+  await until("both are listed", async () => (await ada.page.$$('[data-testid="browser"]')).length === 2);
+  await shot(ada, "browsers");
+  assert.equal(
+    await ada.page.$eval('[data-testid="browser"][data-this="true"]', (row) => row.innerText.includes("Chrome, Linux")),
+    true,
+  );
+  await ada.click("sign-browser-out");
+  await until("one is listed", async () => (await ada.page.$$('[data-testid="browser"]')).length === 1);
+  await until("the phone is not Ada any more", async () => (await phone.id()) === before);
+  await phone.page.reload();
+  assert.equal(await phone.id(), before);
+  await ada.page.keyboard.press("Escape");
+  await bob.click("back-home");
+  await bob.call(ada.shownId);
+  await ada.sees("answer");
+  await phone.loses("answer");
 });

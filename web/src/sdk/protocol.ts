@@ -19,6 +19,27 @@ loss_permille?: number,
  */
 round_trip_ms?: number, };
 
+/**
+ * A browser in which a user is signed in.
+ */
+export type Browser = { browser_id: DeviceId, 
+/**
+ * Which one it is, as far as it says. Empty where that is not known.
+ */
+name: string, 
+/**
+ * Unix milliseconds.
+ */
+added_at_ms: number, 
+/**
+ * When a page of it came last, in Unix milliseconds.
+ */
+seen_at_ms: number, 
+/**
+ * The one that asks.
+ */
+is_this: boolean, };
+
 export type CallId = string;
 
 /**
@@ -187,7 +208,7 @@ limit: number, } | { "type": "call_messages", call_id: CallId, before?: number, 
 /**
  * For this user's list.
  */
-name: string, } | { "type": "unblock", user_id: UserId, } | { "type": "set", settings: Settings, } | { "type": "subscribe_push", endpoint: string, p256dh: string, auth: string, } | { "type": "unsubscribe_push", endpoint: string, } | { "type": "set_away", away: boolean, } | { "type": "pair", } | { "type": "cancel_pairing", } | { "type": "look_at_pairing", code: string, } | { "type": "use_pairing", code: string, } | { "type": "forget_history", call_id?: CallId | null, };
+name: string, } | { "type": "unblock", user_id: UserId, } | { "type": "set", settings: Settings, } | { "type": "subscribe_push", endpoint: string, p256dh: string, auth: string, } | { "type": "unsubscribe_push", endpoint: string, } | { "type": "set_away", away: boolean, } | { "type": "browsers", } | { "type": "sign_out", browser_id?: DeviceId | null, } | { "type": "pair", } | { "type": "cancel_pairing", } | { "type": "look_at_pairing", code: string, } | { "type": "use_pairing", code: string, } | { "type": "forget_history", call_id?: CallId | null, };
 
 /**
  * A command as it stands on the wire: `{"ref": 7, "type": "call", …}`.
@@ -213,6 +234,8 @@ user: UserInfo, presence: Presence, };
  * A user id and the secret that proves it.
  */
 export type Credentials = { user_id: UserId, secret: string, };
+
+export type DeviceId = string;
 
 /**
  * One step of the negotiation of a direct connection (perfect negotiation, W3C WebRTC section 10.7).
@@ -357,7 +380,7 @@ call_id?: CallId, messages: Array<Message>,
 /**
  * Whether there are older ones.
  */
-more: boolean, } | { "type": "call_report", call_id: CallId, report: CallReport, } | { "type": "people", contacts: Array<Contact>, blocked: Array<UserInfo>, settings: Settings, } | { "type": "contact_changed", contact: Contact, } | { "type": "contact_forgotten", user_id: UserId, } | { "type": "blocked", user: UserInfo, } | { "type": "unblocked", user_id: UserId, } | { "type": "settings_changed", settings: Settings, } | { "type": "push_subscribed", } | { "type": "push_unsubscribed", } | { "type": "presence_changed", changes: Array<PresenceOf>, } | { "type": "server_stopping", };
+more: boolean, } | { "type": "call_report", call_id: CallId, report: CallReport, } | { "type": "people", contacts: Array<Contact>, blocked: Array<UserInfo>, settings: Settings, } | { "type": "contact_changed", contact: Contact, } | { "type": "contact_forgotten", user_id: UserId, } | { "type": "blocked", user: UserInfo, } | { "type": "unblocked", user_id: UserId, } | { "type": "settings_changed", settings: Settings, } | { "type": "browsers", browsers: Array<Browser>, } | { "type": "signed_out", browser_ids: Array<DeviceId>, } | { "type": "push_subscribed", } | { "type": "push_unsubscribed", } | { "type": "presence_changed", changes: Array<PresenceOf>, } | { "type": "server_stopping", };
 
 /**
  * An event as it stands on the wire: `{"seq": 12, "ref": 7, "type": "call_ringing", …}`.

@@ -1,5 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import type { Browsers } from "../browsers";
 import { ringsQuietly } from "../do-not-disturb";
 import type { Pairer } from "../pairing";
 import { assertNever } from "../sdk/assert";
@@ -11,6 +12,7 @@ import { AddDialog } from "./add-dialog";
 import { Announcer } from "./announcer";
 import { Banner } from "./banner";
 import { BlockDialog, BlockedDialog } from "./block-dialog";
+import { BrowsersDialog } from "./browsers-dialog";
 import { CheckDialog } from "./check-dialog";
 import { ContactDialog } from "./contact-dialog";
 import { DevicesDialog } from "./devices-dialog";
@@ -45,6 +47,7 @@ export interface AppViewProps {
   switchDevice: (device: Device) => void;
   checkConnection: () => void;
   pairer: Pick<Pairer, "show" | "hide" | "look" | "take">;
+  browsers: Pick<Browsers, "ask" | "signOut">;
   /** Comes into the room of this link without having signed in. */
   beGuest: (linkId: string) => void;
 }
@@ -92,6 +95,7 @@ export function AppView(props: AppViewProps) {
       {openDialog.value === "blocked" && <BlockedDialog state={state} send={props.send} />}
       {openDialog.value === "pair" && <PairDialog pairer={props.pairer} />}
       {openDialog.value === "take_pairing" && <TakePairingDialog state={state} pairer={props.pairer} />}
+      {openDialog.value === "browsers" && <BrowsersDialog browsers={props.browsers} />}
       {openDialog.value === "check" && <CheckDialog start={props.checkConnection} />}
       {/* A dialog has its own: the page lies under it. */}
       {openDialog.value === null && <Toasts />}

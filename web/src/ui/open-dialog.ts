@@ -13,7 +13,8 @@ type DialogName =
   | "block"
   | "blocked"
   | "pair"
-  | "take_pairing";
+  | "take_pairing"
+  | "browsers";
 
 /** Which dialog lies over the page; at most one. */
 export const openDialog = signal<DialogName | null>(null);

@@ -187,7 +187,7 @@ function CodeForm({ pairer }: { pairer: Pick<Pairer, "look"> }) {
 /** Where users are only an id: the two ways to have one on several devices. */
 export function PairButtons() {
   return (
-    <div class="row wrap">
+    <>
       <button
         type="button"
         class="quiet"
@@ -210,6 +210,6 @@ export function PairButtons() {
         <Icon name="logIn" />
         {text("take_pairing")}
       </button>
-    </div>
+    </>
   );
 }

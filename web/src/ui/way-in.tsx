@@ -5,6 +5,7 @@ import { askSignInWay, signInAddress, signInWay, signOut } from "../sign-in";
 import { text } from "../texts";
 import { toast } from "../toasts";
 import { Icon } from "./icon";
+import { openDialog } from "./open-dialog";
 import { PairButtons } from "./pair-dialog";
 
 /** Whoever signed in with a provider may sign out; a guest may sign in; and who is only an id takes it along. */
@@ -13,7 +14,14 @@ export function WayIn({ state }: { state: AppState }) {
   useEffect(() => void askSignInWay(), []);
   const way = signInWay.value;
   if (state.me === null) return null;
-  if (way?.mode === "open") return <PairButtons />;
+  if (way?.mode === "open") {
+    return (
+      <div class="row wrap">
+        <PairButtons />
+        <BrowsersButton />
+      </div>
+    );
+  }
   if (way?.mode !== "oidc") return null;
   if (state.grants?.guest) {
     return (
@@ -34,10 +42,27 @@ export function WayIn({ state }: { state: AppState }) {
   };
   return (
     <div class="row wrap">
+      <BrowsersButton />
       <button type="button" class="quiet" data-testid="sign-out" disabled={leaving} onClick={() => void leave()}>
         <Icon name="logOut" />
         {text("sign_out")}
       </button>
     </div>
+  );
+}
+
+function BrowsersButton() {
+  return (
+    <button
+      type="button"
+      class="quiet"
+      data-testid="browsers"
+      onClick={() => {
+        openDialog.value = "browsers";
+      }}
+    >
+      <Icon name="lock" />
+      {text("browsers")}
+    </button>
   );
 }

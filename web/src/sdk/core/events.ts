@@ -61,6 +61,8 @@ export function handleEvent(
     // Of a pairing, which the page sees to.
     case "pairing_begun":
     case "pairing_seen":
+    case "browsers":
+    case "signed_out":
     case "pairing_over":
     case "paired":
       return only(state);
