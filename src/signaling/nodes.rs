@@ -342,6 +342,8 @@ pub struct Abroad {
     pub shadowed: bool,
     /// When it ends if nothing comes between.
     pub ends: Option<Ends>,
+    /// Until when it rings at most.
+    pub until: Option<Instant>,
 }
 
 /// See [`Abroad::ends`].
@@ -368,6 +370,7 @@ impl Abroad {
             ended: false,
             shadowed: false,
             ends: None,
+            until: None,
         }
     }
 }

@@ -125,6 +125,7 @@ impl Hub {
     /// From here on the session has its call, or what it hopes to come into, on another node; unless nothing comes of it until then.
     pub(super) fn note_abroad(&mut self, id: SessionId, mut abroad: Abroad, until: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
+        abroad.until = Some(until);
         abroad.ends = Some(Ends {
             at: until,
             why: EndReason::NoAnswer,
@@ -428,9 +429,14 @@ impl Hub {
         if let Some(abroad) = self.sessions.get_mut(&id).and_then(|session| session.abroad.as_mut())
             && !is_inside
         {
-            abroad.ends = abroad
+            let was_cut_off = abroad
                 .ends
-                .filter(|ends| ends.why != EndReason::Cancelled || ends.reference.is_some());
+                .is_some_and(|ends| ends.why == EndReason::Cancelled && ends.reference.is_none());
+            if let Some(at) = abroad.until.filter(|_| was_cut_off) {
+                let (why, reference) = (EndReason::NoAnswer, None);
+                abroad.ends = Some(Ends { at, why, reference });
+                self.timers.insert((at, Timer::Abroad(id)));
+            }
         }
     }
 
