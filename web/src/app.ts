@@ -132,6 +132,7 @@ export class App {
     engine.on("silenced", (device, on) => {
       systemMuted.value = { ...systemMuted.value, [device]: on };
     });
+    engine.on("forgotten", () => toast(text("forgotten")));
     engine.on("switched", (_device, label) => toast(text("switched_to", { device: label })));
     engine.on("could_not_switch", (device) => toast(text("could_not_switch", { device: text(device) })));
   }

@@ -95,6 +95,9 @@ test("an id comes to another device by a code, and rings on both", { timeout: 12
   await ada.click("sign-browser-out");
   await until("one is listed", async () => (await ada.page.$$('[data-testid="browser"]')).length === 1);
   await until("the phone is not Ada any more", async () => (await phone.id()) === before);
+  await phone.sees("toast");
+  assert.match(await phone.text("toast"), /signed out/);
+  await shot(phone, "signed-out");
   await phone.page.reload();
   assert.equal(await phone.id(), before);
   await ada.page.keyboard.press("Escape");

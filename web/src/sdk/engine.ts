@@ -39,6 +39,8 @@ export interface EngineEvents {
   state: [state: AppState, before: AppState];
   /** The server said something; `state` does not have it yet. */
   event: [event: Event, answers: Command["type"] | null];
+  /** The server does not know this browser as who it was: it was signed out, or the server has lost its users. It becomes somebody else. */
+  forgotten: [];
   /** An attempt to reach the server has come to something. */
   attempted: [up: boolean];
   /** What is received of the others. */
@@ -269,7 +271,10 @@ export class Engine extends Emitter<EngineEvents> {
         storedSession: () => identity.storedSession(),
         keepSession: (session) => identity.keepSession(session),
         keepCredentials: (credentials) => identity.keepCredentials(credentials),
-        forgetCredentials: (credentials) => identity.forgetCredentials(credentials),
+        forgetCredentials: (credentials) => {
+          identity.forgetCredentials(credentials);
+          this.emit("forgotten");
+        },
       },
       {
         event: (event, answers, about) => this.serverEvent(event, answers, about),

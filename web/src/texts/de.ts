@@ -448,6 +448,7 @@ export const de: Texts = {
     "Zu viel geht verloren. Gehen Sie näher ans WLAN, nehmen Sie ein Kabel, oder beenden Sie, was die Verbindung sonst nutzt.",
   advice_up_link:
     "Beim Hochladen passt wenig durch. Ihr Bild wird klein; beenden Sie Uploads, oder schalten Sie die Kamera aus.",
+  forgotten: "Der Server kennt diesen Browser nicht mehr: Er wurde abgemeldet. Er hat nun eine andere Id.",
   switched_to: "Gewechselt zu {device}",
   could_not_switch: "{device}: Das andere Gerät ließ sich nicht öffnen. Alles bleibt, wie es war.",
   speaker_gone: "Der Lautsprecher ist weg. Der Ton kommt dort heraus, wohin das System ihn schickt.",

@@ -440,6 +440,7 @@ export const en = {
     "The way to the server is long or busy. A cable instead of Wi-Fi helps; so does ending downloads and VPNs.",
   advice_loss: "Too much gets lost. Go nearer to the Wi-Fi, use a cable, or end what else uses the connection.",
   advice_up_link: "Little fits on the way up. Your picture will be small; end uploads, or turn the camera off.",
+  forgotten: "The server does not know this browser any more: it was signed out. It has another id now.",
   switched_to: "Switched to {device}",
   could_not_switch: "{device}: the other one could not be opened. Nothing has changed.",
   speaker_gone: "The speaker is gone. Sound comes out where the system sends it.",

@@ -447,6 +447,7 @@ export const fr: Texts = {
   advice_loss:
     "Trop de données se perdent. Rapprochez-vous du Wi-Fi, prenez un câble, ou arrêtez ce qui utilise la connexion.",
   advice_up_link: "Le débit montant est faible. Votre image sera petite ; arrêtez les envois, ou coupez la caméra.",
+  forgotten: "Le serveur ne connaît plus ce navigateur : il a été déconnecté. Il a maintenant un autre identifiant.",
   switched_to: "Passage à {device}",
   could_not_switch: "{device} : l’autre appareil n’a pas pu être ouvert. Rien n’a changé.",
   speaker_gone: "Le haut-parleur a disparu. Le son sort là où le système l’envoie.",
