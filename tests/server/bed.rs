@@ -32,18 +32,18 @@ impl Bed {
     }
 }
 
-/// Makes two tests of each of these stories, one for each database.
+/// Makes two tests of each of these stories, one for each database. What a story plays besides the browsers goes on while it waits.
 macro_rules! on_both {
     ($($story:ident),* $(,)?) => {
         mod on_sqlite {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread")]
             async fn $story() {
                 super::$story(&$crate::bed::Bed::sqlite()).await;
             })*
         }
 
         mod on_postgres {
-            $(#[tokio::test]
+            $(#[tokio::test(flavor = "multi_thread")]
             async fn $story() {
                 super::$story(&$crate::bed::Bed::postgres()).await;
             })*

@@ -337,7 +337,7 @@ async fn what_no_endpoint_takes_is_a_dead_letter_and_the_other_endpoint_hears_al
     assert_eq!(server.metric("tandem_webhooks_total{outcome=\"delivered\"}"), 10.0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_failed_is_sent_again_with_its_id_before_what_comes_after_it() {
     let receiver = Receiver::start().await;
     receiver.answers(&[Some(500), Some(302), Some(204)]);
@@ -352,7 +352,7 @@ async fn what_failed_is_sent_again_with_its_id_before_what_comes_after_it() {
     assert_eq!(server.metric("tandem_webhooks_total{outcome=\"failed\"}"), 2.0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_gone_is_told_no_more_until_a_letter_is_tried_again() {
     let receiver = Receiver::start().await;
     receiver.answers(&[Some(410)]);
@@ -373,7 +373,7 @@ async fn whoever_is_gone_is_told_no_more_until_a_letter_is_tried_again() {
     receiver.until(7).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_taken_away_leaves_dead_letters_that_nobody_can_send() {
     let (first, second) = (Receiver::away(), Receiver::start().await);
     let mut server = start(&Bed::sqlite(), &[&first], "10");
