@@ -124,52 +124,58 @@ impl Store {
 
     /// What is kept of a browser, if it is signed in.
     pub async fn device(&self, device: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
-        let rows = self.read_devices("device_id = $1", device.to_string()).await?;
-        Ok(rows.into_iter().next())
+        let sql = format!(
+            "SELECT users.user_id, secret_hash, until_unix, id_token, users.name, {} AS missed \
+             FROM devices JOIN users USING (user_id) WHERE device_id = $1",
+            history::MISSED_OF_USER
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(device.to_string())
+            .fetch_optional(&self.database.pool);
+        let Some(row) = self.database.within(row).await? else {
+            return Ok(None);
+        };
+        let hash: Vec<u8> = row.try_get("secret_hash")?;
+        Ok(Some(DeviceRow {
+            device,
+            user: id(row.try_get("user_id")?, "user_id")?,
+            secret_hash: hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
+            until_unix: row.try_get("until_unix")?,
+            id_token: row.try_get("id_token")?,
+            user_name: row.try_get("name")?,
+            missed: history::count(row.try_get("missed")?),
+        }))
     }
 
-    /// Which of a user's browsers has this secret, if its time is not over.
+    /// What is kept of that browser of a user which has this secret, if its time is not over.
     pub async fn device_with(
         &self,
         user: UserId,
         secret_hash: &[u8; 32],
         now_unix: i64,
     ) -> Result<Option<DeviceRow>, StoreError> {
-        let rows = self.read_devices("devices.user_id = $1", user.to_string()).await?;
+        let rows: Vec<(String, Vec<u8>)> = self
+            .database
+            .within(
+                sqlx::query_as(
+                    "SELECT device_id, secret_hash FROM devices WHERE user_id = $1 AND (until_unix IS NULL OR until_unix > $2)",
+                )
+                .bind(user.to_string())
+                .bind(now_unix)
+                .fetch_all(&self.database.pool),
+            )
+            .await?;
         // All are compared, so that the time does not tell which.
-        let is_it = |row: &DeviceRow| aws_lc_rs::constant_time::verify_slices_are_equal(&row.secret_hash, secret_hash).is_ok();
-        let mut found = None;
-        for row in rows {
-            if is_it(&row) && row.until_unix.is_none_or(|until| now_unix < until) {
-                found = Some(row);
-            }
+        let is_it = |kept: &[u8]| aws_lc_rs::constant_time::verify_slices_are_equal(kept, secret_hash).is_ok();
+        let found: Vec<&String> = rows
+            .iter()
+            .filter(|(_, kept)| is_it(kept))
+            .map(|(device, _)| device)
+            .collect();
+        match found.first() {
+            Some(device) => self.device(id(device, "device_id")?).await,
+            None => Ok(None),
         }
-        Ok(found)
-    }
-
-    async fn read_devices(&self, which: &'static str, value: String) -> Result<Vec<DeviceRow>, StoreError> {
-        let sql = format!(
-            "SELECT device_id, users.user_id, secret_hash, until_unix, id_token, users.name, {} AS missed \
-             FROM devices JOIN users ON users.user_id = devices.user_id WHERE {which}",
-            history::MISSED_OF_USER
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(value)
-            .fetch_all(&self.database.pool);
-        let rows = self.database.within(rows).await?;
-        let read = rows.iter().map(|row| {
-            let hash: Vec<u8> = row.try_get("secret_hash")?;
-            Ok(DeviceRow {
-                device: id(row.try_get("device_id")?, "device_id")?,
-                user: id(row.try_get("user_id")?, "user_id")?,
-                secret_hash: hash.try_into().map_err(|_| StoreError::Corrupt("secret_hash"))?,
-                until_unix: row.try_get("until_unix")?,
-                id_token: row.try_get("id_token")?,
-                user_name: row.try_get("name")?,
-                missed: history::count(row.try_get("missed")?),
-            })
-        });
-        read.collect()
     }
 
     /// Notes that a user signed in once more, with a browser that is called so by now.
