@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Hub;
 use crate::id::{DeviceId, SessionId, UserId};
-use crate::signaling::limits::{Limit, Refusal};
+use crate::signaling::limits::Refusal;
 use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{Browser, Event};
 use crate::signaling::records::{Asked, Question, SignOut, WhichBrowsers};
@@ -46,14 +46,7 @@ impl Hub {
             Some(browser) => WhichBrowsers::One(browser),
             None => WhichBrowsers::AllBut(this),
         };
-        let may = self
-            .sessions
-            .get_mut(&session)
-            .is_some_and(|session| session.changes.take(now));
-        if !may {
-            self.count_limit(Limit::People);
-            return Err(Refusal::rate_limited("too many changes: wait a second"));
-        }
+        self.take_personal_change(session, now)?;
         let asked = Asked { session, reference };
         self.await_store(asked, now);
         self.outputs

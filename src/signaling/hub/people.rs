@@ -41,19 +41,25 @@ impl Hub {
         if change.other() == Some(user) {
             return Err(Refusal::bad_command("that is this user"));
         }
-        if !self
-            .sessions
-            .get_mut(&session)
-            .is_some_and(|session| session.changes.take(now))
-        {
-            self.count_limit(Limit::People);
-            return Err(Refusal::rate_limited("too many changes: wait a second"));
-        }
+        self.take_personal_change(session, now)?;
         let asked = Asked { session, reference };
         self.await_store(asked, now);
         let note = PersonNote { user, change, asked };
         self.outputs.push_back(Output::Keep(Keep::Person(note)));
         Ok(())
+    }
+
+    /// Bounds how often a session changes what belongs to its user.
+    pub(super) fn take_personal_change(&mut self, session: SessionId, now: Instant) -> Result<(), Refusal> {
+        let may = self
+            .sessions
+            .get_mut(&session)
+            .is_some_and(|session| session.changes.take(now));
+        if may {
+            return Ok(());
+        }
+        self.count_limit(Limit::People);
+        Err(Refusal::rate_limited("too many changes: wait a second"))
     }
 }
 
