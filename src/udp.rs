@@ -128,6 +128,14 @@ impl UdpPort {
         })
     }
 
+    /// The same port, for whoever is to have it as well.
+    ///
+    /// # Errors
+    /// There is no file handle left.
+    pub fn try_clone_socket(&self) -> io::Result<UdpSocket> {
+        self.socket.try_clone()
+    }
+
     /// The address that is bound, with its real port.
     pub fn local_addr(&self) -> SocketAddr {
         self.local

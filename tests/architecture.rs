@@ -17,6 +17,7 @@ const DRIVERS: &[&str] = &[
     "src/sfu/handle.rs",
     "src/sfu/ice_tcp.rs",
     "src/sfu/link.rs",
+    "src/sfu/stranger.rs",
     "src/signaling/counting.rs",
     "src/signaling/driver.rs",
     "src/signaling/driver/attaching.rs",

@@ -16,6 +16,7 @@ use super::demux::UfragChange;
 use super::flow::{Flow, Via};
 use super::link::{Frame, Link, LinkOutbox};
 use super::shard::{CONNECTING_MAX, Shard, ShardConfig};
+use super::stranger::Strangers;
 use super::worker::{Inbox, Message, Outlets, Worker};
 use crate::id::{ParticipantId, RoomId, Source};
 use crate::metrics::Metrics;
@@ -192,6 +193,8 @@ pub struct SfuConfig {
     pub tcp_port: Option<u16>,
     /// What all transports identify themselves with.
     pub certificate: Certificate,
+    /// The process whose place this one takes: what comes at the UDP ports for its transports is passed on to it.
+    pub strangers: Option<Strangers>,
     /// Where datagrams for the TURN server go that come in at the UDP ports. They are lost where it is full.
     pub turn: tokio::sync::mpsc::Sender<(Flow, Vec<u8>)>,
 }
@@ -261,6 +264,7 @@ impl Waker {
 pub struct SfuGuard {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    sockets: Vec<UdpSocket>,
 }
 
 fn open(listen: SocketAddr, bound: &mut Vec<UdpSocket>) -> io::Result<UdpPort> {
@@ -279,6 +283,7 @@ pub fn start(
 ) -> io::Result<(SfuHandle, SfuGuard)> {
     let mut doors = Vec::new();
     let mut workers = Vec::new();
+    let mut sockets = Vec::new();
     let ufrags = Arc::<Ufrags>::default();
     for index in 0..config.workers.max(1) {
         let mut listen = config.listen;
@@ -288,6 +293,7 @@ pub fn start(
         }
         let port = open(listen, &mut config.bound)
             .map_err(|error| io::Error::new(error.kind(), format!("UDP port {listen}: {error}")))?;
+        sockets.push(port.try_clone_socket()?);
         let shard = Shard::new(shard_config(&config, &port));
         let (commands, inbox) = sync_channel(COMMANDS_MAX);
         let (frames, arriving) = sync_channel(FRAMES_MAX);
@@ -318,6 +324,7 @@ pub fn start(
             Outlets {
                 events: events.clone(),
                 turn: config.turn.clone(),
+                strangers: config.strangers.as_ref().map(Strangers::try_clone).transpose()?,
                 ufrags: ufrags.clone(),
                 metrics: metrics.clone(),
             },
@@ -344,6 +351,7 @@ pub fn start(
     let guard = SfuGuard {
         shared: shared.clone(),
         threads,
+        sockets,
     };
     Ok((SfuHandle { shared }, guard))
 }
@@ -412,6 +420,22 @@ impl SfuHandle {
         }
     }
 
+    /// What another process received at one of the UDP ports. Never waits: where a worker is far behind, the datagram is lost.
+    pub(super) fn receive_passed(&self, flow: Flow, payload: Vec<u8>) {
+        if let Some(worker) = self.shared.worker_at(flow.local.port()) {
+            self.shared.hand(worker, Frame::Passed { flow, payload });
+        }
+    }
+
+    /// Nothing is received at the UDP ports from now on, where another process does.
+    pub fn stop_receiving(&self) {
+        for worker in &self.shared.workers {
+            if worker.send(Message::StopReceiving).is_err() {
+                tracing::warn!("a media worker is far behind, and goes on to receive beside the new process");
+            }
+        }
+    }
+
     /// The workers' UDP addresses with their real ports, in order.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.workers.iter().map(|worker| worker.address).collect()
@@ -468,6 +492,11 @@ impl WorkerDoor {
 }
 
 impl SfuGuard {
+    /// The workers' UDP ports, in order.
+    pub fn sockets(&self) -> &[UdpSocket] {
+        &self.sockets
+    }
+
     /// Says goodbye to every browser, and returns when all workers have ended: within milliseconds, unless one stands still. Blocks.
     pub fn stop(self) {
         for worker in &self.shared.workers {

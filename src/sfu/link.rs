@@ -24,6 +24,8 @@ pub(super) enum Frame {
         payload: Vec<u8>,
         outbox: LinkOutbox,
     },
+    /// Of the UDP port, where another process receives at it.
+    Passed { flow: Flow, payload: Vec<u8> },
     /// To be sent from the worker's UDP port as it is.
     Leaving(Outgoing),
 }

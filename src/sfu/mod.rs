@@ -28,6 +28,7 @@ pub mod shard;
 pub mod sieve;
 pub mod slot;
 pub mod speaker;
+pub mod stranger;
 pub mod stun;
 pub mod subscription;
 mod tap;

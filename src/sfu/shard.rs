@@ -3,6 +3,7 @@
 //! A simulation drives a whole SFU through this door, under a virtual clock.
 
 mod measure;
+mod outlets;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -11,14 +12,13 @@ use std::time::Instant;
 use super::candidates::Candidates;
 use super::certificate::Certificate;
 use super::counters::{Counters, Drop};
-use super::demux::{Demux, Link, Route, TransportKey, UfragChange};
-use super::flow::Flow;
+use super::demux::{Demux, Link, Route, TransportKey};
+use super::flow::{Flow, Via};
 use super::handle::{LostReason, Offer, SfuCommand, SfuEvent, WhyRefused};
 pub use super::media::Send;
 use super::media::SlotPacket;
 use super::router::{Router, RouterOutput};
 use super::sdp;
-use super::slot::LayerCounts;
 use super::stun;
 use super::transport::{OfferError, Transport, TransportConfig, TransportOutput};
 use crate::id::{ParticipantId, RoomId};
@@ -57,6 +57,8 @@ pub struct Shard {
     dirty: Vec<TransportKey>,
     sends: Vec<Send>,
     turn: Vec<(Flow, Vec<u8>)>,
+    /// None: what nobody here knows is dropped.
+    strangers: Option<Vec<(Flow, Vec<u8>)>>,
     events: Vec<SfuEvent>,
     counters: Counters,
     transport_outputs: Vec<TransportOutput>,
@@ -103,6 +105,7 @@ impl Shard {
             dirty: Vec::new(),
             sends: Vec::new(),
             turn: Vec::new(),
+            strangers: None,
             events: Vec::new(),
             counters: Counters::default(),
             transport_outputs: Vec::new(),
@@ -180,7 +183,15 @@ impl Shard {
                 return;
             }
             Route::Turn => return self.turn.push((flow, datagram.to_vec())),
-            Route::Drop(reason) => return self.counters.drop(reason),
+            Route::Drop(reason) => {
+                if flow.via == Via::Udp
+                    && matches!(reason, Drop::UnknownAddress | Drop::UnknownStun)
+                    && let Some(strangers) = &mut self.strangers
+                {
+                    return strangers.push((flow, datagram.to_vec()));
+                }
+                return self.counters.drop(reason);
+            }
         };
         let mut out = std::mem::take(&mut self.transport_outputs);
         let Some(entry) = self.entry(key) else { return };
@@ -238,44 +249,6 @@ impl Shard {
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.peek().map(|Reverse((at, _))| *at)
-    }
-
-    /// The datagrams to send, in order.
-    pub fn poll_sends(&mut self) -> &mut Vec<Send> {
-        &mut self.sends
-    }
-
-    /// What came by UDP for the TURN server, in order.
-    pub fn poll_turn(&mut self) -> &mut Vec<(Flow, Vec<u8>)> {
-        &mut self.turn
-    }
-
-    /// Which ufrags this shard came to answer to, and which no more.
-    pub fn poll_ufrag_changes(&mut self) -> &mut Vec<UfragChange> {
-        self.demux.poll_ufrag_changes()
-    }
-
-    /// The events for the rest of the server, in order.
-    pub fn poll_events(&mut self) -> &mut Vec<SfuEvent> {
-        &mut self.events
-    }
-
-    /// What was counted since the last call.
-    pub fn take_counters(&mut self) -> Counters {
-        std::mem::take(&mut self.counters)
-    }
-
-    /// Transports that are (connecting, connected).
-    pub fn count_transports(&self) -> (usize, usize) {
-        (self.connecting, self.connected)
-    }
-
-    pub fn count_layers(&self) -> LayerCounts {
-        let mut counts = LayerCounts::default();
-        for router in self.rooms.values() {
-            router.count_layers(&mut counts);
-        }
-        counts
     }
 
     /// Ends every connection.

@@ -20,6 +20,7 @@ use super::handle::{SfuCommand, SfuEvent, Ufrags};
 use super::link::{Frame, Links};
 use super::shard::{Send, Shard};
 use super::slot::LayerCounts;
+use super::stranger::Strangers;
 use crate::metrics::{Metrics, add_each};
 use crate::udp::{Outgoing, UdpPort};
 
@@ -41,6 +42,8 @@ const EVENTS_RETRY: Duration = Duration::from_millis(5);
 /// What comes through a worker's queue.
 pub(super) enum Message {
     Command(SfuCommand),
+    /// Another process receives at the UDP port from now on; what is sent leaves from it as before.
+    StopReceiving,
     Stop,
 }
 
@@ -56,6 +59,8 @@ pub(super) struct Inbox {
 pub(super) struct Outlets {
     pub events: Sender<SfuEvent>,
     pub turn: Sender<(Flow, Vec<u8>)>,
+    /// None: there is no other process with transports at this port.
+    pub strangers: Option<Strangers>,
     pub ufrags: Arc<Ufrags>,
     pub metrics: Arc<Metrics>,
 }
@@ -64,6 +69,7 @@ pub(super) struct Outlets {
 pub(super) struct Worker {
     index: usize,
     port: UdpPort,
+    receives: bool,
     shard: Shard,
     inbox: Inbox,
     /// Commands or frames were left in the queue: no time to sleep.
@@ -88,12 +94,14 @@ struct Tally {
 }
 
 impl Worker {
-    pub(super) fn new(index: usize, port: UdpPort, shard: Shard, inbox: Inbox, outlets: Outlets) -> Worker {
+    pub(super) fn new(index: usize, port: UdpPort, mut shard: Shard, inbox: Inbox, outlets: Outlets) -> Worker {
+        shard.keep_strangers(outlets.strangers.is_some());
         let busy = outlets.metrics.worker_busy_ratio.with_label_values(&[&index.to_string()]);
         busy.set(0.0);
         Worker {
             index,
             port,
+            receives: true,
             shard,
             inbox,
             more_waits: false,
@@ -166,7 +174,7 @@ impl Worker {
             tv_nsec: wait.subsec_nanos().into(),
         };
         let mut sources = [
-            PollFd::new(&self.port, PollFlags::IN),
+            PollFd::new(&self.port, if self.receives { PollFlags::IN } else { PollFlags::empty() }),
             PollFd::new(&self.inbox.wake, PollFlags::IN),
         ];
         // An interrupted sleep is a short one.
@@ -185,6 +193,7 @@ impl Worker {
         for _ in 0..COMMANDS_PER_TURN {
             match self.inbox.commands.try_recv() {
                 Ok(Message::Command(command)) => self.shard.handle_command(command, now),
+                Ok(Message::StopReceiving) => self.receives = false,
                 Ok(Message::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
                 Err(std::sync::mpsc::TryRecvError::Empty) => return true,
             }
@@ -194,6 +203,9 @@ impl Worker {
     }
 
     fn take_datagrams(&mut self, now: Instant) {
+        if !self.receives {
+            return;
+        }
         let shard = &mut self.shard;
         let received = self.port.receive(|datagram| {
             let flow = Flow::udp(datagram.source, datagram.destination);
@@ -211,6 +223,10 @@ impl Worker {
             match self.inbox.frames.try_recv() {
                 Ok(Frame::Arrived { flow, payload, outbox }) => {
                     self.links.arrived(flow, outbox);
+                    self.shard.handle_datagram(flow, &payload, now);
+                }
+                Ok(Frame::Passed { flow, payload }) => {
+                    self.tally.datagrams_in += 1;
                     self.shard.handle_datagram(flow, &payload, now);
                 }
                 Ok(Frame::Leaving(datagram)) => self.outbox.push(datagram),
@@ -249,6 +265,16 @@ impl Worker {
         for datagram in self.shard.poll_turn().drain(..) {
             if self.outlets.turn.try_send(datagram).is_err() {
                 self.outlets.metrics.queue_full.with_label_values(&["turn"]).inc();
+            }
+        }
+        if let Some(strangers) = &mut self.outlets.strangers {
+            let mut is_there = true;
+            for (flow, payload) in self.shard.poll_strangers() {
+                is_there &= strangers.pass(flow, &payload);
+            }
+            if !is_there {
+                self.outlets.strangers = None;
+                self.shard.keep_strangers(false);
             }
         }
         self.waiting_events.extend(self.shard.poll_events().drain(..));

@@ -50,6 +50,7 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
         candidates: Vec::new(),
         tcp_port: None,
         certificate: certificate(),
+        strangers: None,
         turn: tokio::sync::mpsc::channel(1).0,
     };
     let (sfu, guard) = handle::start(config, metrics.clone(), events).expect("the ports are free");
