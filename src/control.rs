@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 
+use crate::handover::Succession;
 use crate::id::UserId;
 use crate::signaling::driver::{HubError, HubHandle};
 use crate::signaling::output::Running;
@@ -28,6 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long an answer is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// … until another process serves.
+const UPGRADED_WITHIN: Duration = Duration::from_secs(180);
+
+/// Starts the binary again, and hands over to it.
+const UPGRADE: &str = "upgrade";
+
+/// What the process says that is to take this one's place. It is answered by sockets, and what follows is `handover.rs`'s.
+pub const SUCCEED: &str = "succeed\n";
 
 /// Stands before the id of a user whom nothing is to be left of.
 const FORGET: &str = "forget ";
@@ -80,12 +90,14 @@ impl Control {
     }
 
     /// Answers one after the other, for ever.
-    pub async fn serve(self, hub: HubHandle) {
+    pub async fn serve(self, hub: HubHandle, succession: Succession) {
         loop {
             match self.listener.accept().await {
                 Ok((mut stream, _)) => {
                     // Whoever is slow or breaks off gets no answer.
-                    let _ = timeout(PATIENCE, answer(&mut stream, &hub)).await;
+                    if let Ok(Ok(Some(lasting))) = timeout(PATIENCE, answer(&mut stream, &hub)).await {
+                        tokio::spawn(carry_out(lasting, stream, succession.clone()));
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accept failed on the control socket");
@@ -102,7 +114,33 @@ impl Drop for Control {
     }
 }
 
-async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Result<()> {
+/// What takes its time.
+#[derive(Debug, Clone, Copy)]
+enum Lasting {
+    Upgrade,
+    Succeed,
+}
+
+async fn carry_out(lasting: Lasting, mut stream: tokio::net::UnixStream, succession: Succession) {
+    match lasting {
+        Lasting::Upgrade => {
+            let answer = match succession.upgrade().await {
+                Ok(pid) => serde_json::json!({ "pid": pid }),
+                Err(error) => serde_json::json!({ "error": format!("{error:#}") }),
+            };
+            // Whoever asked may be gone.
+            let _ = stream.write_all(format!("{answer}\n").as_bytes()).await;
+        }
+        Lasting::Succeed => {
+            if let Err(error) = succession.receive(stream).await {
+                tracing::warn!(%error, "a process that was to take over did not come to it: this one goes on");
+            }
+        }
+    }
+}
+
+/// What is to be done yet, if that takes its time.
+async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Result<Option<Lasting>> {
     let mut line = Vec::new();
     while line.len() < LINE_BYTES_MAX && !line.ends_with(b"\n") {
         if stream.read_buf(&mut line).await? == 0 {
@@ -116,14 +154,21 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
             Ok(None) => serde_json::json!({ "error": "the store failed: see the server's log" }),
             Err(error) => serde_json::json!({ "error": error.to_string() }),
         };
-        return stream.write_all(format!("{forgotten}\n").as_bytes()).await;
+        stream.write_all(format!("{forgotten}\n").as_bytes()).await?;
+        return Ok(None);
+    }
+    match line {
+        UPGRADE => return Ok(Some(Lasting::Upgrade)),
+        _ if line == SUCCEED.trim_end() => return Ok(Some(Lasting::Succeed)),
+        _ => {}
     }
     let asked = Question::parse(line);
     let running: Result<Running, HubError> = match asked {
         None => {
-            return stream
-                .write_all(b"{\"error\": \"expected drain, undrain, running or forget\"}\n")
-                .await;
+            stream
+                .write_all(b"{\"error\": \"expected drain, undrain, running, upgrade, succeed or forget\"}\n")
+                .await?;
+            return Ok(None);
         }
         Some(Question::Drain) => hub.drain().await,
         Some(Question::Undrain) => hub.undrain().await,
@@ -134,7 +179,8 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
         Err(error) => serde_json::to_vec(&serde_json::json!({ "error": error.to_string() }))?,
     };
     text.push(b'\n');
-    stream.write_all(&text).await
+    stream.write_all(&text).await?;
+    Ok(None)
 }
 
 /// Asks the server that runs with this data folder.
@@ -142,7 +188,7 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
 /// # Errors
 /// None does, it belongs to another user, or it is going down.
 pub fn ask(data: &Path, question: Question) -> io::Result<Running> {
-    say(data, question.as_str())
+    say(data, question.as_str(), ANSWER_WITHIN)
 }
 
 /// Has the server that runs with this data folder forget a user; whether there was one.
@@ -154,8 +200,44 @@ pub fn forget(data: &Path, user: UserId) -> io::Result<bool> {
     struct Forgotten {
         was_there: bool,
     }
-    let forgotten: Forgotten = say(data, &format!("{FORGET}{user}"))?;
+    let forgotten: Forgotten = say(data, &format!("{FORGET}{user}"), ANSWER_WITHIN)?;
     Ok(forgotten.was_there)
+}
+
+/// Has the server that runs with this data folder start its binary again and hand over to it; the id of that process.
+///
+/// # Errors
+/// The same, or the new process did not come to serve.
+pub fn upgrade(data: &Path) -> io::Result<u32> {
+    #[derive(Deserialize)]
+    struct Upgraded {
+        pid: Option<u32>,
+        error: Option<String>,
+    }
+    let upgraded: Upgraded = say(data, UPGRADE, UPGRADED_WITHIN)?;
+    upgraded
+        .pid
+        .ok_or_else(|| io::Error::other(upgraded.error.unwrap_or_default()))
+}
+
+/// Comes to the server that runs with this data folder.
+///
+/// # Errors
+/// None does, or it belongs to another user.
+pub fn connect(data: &Path) -> anyhow::Result<UnixStream> {
+    UnixStream::connect(data.join(FILE)).map_err(|error| explain(error, data))
+}
+
+/// An error of these as a sentence that says what to do.
+pub fn explain(error: io::Error, data: &Path) -> anyhow::Error {
+    let data = data.display();
+    match error.kind() {
+        _ if is_nobody(&error) => {
+            anyhow::anyhow!("no server runs with the data folder {data}; name its own with --data or --config")
+        }
+        io::ErrorKind::PermissionDenied => anyhow::anyhow!("the server in {data} is another user's: become that user, or root"),
+        _ => anyhow::Error::from(error),
+    }
 }
 
 /// Whether an error of these says that no server runs there.
@@ -163,9 +245,9 @@ pub fn is_nobody(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
-fn say<T: serde::de::DeserializeOwned>(data: &Path, words: &str) -> io::Result<T> {
+fn say<T: serde::de::DeserializeOwned>(data: &Path, words: &str, within: Duration) -> io::Result<T> {
     let mut stream = UnixStream::connect(data.join(FILE))?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_read_timeout(Some(within))?;
     stream.write_all(format!("{words}\n").as_bytes())?;
     let mut line = String::new();
     BufReader::new(stream.take(4096)).read_line(&mut line)?;

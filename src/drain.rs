@@ -1,6 +1,5 @@
 //! `tandem drain`: tells the running server to take nothing new, and waits until a restart would cut no call.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -69,17 +68,6 @@ fn left(answer: Running) -> String {
 
 fn ask(data: &Path, question: Question) -> anyhow::Result<Running> {
     control::ask(data, question)
-        .map_err(|error| {
-            let data = data.display();
-            match error.kind() {
-                _ if control::is_nobody(&error) => {
-                    anyhow::anyhow!("no server runs with the data folder {data}; name its own with --data or --config")
-                }
-                ErrorKind::PermissionDenied => {
-                    anyhow::anyhow!("the server in {data} is another user's: become that user, or root")
-                }
-                _ => anyhow::Error::from(error),
-            }
-        })
+        .map_err(|error| control::explain(error, data))
         .context("the server cannot be asked")
 }

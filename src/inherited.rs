@@ -1,5 +1,5 @@
-//! Sockets that systemd opened for us (D): with `tandem.socket`, the ports outlive a restart, and whoever connects meanwhile waits for
-//! the new process in place of being refused.
+//! Sockets that are open already (D). Those of systemd's `tandem.socket` outlive a restart: whoever connects meanwhile waits for the new
+//! process in place of being refused. Those of a predecessor (`handover.rs`) serve two processes for a while.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -11,6 +11,8 @@ use listenfd::ListenFd;
 pub struct Inherited {
     listeners: Vec<TcpListener>,
     udp: Vec<UdpSocket>,
+    /// They are in the order in which they are taken, so that one may stand in for any port.
+    in_order: bool,
 }
 
 impl Inherited {
@@ -38,9 +40,19 @@ impl Inherited {
         Ok(inherited)
     }
 
+    /// Those of a predecessor, in the order in which they are taken.
+    pub fn from_predecessor(listeners: Vec<TcpListener>, udp: Vec<UdpSocket>) -> Inherited {
+        Inherited {
+            listeners,
+            udp,
+            in_order: true,
+        }
+    }
+
     /// The listener at this port.
     pub fn take_listener(&mut self, wanted: SocketAddr) -> Option<TcpListener> {
-        let is_it = |at: io::Result<SocketAddr>| at.is_ok_and(|at| at.port() == wanted.port());
+        let any = self.in_order && wanted.port() == 0;
+        let is_it = |at: io::Result<SocketAddr>| at.is_ok_and(|at| any || at.port() == wanted.port());
         let found = self.listeners.iter().position(|listener| is_it(listener.local_addr()))?;
         Some(self.listeners.remove(found))
     }
@@ -57,7 +69,7 @@ impl Inherited {
     pub fn check_none_left(&self) -> io::Result<()> {
         match self.listeners.first() {
             Some(listener) => Err(io::Error::other(format!(
-                "systemd passed a TCP socket at {}, which neither server.listen nor server.ops_listen names",
+                "a TCP socket was passed at {}, which neither server.listen nor server.ops_listen names",
                 listener.local_addr()?
             ))),
             None => Ok(()),

@@ -25,11 +25,13 @@ pub mod fetch;
 pub mod files;
 /// What a session may do; pure, said by a token and obeyed by signaling.
 pub mod grants;
+/// A new process takes the place of the running one, and cuts no call (D).
+pub mod handover;
 /// Everything a browser or an operator fetches (D).
 pub mod http;
 /// The identifiers of everything, as newtypes.
 pub mod id;
-/// Sockets that systemd opened for us (D).
+/// Sockets that are open already: systemd's, or those of the process before (D).
 pub mod inherited;
 /// Whether the server has too much to do to take on more; pure.
 pub mod load;
@@ -57,6 +59,8 @@ pub mod store;
 pub mod supervisor;
 /// Datagrams in and out of the kernel in batches (D).
 pub mod udp;
+/// `tandem upgrade`: has the running server hand over to a new process.
+pub mod upgrade;
 /// What of its room a participant looks at; pure, said by a page and obeyed by the SFU.
 pub mod view;
 /// The operator's application is told what happens.

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use tandem::auth::issue::{Wish, issue};
 use tandem::config::{self, Config, Flags};
 use tandem::id::UserId;
-use tandem::{data, doctor, drain};
+use tandem::{data, doctor, drain, upgrade};
 
 /// Self-hosted browser calls in one binary. Without arguments it serves calls.
 #[derive(Debug, Parser)]
@@ -48,6 +48,9 @@ enum Command {
     /// Tells the running server to take no new calls, rooms and joins, and waits until those that run are over: a restart cuts none
     /// then. Ends with 0 when none is left, 1 if it could not, 2 if some still go on after --wait
     Drain(drain::Wish),
+    /// Has the running server start its binary again, and hand over to the new process: no call is cut. Put the new binary in the place
+    /// of the old one first. The server is the new process from then on; what is on the command line of the old one, it has too
+    Upgrade,
     /// Prints everything that is kept of a user, as JSON; also while the server runs
     Export {
         /// The user's id
@@ -116,6 +119,9 @@ fn main() -> ExitCode {
                 Ok(false) => return ExitCode::from(2),
                 Err(error) => Err(error),
             }
+        }
+        Some(Command::Upgrade) => {
+            configured(&flags, |config| upgrade::run(&config)).map(|pid| println!("process {pid} serves from now on"))
         }
         Some(Command::Doctor { json }) => return diagnose(&flags, json),
         Some(Command::Export { user }) => configured(&flags, |config| data::export(&config, user)).map(|json| println!("{json}")),

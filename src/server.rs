@@ -5,7 +5,8 @@
     reason = "the composition root starts the tasks and draws the seeds"
 )]
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use crate::cluster::redis::RedisBus;
 use crate::config::{AuthMode, ClusterConfig, Config};
 use crate::control::Control;
 use crate::fetch::Fetcher;
+use crate::handover::{Ports, Predecessor, Succession};
 use crate::http::addresses::Addresses;
 use crate::http::api::guard::Guard;
 use crate::http::api::{self, Api};
@@ -64,6 +66,11 @@ const CLAIM_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a stop at once waits for the hub to tell browsers and to note what lasts.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
+/// How long media goes on where another process serves: longer than a page takes to notice that its websocket is gone (3 s without a
+/// pong) and to come back, with the connection that it makes then.
+const LINGER: Duration = Duration::from_secs(15);
+const LINGER_LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// How long a stop waits for HTTP requests under way, after the calls.
 const HTTP_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -73,15 +80,19 @@ const HTTP_PATIENCE: Duration = Duration::from_secs(1);
 /// A port is taken, the data folder cannot be written, or the kernel refuses a socket: one sentence that names it.
 pub fn run(config: Config) -> anyhow::Result<()> {
     log::start(&config.log);
-    let inherited = Inherited::from_environment().context("the sockets of systemd cannot be taken")?;
+    let passed = Inherited::from_environment().context("the sockets of systemd cannot be taken")?;
+    let (predecessor, inherited) = match Predecessor::find(&config.data).context("the running server does not hand over")? {
+        Some((predecessor, inherited)) => (Some(predecessor), inherited),
+        None => (None, passed),
+    };
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the runtime cannot start")?
-        .block_on(serve(config, inherited))
+        .block_on(serve(config, inherited, predecessor))
 }
 
-async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
+async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Predecessor>) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(ops::Readiness::default());
     let mut stops = Stops::new()?;
@@ -89,15 +100,6 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
 
     std::fs::create_dir_all(&config.data).with_context(|| format!("the data folder {} cannot be made", config.data.display()))?;
-    let mut store = Store::open(&config.store)
-        .await
-        .with_context(|| format!("the database in {} cannot be opened", config.store))?;
-    let node_name = config.cluster.as_ref().map(node_name);
-    let claim = store
-        .claim(node_name.clone().map_or(Tenancy::Alone, Tenancy::Among))
-        .await
-        .with_context(|| format!("the database in {} cannot be used", config.store))?;
-
     let listener =
         listen_at(config.listen, &mut inherited).with_context(|| format!("server.listen {} cannot be bound", config.listen))?;
     let listen = listener.local_addr()?;
@@ -117,11 +119,36 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         bound: inherited.take_udp(),
         workers: config.workers,
         candidates: advertised.clone(),
+        strangers: match &predecessor {
+            Some(predecessor) => Some(predecessor.strangers()?),
+            None => None,
+        },
         tcp_port: Some(listen.port()),
         certificate: Certificate::generate().context("no certificate for the transports")?,
         turn,
     };
     let (media, workers) = sfu::start(sfu_config, metrics.clone(), sfu_events).context("media cannot be served")?;
+    let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;
+    let ports = Ports {
+        main: listener.as_fd().try_clone_to_owned()?,
+        ops: ops_listener.as_fd().try_clone_to_owned()?,
+        udp: owned(workers.sockets())?,
+    };
+    let (succession, mut successors) = Succession::new(ports, media.clone());
+
+    // What could go wrong before has not: from here on the predecessor does not serve any more.
+    let mut predecessor = predecessor;
+    if let Some(predecessor) = &mut predecessor {
+        tokio::task::block_in_place(|| predecessor.await_turn()).context("the running server did not hand over")?;
+    }
+    let mut store = Store::open(&config.store)
+        .await
+        .with_context(|| format!("the database in {} cannot be opened", config.store))?;
+    let node_name = config.cluster.as_ref().map(node_name);
+    let claim = store
+        .claim(node_name.clone().map_or(Tenancy::Alone, Tenancy::Among))
+        .await
+        .with_context(|| format!("the database in {} cannot be used", config.store))?;
 
     let webhooks = Webhooks::new(&config.webhooks);
     let hub_config = HubConfig {
@@ -218,7 +245,7 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         by_key.clone()
     };
 
-    let tls = Tls::start(&config.tls, &config.data, &advertised, &metrics).context("HTTPS cannot be served")?;
+    let cut_media = CancellationToken::new();
     let main_service = Service {
         router: http::router(
             gate,
@@ -227,9 +254,10 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
         ),
         tls: tls.as_ref().map(|tls| tls.config.clone().into()),
         media: Some(port::Media {
-            sfu: media,
+            sfu: media.clone(),
             relay: relay.clone(),
             addresses,
+            cut: cut_media.clone(),
         }),
         metrics: metrics.clone(),
     };
@@ -247,10 +275,13 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     let stop_http = CancellationToken::new();
     let serving = tokio::spawn(port::serve(listener, main_service, stop_http.clone(), HTTP_PATIENCE));
     let serving_ops = tokio::spawn(port::serve(ops_listener, ops_service, stop_http.clone(), HTTP_PATIENCE));
-    match Control::bind(&config.data) {
-        Ok(control) => drop(tokio::spawn(control.serve(hub.clone()))),
-        Err(error) => tracing::warn!(%error, "no control socket in the data folder: `tandem drain` will not reach this server"),
-    }
+    let controlled = match Control::bind(&config.data) {
+        Ok(control) => Some(tokio::spawn(control.serve(hub.clone(), succession))),
+        Err(error) => {
+            tracing::warn!(%error, "no control socket in the data folder: `tandem drain` and `tandem upgrade` will not reach this server");
+            None
+        }
+    };
     readiness.set(true);
     let share = |percent: u8| f64::from(percent) / 100.0;
     let limits = Shares {
@@ -262,10 +293,14 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
     supervisor::ready(&hub);
     greet(&config, listen, ops_listen, &udp, &advertised, tls.as_ref());
     tracing::info!(%listen, ops = %ops_listen, version = env!("CARGO_PKG_VERSION"), "started");
+    if let Some(Err(error)) = predecessor.as_mut().map(Predecessor::tell_serving) {
+        tracing::warn!(%error, "the server before this one was gone before it had handed over all its media");
+    }
 
-    loop {
+    let successor = loop {
         tokio::select! {
-            () = stops.next() => break,
+            () = stops.next() => break None,
+            Some(successor) = successors.recv() => break Some(successor),
             () = hub.ended() => anyhow::bail!("the hub ended by a fault: see the log above it, and please report it"),
             _ = &mut adopted => anyhow::bail!("another node has taken up what this one had, which was away for the database and the other nodes: start it again"),
             _ = hangups.recv() => match &tls {
@@ -273,30 +308,85 @@ async fn serve(config: Config, mut inherited: Inherited) -> anyhow::Result<()> {
                 None => tracing::info!("SIGHUP: there is no certificate to look for"),
             },
         }
-    }
-    tracing::info!("stopping: new calls are refused");
+    };
     readiness.set(false);
-    supervisor::stopping();
-    tokio::select! {
-        () = hub.stop(config.stop_timeout) => {}
-        () = stops.next() => {
-            tracing::info!("stopping at once");
-            if timeout(AT_ONCE, hub.stop(Duration::ZERO)).await.is_err() {
-                tracing::error!("the hub did not end");
+    // Its file is gone then, before a successor makes its own, and nothing but the listeners has the ports.
+    if let Some(controlled) = controlled {
+        controlled.abort();
+        let _ = controlled.await;
+    }
+    let moves = successor.is_some() || hub.operate(|hub, _| hub.may_be_adopted()).await.unwrap_or(false);
+    if successor.is_none() {
+        supervisor::stopping();
+    }
+    if moves {
+        tracing::info!("stopping: what runs goes on elsewhere");
+        // Whoever comes is answered there from here on.
+        stop_http.cancel();
+        let _ = tokio::join!(stop_at_once(&hub), serving, serving_ops);
+    } else {
+        tracing::info!("stopping: new calls are refused");
+        tokio::select! {
+            () = hub.stop(config.stop_timeout) => {}
+            () = stops.next() => {
+                tracing::info!("stopping at once");
+                stop_at_once(&hub).await;
             }
         }
-    }
-    relay.stop();
-    stop_http.cancel();
-    let _ = tokio::join!(serving, serving_ops);
-    if tokio::task::spawn_blocking(move || workers.stop()).await.is_err() {
-        tracing::error!("a media worker did not end in order");
+        stop_http.cancel();
+        let _ = tokio::join!(serving, serving_ops);
     }
     drop(couriers);
     pushing.abort();
+    // The claim goes with it.
+    adopted.abort();
+    let _ = adopted.await;
     store.close().await;
+    if let Some(successor) = successor {
+        successor
+            .take_over(&media)
+            .await
+            .context("the process that was to take over did not serve")?;
+    }
+    if moves {
+        tracing::info!("media goes on here until it has moved");
+        linger(&metrics, &mut stops).await;
+    }
+    relay.stop();
+    cut_media.cancel();
+    if tokio::task::spawn_blocking(move || workers.stop()).await.is_err() {
+        tracing::error!("a media worker did not end in order");
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn owned(sockets: &[UdpSocket]) -> std::io::Result<Vec<OwnedFd>> {
+    sockets.iter().map(|socket| socket.as_fd().try_clone_to_owned()).collect()
+}
+
+async fn stop_at_once(hub: &HubHandle) {
+    if timeout(AT_ONCE, hub.stop(Duration::ZERO)).await.is_err() {
+        tracing::error!("the hub did not end");
+    }
+}
+
+/// While transports are here: pages make theirs with the successor, and then close these.
+async fn linger(metrics: &Metrics, stops: &mut Stops) {
+    let left = || ["connecting", "connected"].map(|state| metrics.transports.with_label_values(&[state]).get());
+    let gone = async {
+        loop {
+            tokio::time::sleep(LINGER_LOOK_EVERY).await;
+            if left().iter().all(|number| *number <= 0) {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = gone => {}
+        () = tokio::time::sleep(LINGER) => tracing::info!("connections were left that had not moved"),
+        () = stops.next() => {}
+    }
 }
 
 /// What push messages are signed with, made at the first start.

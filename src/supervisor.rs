@@ -33,6 +33,13 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
+/// Another process serves from here on, and is the service.
+pub fn succeeded_by(pid: i32) {
+    if let Ok(pid) = u32::try_from(pid) {
+        tell(&[NotifyState::MainPid(pid)]);
+    }
+}
+
 fn tell(what: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(what) {
         tracing::warn!(%error, "systemd was not told");

@@ -116,9 +116,11 @@ pub struct Media {
     pub relay: RelayHandle,
     /// How many connections one address may have.
     pub addresses: Addresses,
+    /// Ends ICE-TCP and TURN, which may go on when nothing new is accepted.
+    pub cut: CancellationToken,
 }
 
-/// Serves until `stop`, then lets requests under way end within `patience`.
+/// Serves until `stop`, then lets requests under way end within `patience`. Media over TCP goes on until it is cut.
 pub async fn serve(listener: TcpListener, service: Service, stop: CancellationToken, patience: Duration) {
     let graceful = Arc::new(GracefulShutdown::new());
     let (opening, mut all_opened) = mpsc::channel(1);
@@ -130,7 +132,7 @@ pub async fn serve(listener: TcpListener, service: Service, stop: CancellationTo
         match accepted {
             Ok((stream, remote)) => {
                 if let Some(connection) = Connection::new(stream, remote, &service) {
-                    tokio::spawn(connection.run(service.clone(), Arc::downgrade(&graceful), opening.clone(), stop.clone()));
+                    tokio::spawn(connection.run(service.clone(), Arc::downgrade(&graceful), opening.clone()));
                 }
             }
             // Out of file handles, or a connection that was gone before it was taken: neither is a reason to stop.
@@ -252,7 +254,7 @@ impl Connection {
         })
     }
 
-    async fn run(self, service: Service, graceful: Weak<GracefulShutdown>, opening: BeingOpened, stop: CancellationToken) {
+    async fn run(self, service: Service, graceful: Weak<GracefulShutdown>, opening: BeingOpened) {
         let endpoints = self.endpoints;
         let opened = open(self.stream, &service).await;
         let refuse = |refused: Refused| service.metrics.tcp_refused.with_label_values(&[refused.as_str()]).inc();
@@ -265,7 +267,7 @@ impl Connection {
             (Speaks::IceTcp, Some(media)) => {
                 drop(opening);
                 let end = tokio::select! {
-                    () = stop.cancelled() => return,
+                    () = media.cut.cancelled() => return,
                     end = ice_tcp::serve(opened.stream, endpoints.remote, endpoints.local, media.sfu) => end,
                 };
                 if end == ice_tcp::End::Unknown {
@@ -276,7 +278,7 @@ impl Connection {
                 drop(opening);
                 let transport = if opened.tls { Transport::Tls } else { Transport::Tcp };
                 tokio::select! {
-                    () = stop.cancelled() => {}
+                    () = media.cut.cancelled() => {}
                     () = media.relay.serve_stream(opened.stream, endpoints.remote, transport) => {}
                 }
             }

@@ -33,5 +33,6 @@ mod support;
 mod survive;
 mod tls;
 mod tokens;
+mod upgrade;
 mod webhooks;
 mod whip;

@@ -91,7 +91,7 @@ impl Unit {
 }
 
 /// One request on a connection of its own; however long it waits for somebody to answer.
-fn get(at: SocketAddr) -> std::io::Result<String> {
+pub fn get(at: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(at)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(

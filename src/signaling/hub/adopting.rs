@@ -44,6 +44,11 @@ pub(super) struct Inheritance {
 
 /// Asking for it.
 impl Hub {
+    /// Whether another node is there that can adopt what is here.
+    pub fn may_be_adopted(&self) -> bool {
+        self.neighbours.shares_store && !self.neighbours.heard().is_empty()
+    }
+
     /// A node is not heard any more.
     pub(super) fn adopt_later(&mut self, node: NodeId, now: Instant) {
         if self.neighbours.shares_store {
