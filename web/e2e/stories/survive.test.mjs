@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { gapsOf, watchGaps } from "../support/gaps.mjs";
 import { within } from "../support/limits.mjs";
 import { Pair } from "../support/pair.mjs";
 import { Person, until } from "../support/person.mjs";
@@ -12,6 +13,8 @@ import { Wire } from "../support/wire.mjs";
 /** From the new process listening to decoded frames and sound that grow again. */
 const FORWARDED_BACK_MS_MAX = within(2_000);
 const SIGNALING_BACK_MS_MAX = within(1_500);
+/** Of a voice, where another process takes over; of a picture twice as much. */
+const HANDOVER_GAP_MS_MAX = within(500);
 /** Between two frames on direct; a busy machine drops some by itself, so the figure of the time before is the measure. */
 const GAP_MS_MAX = within(500);
 
@@ -190,6 +193,31 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
       const times = await Promise.all([mediaBack(ada), mediaBack(bob)]);
       console.log(`${kind}, forwarded, server killed: media is back after ${times.join(" and ")} ms`);
       assert.ok(Math.max(...times) <= FORWARDED_BACK_MS_MAX, `${times}`);
+      await pair.hangUp(ada, bob);
+    });
+
+    test("another process takes over in a forwarded call", async () => {
+      await pair.talk("forwarded");
+      await sleep(3000);
+      await Promise.all([watchGaps(ada), watchGaps(bob)]);
+      await sleep(3000);
+      const before = await Promise.all([gapsOf(ada), gapsOf(bob)]);
+      await Promise.all([watchGaps(ada), watchGaps(bob)]);
+      const { gone } = await server.upgrade();
+      const served = Date.now();
+      assert.deepEqual(await gone, { code: 0, signal: null });
+      const stayed = Date.now() - served;
+      // The old process is gone by now, so what comes is the new one's.
+      await sleep(2000);
+      const gaps = await Promise.all([gapsOf(ada), gapsOf(bob)]);
+      const most = (all, what) => Math.max(...all.map((one) => one[what]));
+      console.log(
+        `${kind}, forwarded, another process takes over: longest gap of a picture ${most(gaps, "video")} ms, of a voice ${most(gaps, "audio")} ms (before: ${most(before, "video")} and ${most(before, "audio")}); the old one went ${stayed} ms after the new one served`,
+      );
+      assert.ok(most(gaps, "audio") <= Math.max(HANDOVER_GAP_MS_MAX, 2 * most(before, "audio")));
+      assert.ok(most(gaps, "video") <= Math.max(2 * HANDOVER_GAP_MS_MAX, 2 * most(before, "video")));
+      await ada.seesAndHears();
+      await bob.seesAndHears();
       await pair.hangUp(ada, bob);
     });
 

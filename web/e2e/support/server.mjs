@@ -1,13 +1,24 @@
 // The real binary, on ports and a data folder of its own.
 
-import { spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 import { storeEnvironment } from "./postgres.mjs";
 
 const BINARY = process.env.TANDEM_BINARY;
+
+/** A process that has ended and that nobody has asked after is not. */
+function isThere(pid) {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 export class Server {
   /**
@@ -71,6 +82,23 @@ export class Server {
     const text = await (await fetch(this.metricsUrl)).text();
     const line = text.split("\n").find((l) => l.startsWith(`${series} `));
     return line === undefined ? undefined : Number(line.slice(series.length + 1));
+  }
+
+  /** Has it hand over to another process of its binary, and waits until that serves. `gone`: the one before, when it has ended. */
+  async upgrade() {
+    const [program, ...parameters] = [...this.within, this.process.spawnargs[this.within.length]];
+    const { stdout } = await promisify(execFile)(program, [...parameters, "--data", this.data, "upgrade"], {
+      env: { PATH: process.env.PATH, ...this.environment },
+    });
+    const before = this.exited;
+    const pid = Number(stdout.split(" ")[1]);
+    // No child of ours: it is gone when no signal reaches it.
+    this.process = { kill: (signal) => isThere(pid) && process.kill(pid, signal) };
+    this.exited = before.then(async () => {
+      while (isThere(pid)) await sleep(20);
+      return { code: null, signal: null };
+    });
+    return { gone: before };
   }
 
   kill(signal = "SIGKILL") {

@@ -232,7 +232,12 @@ function isOf(call: CallNow, phase: Phase): boolean {
 
 /** The room outlived the server. Who came or went meanwhile is known from what the server has now. */
 function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { participants: Participant[] }>): Step {
-  const { room, participants: others, participant_id, host, direct, polite } = call;
+  const { room, participant_id, host, direct, polite } = call;
+  // Who has not come to the new process yet has said nothing to it of what is on.
+  const known = new Map(phase.others.map((one) => [one.participant_id, one.sources]));
+  const others = call.participants.map((one) =>
+    one.sources.length > 0 ? one : { ...one, sources: known.get(one.participant_id) ?? [] },
+  );
   const other = direct ? (others[0]?.participant_id ?? null) : null;
   const me = { ...phase.me, participantId: participant_id, host };
   return {

@@ -4,13 +4,15 @@
  */
 
 import { assertNever } from "../assert";
-import type { DirectMessage, MediaEvent, PathMeasures } from "../core/state";
-import type { Command, IceServer, Participant, Path, PathReason, Slot, Source, Tile } from "../protocol";
+import type { DirectMessage, MediaEvent } from "../core/state";
+import type { IceServer, Participant, Path, PathReason, Slot, Source, Tile } from "../protocol";
 import { Direct, type DirectWorld, type ReceivedTracks } from "./direct";
 import { DirectWatch } from "./direct-facts";
 import { readMessage } from "./direct-message";
 import { Forwarded } from "./forwarded";
 import { ForwardedCare } from "./forwarded-care";
+import { Handover } from "./handover";
+import type { CallMediaListener } from "./listener";
 import { type Before, Paths, type PathsInput, type PathsOutput } from "./paths";
 import { isSameRemote, NO_REMOTE_TRACKS, type RemoteTracks } from "./remote";
 import { RoomPath, type RoomPathInput } from "./room-path";
@@ -32,20 +34,6 @@ const FAREWELL_MS = 1000;
 const CLOSE_AFTER_MS = 3000;
 /** A direct connection that is not wanted any more is let go when both are seen on forwarded, and then in any case. */
 const RELEASE_WITHIN_MS = 12_000;
-
-export interface CallMediaListener {
-  send(command: Command): void;
-  /** What is received of the others, whenever that changes. */
-  remote(tracks: RemoteTracks): void;
-  /** The path on which the others are seen, or why it is still this one. */
-  pathShown(path: Path, reason: PathReason): void;
-  measured(measures: PathMeasures): void;
-  told(message: DirectMessage): void;
-  /** Of the direct connection: a page that is loaded again counts on from it. */
-  generation(generation: number): void;
-  /** `closed`: by the other. */
-  lost(closed: boolean): void;
-}
 
 /** Whether, and how, the two in a room may connect directly. */
 export interface Directly {
@@ -79,6 +67,8 @@ export class CallMedia {
   private leaving: { since: number; otherIsOver: boolean } | null = null;
   private tracks: Tracks = NO_TRACKS;
   private slots: Slot[] = [];
+  /** While another process of the server takes over. */
+  private handover: Handover | null = null;
   private received: ReceivedTracks = {};
   private remote: RemoteTracks = NO_REMOTE_TRACKS;
   private readonly views = new Views();
@@ -245,7 +235,10 @@ export class CallMedia {
 
   /** The server was started again: what it knew of forwarded is gone. Direct does not notice. */
   serverRestarted(): void {
-    this.forwarded.restart();
+    const handover = new Handover(this.inSlots(), Date.now());
+    this.handover = handover;
+    if (this.forwarded.restart()) void this.handOver(handover);
+    else this.handover = null;
   }
 
   /** Tells the other's page directly, if that is possible. */
@@ -275,7 +268,7 @@ export class CallMedia {
   shown(): { path: Path; connection: RTCPeerConnection | null } | null {
     const path = this.core?.shownPath ?? null;
     if (path === null) return null;
-    return { path, connection: (path === "direct" ? this.direct?.connection : this.forwarded.connection) ?? null };
+    return { path, connection: (path === "direct" ? this.direct?.connection : this.forwarded.carrying) ?? null };
   }
 
   /** For tests: see web/README.md. */
@@ -291,7 +284,7 @@ export class CallMedia {
     });
     return {
       direct: await side("direct", this.direct?.connection ?? null),
-      forwarded: await side("forwarded", this.forwarded.connection),
+      forwarded: await side("forwarded", this.forwarded.carrying),
       shown_path: this.core?.shownPath ?? null,
     };
   }
@@ -497,7 +490,7 @@ export class CallMedia {
         for (const source of SOURCES) arrived[source] = all.get(trackOf(source)?.id ?? "");
         return arrived;
       };
-      const slots = arrange(this.slots, (mid) => this.forwarded.trackAt(mid)).get(this.otherId ?? "") ?? {};
+      const slots = this.inSlots().get(this.otherId ?? "") ?? {};
       const arrived = {
         direct: count(direct, (source) => this.received[source] ?? null),
         forwarded: count(forwarded, (source) => slots[source]?.track ?? null),
@@ -519,10 +512,28 @@ export class CallMedia {
     this.leaveDirect();
   }
 
+  private inSlots(): RemoteTracks {
+    return arrange(this.slots, (mid) => this.forwarded.trackAt(mid));
+  }
+
+  /** Lets each track follow to the new connection to the server. */
+  private async handOver(handover: Handover): Promise<void> {
+    while (!this.closed && handover === this.handover && !handover.isOver) {
+      const { carrying, connection } = this.forwarded;
+      const [before, arrived] = await Promise.all([arrivedIn(carrying), arrivedIn(connection)]);
+      if (handover.take(before, arrived, this.inSlots(), Date.now())) this.showRemote();
+      if (!handover.isOver) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    if (this.closed || handover !== this.handover) return;
+    this.handover = null;
+    this.forwarded.letGo(handover.isDead ? 0 : CLOSE_AFTER_MS);
+    this.showRemote();
+  }
+
   /** Forwarded is played from the start, so that the first sound is heard; direct only where its tracks are at. */
   private showRemote(): void {
     if (this.core === null || this.closed) return;
-    const remote = new Map(arrange(this.slots, (mid) => this.forwarded.trackAt(mid)));
+    const remote = new Map(this.handover?.merge(this.inSlots()) ?? this.inSlots());
     if (this.otherId !== null) {
       const on = this.otherSources();
       const tracks = { ...remote.get(this.otherId) };
@@ -562,7 +573,7 @@ export class CallMedia {
     this.sampling = true;
     const [direct, forwarded] = await Promise.all([
       readInbound(this.direct?.connection ?? null),
-      readInbound(this.forwarded.connection),
+      readInbound(this.forwarded.carrying),
     ]);
     this.sampling = false;
     if (this.closed) return;
