@@ -27,6 +27,8 @@ enum Kind {
     Kill9,
     /// SIGTERM, which waits for no call, and another process
     Restart,
+    /// `tandem upgrade`: another process takes over while the first one still carries media
+    Upgrade,
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +48,9 @@ pub struct Fault {
     /// Prints one JSON object in place of the text
     #[arg(long)]
     json: bool,
+    /// Ends with 1 if one of a hundred did not hear a voice for longer than so many milliseconds
+    #[arg(long)]
+    sound_gap_p99_max_ms: Option<u64>,
     /// Ends with 1 if half of all were without media for longer than so many milliseconds after the new process listened
     #[arg(long)]
     back_p50_max_ms: Option<u64>,
@@ -85,6 +90,13 @@ pub async fn run(asked: &Fault) -> anyhow::Result<()> {
     );
     ensure!(outcome.ended == 0, "{} of {} calls ended", outcome.ended, outcome.talks);
     ensure!(outcome.changed == 0, "{} found their room changed", outcome.changed);
+    if let Some(max) = asked.sound_gap_p99_max_ms {
+        let p99 = share(&outcome.sound_gap, 0.99);
+        ensure!(
+            p99 <= max as f64,
+            "a voice was away for {p99:.0} ms in one of a hundred, more than {max}"
+        );
+    }
     if let Some(max) = asked.back_p50_max_ms {
         let p50 = share(&outcome.back, 0.5);
         ensure!(
@@ -114,15 +126,23 @@ async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
     }
     sleep(SETTLE).await;
     talks.iter().for_each(Talk::reset_gaps);
-    let signal = match asked.kind {
-        Kind::Kill9 => Signal::KILL,
-        Kind::Restart => Signal::TERM,
-    };
     let fault = Instant::now();
-    let (stopping, listened) = tokio::task::block_in_place(|| server.restart(signal))?;
+    let (stopping, listened) = tokio::task::block_in_place(|| match asked.kind {
+        Kind::Kill9 => server.restart(Signal::KILL),
+        Kind::Restart => server.restart(Signal::TERM),
+        Kind::Upgrade => server.upgrade(),
+    })?;
     outcome.stopping.push(stopping);
-    outcome.starting.push(listened - fault - stopping);
+    outcome.starting.push((listened - fault).saturating_sub(match asked.kind {
+        Kind::Kill9 | Kind::Restart => stopping,
+        // It is gone only after the new one serves.
+        Kind::Upgrade => Duration::ZERO,
+    }));
 
+    if matches!(asked.kind, Kind::Upgrade) {
+        // The old process is gone, so what comes from here on is the new one's.
+        sleep(SETTLE).await;
+    }
     let sides: usize = talks.iter().map(|talk| talk.facts().len()).sum();
     let mut back: Vec<Option<Duration>> = vec![None; sides];
     while back.iter().any(Option::is_none) && fault.elapsed() < BACK_WITHIN && !talks.iter().any(Talk::is_over) {
@@ -147,9 +167,11 @@ async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
         outcome.ended += usize::from(talk.is_over());
         talk.stop().await?;
     }
-    outcome
-        .back
-        .extend(back.into_iter().map(|since| since.unwrap_or(BACK_WITHIN)));
+    if !matches!(asked.kind, Kind::Upgrade) {
+        outcome
+            .back
+            .extend(back.into_iter().map(|since| since.unwrap_or(BACK_WITHIN)));
+    }
     Ok(())
 }
 

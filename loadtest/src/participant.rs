@@ -372,6 +372,13 @@ impl Participant {
         self.drain(now);
     }
 
+    /// Says goodbye to the server; what has to be sent for it is in `sends`.
+    pub fn close(&mut self, now: Instant) {
+        self.publishing = false;
+        let _ = self.rtc.close();
+        self.drain(now);
+    }
+
     pub fn poll_timeout(&self) -> Instant {
         let mut deadline = self.deadline;
         if self.publishing && self.connected {

@@ -12,9 +12,14 @@ use crate::process;
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 
+/// A process that has handed over goes when all connections have moved, or after a quarter of a minute.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
+
 pub struct Server {
     binary: PathBuf,
     child: Child,
+    /// The process in its place, which is no child of ours.
+    successor: Option<Pid>,
     data: PathBuf,
     /// Of its websocket.
     pub url: String,
@@ -34,6 +39,7 @@ impl Server {
         let mut server = Server {
             binary: binary.to_owned(),
             child,
+            successor: None,
             data,
             url: String::new(),
             ops: String::new(),
@@ -57,6 +63,33 @@ impl Server {
         self.child = spawn(&self.binary, &self.data, &listen)?;
         self.find()?;
         Ok((ended, Instant::now()))
+    }
+
+    /// Has it hand over to a new process of the same binary (`tandem upgrade`), and waits until that serves and the old one is gone. How
+    /// long the old one was there from then on, and the moment at which the new one served.
+    ///
+    /// # Errors
+    /// The new process does not serve, or the old one does not go.
+    pub fn upgrade(&mut self) -> anyhow::Result<(Duration, Instant)> {
+        let asked = Command::new(&self.binary)
+            .args(["upgrade", "--data"])
+            .arg(&self.data)
+            .output()
+            .context("tandem upgrade cannot be run")?;
+        let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+        let served = Instant::now();
+        let pid = said.split_whitespace().nth(1).and_then(|pid| pid.parse::<i32>().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw).filter(|_| asked.status.success()) else {
+            bail!("tandem upgrade: {said}{}", String::from_utf8_lossy(&asked.stderr));
+        };
+        self.successor = Some(pid);
+        while self.child.try_wait()?.is_none() {
+            if served.elapsed() > GONE_WITHIN {
+                bail!("the old process is still there after {GONE_WITHIN:?}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok((served.elapsed(), served))
     }
 
     fn host(&self) -> anyhow::Result<String> {
@@ -86,7 +119,10 @@ impl Server {
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        match self.successor {
+            Some(pid) => pid.as_raw_nonzero().get().unsigned_abs(),
+            None => self.child.id(),
+        }
     }
 }
 
@@ -114,6 +150,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(successor) = self.successor {
+            let _ = kill_process(successor, Signal::KILL);
+        }
         let _ = fs::remove_dir_all(&self.data);
     }
 }

@@ -24,6 +24,10 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 const BACK_AFTER_MAX: Duration = Duration::from_millis(250);
 const BACK_AFTER_LAST_MAX: Duration = Duration::from_secs(1);
 
+/// For how long a connection is kept when the next one brings all that it brought, because others may still be on theirs, and in any case.
+const OVERLAP: Duration = Duration::from_secs(2);
+const OVERLAP_MAX: Duration = Duration::from_secs(10);
+
 /// After that a session is over (`calls.resume_timeout_s`).
 const BACK_WITHIN: Duration = Duration::from_secs(15);
 
@@ -55,6 +59,8 @@ pub struct Facts {
     /// Websockets after the first one, and what the server said of the call on the last one.
     pub resumed: usize,
     pub call: Value,
+    /// 2 while the one before is kept.
+    pub connections: usize,
     /// Asked of the side: forget the longest gaps.
     reset: bool,
 }
@@ -145,7 +151,7 @@ impl Talk {
         let sides = sessions.into_iter().enumerate().map(|(index, session)| {
             let facts = Arc::<Mutex<Facts>>::default();
             let hold = Hold {
-                session,
+                session: Some(session),
                 room: room.to_owned(),
                 attempt: 0,
                 speaks: index < 2,
@@ -212,7 +218,8 @@ impl Talk {
 
 /// One side.
 struct Hold {
-    session: Session,
+    /// None: it is on its way back.
+    session: Option<Session>,
     room: String,
     attempt: u32,
     speaks: bool,
@@ -220,42 +227,122 @@ struct Hold {
     on_answer: OnAnswer,
 }
 
+/// A connection to the server's SFU.
+struct Way {
+    socket: UdpSocket,
+    participant: Participant,
+}
+
+impl Way {
+    /// Does what is due next. Safe to be dropped before.
+    async fn work(&mut self) {
+        self.send();
+        let mut buffer = [0; 2048];
+        tokio::select! {
+            // A server that is gone makes the kernel say so here.
+            received = self.socket.recv_from(&mut buffer) => if let Ok((length, source)) = received {
+                self.participant.handle_datagram(source, &buffer[..length], Instant::now());
+            },
+            () = sleep_until(self.participant.poll_timeout().into()) => self.participant.handle_timeout(Instant::now()),
+        }
+        self.send();
+    }
+
+    fn send(&mut self) {
+        for (destination, payload) in self.participant.sends.drain(..) {
+            // A full socket is a lost datagram.
+            let _ = self.socket.try_send_to(&payload, destination);
+        }
+    }
+
+    /// What came in the first slots: frames that were decoded, and packets of sound.
+    fn received(&self) -> (usize, usize) {
+        let participant = &self.participant;
+        let receiver = |slot: Option<&_>| slot.and_then(|slot| participant.received.get(slot));
+        (
+            receiver(participant.slots.first()).map_or(0, |receiver| receiver.decoded),
+            receiver(participant.audio_slots.first()).map_or(0, |receiver| receiver.packets),
+        )
+    }
+
+    fn close(mut self) {
+        self.participant.close(Instant::now());
+        self.send();
+    }
+}
+
+/// The connection before, which goes on until another one brings what it brought.
+struct Before {
+    way: Way,
+    since: Instant,
+    /// Since when the other one does.
+    needless_since: Option<Instant>,
+}
+
+async fn work(before: &mut Option<Before>) {
+    match before {
+        Some(before) => before.way.work().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next(session: &mut Option<Session>) -> anyhow::Result<Value> {
+    match session {
+        Some(session) => session.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+type Returning = JoinHandle<anyhow::Result<(Session, Value)>>;
+
+async fn returned(returning: &mut Option<Returning>) -> anyhow::Result<(Session, Value)> {
+    match returning {
+        Some(task) => {
+            let done = task.await;
+            *returning = None;
+            done?
+        }
+        None => std::future::pending().await,
+    }
+}
+
 impl Hold {
     /// Until it is told to stop.
     async fn run(mut self, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
-        let mut socket = UdpSocket::bind("127.0.0.1:0").await?;
-        let mut participant = self.offer(socket.local_addr()?).await;
+        let mut way = self.connect().await?;
+        let mut before = None;
+        let mut returning = None;
         let mut ping = interval(PING_EVERY);
-        let mut buffer = [0; 2048];
         while !stop.load(Ordering::Relaxed) {
-            for (destination, payload) in participant.sends.drain(..) {
-                // A full socket is a lost datagram.
-                let _ = socket.send_to(&payload, destination).await;
-            }
             tokio::select! {
-                received = socket.recv_from(&mut buffer) => {
-                    // A server that is gone makes the kernel say so here.
-                    if let Ok((length, source)) = received {
-                        participant.handle_datagram(source, &buffer[..length], Instant::now());
-                    }
+                () = way.work() => {}
+                () = work(&mut before) => {}
+                event = next(&mut self.session) => match event {
+                    Ok(event) => if self.heed(&event, &mut way.participant)? {
+                        way = self.connect().await?;
+                    },
+                    Err(_) => returning = self.session.take().map(|session| tokio::spawn(come_back(session))),
+                },
+                back = returned(&mut returning) => {
+                    let (session, welcome) = back?;
+                    self.session = Some(session);
+                    self.note_return(&welcome);
+                    let fresh = self.connect().await?;
+                    before = Some(Before { way: std::mem::replace(&mut way, fresh), since: Instant::now(), needless_since: None });
                 }
-                event = self.session.next() => {
-                    let Ok(event) = event else {
-                        self.come_back().await?;
-                        socket = UdpSocket::bind("127.0.0.1:0").await?;
-                        participant = self.offer(socket.local_addr()?).await;
-                        continue;
-                    };
-                    if self.heed(&event, &mut participant)? {
-                        participant = self.offer(socket.local_addr()?).await;
-                    }
-                }
-                _ = ping.tick() => { let _ = self.session.send(json!({ "type": "ping" })).await; }
-                () = sleep_until(participant.poll_timeout().into()) => participant.handle_timeout(Instant::now()),
+                _ = ping.tick() => self.send(json!({ "type": "ping" })).await,
             }
-            self.look_at(&participant);
+            self.look_at(&way, &mut before);
         }
+        way.close();
         Ok(())
+    }
+
+    /// If the websocket is gone, the next event says so.
+    async fn send(&mut self, command: Value) {
+        if let Some(session) = &mut self.session {
+            let _ = session.send(command).await;
+        }
     }
 
     /// True: its connection is to be made again.
@@ -280,16 +367,29 @@ impl Hold {
         Ok(false)
     }
 
-    fn look_at(&self, participant: &Participant) {
-        let mut facts = self.facts();
+    fn look_at(&self, way: &Way, before: &mut Option<Before>) {
         let now = Instant::now();
+        let (mut picture, mut sound) = way.received();
+        if let Some(old) = before {
+            if picture > 0 && sound > 0 {
+                old.needless_since.get_or_insert(now);
+            }
+            let is_over = old.needless_since.is_some_and(|since| now - since > OVERLAP);
+            if is_over || now - old.since > OVERLAP_MAX {
+                if let Some(old) = before.take() {
+                    old.way.close();
+                }
+            } else {
+                let (pictures, sounds) = old.way.received();
+                (picture, sound) = (picture + pictures, sound + sounds);
+            }
+        }
+        let mut facts = self.facts();
+        facts.connections = 1 + usize::from(before.is_some());
         if std::mem::take(&mut facts.reset) {
             facts.picture.longest_gap = Duration::ZERO;
             facts.sound.longest_gap = Duration::ZERO;
         }
-        let receiver = |slot: Option<&_>| slot.and_then(|slot| participant.received.get(slot));
-        let picture = receiver(participant.slots.first()).map_or(0, |receiver| receiver.decoded);
-        let sound = receiver(participant.audio_slots.first()).map_or(0, |receiver| receiver.packets);
         facts.picture.note(picture, now);
         facts.sound.note(sound, now);
     }
@@ -298,28 +398,18 @@ impl Hold {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As a page does whose websocket was closed.
-    async fn come_back(&mut self) -> anyhow::Result<()> {
-        let gone = Instant::now();
-        let mut within = BACK_AFTER_MAX;
-        loop {
-            match self.session.resume().await {
-                Ok(welcome) => {
-                    let mut facts = self.facts();
-                    facts.resumed += 1;
-                    facts.call = welcome["call"].clone();
-                    return Ok(());
-                }
-                Err(error) if gone.elapsed() > BACK_WITHIN => return Err(error.context("no way back for 15 s")),
-                Err(_) => {
-                    sleep(within.mul_f64(rand::random())).await;
-                    within = BACK_AFTER_LAST_MAX.min(within * 2);
-                }
-            }
-        }
+    fn note_return(&self, welcome: &Value) {
+        let mut facts = self.facts();
+        facts.resumed += 1;
+        facts.call = welcome["call"].clone();
     }
 
-    /// If the websocket is gone, the next event says so.
+    async fn connect(&mut self) -> anyhow::Result<Way> {
+        let socket = UdpSocket::bind("127.0.0.1:0").await?;
+        let participant = self.offer(socket.local_addr()?).await;
+        Ok(Way { socket, participant })
+    }
+
     async fn offer(&mut self, address: SocketAddr) -> Participant {
         let now = Instant::now();
         let (mut participant, sdp) = Participant::new(address, 1, now);
@@ -331,11 +421,27 @@ impl Hold {
             { "mid": participant.camera().to_string(), "source": "camera" },
         ]);
         let offer = json!({ "type": "offer", "room_id": self.room, "attempt": self.attempt, "sdp": sdp, "sources": lines });
-        let _ = self.session.send(offer).await;
+        self.send(offer).await;
         let sources: &[&str] = if self.speaks { &["microphone", "camera"] } else { &["camera"] };
         let publish = json!({ "type": "publish", "room_id": self.room, "sources": sources });
-        let _ = self.session.send(publish).await;
+        self.send(publish).await;
         participant
+    }
+}
+
+/// As a page does whose websocket was closed.
+async fn come_back(mut session: Session) -> anyhow::Result<(Session, Value)> {
+    let gone = Instant::now();
+    let mut within = BACK_AFTER_MAX;
+    loop {
+        match session.resume().await {
+            Ok(welcome) => return Ok((session, welcome)),
+            Err(error) if gone.elapsed() > BACK_WITHIN => return Err(error.context("no way back for 15 s")),
+            Err(_) => {
+                sleep(within.mul_f64(rand::random())).await;
+                within = BACK_AFTER_LAST_MAX.min(within * 2);
+            }
+        }
     }
 }
 
