@@ -12,33 +12,42 @@ const names = process.argv.slice(2).filter((word) => word !== "--all");
 const all = process.argv.includes("--all");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** Each looks at one state after the other in a browser of its own, since a page in the background waits. */
+const LOOKERS = 2;
+
 const vite = await serve();
-const browser = await launch();
+const browsers = await Promise.all(Array.from({ length: LOOKERS }, launch));
 let grave = 0;
 let looked = 0;
-try {
-  for (const name of await stateNames(await browser.newPage(), names)) {
-    // One page for all would get slower with each state, and once hung.
-    const page = await browser.newPage();
-    page.setDefaultTimeout(60_000);
-    for (const [size, viewport] of Object.entries(SIZES)) {
-      for (const scheme of all ? ["light", "dark"] : [SCHEMES[size]]) {
-        await openState(page, name, viewport, scheme);
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => window.axe.run(document));
-        looked += 1;
-        for (const { id, impact, help, nodes } of violations) {
-          if (GRAVE.includes(impact)) grave += 1;
-          console.log(`${name} ${size} ${scheme}: ${impact}: ${id}: ${help}`);
-          for (const node of nodes)
-            console.log(`  ${node.target.join(" ")}\n    ${node.failureSummary?.split("\n")[1]}`);
-        }
+
+async function look(browser, name) {
+  // One page for all would get slower with each state, and once hung.
+  const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    for (const scheme of all ? ["light", "dark"] : [SCHEMES[size]]) {
+      await openState(page, name, viewport, scheme);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run(document));
+      looked += 1;
+      for (const { id, impact, help, nodes } of violations) {
+        if (GRAVE.includes(impact)) grave += 1;
+        const places = nodes.map((node) => `  ${node.target.join(" ")}\n    ${node.failureSummary?.split("\n")[1]}`);
+        console.log([`${name} ${size} ${scheme}: ${impact}: ${id}: ${help}`, ...places].join("\n"));
       }
     }
-    await page.close();
   }
+  await page.close();
+}
+
+try {
+  const left = await stateNames(await browsers[0].newPage(), names);
+  const lookers = browsers.map(async (browser) => {
+    for (let name = left.shift(); name !== undefined; name = left.shift()) await look(browser, name);
+  });
+  await Promise.all(lookers);
 } finally {
-  await browser.close();
+  await Promise.all(browsers.map((browser) => browser.close()));
   await vite.close();
 }
 console.log(`${looked} pages, ${grave} serious or critical findings`);
