@@ -11,6 +11,7 @@ mod oidc;
 mod push;
 mod store;
 mod tls;
+mod traces;
 mod webhooks;
 
 use std::env;
@@ -37,6 +38,8 @@ use self::push::PushFile;
 use self::store::StoreFile;
 use self::tls::TlsFile;
 pub use self::tls::{Acme, CertificateFiles, TlsMode};
+pub use self::traces::TracesConfig;
+use self::traces::TracesFile;
 use self::webhooks::WebhooksFile;
 pub use self::webhooks::{EndpointConfig, WebhooksConfig};
 use crate::store::Place;
@@ -84,6 +87,7 @@ struct File {
     push: PushFile,
     tls: TlsFile,
     log: LogFile,
+    traces: TracesFile,
     calls: CallsFile,
     history: HistoryFile,
     chat: ChatFile,
@@ -163,6 +167,8 @@ pub struct Config {
     pub tls: TlsMode,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Whom it tells what took how long.
+    pub traces: TracesConfig,
     /// How long a call rings.
     pub ring_timeout: Duration,
     /// How long a session without a websocket is kept.
@@ -353,6 +359,7 @@ impl File {
             push: self.push.check(&self.tls.email)?,
             tls: self.tls.check()?,
             log: self.log.check()?,
+            traces: self.traces.check()?,
             ring_timeout: seconds("calls.ring_timeout_s", self.calls.ring_timeout_s, 600, "1 to 600 seconds")?,
             resume_timeout: seconds("calls.resume_timeout_s", self.calls.resume_timeout_s, 600, "1 to 600 seconds")?,
             store,

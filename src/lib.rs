@@ -57,6 +57,8 @@ pub mod signaling;
 pub mod store;
 /// What systemd is told (D).
 pub mod supervisor;
+/// What took how long, for a collector of OpenTelemetry (D).
+pub mod traces;
 /// Datagrams in and out of the kernel in batches (D).
 pub mod udp;
 /// `tandem upgrade`: has the running server hand over to a new process.

@@ -52,7 +52,7 @@ use crate::signaling::keeper::Archive;
 use crate::signaling::restoring;
 use crate::store::{Claim, Held, Place, Store, Tenancy};
 use crate::webhooks::{Couriers, Webhooks};
-use crate::{doctor, overload, supervisor, udp};
+use crate::{doctor, overload, supervisor, traces, udp};
 
 /// What waits in the queue from the SFU to the hub. When it is full, events wait in the worker, which never stops for it.
 const SFU_EVENTS_MAX: usize = 4096;
@@ -100,6 +100,7 @@ async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Pre
     let mut hangups = signal(SignalKind::hangup())?;
 
     std::fs::create_dir_all(&config.data).with_context(|| format!("the data folder {} cannot be made", config.data.display()))?;
+    let sending = traces::start(&config.traces, &config.cluster.as_ref().map_or_else(host_name, node_name))?;
     let listener =
         listen_at(config.listen, &mut inherited).with_context(|| format!("server.listen {} cannot be bound", config.listen))?;
     let listen = listener.local_addr()?;
@@ -357,6 +358,8 @@ async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Pre
     if tokio::task::spawn_blocking(move || workers.stop()).await.is_err() {
         tracing::error!("a media worker did not end in order");
     }
+    // A thread that is not the runtime's waits for the collector, by requests that run on it.
+    let _ = tokio::task::spawn_blocking(move || sending.stop()).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -422,9 +425,13 @@ async fn keep_claim(mut claim: Claim, store: Store) {
 
 fn node_name(cluster: &ClusterConfig) -> String {
     match cluster.node_name.as_str() {
-        "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        "" => host_name(),
         name => name.to_owned(),
     }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Other nodes are heard from here on, as soon as Redis is there.

@@ -179,6 +179,10 @@ fn a_refusal_names_the_key_the_value_and_what_would_be_right() {
             "[push]\nallowed_hosts = [\"https://push.example\"]\n",
             ["push.allowed_hosts", "https://push.example", "push.example.org"],
         ),
+        (
+            "[traces]\notlp_url = \"http://collector.example.org:4318/v1/traces\"\n",
+            ["traces.otlp_url", "http://collector.example.org:4318/v1/traces", "https"],
+        ),
         ("[webhooks]\nattempts = 0\n", ["webhooks.attempts", "0", "1 to 20"]),
         (
             "[cluster]\nredis_url = \"10.0.0.5:6379\"\n",

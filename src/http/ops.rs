@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +12,7 @@ use axum::routing::get;
 
 use crate::metrics::Metrics;
 use crate::signaling::driver::HubHandle;
+use crate::traces::{self, Trace};
 
 /// False before the start is done and while stopping.
 #[derive(Debug, Default)]
@@ -46,7 +47,11 @@ pub fn router(metrics: Arc<Metrics>, readiness: Arc<Readiness>, hub: HubHandle, 
 
 /// Counts an answer of the main port by the class of its status.
 pub async fn count_requests(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let trace = traces::is_on().then(|| asked(&request));
     let response = next.run(request).await;
+    if let Some(trace) = trace {
+        tell_answered(trace, response.status());
+    }
     let class = match response.status().as_u16() {
         100..=199 => "1xx",
         200..=299 => "2xx",
@@ -56,6 +61,26 @@ pub async fn count_requests(State(metrics): State<Arc<Metrics>>, request: Reques
     };
     metrics.http_requests.with_label_values(&[class]).inc();
     response
+}
+
+/// What is told of a request: its route with the names of what varies, because what varies may be a secret.
+fn asked(request: &Request) -> Trace {
+    let mut trace = Trace::begin("http request");
+    trace.is_asked = true;
+    trace.attributes.push(("http.request.method", request.method().to_string()));
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map(|path| ("http.route", path.as_str().to_owned()));
+    trace.attributes.extend(route);
+    trace
+}
+
+fn tell_answered(mut trace: Trace, status: StatusCode) {
+    trace.end();
+    trace
+        .attributes
+        .push(("http.response.status_code", status.as_u16().to_string()));
+    trace.failed = status.is_server_error().then(|| status.to_string());
+    traces::tell(&trace);
 }
 
 async fn show_metrics(State(ops): State<Ops>) -> Response {

@@ -32,7 +32,7 @@ pub(super) fn count(fact: Fact, metrics: &Metrics) {
             metrics.call_ended.with_label_values(&[reason.as_str()]).inc();
             tracing::info!(%call, reason = reason.as_str(), duration_s = lasted.as_secs_f64(), paths = %record, "call ended");
         }
-        Fact::Setup { seconds } => metrics.call_setup_seconds.observe(seconds),
+        Fact::Setup { seconds, .. } => metrics.call_setup_seconds.observe(seconds),
         Fact::Path { change } => {
             let labels = [change.path.as_str(), change.protocol_name(), change.reason.as_str()];
             metrics.call_path.with_label_values(&labels).inc();

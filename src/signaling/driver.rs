@@ -7,6 +7,7 @@ mod draining;
 mod hashing;
 pub mod nodes;
 mod storing;
+mod tracing_calls;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -23,6 +24,7 @@ use self::attaching::Attached;
 use self::hashing::{Hashed, PASSPHRASES_MAX, hash_passphrases};
 use self::nodes::Nodes;
 use self::storing::Forgotten;
+use self::tracing_calls::CallTraces;
 use super::counting::count;
 use super::hub::restore::Restored;
 use super::hub::{Attach, AttachRefused, Hub, HubConfig};
@@ -205,6 +207,7 @@ impl HubHandle {
             outboxes: HashMap::new(),
             arriving: HashMap::new(),
             forgetting: Vec::new(),
+            call_traces: CallTraces::default(),
             next_connection: 1,
             stopping: None,
         };
@@ -315,6 +318,7 @@ struct Driver {
     arriving: HashMap<ConnectionId, (mpsc::Sender<Outgoing>, Attached)>,
     /// Users whom the store is to forget, and who waits for that.
     forgetting: Vec<(UserId, Forgotten)>,
+    call_traces: CallTraces,
     next_connection: u64,
     stopping: Option<Stopping>,
 }
@@ -469,6 +473,11 @@ impl Driver {
                     if let Fact::SessionEnded { session, .. } | Fact::VisitorGone { session } | Fact::DoorShut { session } = fact
                     {
                         (self.session_ended)(session);
+                    }
+                    if crate::traces::is_on()
+                        && let Some(trace) = self.call_traces.handle_fact(&fact, Instant::now())
+                    {
+                        crate::traces::tell(&trace);
                     }
                     count(fact, &self.metrics);
                 }

@@ -292,6 +292,7 @@ pub enum Fact {
         record: Record,
     },
     Setup {
+        call: Option<CallId>,
         seconds: f64,
     },
     Path {

@@ -16,6 +16,7 @@ use crate::files::{Deed, TICKET_LASTS_S, ticket};
 use crate::id::FileId;
 use crate::metrics::Metrics;
 use crate::store::{self, Store, StoreError};
+use crate::traces::{self, Trace};
 use crate::webhooks::Webhooks;
 
 /// What was noted in the moment of a call's end is in its report.
@@ -175,6 +176,7 @@ async fn adopt(store: &Store, lost: &Lost) -> Result<Adoption, StoreError> {
     if node == store.node() {
         return Ok(Adoption::Ours);
     }
+    let mut trace = Trace::begin("adopt a node");
     let Some(adoption) = store.try_to_adopt(&node).await? else {
         return Ok(Adoption::NotFree(Some(node)));
     };
@@ -192,6 +194,12 @@ async fn adopt(store: &Store, lost: &Lost) -> Result<Adoption, StoreError> {
         sessions = restored.sessions.len(),
         "a node is gone, and what it had is here"
     );
+    trace.end();
+    trace.attributes = vec![
+        ("tandem.node", node.clone()),
+        ("tandem.sessions", restored.sessions.len().to_string()),
+    ];
+    traces::tell(&trace);
     let restored = Box::new(restored);
     Ok(Adoption::Adopted { node, restored })
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::StoreError;
 use super::place::PostgresUrl;
+use super::slow::Watch;
 
 /// SQLite has one writer at a time; the rest read.
 const SQLITE_CONNECTIONS_MAX: u32 = 4;
@@ -106,13 +107,16 @@ impl Database {
     where
         StoreError: From<E>,
     {
-        match self.kind {
-            Kind::Sqlite => Ok(asked.await?),
+        let watch = Watch::start(&asked);
+        let done = match self.kind {
+            Kind::Sqlite => asked.await.map_err(StoreError::from),
             Kind::Postgres => match timeout(ANSWER_WAIT_MAX, asked).await {
-                Ok(done) => Ok(done?),
+                Ok(done) => done.map_err(StoreError::from),
                 Err(_) => Err(StoreError::Slow),
             },
-        }
+        };
+        watch.end(done.as_ref().err());
+        done
     }
 
     /// Does one thing by itself; how many rows that changed.

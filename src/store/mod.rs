@@ -20,6 +20,7 @@ mod reports;
 mod restart;
 mod retention;
 mod rooms;
+mod slow;
 mod soundness;
 #[cfg(test)]
 mod testbed;

@@ -33,6 +33,7 @@ mod support;
 mod survive;
 mod tls;
 mod tokens;
+mod traces;
 mod upgrade;
 mod webhooks;
 mod whip;

@@ -143,8 +143,8 @@ impl Hub {
         self.outputs.push_back(Output::Count(Fact::Path { change }));
         let since = self.since(room, from);
         let mut lasted = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let call = self.sessions.get(&session).and_then(|session| session.call);
-        if let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) {
+        let call_id = self.sessions.get(&session).and_then(|session| session.call);
+        if let Some(call) = call_id.and_then(|call| self.calls.get_mut(&call)) {
             lasted = call.lasted(now);
             let after = lasted;
             call.record.note(Entry { after, by: from, change });
@@ -162,7 +162,7 @@ impl Hub {
         self.note_for_report(room, Some(from), what, now);
         if let Some(setup) = setup_ms.map(|ms| Duration::from_millis(ms.into())) {
             let seconds = setup.as_secs_f64();
-            self.outputs.push_back(Output::Count(Fact::Setup { seconds }));
+            self.outputs.push_back(Output::Count(Fact::Setup { call: call_id, seconds }));
         }
         // Of several, nobody falls silent on a path for one; but when the third came, the two let go of theirs.
         let others = if others.len() == 1 || reason == PathReason::Group {
