@@ -125,6 +125,8 @@ pub struct Metrics {
     pub store_failures: IntCounterVec,
     /// The database without its journal.
     pub store_bytes: IntGauge,
+    /// Changes on their way to the store.
+    pub store_waiting: IntGauge,
     /// Files in chats, by `outcome`: `sent`, `fetched`, `refused`, `cut`, `failed`.
     pub files: IntCounterVec,
     /// That there is place for in files.
@@ -359,6 +361,7 @@ impl Metrics {
                     "Bytes of the database that are in use, without its journal.",
                 ),
             ),
+            store_waiting: register(r, IntGauge::new("tandem_store_waiting", "Changes that wait to be kept.")),
             store_failures: counters(r, "tandem_store_failures_total", "Failures of the store.", &["operation"]),
             files: counters(
                 r,

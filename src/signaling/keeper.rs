@@ -84,6 +84,7 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
             at_ms: clock::unix_ms(),
             keeps: keeps_now,
         });
+        let waited = waiting(&batches);
         while let Some(batch) = batches.front() {
             let changes: Vec<Change> = batch.keeps.iter().map(|keep| change(keep, batch.at_ms, webhooks)).collect();
             let telling = Telling {
@@ -135,11 +136,16 @@ pub(super) async fn run(mut keeps: mpsc::Receiver<Keep>, news: mpsc::Sender<News
                 break;
             }
         }
+        metrics.store_waiting.sub((waited - waiting(&batches)) as i64);
         if ended {
             purging.abort();
             return;
         }
     }
+}
+
+fn waiting(batches: &VecDeque<Batch>) -> usize {
+    batches.iter().map(|batch| batch.keeps.len()).sum()
 }
 
 /// Who waits for something in the newest batch is told that it is not kept; the rest waits for the database.
@@ -156,11 +162,9 @@ fn put_off(batches: &mut VecDeque<Batch>, metrics: &Metrics) -> Vec<News> {
     }
     // An empty one only says that the server lives, which the next one says too.
     batches.retain(|batch| !batch.keeps.is_empty());
-    let mut waiting: usize = batches.iter().map(|batch| batch.keeps.len()).sum();
-    while waiting > LATE_MAX
+    while waiting(batches) > LATE_MAX
         && let Some(oldest) = batches.pop_front()
     {
-        waiting -= oldest.keeps.len();
         metrics
             .queue_full
             .with_label_values(&["keep"])

@@ -542,10 +542,13 @@ pub async fn talk(caller: &mut Tab, callee: &mut Tab) -> Value {
     incoming["call_id"].clone()
 }
 
-/// Waits until the store has what the hub has put into its queue: a user made later is written later.
+/// Waits until the store has what the hub has put into its queue.
 pub async fn settle(server: &Server) {
-    for _ in 0..3 {
-        Tab::open(server).await;
+    // What was sent before by others is with the hub when it answers this.
+    Tab::open(server).await;
+    let deadline = Instant::now() + PATIENCE;
+    while server.metric("tandem_store_waiting") > 0.0 {
+        assert!(Instant::now() < deadline, "the store does not come to an end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
 }

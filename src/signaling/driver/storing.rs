@@ -41,11 +41,14 @@ impl Driver {
 
     /// Hands a change to the keeper. One that finds no place there is lost, and who waits for it is told.
     pub(super) fn keep(&mut self, keep: Keep) {
+        // Before the keeper can have kept it.
+        self.metrics.store_waiting.inc();
         let (Err(mpsc::error::TrySendError::Full(keep)) | Err(mpsc::error::TrySendError::Closed(keep))) =
             self.keeps.try_send(keep)
         else {
             return;
         };
+        self.metrics.store_waiting.dec();
         self.metrics.queue_full.with_label_values(&["keep"]).inc();
         if let Some(news) = News::not_kept(&keep) {
             self.take_news(news);
