@@ -519,14 +519,15 @@ export class CallMedia {
   /** Lets each track follow to the new connection to the server. */
   private async handOver(handover: Handover): Promise<void> {
     while (!this.closed && handover === this.handover && !handover.isOver) {
-      const { carrying, connection } = this.forwarded;
-      const [before, arrived] = await Promise.all([arrivedIn(carrying), arrivedIn(connection)]);
+      const { kept, connection } = this.forwarded;
+      const [before, arrived] = await Promise.all([arrivedIn(kept), arrivedIn(connection)]);
       if (handover.take(before, arrived, this.inSlots(), Date.now())) this.showRemote();
+      if (handover.isSilent) this.forwarded.relieve();
       if (!handover.isOver) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     if (this.closed || handover !== this.handover) return;
     this.handover = null;
-    this.forwarded.letGo(handover.isDead ? 0 : CLOSE_AFTER_MS);
+    this.forwarded.letGo(CLOSE_AFTER_MS);
     this.showRemote();
   }
 

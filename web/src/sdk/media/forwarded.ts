@@ -27,8 +27,10 @@ const HELD_MS = 10_000;
 
 export class Forwarded {
   private current: Attempt | null = null;
-  /** In charge until it is let go: it carries what the current one does not carry yet. */
+  /** Kept until it is let go: it carries what the current one does not carry yet. */
   private before: Attempt | null = null;
+  /** Whether it is the one that is watched. */
+  private beforeIsInCharge = false;
   private failures = 0;
   private connectedAt: number | null = null;
   private remakeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -56,7 +58,12 @@ export class Forwarded {
 
   /** The one that is in charge. */
   get carrying(): RTCPeerConnection | null {
-    return this.before?.connection ?? this.connection;
+    return (this.beforeIsInCharge ? this.before : this.current)?.connection ?? null;
+  }
+
+  /** The one before, while it is kept. */
+  get kept(): RTCPeerConnection | null {
+    return this.before?.connection ?? null;
   }
 
   setTracks(tracks: Tracks): void {
@@ -99,7 +106,7 @@ export class Forwarded {
 
   /**
    * The server was started again and knows nothing of the connection: no need to wait until it is found dead. Where it is up, it stays in
-   * charge until `letGo`; whether it does.
+   * charge until `relieve`; whether it does.
    */
   restart(): boolean {
     this.failures = 0;
@@ -112,19 +119,26 @@ export class Forwarded {
     this.before?.close();
     this.before = this.current;
     this.before.fallSilent();
+    this.beforeIsInCharge = true;
     this.current = null;
     clearTimeout(this.remakeTimer);
     this.make("all");
     return true;
   }
 
-  /** The current connection is in charge; the one before stays for so long for others, who may still be on theirs. */
-  letGo(closeAfterMs: number): void {
-    const { before } = this;
-    if (before === null) return;
-    this.before = null;
-    setTimeout(() => before.close(), closeAfterMs);
+  /** The current connection is in charge, whether the one before still brings something or not. */
+  relieve(): void {
+    if (!this.beforeIsInCharge) return;
+    this.beforeIsInCharge = false;
     this.world.state(this.connection?.connectionState ?? "connecting");
+  }
+
+  /** The one before is of no use here any more; it stays for so long for others, who may still be on theirs. */
+  letGo(closeAfterMs: number): void {
+    this.relieve();
+    const { before } = this;
+    this.before = null;
+    setTimeout(() => before?.close(), closeAfterMs);
   }
 
   /** For every connection and every restart from here on. */
@@ -168,7 +182,7 @@ export class Forwarded {
   private stateChanged(attempt: Attempt, state: RTCPeerConnectionState): void {
     if (attempt !== this.current) return;
     if (state === "connected") this.connectedAt = performance.now();
-    if (this.before === null) this.world.state(state);
+    if (!this.beforeIsInCharge) this.world.state(state);
     if (state === "failed" || state === "closed") this.remake();
   }
 
@@ -177,7 +191,7 @@ export class Forwarded {
     if (this.connectedAt !== null && performance.now() - this.connectedAt > HELD_MS) this.failures = 0;
     this.connectedAt = null;
     this.drop();
-    if (this.before === null) this.world.state("connecting");
+    if (!this.beforeIsInCharge) this.world.state("connecting");
     const wait = REMAKE_AFTER_MS[Math.min(this.failures, REMAKE_AFTER_MS.length - 1)];
     this.failures += 1;
     clearTimeout(this.remakeTimer);

@@ -32,7 +32,7 @@ describe("a hand-over", () => {
     expect(handover.isOver).toBe(false);
     expect(look({ "new-voice": 9, "new-picture": 3 }, 120)).toBe(true);
     expect(played(handover.merge(now))).toEqual(["new-voice", "new-picture"]);
-    expect([handover.isOver, handover.isDead]).toEqual([true, false]);
+    expect([handover.isOver, handover.isSilent]).toEqual([true, false]);
   });
 
   it("keeps a picture that the server cannot send yet", () => {
@@ -41,15 +41,18 @@ describe("a hand-over", () => {
     expect(handover.take(counts({ x: 2 }), counts({ "new-picture": 9 }), remote("new"), 80)).toBe(true);
   });
 
-  it("is over at once where the old process is gone", () => {
+  it("notices that the old process is gone, and shows the last picture until there is another", () => {
     const handover = new Handover(remote("old"), 0);
     const look = (old: number, at: number) => handover.take(counts({ "old-voice": old }), counts({}), new Map(), at);
     expect(look(5, 100)).toBe(false);
-    expect(look(5, 499)).toBe(false);
-    expect(handover.isOver).toBe(false);
-    expect(look(5, 500)).toBe(true);
-    expect([handover.isOver, handover.isDead]).toEqual([true, true]);
-    expect(handover.merge(new Map()).size).toBe(0);
+    look(5, 499);
+    expect(handover.isSilent).toBe(false);
+    look(5, 500);
+    expect([handover.isOver, handover.isSilent]).toEqual([false, true]);
+    expect(played(handover.merge(new Map()))).toEqual(["old-voice", "old-picture"]);
+    // It was the machine that stood still.
+    look(6, 540);
+    expect(handover.isSilent).toBe(false);
   });
 
   it("does not wait for ever for who does not come", () => {

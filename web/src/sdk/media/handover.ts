@@ -12,8 +12,8 @@ const PACKETS_MIN = 3;
 const FRAMES_MIN = 3;
 /** Who has not come to the new process by then will not. */
 const PATIENCE_MS = 10_000;
-/** Nothing for so long, and the old process is gone. */
-const DEAD_AFTER_MS = 400;
+/** Nothing for so long, and the old process is most likely gone. */
+const SILENT_AFTER_MS = 400;
 
 /** By the id of a track: frames decoded, or packets of sound. */
 export type ArrivedById = ReadonlyMap<string, number>;
@@ -22,7 +22,8 @@ export class Handover {
   private readonly waiting: Map<string, Set<Source>>;
   private arrivedBefore = 0;
   private aliveAt: number;
-  private dead = false;
+  private silent = false;
+  private late = false;
 
   /** `before`: what the old connection brings. */
   constructor(
@@ -39,12 +40,12 @@ export class Handover {
   }
 
   get isOver(): boolean {
-    return this.dead || [...this.waiting.values()].every((sources) => sources.size === 0);
+    return this.late || [...this.waiting.values()].every((sources) => sources.size === 0);
   }
 
-  /** The old connection brings nothing any more, so that there is nothing to be kept for anybody. */
-  get isDead(): boolean {
-    return this.dead;
+  /** Whether the old connection brings nothing any more: then it says nothing of how well the way to the server is. */
+  get isSilent(): boolean {
+    return this.silent;
   }
 
   /** What is to be played, of what the two connections bring. */
@@ -63,10 +64,9 @@ export class Handover {
     const count = [...before.values()].reduce((sum, one) => sum + one, 0);
     if (count !== this.arrivedBefore) this.aliveAt = at;
     this.arrivedBefore = count;
-    if (at - this.aliveAt >= DEAD_AFTER_MS || at - this.since >= PATIENCE_MS) {
-      this.dead = true;
-      return true;
-    }
+    this.silent = at - this.aliveAt >= SILENT_AFTER_MS;
+    this.late = at - this.since >= PATIENCE_MS;
+    if (this.late) return true;
     let changed = false;
     for (const [participantId, sources] of this.waiting) {
       for (const source of sources) {
