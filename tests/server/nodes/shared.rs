@@ -485,10 +485,11 @@ async fn talk_the_other_way(a: &Server, b: &Server) -> (Tab, Tab, Value) {
 async fn the_call_of_a_node_that_is_stopped_is_at_another_one() {
     let Nodes {
         redis: _redis, mut a, b, ..
-    } = nodes_of_one_store(&[("TANDEM__SERVER__STOP_TIMEOUT_S", "1")]);
+    } = nodes_of_one_store(&[("TANDEM__SERVER__STOP_TIMEOUT_S", "60")]);
     let (mut ada, mut bob) = (Tab::open(&a).await, Tab::open(&a).await);
     let call_id = talk(&mut ada, &mut bob).await;
     meanwhile(&mut [&mut ada, &mut bob], settle(&a)).await;
+    // It does not wait for the call, which goes on elsewhere.
     a.signal("TERM");
     for tab in [&mut ada, &mut bob] {
         assert_eq!(closed_while_it_beats(tab).await, Some(1001));
