@@ -1,5 +1,6 @@
 //! `tandem upgrade`: another process of the real binary takes the place of the one that runs.
 
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -133,6 +134,29 @@ async fn a_process_that_cannot_serve_takes_nothing_over() {
     ada.expect("server_stopping").await;
     ada.come_back(&server).await;
     successor.end();
+}
+
+#[test]
+fn systemd_hears_which_process_is_the_service() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("bound");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let hear = || {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).expect("told in time");
+        String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned()
+    };
+    let mut server = Server::start_with(&[("NOTIFY_SOCKET", path.to_str().expect("UTF-8"))]);
+    assert_eq!(hear(), "READY=1");
+    let successor = successor(&upgrade(&server));
+    assert_eq!(server.wait(PATIENCE), Some(0));
+    let mut heard = [hear(), hear()];
+    heard.sort();
+    // The first is the new process's, and no news: the service has been ready all the time, and never stops.
+    assert_eq!(heard, [format!("MAINPID={}", successor.pid), "READY=1".to_owned()]);
+    successor.end();
+    assert_eq!(hear(), "STOPPING=1");
 }
 
 #[test]
