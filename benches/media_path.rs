@@ -96,6 +96,7 @@ impl World {
                 },
                 loopback_candidates: Candidates::default(),
                 connecting_max: CONNECTING_MAX,
+                busy_max: 0.0,
             }),
             browsers: BTreeMap::new(),
             on_the_way: VecDeque::new(),

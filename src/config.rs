@@ -132,6 +132,7 @@ struct LimitsFile {
     connections_per_address: usize,
     websockets_per_address: usize,
     busy_percent: u8,
+    cut_percent: u8,
     memory_percent: u8,
     open_files_percent: u8,
 }
@@ -198,6 +199,8 @@ pub struct Config {
     pub busy_percent: u8,
     pub memory_percent: u8,
     pub open_files_percent: u8,
+    /// Beyond this, a worker leaves pictures out; 0 is no limit.
+    pub cut_percent: u8,
     /// Threads that forward media, 1 to 64.
     pub workers: usize,
     /// What is offered as candidates in place of the interfaces' addresses.
@@ -394,6 +397,7 @@ impl File {
                 "1 to 1000000",
             )?,
             busy_percent: percent("limits.busy_percent", self.limits.busy_percent)?,
+            cut_percent: percent("limits.cut_percent", self.limits.cut_percent)?,
             memory_percent: percent("limits.memory_percent", self.limits.memory_percent)?,
             open_files_percent: percent("limits.open_files_percent", self.limits.open_files_percent)?,
             workers: count("media.workers", self.media.workers, 64, "1 to 64")?,

@@ -93,6 +93,8 @@ pub struct Metrics {
     pub cluster_packets_lost: IntCounterVec,
     /// Share of the last second that each `worker` thread was busy, 0 to 1.
     pub worker_busy_ratio: GaugeVec,
+    /// What each `worker` leaves out of pictures: 0 nothing, 1 the highest layers, 2 all.
+    pub worker_cut: IntGaugeVec,
 
     /// Allocations of the relay, by `transport` between browser and us (`udp`, `tcp`, `tls`).
     pub relay_allocations: IntGaugeVec,
@@ -298,6 +300,12 @@ impl Metrics {
                     ),
                     &["worker"],
                 ),
+            ),
+            worker_cut: gauges(
+                r,
+                "tandem_worker_cut",
+                "What a worker that has too much to do leaves out: 0 nothing, 1 the highest layers of cameras, 2 all pictures.",
+                &["worker"],
             ),
             relay_allocations: gauges(r, "tandem_relay_allocations", "Allocations of the relay.", &["transport"]),
             relay_bytes: counters(

@@ -125,6 +125,7 @@ async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Pre
             None => None,
         },
         tcp_port: Some(listen.port()),
+        busy_max: share(config.cut_percent),
         certificate: Certificate::generate().context("no certificate for the transports")?,
         turn,
     };
@@ -284,7 +285,6 @@ async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Pre
         }
     };
     readiness.set(true);
-    let share = |percent: u8| f64::from(percent) / 100.0;
     let limits = Shares {
         workers: share(config.busy_percent),
         memory: share(config.memory_percent),
@@ -544,4 +544,8 @@ impl Stops {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+fn share(percent: u8) -> f64 {
+    f64::from(percent) / 100.0
 }

@@ -162,7 +162,7 @@ pub struct FilledSlot {
     pub mid: String,
     pub publisher: ParticipantId,
     pub source: Source,
-    /// Bandwidth does not suffice for it now.
+    /// Bandwidth, or this worker, does not suffice for it now.
     pub paused: bool,
 }
 
@@ -191,6 +191,8 @@ pub struct SfuConfig {
     pub candidates: Vec<IpAddr>,
     /// The TCP port on which ICE-TCP is served; None: it is not.
     pub tcp_port: Option<u16>,
+    /// Share of the time, 0 to 1, beyond which a worker is too busy for all pictures; 0: never.
+    pub busy_max: f64,
     /// What all transports identify themselves with.
     pub certificate: Certificate,
     /// The process whose place this one takes: what comes at the UDP ports for its transports is passed on to it.
@@ -373,6 +375,7 @@ fn shard_config(config: &SfuConfig, port: &UdpPort) -> ShardConfig {
         candidates: reachable(&config.candidates),
         loopback_candidates: reachable(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
         connecting_max: CONNECTING_MAX,
+        busy_max: config.busy_max,
     }
 }
 

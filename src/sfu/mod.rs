@@ -9,6 +9,7 @@ pub mod choice;
 pub mod codec;
 pub mod consent;
 pub mod counters;
+pub mod cut;
 pub mod demux;
 mod feedback;
 pub mod flow;

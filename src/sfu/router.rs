@@ -9,6 +9,7 @@ use str0m::media::{Mid, Rid};
 
 use super::budget::UNPROVED_BPS;
 use super::counters::{Counters, Drop};
+use super::cut::Cut;
 use super::demux::{Link, TransportKey};
 use super::handle::{FilledSlot, SfuEvent};
 use super::media::{MediaPacket, SlotPacket};
@@ -52,6 +53,8 @@ pub struct Router {
     speakers: Speakers,
     /// Counts the times that a track was switched on.
     starts: u64,
+    /// What is left out, because the worker has too much to do.
+    cut: Cut,
     tick: Instant,
 }
 
@@ -79,12 +82,13 @@ struct Member {
 }
 
 impl Router {
-    pub fn new(room: RoomId, now: Instant) -> Router {
+    pub fn new(room: RoomId, cut: Cut, now: Instant) -> Router {
         Router {
             room,
             members: Vec::new(),
             speakers: Speakers::default(),
             starts: 0,
+            cut,
             tick: now,
         }
     }
@@ -363,6 +367,12 @@ impl Router {
             }
             self.tick = self.tick.min(now);
         }
+    }
+
+    /// The worker has more to do than before, or less.
+    pub fn set_cut(&mut self, cut: Cut, now: Instant) {
+        self.cut = cut;
+        self.tick = self.tick.min(now);
     }
 
     /// Call when `poll_timeout` has passed.

@@ -2,6 +2,7 @@
 //!
 //! A simulation drives a whole SFU through this door, under a virtual clock.
 
+mod cutting;
 mod measure;
 mod outlets;
 
@@ -12,6 +13,7 @@ use std::time::Instant;
 use super::candidates::Candidates;
 use super::certificate::Certificate;
 use super::counters::{Counters, Drop};
+use super::cut::Cutter;
 use super::demux::{Demux, Link, Route, TransportKey};
 use super::flow::{Flow, Via};
 use super::handle::{LostReason, Offer, SfuCommand, SfuEvent, WhyRefused};
@@ -37,6 +39,8 @@ pub struct ShardConfig {
     pub loopback_candidates: Candidates,
     /// [`CONNECTING_MAX`].
     pub connecting_max: usize,
+    /// Share of the time, 0 to 1, beyond which it is too busy for all pictures; 0: never.
+    pub busy_max: f64,
 }
 
 /// The media of many rooms.
@@ -61,6 +65,7 @@ pub struct Shard {
     strangers: Option<Vec<(Flow, Vec<u8>)>>,
     events: Vec<SfuEvent>,
     counters: Counters,
+    cutter: Cutter,
     transport_outputs: Vec<TransportOutput>,
     router_outputs: Vec<RouterOutput>,
     generation: u64,
@@ -92,6 +97,7 @@ enum Timer {
 impl Shard {
     pub fn new(config: ShardConfig) -> Shard {
         Shard {
+            cutter: Cutter::new(config.busy_max),
             config,
             demux: Demux::default(),
             transports: Vec::new(),
@@ -270,7 +276,11 @@ impl Shard {
             self.counters.refused_too_large += 1;
             return self.events.push(refused(WhyRefused::TooLarge, error.to_string()));
         }
-        let router = self.rooms.entry(offer.room).or_insert_with(|| Router::new(offer.room, now));
+        let cut = self.cutter.cut();
+        let router = self
+            .rooms
+            .entry(offer.room)
+            .or_insert_with(|| Router::new(offer.room, cut, now));
         let place = router.member(offer.participant);
         let link = router.link(place);
         let dtls_client = router.is_stalled(place);
@@ -489,7 +499,8 @@ impl Shard {
 
     fn with_router(&mut self, room: RoomId, now: Instant, f: impl FnOnce(&mut Router, &mut Vec<RouterOutput>)) {
         let mut out = std::mem::take(&mut self.router_outputs);
-        let router = self.rooms.entry(room).or_insert_with(|| Router::new(room, now));
+        let cut = self.cutter.cut();
+        let router = self.rooms.entry(room).or_insert_with(|| Router::new(room, cut, now));
         f(router, &mut out);
         self.carry_out_router(out, now);
         self.schedule_room(room);

@@ -36,7 +36,7 @@ pub(super) struct Content {
     pub(super) grant: Grant,
     /// Its audio comes with redundancy.
     pub(super) is_redundant: bool,
-    /// Bandwidth does not suffice for it now.
+    /// Bandwidth, or the worker, does not suffice for it now.
     pub(super) paused: bool,
     paused_at: Option<Instant>,
     /// The layer that suffices for the tile.

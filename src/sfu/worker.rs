@@ -15,6 +15,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::counters::{Counters, Drop};
+use super::cut::Cut;
 use super::flow::{Flow, Via};
 use super::handle::{SfuCommand, SfuEvent, Ufrags};
 use super::link::{Frame, Links};
@@ -78,6 +79,7 @@ pub(super) struct Worker {
     waiting_events: VecDeque<SfuEvent>,
     links: Links,
     outbox: Vec<Outgoing>,
+    cut: Cut,
     tally: Tally,
 }
 
@@ -98,6 +100,7 @@ impl Worker {
         shard.keep_strangers(outlets.strangers.is_some());
         let busy = outlets.metrics.worker_busy_ratio.with_label_values(&[&index.to_string()]);
         busy.set(0.0);
+        outlets.metrics.worker_cut.with_label_values(&[&index.to_string()]).set(0);
         Worker {
             index,
             port,
@@ -109,6 +112,7 @@ impl Worker {
             waiting_events: VecDeque::new(),
             links: Links::default(),
             outbox: Vec::new(),
+            cut: Cut::Nothing,
             tally: Tally {
                 since: Instant::now(),
                 asleep: Duration::ZERO,
@@ -301,6 +305,17 @@ impl Worker {
         let busy = 1.0 - (self.tally.asleep.as_secs_f64() / elapsed).min(1.0);
         let worker = self.index.to_string();
         metrics.worker_busy_ratio.with_label_values(&[&worker]).set(busy);
+        let cut = self.shard.handle_busy(busy, now);
+        metrics.worker_cut.with_label_values(&[&worker]).set(cut as i64);
+        if cut != self.cut {
+            tracing::warn!(
+                worker = self.index,
+                busy,
+                cut = cut.as_str(),
+                "pictures are cut by another measure"
+            );
+            self.cut = cut;
+        }
         let datagrams = [("in", self.tally.datagrams_in), ("out", self.tally.datagrams_out)];
         add_each(&metrics.udp_datagrams, &datagrams);
         let lost = [("full", self.tally.lost_full), ("refused", self.tally.lost_refused)];

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod crowd;
+mod cut;
 mod layers;
 mod narrow;
 mod network;

@@ -49,6 +49,7 @@ fn media_flows_over_real_sockets_and_stops_in_time() {
         workers: 2,
         candidates: Vec::new(),
         tcp_port: None,
+        busy_max: 0.0,
         certificate: certificate(),
         strangers: None,
         turn: tokio::sync::mpsc::channel(1).0,

@@ -85,6 +85,7 @@ impl World {
                 },
                 loopback_candidates: Candidates::default(),
                 connecting_max,
+                busy_max: 0.98,
             }),
             network: Network::new(dice.next()),
             members: BTreeMap::new(),

@@ -8,6 +8,7 @@ use super::{Router, RouterOutput};
 use crate::id::Source;
 use crate::sfu::allocator::{self, Demand};
 use crate::sfu::counters::Counters;
+use crate::sfu::cut::{CUT_HEIGHT_PX, Cut};
 use crate::sfu::handle::SfuEvent;
 use crate::sfu::slot::{Content, Slot};
 use crate::sfu::track::{SHARED_BPS_MIN, Track, Wish};
@@ -53,17 +54,23 @@ impl Router {
             let Some(track) = self.track(content).filter(|_| slot.is_video && !content.sight.hidden) else {
                 continue;
             };
-            let sufficient = track.sufficient(content.sight.height_px, content.sufficient);
+            let sufficient = track.sufficient(height_px(content, self.cut), content.sufficient);
             content.sufficient = Some(sufficient);
-            desired_bps += u64::from(track.nominal_bps(sufficient));
+            if self.cut < Cut::Pictures {
+                desired_bps += u64::from(track.nominal_bps(sufficient));
+            }
             let current = content.subscription.current_layer();
             let carried = track.known_layers().find(|(layer, _)| Some(*layer) == current);
             carried_bps += carried.map_or(0, |(_, rate_bps)| rate_bps);
-            let (layers, demand) = demand_of(content, track, sufficient, now);
+            let (layers, demand) = demand_of(content, track, sufficient, self.cut, now);
             demands.push(demand);
             known.push((index, layers));
         }
-        let grants = allocator::allocate(member.budget_bps.saturating_sub(audio_bps), &demands);
+        let budget_bps = match self.cut {
+            Cut::Nothing | Cut::Layers => member.budget_bps.saturating_sub(audio_bps),
+            Cut::Pictures => 0,
+        };
+        let grants = allocator::allocate(budget_bps, &demands);
         let mut pauses = false;
         let is_hopeless = carried_bps as f64 > member.budget_bps as f64 * HOPELESS;
         for (grant, (index, layers)) in grants.into_iter().zip(known) {
@@ -85,7 +92,7 @@ impl Router {
             content.subscription.limit = desired
                 .and_then(|layer| {
                     let limit = content.subscription.limit;
-                    let height_px = content.sight.height_px;
+                    let height_px = height_px(content, self.cut);
                     Some(self.track(content)?.limit(layer, grant.bitrate_bps, height_px, limit))
                 })
                 .unwrap_or_default();
@@ -191,13 +198,23 @@ impl Router {
     }
 }
 
+/// The lines that a picture has use for.
+fn height_px(content: &Content, cut: Cut) -> u16 {
+    let height_px = content.sight.height_px;
+    if cut >= Cut::Layers && content.source == Source::Camera {
+        height_px.min(CUT_HEIGHT_PX)
+    } else {
+        height_px
+    }
+}
+
 /// The layers of a track that are of use with their measured bitrates, and what is demanded of them.
-fn demand_of(content: &Content, track: &Track, sufficient: usize, now: Instant) -> (Vec<(usize, u64)>, Demand) {
+fn demand_of(content: &Content, track: &Track, sufficient: usize, cut: Cut, now: Instant) -> (Vec<(usize, u64)>, Demand) {
     let mut layers: Vec<(usize, u64)> = track.known_layers().collect();
     let of_use = layers.iter().filter(|l| l.0 <= sufficient).count();
     layers.truncate(of_use.max(1));
     for (layer, rate_bps) in &mut layers {
-        *rate_bps = track.rate_bps(*layer, *rate_bps, content.sight.height_px, content.subscription.limit);
+        *rate_bps = track.rate_bps(*layer, *rate_bps, height_px(content, cut), content.subscription.limit);
     }
     let carried = content.subscription.desired;
     let obeys = content.obeys(now);

@@ -75,6 +75,7 @@ mod tests {
             candidates: Candidates::default(),
             loopback_candidates: Candidates::default(),
             connecting_max: CONNECTING_MAX,
+            busy_max: 0.0,
         });
         let now = Instant::now();
         let flow = Flow::udp(([192, 0, 2, 1], 5000).into(), ([198, 51, 100, 1], 8443).into());

@@ -508,7 +508,7 @@ pub struct Slot {
     pub mid: String,
     pub participant_id: ParticipantId,
     pub source: Source,
-    /// Bandwidth does not suffice for it now: no picture comes, and the last one is not to be taken for it.
+    /// Bandwidth, or the server, does not suffice for it now: no picture comes, and the last one is not to be taken for it.
     pub paused: bool,
 }
 

@@ -30,6 +30,7 @@ impl Sfu {
             },
             loopback_candidates: Candidates::default(),
             connecting_max: CONNECTING_MAX,
+            busy_max: 0.0,
         })))
     }
 

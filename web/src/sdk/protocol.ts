@@ -785,7 +785,7 @@ export type Slot = {
  */
 mid: string, participant_id: ParticipantId, source: Source, 
 /**
- * Bandwidth does not suffice for it now: no picture comes, and the last one is not to be taken for it.
+ * Bandwidth, or the server, does not suffice for it now: no picture comes, and the last one is not to be taken for it.
  */
 paused: boolean, };
 

@@ -115,7 +115,7 @@ export const de: Texts = {
   room_is_locked: "Der Raum ist abgeschlossen",
   nobody_here: "Hier ist noch niemand.",
   screen_of: "{name}: Bildschirm",
-  paused: "Angehalten, um Bandbreite zu sparen",
+  paused: "Angehalten, damit der Ton durchkommt",
   muted: "Stumm",
   host: "Gastgeber",
   hand_raised: "Hand gehoben",

@@ -111,7 +111,7 @@ export const en = {
   room_is_locked: "The room is locked",
   nobody_here: "Nobody else is here yet.",
   screen_of: "{name}: screen",
-  paused: "Paused to save bandwidth",
+  paused: "Paused so that the sound gets through",
   muted: "Muted",
   host: "Host",
   hand_raised: "Hand raised",

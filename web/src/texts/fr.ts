@@ -115,7 +115,7 @@ export const fr: Texts = {
   room_is_locked: "La salle est verrouillée",
   nobody_here: "Il n’y a encore personne d’autre.",
   screen_of: "{name} : écran",
-  paused: "En pause pour économiser la bande passante",
+  paused: "En pause pour laisser passer le son",
   muted: "Micro coupé",
   host: "Hôte",
   hand_raised: "Main levée",
