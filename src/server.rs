@@ -437,7 +437,7 @@ fn host_name() -> String {
 /// Other nodes are heard from here on, as soon as Redis is there.
 fn join_cluster(cluster: &ClusterConfig, name: String, metrics: &Arc<Metrics>) -> anyhow::Result<Nodes> {
     let me = NodeId::from_random(rand::random());
-    let (bus, packets) = RedisBus::start(&cluster.redis_url, me, metrics.clone())?;
+    let (bus, packets) = RedisBus::start(cluster, me, metrics.clone())?;
     tracing::info!(node = %me, name, "one of several nodes");
     Ok(Nodes::new(me, name, Box::new(bus), packets))
 }

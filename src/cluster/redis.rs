@@ -3,16 +3,19 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver has tasks")]
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSubStream};
-use redis::{Client, RedisError};
+use redis::{Client, RedisError, TlsCertificates};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::bus::{Bus, Packet};
+use crate::config::ClusterConfig;
 use crate::id::NodeId;
 use crate::metrics::Metrics;
 
@@ -50,18 +53,41 @@ pub struct RedisBus {
     metrics: Arc<Metrics>,
 }
 
-/// The URL is none of Redis.
+/// Why Redis cannot be asked at all.
 #[derive(Debug, thiserror::Error)]
-#[error("cluster.redis_url is not a URL of Redis: {0}")]
-pub struct BadUrl(#[source] RedisError);
+pub enum NoClient {
+    #[error("cluster.redis_url is not a URL of Redis, or cluster.redis_ca holds no certificate in PEM: {0}")]
+    Config(#[source] RedisError),
+    #[error("cluster.redis_ca: {path}: {source}")]
+    Authority { path: PathBuf, source: io::Error },
+}
+
+fn client(config: &ClusterConfig) -> Result<Client, NoClient> {
+    let Some(path) = &config.redis_authority else {
+        return Client::open(config.redis_url.as_str()).map_err(NoClient::Config);
+    };
+    let root_cert = std::fs::read(path).map_err(|source| NoClient::Authority {
+        path: path.clone(),
+        source,
+    })?;
+    let trusted = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(root_cert),
+    };
+    Client::build_with_tls(config.redis_url.as_str(), trusted).map_err(NoClient::Config)
+}
 
 impl RedisBus {
     /// Starts its two tasks on the running tokio runtime. They end when the bus and the receiver are dropped.
     ///
     /// # Errors
-    /// The URL is none of Redis. Whether Redis is there is not an error: it may come later.
-    pub fn start(url: &str, me: NodeId, metrics: Arc<Metrics>) -> Result<(RedisBus, mpsc::Receiver<Packet>), BadUrl> {
-        let client = Client::open(url).map_err(BadUrl)?;
+    /// The URL is none of Redis, or the file of the authority cannot be read. Whether Redis is there is not an error: it may come later.
+    pub fn start(
+        config: &ClusterConfig,
+        me: NodeId,
+        metrics: Arc<Metrics>,
+    ) -> Result<(RedisBus, mpsc::Receiver<Packet>), NoClient> {
+        let client = client(config)?;
         let (outgoing, to_publish) = mpsc::channel(OUTGOING_MAX);
         let (hand_on, incoming) = mpsc::channel(INCOMING_MAX);
         tokio::spawn(publish(client.clone(), to_publish, Arc::clone(&metrics)));
@@ -83,8 +109,8 @@ impl Bus for RedisBus {
 ///
 /// # Errors
 /// Why not, in its words or ours.
-pub async fn probe(url: &str) -> Result<(), String> {
-    let client = Client::open(url).map_err(|error| error.to_string())?;
+pub async fn probe(config: &ClusterConfig) -> Result<(), String> {
+    let client = client(config).map_err(|error| error.to_string())?;
     let asking = async {
         let mut connection = client.get_multiplexed_async_connection().await?;
         redis::cmd("PING").query_async::<()>(&mut connection).await

@@ -1,6 +1,7 @@
 //! Which other nodes there are.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -14,6 +15,7 @@ const NAME_CHARS_MAX: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct ClusterFile {
     redis_url: String,
+    redis_ca: PathBuf,
     node_name: String,
 }
 
@@ -22,6 +24,8 @@ pub(super) struct ClusterFile {
 pub struct ClusterConfig {
     /// May hold a password.
     pub redis_url: String,
+    /// A file in PEM with what to trust in place of the public authorities.
+    pub redis_authority: Option<PathBuf>,
     /// Empty: the host's name.
     pub node_name: String,
 }
@@ -43,13 +47,23 @@ impl ClusterFile {
         let host = self
             .redis_url
             .strip_prefix("redis://")
+            .or(self.redis_url.strip_prefix("rediss://"))
             .or(self.redis_url.strip_prefix("redis+unix://"));
         if host.is_none_or(str::is_empty) {
             return Err(ConfigError::Value {
                 key: "cluster.redis_url",
                 // Without what follows, which may be a password.
                 value: self.redis_url.split("://").next().unwrap_or_default().to_owned(),
-                expected: "a URL such as redis://10.0.0.5:6379, redis://user:password@host:6379/0 or redis+unix:///run/redis/redis.sock",
+                expected: "a URL such as redis://10.0.0.5:6379, rediss://user:password@host:6380/0 or redis+unix:///run/redis/redis.sock",
+            });
+        }
+        let authority = Some(self.redis_ca).filter(|path| !path.as_os_str().is_empty());
+        let is_of_use = |path: &PathBuf| path.is_file() && self.redis_url.starts_with("rediss://");
+        if let Some(path) = authority.as_ref().filter(|path| !is_of_use(path)) {
+            return Err(ConfigError::Value {
+                key: "cluster.redis_ca",
+                value: path.display().to_string(),
+                expected: "a file in PEM, with a redis_url that begins with rediss://, or nothing to trust the public authorities",
             });
         }
         let fits = self.node_name.chars().count() <= NAME_CHARS_MAX && !self.node_name.chars().any(char::is_control);
@@ -62,6 +76,7 @@ impl ClusterFile {
         }
         Ok(Some(ClusterConfig {
             redis_url: self.redis_url,
+            redis_authority: authority,
             node_name: self.node_name,
         }))
     }

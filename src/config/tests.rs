@@ -188,6 +188,14 @@ fn a_refusal_names_the_key_the_value_and_what_would_be_right() {
             "[cluster]\nredis_url = \"10.0.0.5:6379\"\n",
             ["cluster.redis_url", "10.0.0.5", "redis://"],
         ),
+        (
+            "[cluster]\nredis_url = \"redis://10.0.0.5:6379\"\nredis_ca = \"Cargo.toml\"\n",
+            ["cluster.redis_ca", "Cargo.toml", "rediss://"],
+        ),
+        (
+            "[cluster]\nredis_url = \"rediss://10.0.0.5:6379\"\nredis_ca = \"/nowhere/ca.pem\"\n",
+            ["cluster.redis_ca", "/nowhere/ca.pem", "a file in PEM"],
+        ),
         ("[limits]\nbusy_percent = 101\n", ["limits.busy_percent", "101", "0 to 100"]),
         ("[media]\nworkers = 65\n", ["media.workers", "65", "1 to 64"]),
         ("[log]\nfilter = \"tandem=loud\"\n", ["log.filter", "tandem=loud", "debug"]),

@@ -107,7 +107,7 @@ pub async fn gather(config: &Config) -> io::Result<Facts> {
         },
         redis: match &config.cluster {
             None => None,
-            Some(cluster) => Some(redis::probe(&cluster.redis_url).await),
+            Some(cluster) => Some(redis::probe(cluster).await),
         },
         udp_buffers: kernel_number("rmem_max").zip(kernel_number("wmem_max")).map(|(r, w)| [r, w]),
         udp_buffer_wanted: udp::SOCKET_BUFFER_BYTES as u64,

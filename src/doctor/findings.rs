@@ -184,7 +184,7 @@ fn cluster(redis: &Result<(), String>) -> Finding {
     match redis {
         Ok(()) => ok("cluster", "Redis answers"),
         Err(error) => {
-            let fix = "start Redis, or correct cluster.redis_url; until then people on different nodes cannot call each other";
+            let fix = "start Redis, or correct cluster.redis_url, and cluster.redis_ca where its certificate is from an authority of your own; until then people on different nodes cannot call each other";
             problem("cluster", format!("Redis does not answer: {error}"), fix)
         }
     }

@@ -3,6 +3,7 @@
 mod faults;
 mod redis;
 mod shared;
+mod tls;
 
 use std::future::Future;
 use std::time::Duration;

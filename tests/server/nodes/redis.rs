@@ -11,16 +11,35 @@ pub struct Redis {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
+    tls: bool,
 }
 
 impl Redis {
     pub fn start() -> Redis {
+        Redis::launch(false)
+    }
+
+    /// One that speaks TLS alone, by a certificate of its own for `localhost`.
+    pub fn start_with_tls() -> Redis {
+        Redis::launch(true)
+    }
+
+    fn launch(tls: bool) -> Redis {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let child = launch(port, &folder);
-        let redis = Redis { child, port, folder };
+        if tls {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
+            std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).expect("written");
+            std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).expect("written");
+        }
+        let redis = Redis {
+            child: launch(port, &folder, tls),
+            port,
+            folder,
+            tls,
+        };
         redis.is_there();
         redis
     }
@@ -43,10 +62,19 @@ impl Redis {
     pub fn keys(&self, name: &str) -> Vec<(&'static str, &'static str)> {
         // For as long as the test runs.
         let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+        let url = match self.tls {
+            true => format!("rediss://localhost:{}", self.port),
+            false => format!("redis://127.0.0.1:{}", self.port),
+        };
         vec![
-            ("TANDEM__CLUSTER__REDIS_URL", leak(format!("redis://127.0.0.1:{}", self.port))),
+            ("TANDEM__CLUSTER__REDIS_URL", leak(url)),
             ("TANDEM__CLUSTER__NODE_NAME", leak(name.to_owned())),
         ]
+    }
+
+    /// What vouches for it where it speaks TLS.
+    pub fn authority(&self) -> String {
+        self.folder.path().join("ca.pem").to_str().expect("UTF-8").to_owned()
     }
 
     pub fn kill(&mut self) {
@@ -55,7 +83,7 @@ impl Redis {
     }
 
     pub fn start_again(&mut self) {
-        self.child = launch(self.port, &self.folder);
+        self.child = launch(self.port, &self.folder, self.tls);
         self.is_there();
     }
 
@@ -76,7 +104,11 @@ impl Redis {
 
     fn is_there(&self) {
         let deadline = Instant::now() + PATIENCE;
-        while self.say("PING").ok().as_deref() != Some("+PONG\r\n") {
+        let answers = || match self.tls {
+            true => TcpStream::connect(("127.0.0.1", self.port)).is_ok(),
+            false => self.say("PING").ok().as_deref() == Some("+PONG\r\n"),
+        };
+        while !answers() {
             assert!(Instant::now() < deadline, "redis-server did not start");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -87,19 +119,28 @@ fn pair<'a>(pair: &(&'a str, &'a str)) -> (&'a str, &'a str) {
     *pair
 }
 
-fn launch(port: u16, folder: &tempfile::TempDir) -> Child {
-    Command::new("redis-server")
-        .args([
+fn launch(port: u16, folder: &tempfile::TempDir, tls: bool) -> Child {
+    let number = port.to_string();
+    let mut command = Command::new("redis-server");
+    match tls {
+        true => command.args([
             "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
+            "0",
+            "--tls-port",
+            &number,
+            "--tls-auth-clients",
             "no",
-            "--dir",
-        ])
+            "--tls-cert-file",
+            "ca.pem",
+        ]),
+        false => command.args(["--port", &number]),
+    };
+    if tls {
+        command.args(["--tls-key-file", "key.pem"]);
+    }
+    command
+        .current_dir(folder)
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
         .arg(folder.path())
         .stdout(Stdio::null())
         .spawn()
