@@ -528,6 +528,14 @@ describe("a room that outlives a reload, a server, or neither", () => {
     expect(state.phase).toMatchObject({ kind: "lobby", linkId: LINK });
   });
 
+  it("does not take for off what another has not said yet to a server that was started again", () => {
+    const [shown, silent] = [{ ...bob, sources: ["camera" as const] }, bob];
+    const changed = (one: Participant) => event({ type: "participant_changed", room_id: "r", participant: one });
+    const { state } = run(...inRoom, changed(shown), back({ ...now, participants: [silent] }, "two"));
+    expect(state.phase).toMatchObject({ others: [{ participant_id: "bob", sources: ["camera"] }] });
+    expect(runFrom(state, changed(silent)).state.phase).toMatchObject({ others: [{ sources: [] }] });
+  });
+
   it("learns from a server that was started again who is still there", () => {
     const { state, effects } = run(...inRoom, back({ ...now, participants: [cleo], direct: true }, "two"));
     expect(state.phase).toMatchObject({ kind: "in_call", others: [cleo] });
