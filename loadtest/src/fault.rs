@@ -1,4 +1,10 @@
-//! A server that carries calls is killed or restarted: how long media is away, and whether anything is over that should go on.
+//! What happens to servers, to Redis and to those who talk: how long media is away, who is told when, and whether anything is over that
+//! should go on.
+
+mod figures;
+mod redis_down;
+mod roam;
+mod vanish;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +17,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use self::figures::Figures;
 use crate::quantile::quantile;
 use crate::server::Server;
-use crate::talk::{Facts, Talk};
+use crate::talk::{Facts, Fate, Talk};
 
 /// Before the fault, so that all that was said is on the disk and media runs.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -29,6 +36,14 @@ enum Kind {
     Restart,
     /// `tandem upgrade`: another process takes over while the first one still carries media
     Upgrade,
+    /// Redis is killed for five seconds under calls over two nodes of its own
+    RedisDown,
+    /// Half of a room disappears without a word; all runs on one server
+    Vanish,
+    /// One side's datagrams come from another address, and nobody says so
+    Rebind,
+    /// One side is in another network: its websocket is cut, and its connection is made anew
+    Roam,
 }
 
 #[derive(Debug, clap::Args)]
@@ -77,8 +92,21 @@ struct Outcome {
 /// The server cannot be started, media does not begin, a call or room is over or other than before, or media took longer to come back than `--back-p50-max-ms` allows.
 pub async fn run(asked: &Fault) -> anyhow::Result<()> {
     let mut outcome = Outcome::default();
+    let mut figures = Figures::default();
     for _ in 0..asked.runs.max(1) {
-        once(asked, &mut outcome).await?;
+        match asked.kind {
+            Kind::Kill9 | Kind::Restart | Kind::Upgrade => once(asked, &mut outcome).await?,
+            Kind::RedisDown => redis_down::once(asked, &mut figures).await?,
+            Kind::Rebind => roam::once(asked, Fate::Rebind, &mut figures).await?,
+            Kind::Roam => roam::once(asked, Fate::Roam, &mut figures).await?,
+            Kind::Vanish => {
+                vanish::all(asked, &mut figures).await?;
+                break;
+            }
+        }
+    }
+    if !matches!(asked.kind, Kind::Kill9 | Kind::Restart | Kind::Upgrade) {
+        return figures.print(asked.json);
     }
     println!(
         "{}",
@@ -131,12 +159,13 @@ async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
         Kind::Kill9 => server.restart(Signal::KILL),
         Kind::Restart => server.restart(Signal::TERM),
         Kind::Upgrade => server.upgrade(),
+        Kind::RedisDown | Kind::Vanish | Kind::Rebind | Kind::Roam => unreachable!("it ends no server"),
     })?;
     outcome.stopping.push(stopping);
     outcome.starting.push((listened - fault).saturating_sub(match asked.kind {
         Kind::Kill9 | Kind::Restart => stopping,
         // It is gone only after the new one serves.
-        Kind::Upgrade => Duration::ZERO,
+        _ => Duration::ZERO,
     }));
 
     if matches!(asked.kind, Kind::Upgrade) {

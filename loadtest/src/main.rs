@@ -15,6 +15,7 @@ mod floor;
 mod idle;
 mod process;
 mod quantile;
+mod redis;
 mod rooms;
 mod scrape;
 mod server;
@@ -39,7 +40,7 @@ enum Command {
     Attack(attack::Attack),
     /// Fills rooms with participants, and measures latency, loss and cost of forwarding
     Rooms(rooms::Rooms),
-    /// Restarts or kills a server that carries calls, and measures how long media is away
+    /// Does to a server that carries calls, to Redis or to those who talk what happens to them, and measures what they notice
     Fault(fault::Fault),
     /// Keeps many pages open that do nothing, and measures what the server needs for them
     Idle(idle::Idle),

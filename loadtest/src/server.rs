@@ -21,6 +21,7 @@ pub struct Server {
     /// The process in its place, which is no child of ours.
     successor: Option<Pid>,
     data: PathBuf,
+    environment: Vec<(String, String)>,
     /// Of its websocket.
     pub url: String,
     /// Of its metrics: host and port.
@@ -33,14 +34,25 @@ impl Server {
     /// # Errors
     /// It does not start, or says nothing of where it listens within 30 s.
     pub fn start(binary: &Path) -> anyhow::Result<Server> {
+        Server::start_with(binary, &[])
+    }
+
+    /// The same with keys of its configuration in the environment.
+    ///
+    /// # Errors
+    /// As of [`Server::start`].
+    pub fn start_with(binary: &Path, environment: &[(&str, &str)]) -> anyhow::Result<Server> {
         let data = std::env::temp_dir().join(format!("tandem-loadtest-{}-{:x}", std::process::id(), rand::random::<u64>()));
         fs::create_dir(&data).with_context(|| format!("no folder {}", data.display()))?;
-        let child = spawn(binary, &data, "127.0.0.1:0")?;
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let environment: Vec<_> = environment.iter().map(owned).collect();
+        let child = spawn(binary, &data, "127.0.0.1:0", &environment)?;
         let mut server = Server {
             binary: binary.to_owned(),
             child,
             successor: None,
             data,
+            environment,
             url: String::new(),
             ops: String::new(),
         };
@@ -60,7 +72,7 @@ impl Server {
         self.child.wait()?;
         let ended = began.elapsed();
         let listen = self.host()?;
-        self.child = spawn(&self.binary, &self.data, &listen)?;
+        self.child = spawn(&self.binary, &self.data, &listen, &self.environment)?;
         self.find()?;
         Ok((ended, Instant::now()))
     }
@@ -126,7 +138,7 @@ impl Server {
     }
 }
 
-fn spawn(binary: &Path, data: &Path, listen: &str) -> anyhow::Result<Child> {
+fn spawn(binary: &Path, data: &Path, listen: &str, environment: &[(String, String)]) -> anyhow::Result<Child> {
     let file = |name: &str| fs::File::create(data.join(name)).with_context(|| format!("{name} cannot be written"));
     let mut command = Command::new(binary);
     command
@@ -134,6 +146,7 @@ fn spawn(binary: &Path, data: &Path, listen: &str) -> anyhow::Result<Child> {
         .arg(data)
         .env("TANDEM__LIMITS__PARTICIPANTS_PER_ROOM", "500")
         .env("TANDEM__LIMITS__SESSIONS", "100000")
+        .envs(environment.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::null())
         .stdout(file("printed")?)
         .stderr(file("log")?);

@@ -61,8 +61,24 @@ pub struct Facts {
     pub call: Value,
     /// 2 while the one before is kept.
     pub connections: usize,
+    /// When it was told that another one is about to come back, and that another one is gone.
+    pub told_away: Vec<Instant>,
+    pub told_gone: Vec<Instant>,
     /// Asked of the side: forget the longest gaps.
     reset: bool,
+    /// And what is to happen to it.
+    fate: Option<Fate>,
+}
+
+/// What may happen to a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It says nothing more, and its connections stay open, as of a machine without power.
+    Vanish,
+    /// Its datagrams come from another address, and nobody says so: a NAT forgot the one before.
+    Rebind,
+    /// It is in another network: nothing goes over its connections any more, its websocket is cut, and it comes back.
+    Roam,
 }
 
 /// What came of a track, over all connections.
@@ -98,7 +114,15 @@ impl Talk {
     /// # Errors
     /// The server cannot be reached, refuses a command, or no media comes within [`CONNECT_WITHIN`].
     pub async fn start(url: &str, on_answer: OnAnswer) -> anyhow::Result<Talk> {
-        let (mut caller, mut callee) = (Session::open(url).await?, Session::open(url).await?);
+        Talk::between([url, url], on_answer).await
+    }
+
+    /// The same between two nodes.
+    ///
+    /// # Errors
+    /// As of [`Talk::start`].
+    pub async fn between(urls: [&str; 2], on_answer: OnAnswer) -> anyhow::Result<Talk> {
+        let (mut caller, mut callee) = (Session::open(urls[0]).await?, Session::open(urls[1]).await?);
         caller
             .send(json!({ "type": "call", "user_id": callee.user_id, "always_through_server": true }))
             .await?;
@@ -203,6 +227,11 @@ impl Talk {
         for side in &self.sides {
             side.facts.lock().unwrap_or_else(PoisonError::into_inner).reset = true;
         }
+    }
+
+    /// Lets something happen to one side.
+    pub fn strike(&self, side: usize, fate: Fate) {
+        self.sides[side].facts.lock().unwrap_or_else(PoisonError::into_inner).fate = Some(fate);
     }
 
     /// # Errors
@@ -333,6 +362,21 @@ impl Hold {
                 _ = ping.tick() => self.send(json!({ "type": "ping" })).await,
             }
             self.look_at(&way, &mut before);
+            let fate = self.facts().fate.take();
+            match fate {
+                None => {}
+                Some(Fate::Vanish) => {
+                    while !stop.load(Ordering::Relaxed) {
+                        sleep(Duration::from_millis(20)).await;
+                    }
+                }
+                Some(Fate::Rebind) => way.socket = UdpSocket::bind("127.0.0.1:0").await?,
+                Some(Fate::Roam) => {
+                    // From there the server's addresses are not reached, by a socket of the other family.
+                    way.socket = UdpSocket::bind("[::1]:0").await?;
+                    returning = self.session.take().map(|session| tokio::spawn(come_back(session)));
+                }
+            }
         }
         way.close();
         Ok(())
@@ -361,6 +405,10 @@ impl Hold {
                 self.facts().lost += 1;
                 return Ok(true);
             }
+            Some("participant_changed") if event["participant"]["reconnecting"] == true => {
+                self.facts().told_away.push(Instant::now());
+            }
+            Some("participant_left") => self.facts().told_gone.push(Instant::now()),
             Some("call_ended" | "room_left") => bail!("it ended: {event}"),
             _ => {}
         }
