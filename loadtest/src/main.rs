@@ -13,6 +13,7 @@ mod compare;
 mod fault;
 mod floor;
 mod idle;
+mod media;
 mod process;
 mod quantile;
 mod redis;

@@ -2,7 +2,6 @@
 //! anything is lost that nobody chose to leave out.
 
 mod attendance;
-mod media;
 mod page;
 mod report;
 
@@ -19,12 +18,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::media::{self, Media, Milestones, Order};
 use crate::process;
 use crate::scrape::Scrape;
 use crate::server::Server;
 use crate::session::Session;
 use attendance::{Attendance, Seat};
-use media::{Media, Milestones, Order};
 use page::Moment;
 pub use report::Report;
 

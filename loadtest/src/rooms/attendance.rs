@@ -14,7 +14,7 @@ use str0m::media::Direction;
 use tokio::sync::watch;
 use tokio::time::interval;
 
-use super::media::{Milestones, Order};
+use crate::media::{Milestones, Order};
 use crate::session::Session;
 use crate::talk::layers;
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::attendance::Attendance;
-use super::media::{Measured, Milestones};
 use super::page::Moment;
 use super::{Look, Rooms};
+use crate::media::{Measured, Milestones};
 use crate::process::Usage;
 use crate::quantile::quantile;
 use crate::scrape::Scrape;
