@@ -18,13 +18,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::limits::Limits;
+use crate::look::{Look, Watched};
 use crate::media::{self, Media, Milestones, Order};
+use crate::place::Place;
 use crate::process;
 use crate::scrape::Scrape;
 use crate::server::Server;
 use crate::session::Session;
 use attendance::{Attendance, Seat};
-use page::Moment;
 pub use report::Report;
 
 /// From the last join until everybody is connected: beyond it, the run has failed.
@@ -89,6 +91,8 @@ pub struct Rooms {
     /// Writes an HTML page with plots to this file as well; the server is then looked at every second
     #[arg(long)]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 impl Rooms {
@@ -113,22 +117,16 @@ impl Rooms {
             server_pid: server.pid(),
             json: false,
             html: None,
+            limits: Limits::default(),
         }
-    }
-
-    /// The server's UDP port has the number of its TCP port.
-    fn udp_port(&self) -> u16 {
-        let after_host = self.url.rsplit(':').next().unwrap_or_default();
-        let digits = after_host.split('/').next().unwrap_or_default();
-        digits.parse().unwrap_or(0)
     }
 }
 
 /// # Errors
-/// The server cannot be reached or refuses a command, somebody does not get in or is thrown out, or something was lost that was not
-/// chosen to be left out.
+/// The server cannot be reached or refuses a command, somebody does not get in or is thrown out, something was lost that was not chosen
+/// to be left out, or one of the limits does not hold.
 pub async fn run(asked: Rooms) -> anyhow::Result<()> {
-    let (json, html) = (asked.json, asked.html.clone());
+    let (json, html, limits) = (asked.json, asked.html.clone(), asked.limits.clone());
     let report = measure(asked).await?;
     if let Some(path) = html {
         fs::write(&path, page::page(&report)?).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -136,6 +134,8 @@ pub async fn run(asked: Rooms) -> anyhow::Result<()> {
     println!("{}", if json { report.json().to_string() } else { report.table() });
     let losses = report.losses();
     ensure!(losses.is_empty(), "lost, and not chosen to be: {}", losses.join(", "));
+    let broken = report.broken(&limits);
+    ensure!(broken.is_empty(), "{}", broken.join("; "));
     Ok(())
 }
 
@@ -145,6 +145,11 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
     asked.threads = asked.threads.clamp(1, asked.rooms * asked.participants);
     asked.speakers = asked.speakers.min(asked.participants);
     let idle = process::usage(asked.server_pid).context("--server-pid names no process of ours")?;
+    let watched = Watched {
+        url: asked.url.clone(),
+        ops: asked.ops.clone(),
+        pid: asked.server_pid,
+    };
     let epoch = Instant::now();
     let threads = start_threads(&asked, epoch)?;
     let mut makers = Vec::new();
@@ -169,16 +174,18 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
             let seat = Seat {
                 url: asked.url.clone(),
                 link: link.clone(),
-                index,
-                address: media::local_address(index, thread),
-                orders: thread.orders.clone(),
-                milestones: reached,
-                camera: place < asked.publishers.unwrap_or(asked.participants),
-                microphone: place < asked.speakers,
-                tiles: asked.tiles.min(asked.participants - 1),
+                place: Place {
+                    index,
+                    address: media::local_address(index, thread),
+                    orders: thread.orders.clone(),
+                    milestones: reached,
+                    camera: place < asked.publishers.unwrap_or(asked.participants),
+                    microphone: place < asked.speakers,
+                    tiles: asked.tiles.min(asked.participants - 1),
+                    voices: asked.speakers.clamp(1, 4),
+                    plainly: asked.plain.then_some(asked.traffic),
+                },
                 tile_width: asked.tile_width,
-                voices: asked.speakers.clamp(1, 4),
-                plainly: asked.plain.then_some(asked.traffic),
             };
             tasks.spawn(seat.attend(stopped.clone()));
             watch_over(&mut tasks, Duration::from_millis(asked.join_every_ms)).await?;
@@ -201,13 +208,13 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
     }
 
     progress.set_message("measuring");
-    let mut looks = vec![Look::take(&asked).await?];
+    let mut looks = vec![Look::take(&watched).await?];
     order(&threads, || Order::Begin);
     for second in 1..=asked.seconds {
         watch_over(&mut tasks, SECOND).await?;
         progress.inc(1);
         if second == asked.seconds || asked.html.is_some() {
-            looks.push(Look::take(&asked).await?);
+            looks.push(Look::take(&watched).await?);
         }
     }
     progress.finish_and_clear();
@@ -260,56 +267,6 @@ async fn watch_over(tasks: &mut JoinSet<anyhow::Result<Attendance>>, wait: Durat
         Some(ended) = tasks.join_next() => {
             ended??;
             bail!("a participant left before the end")
-        }
-    }
-}
-
-/// What the server has used and counted at a moment.
-pub struct Look {
-    at: Instant,
-    scrape: Scrape,
-    /// Of the whole process, and of the threads that forward media.
-    cpu: Duration,
-    worker_cpu: Duration,
-    own_cpu: Duration,
-    resident_kib: u64,
-    /// Datagrams that its UDP port had no room for.
-    overflows: u64,
-}
-
-impl Look {
-    async fn take(asked: &Rooms) -> anyhow::Result<Look> {
-        let cpu = |pid, threads| process::cpu_time(pid, threads).context("the server is gone");
-        Ok(Look {
-            scrape: Scrape::take(&asked.ops).await?,
-            at: Instant::now(),
-            cpu: cpu(asked.server_pid, "")?,
-            worker_cpu: cpu(asked.server_pid, "sfu-")?,
-            overflows: process::udp_overflows(asked.udp_port()),
-            own_cpu: cpu(std::process::id(), "")?,
-            resident_kib: process::usage(asked.server_pid).context("the server is gone")?.resident_kib,
-        })
-    }
-    /// By how much a counter grew in a second.
-    fn grown_since(&self, earlier: &Look, name: &str) -> f64 {
-        (self.scrape.value(name) - earlier.scrape.value(name)) / (self.at - earlier.at).as_secs_f64()
-    }
-
-    /// Packets a second.
-    fn media_since(&self, earlier: &Look, direction: &str) -> f64 {
-        let name = |kind| format!("tandem_media_packets_total{{direction=\"{direction}\",kind=\"{kind}\"}}");
-        ["audio", "video"]
-            .map(|kind| self.grown_since(earlier, &name(kind)))
-            .iter()
-            .sum()
-    }
-
-    fn moment(&self, earlier: &Look, begin: Instant) -> Moment {
-        Moment {
-            seconds: (self.at - begin).as_secs_f64(),
-            packets_out_per_second: self.media_since(earlier, "out"),
-            core_percent: 100.0 * (self.cpu - earlier.cpu).as_secs_f64() / (self.at - earlier.at).as_secs_f64(),
-            resident_kib: self.resident_kib,
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, sleep_until, timeout};
 
+use crate::place::layers;
 use crate::session::Session;
 
 /// From the answer to the first decoded frame on all sides: beyond it, the call is taken to have failed.
@@ -508,19 +509,4 @@ fn note_server(facts: &mut Facts, address: SocketAddr, sdp: &str) {
             let server = SocketAddr::new(fields.get(4)?.parse().ok()?, fields.get(5)?.parse().ok()?);
             (fields.get(2) == Some(&"udp") && server.ip().is_loopback() && server.is_ipv4()).then_some(server)
         });
-}
-
-/// What `layers_wanted` says.
-pub fn layers(event: &Value) -> Vec<(Option<String>, bool, u32)> {
-    let layers = event["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    layers
-        .iter()
-        .map(|layer| {
-            (
-                layer["rid"].as_str().map(str::to_owned),
-                layer["active"].as_bool().unwrap_or(false),
-                layer["bitrate_bps"].as_u64().map_or(u32::MAX, |bps| bps as u32),
-            )
-        })
-        .collect()
 }

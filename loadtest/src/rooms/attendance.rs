@@ -1,22 +1,15 @@
 //! One participant's websocket: joins by a link, connects, publishes, looks at the others, and stays.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use loadtest::participant::Participant;
-use loadtest::traffic::Traffic;
 use serde_json::{Value, json};
-use str0m::media::Direction;
 use tokio::sync::watch;
 use tokio::time::interval;
 
-use crate::media::{Milestones, Order};
+use crate::place::Place;
 use crate::session::Session;
-use crate::talk::layers;
 
 /// As often as a page in a call says `ping`.
 const PING_EVERY: Duration = Duration::from_secs(1);
@@ -28,18 +21,8 @@ const VIEW_EVERY: Duration = Duration::from_millis(250);
 pub struct Seat {
     pub url: String,
     pub link: String,
-    /// Among all participants of all rooms.
-    pub index: usize,
-    pub address: SocketAddr,
-    pub orders: Sender<Order>,
-    pub milestones: Arc<Milestones>,
-    pub camera: bool,
-    pub microphone: bool,
-    pub tiles: usize,
+    pub place: Place,
     pub tile_width: u16,
-    pub voices: usize,
-    /// Its camera is no encoder, but this.
-    pub plainly: Option<Traffic>,
 }
 
 /// How it went.
@@ -70,14 +53,14 @@ impl Seat {
             note(&mut others, participant)?;
         }
         let mut attendance = Attendance {
-            index: self.index,
+            index: self.place.index,
             began,
             to_media: others.values().any(|camera| *camera),
             tiles: 0,
             lost: Vec::new(),
         };
         let mut attempt = 1;
-        self.offer(&mut session, &room, attempt).await?;
+        self.place.offer(&mut session, &room, attempt).await?;
         let mut ping = interval(PING_EVERY);
         let mut look = interval(VIEW_EVERY);
         let mut view = Vec::new();
@@ -85,31 +68,24 @@ impl Seat {
             tokio::select! {
                 event = session.next() => {
                     let event = event?;
+                    if self.place.heed(&event, attempt)? {
+                        attendance.lost.push(Instant::now());
+                        attempt += 1;
+                        self.place.offer(&mut session, &room, attempt).await?;
+                    }
                     match event["type"].as_str() {
-                        Some("offer_answered") if event["attempt"] == attempt => {
-                            let sdp = text(&event["sdp"])?;
-                            let _ = self.orders.send(Order::Answer { index: self.index, sdp });
-                        }
-                        Some("layers_wanted") => {
-                            let _ = self.orders.send(Order::Want { index: self.index, layers: layers(&event) });
-                        }
                         Some("participant_joined" | "participant_changed") => note(&mut others, &event["participant"])?,
                         Some("participant_left") => {
                             others.remove(&text(&event["participant_id"])?);
                         }
-                        Some("transport_lost") if event["attempt"] == attempt => {
-                            attendance.lost.push(Instant::now());
-                            attempt += 1;
-                            self.offer(&mut session, &room, attempt).await?;
-                        }
-                        Some("error" | "room_left" | "lobby_entered") => bail!("participant {}: {event}", self.index),
+                        Some("error" | "room_left" | "lobby_entered") => bail!("participant {}: {event}", self.place.index),
                         _ => {}
                     }
                 }
                 _ = ping.tick() => session.send(json!({ "type": "ping" })).await?,
                 _ = look.tick() => {
                     others.remove(&own);
-                    let tiles = choose(&others, &own, self.tiles);
+                    let tiles = choose(&others, &own, self.place.tiles);
                     if tiles != view {
                         session.send(self.view(&room, &tiles)).await?;
                         attendance.tiles = tiles.len();
@@ -121,35 +97,6 @@ impl Seat {
         }
         session.send(json!({ "type": "leave", "room_id": room })).await?;
         Ok(attendance)
-    }
-
-    async fn offer(&self, session: &mut Session, room: &str, attempt: u32) -> anyhow::Result<()> {
-        let now = Instant::now();
-        let (mut participant, sdp) = Participant::with_slots(self.address, Direction::SendOnly, self.tiles, self.voices, now);
-        participant.mark = self.index as u16;
-        if let Some(traffic) = &self.plainly {
-            participant.send_plainly(traffic);
-        }
-        participant.camera_on = self.camera;
-        participant.microphone_on = self.microphone;
-        participant.publish(now);
-        let lines = json!([
-            { "mid": participant.microphone().to_string(), "source": "microphone" },
-            { "mid": participant.camera().to_string(), "source": "camera" },
-        ]);
-        let _ = self.orders.send(Order::Add {
-            index: self.index,
-            participant: Box::new(participant),
-            milestones: self.milestones.clone(),
-        });
-        session
-            .send(json!({ "type": "offer", "room_id": room, "attempt": attempt, "sdp": sdp, "sources": lines }))
-            .await?;
-        let on = [(self.microphone, "microphone"), (self.camera, "camera")];
-        let sources: Vec<&str> = on.iter().filter(|track| track.0).map(|track| track.1).collect();
-        session
-            .send(json!({ "type": "publish", "room_id": room, "sources": sources }))
-            .await
     }
 
     fn view(&self, room: &str, tiles: &[String]) -> Value {

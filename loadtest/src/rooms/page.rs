@@ -1,11 +1,13 @@
 //! A run as one HTML page without anything outside of it: the table, and plots of delay, packets, CPU time and memory.
 
 use std::fmt::Write;
+use std::time::Instant;
 
 use anyhow::anyhow;
 use plotters::prelude::*;
 
 use super::report::Report;
+use crate::look::Look;
 
 const SIZE: (u32, u32) = (720, 300);
 const LABELS: (&str, i32) = ("sans-serif", 14);
@@ -18,6 +20,18 @@ pub struct Moment {
     pub packets_out_per_second: f64,
     pub core_percent: f64,
     pub resident_kib: u64,
+}
+
+impl Moment {
+    /// From one look to the next, of a run that began then.
+    pub fn between(earlier: &Look, later: &Look, began: Instant) -> Moment {
+        Moment {
+            seconds: (later.at - began).as_secs_f64(),
+            packets_out_per_second: later.media_since(earlier, "out"),
+            core_percent: 100.0 * (later.cpu - earlier.cpu).as_secs_f64() / (later.at - earlier.at).as_secs_f64(),
+            resident_kib: later.resident_kib,
+        }
+    }
 }
 
 /// # Errors

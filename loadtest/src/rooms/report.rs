@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::Rooms;
 use super::attendance::Attendance;
 use super::page::Moment;
-use super::{Look, Rooms};
+use crate::limits::{Figures, Limits};
+use crate::look::Look;
 use crate::media::{Measured, Milestones};
 use crate::process::Usage;
 use crate::quantile::quantile;
@@ -97,7 +99,10 @@ impl Report {
             missing: 0,
             key_frames_asked: 0,
             made_again: attendances.iter().map(|a| a.lost.len()).sum(),
-            moments: looks.windows(2).map(|pair| pair[1].moment(&pair[0], before.at)).collect(),
+            moments: looks
+                .windows(2)
+                .map(|pair| Moment::between(&pair[0], &pair[1], before.at))
+                .collect(),
             drops: Vec::new(),
             lost: Vec::new(),
         };
@@ -214,6 +219,23 @@ impl Report {
         cpu.as_secs_f64() * 1e6 / (self.packets_out * self.seconds).max(1.0)
     }
 
+    fn kib_each(&self) -> f64 {
+        self.resident_kib.saturating_sub(self.idle_kib) as f64 / self.participants().max(1) as f64
+    }
+
+    /// Limits that do not hold.
+    pub fn broken(&self, limits: &Limits) -> Vec<String> {
+        let is = Figures {
+            core_percent: self.core_percent(self.cpu),
+            delay_p99_ms: self.delay_ms(0.99),
+            join_p50_ms: self.join_ms(0.5),
+            join_p99_ms: self.join_ms(0.99),
+            kib_each: self.kib_each(),
+            missing_percent: 100.0 * self.missing_share(),
+        };
+        limits.broken(&format!("{} rooms", self.asked.rooms), &is)
+    }
+
     fn participants(&self) -> usize {
         self.asked.rooms * self.asked.participants
     }
@@ -237,11 +259,11 @@ impl Report {
             "tiles_shown": self.tiles.len(), "tiles_expected": self.tiles_expected,
             "tile_frames_per_second": { "min": tiles(0.0), "p50": tiles(0.5) },
             "slots_by_layer": self.layers,
-            "join_ms": { "p50": self.join_ms(0.5), "max": self.join_ms(1.0) },
+            "join_ms": { "p50": self.join_ms(0.5), "p99": self.join_ms(0.99), "max": self.join_ms(1.0) },
             "server": {
                 "core_percent": self.core_percent(self.cpu), "worker_core_percent": self.core_percent(self.worker_cpu),
                 "us_per_packet_out": self.us_per_packet(self.cpu), "worker_us_per_packet_out": self.us_per_packet(self.worker_cpu),
-                "resident_kib": self.resident_kib, "idle_kib": self.idle_kib,
+                "resident_kib": self.resident_kib, "idle_kib": self.idle_kib, "kib_each": self.kib_each(),
             },
             "generator": {
                 "core_percent": self.core_percent(self.own_cpu),
@@ -298,7 +320,12 @@ impl Report {
         );
         row(
             "join to media ms",
-            format!("p50 {:.0}, max {:.0}", self.join_ms(0.5), self.join_ms(1.0)),
+            format!(
+                "p50 {:.0}, p99 {:.0}, max {:.0}",
+                self.join_ms(0.5),
+                self.join_ms(0.99),
+                self.join_ms(1.0)
+            ),
         );
         row(
             "server CPU",
@@ -310,11 +337,11 @@ impl Report {
                 self.us_per_packet(self.worker_cpu)
             ),
         );
-        let each = self.resident_kib.saturating_sub(self.idle_kib) / self.participants() as u64;
+        let each = self.kib_each();
         row(
             "server memory",
             format!(
-                "{} KiB, {} KiB before; {each} KiB a participant",
+                "{} KiB, {} KiB before; {each:.0} KiB a participant",
                 self.resident_kib, self.idle_kib
             ),
         );
