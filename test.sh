@@ -72,6 +72,10 @@ if [ "$what" != quick ]; then
     "${binary%/*}/loadtest" fault restart --server "$binary" --runs 1 --talks 5 --participants 2 --back-p50-max-ms 5000
     stage "pages that do nothing"
     "${binary%/*}/loadtest" idle --server "$binary" --number 1000 --seconds 3 --kib-max 40
+    stage "calls of two, and others that join while they run"
+    # The limits of a busy machine, here and below.
+    "${binary%/*}/loadtest" talks --server "$binary" --calls 5 --silent 5 --joins 5 --seconds 3 --warm-up 2 \
+        --missing-percent-max 2 --delay-p99-max-ms 500 --join-p50-max-ms 500 --kib-max 700
     stage "the floor of this machine, and the server beside it"
     "${binary%/*}/loadtest" compare --server "$binary" --subscribers 2 --runs 1 --seconds 2 --warm-up 2 --ratio-max 20
     stage "calls between simulated networks"

@@ -1,6 +1,6 @@
 //! Synthetic browsers against a running Tandem. `loadtest calls` sets up and ends calls over the websocket, without
-//! media; `loadtest attack` floods a server that carries a call; `loadtest rooms` fills rooms and measures what forwarding costs;
-//! `loadtest fault` does to a server what happens to servers.
+//! media; `loadtest attack` floods a server that carries a call; `loadtest rooms` fills rooms and measures what forwarding costs,
+//! `loadtest talks` the same for calls of two; `loadtest fault` does to a server what happens to servers.
 
 #![allow(
     clippy::disallowed_methods,
@@ -26,6 +26,7 @@ mod server;
 mod session;
 mod socket;
 mod talk;
+mod talks;
 
 use clap::{Parser, Subcommand};
 
@@ -44,6 +45,8 @@ enum Command {
     Attack(attack::Attack),
     /// Fills rooms with participants, and measures latency, loss and cost of forwarding
     Rooms(rooms::Rooms),
+    /// Connects calls of two, all media through the server, and measures delay, joins, cost and memory
+    Talks(talks::Talks),
     /// Does to a server that carries calls, to Redis or to those who talk what happens to them, and measures what they notice
     Fault(fault::Fault),
     /// Keeps many pages open that do nothing, and measures what the server needs for them
@@ -60,6 +63,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Calls(calls) => calls::run(calls).await,
         Command::Attack(attack) => attack::run(attack).await,
         Command::Rooms(rooms) => rooms::run(rooms).await,
+        Command::Talks(talks) => talks::run(&talks).await,
         Command::Fault(fault) => fault::run(&fault).await,
         Command::Idle(idle) => idle::run(&idle).await,
         Command::Floor(floor) => tokio::task::spawn_blocking(move || floor::run(&floor)).await?,

@@ -1,6 +1,6 @@
 //! The media of many participants on one thread and one socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -48,6 +48,10 @@ pub enum Order {
     Want {
         index: usize,
         layers: Vec<(Option<String>, bool, u32)>,
+    },
+    /// It is gone, and nothing of it counts.
+    Remove {
+        index: usize,
     },
     /// Publishers fall silent, so that what is on the way can come in.
     FallSilent,
@@ -104,6 +108,7 @@ impl Media {
             name: format!("media-{number}"),
             members: BTreeMap::new(),
             by_ip: BTreeMap::new(),
+            timers: BTreeSet::new(),
             inbox,
             epoch,
             turns,
@@ -146,6 +151,8 @@ struct Generator {
     name: String,
     members: BTreeMap<usize, Member>,
     by_ip: BTreeMap<IpAddr, usize>,
+    /// Each member's deadline.
+    timers: BTreeSet<(Instant, usize)>,
     inbox: Receiver<Order>,
     epoch: Instant,
     /// Who speaks in which turn; empty: everybody at once.
@@ -168,8 +175,8 @@ impl Generator {
             }
             self.take_turns();
             let now = Instant::now();
-            let due: Vec<usize> = self.members.iter().filter(|m| m.1.deadline <= now).map(|m| *m.0).collect();
-            for index in due {
+            let due: Vec<(Instant, usize)> = self.timers.range(..=(now, usize::MAX)).copied().collect();
+            for (_, index) in due {
                 let Some(member) = self.members.get_mut(&index) else {
                     continue;
                 };
@@ -183,8 +190,10 @@ impl Generator {
 
     fn sleep(&self) {
         let now = Instant::now();
-        let next = self.members.values().map(|m| m.deadline).min();
-        let wait = next.map_or(SLEEP_MAX, |at| at.saturating_duration_since(now)).min(SLEEP_MAX);
+        let next = self.timers.first();
+        let wait = next
+            .map_or(SLEEP_MAX, |(at, _)| at.saturating_duration_since(now))
+            .min(SLEEP_MAX);
         let timeout = Timespec {
             tv_sec: 0,
             tv_nsec: wait.subsec_nanos().into(),
@@ -221,6 +230,7 @@ impl Generator {
                     delays_us: Vec::new(),
                 });
                 self.by_ip.insert(participant.address.ip(), index);
+                self.forget_timer(index);
                 let member = Member {
                     participant: *participant,
                     milestones,
@@ -239,6 +249,12 @@ impl Generator {
             Order::Want { index, layers } => {
                 if let Some(member) = self.members.get_mut(&index) {
                     member.participant.want(&layers);
+                }
+            }
+            Order::Remove { index } => {
+                self.forget_timer(index);
+                if let Some(member) = self.members.remove(&index) {
+                    self.by_ip.remove(&member.participant.address.ip());
                 }
             }
             Order::FallSilent => {
@@ -324,7 +340,9 @@ impl Generator {
     fn settle(&mut self, index: usize) {
         let Some(member) = self.members.get_mut(&index) else { return };
         let participant = &mut member.participant;
+        self.timers.remove(&(member.deadline, index));
         member.deadline = participant.poll_timeout();
+        self.timers.insert((member.deadline, index));
         let source = participant.address.ip();
         for (destination, contents) in participant.sends.drain(..) {
             let transmit = Transmit {
@@ -344,6 +362,12 @@ impl Generator {
         }
         if member.milestones.first_media.get().is_none() && !participant.received.is_empty() {
             member.milestones.first_media.get_or_init(Instant::now);
+        }
+    }
+
+    fn forget_timer(&mut self, index: usize) {
+        if let Some(member) = self.members.get(&index) {
+            self.timers.remove(&(member.deadline, index));
         }
     }
 

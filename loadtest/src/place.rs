@@ -12,7 +12,7 @@ use loadtest::traffic::Traffic;
 use serde_json::{Value, json};
 use str0m::media::Direction;
 
-use crate::media::{Milestones, Order};
+use crate::media::{self, Media, Milestones, Order};
 use crate::session::Session;
 
 pub struct Place {
@@ -31,6 +31,21 @@ pub struct Place {
 }
 
 impl Place {
+    /// One with camera and microphone for a call of two, on this thread.
+    pub fn of_two(index: usize, thread: &Media, traffic: Option<Traffic>) -> Place {
+        Place {
+            index,
+            address: media::local_address(index, thread),
+            orders: thread.orders.clone(),
+            milestones: Arc::default(),
+            camera: true,
+            microphone: true,
+            tiles: 1,
+            voices: 1,
+            plainly: traffic,
+        }
+    }
+
     /// Makes its connection, anew with each attempt.
     ///
     /// # Errors
