@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::socket;
 
 /// As often as a page says `ping` that is in no call.
-const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_EVERY: Duration = Duration::from_secs(25);
 
 /// Sessions that are opened at the same time.
 const AT_ONCE: usize = 32;

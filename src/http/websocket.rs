@@ -41,9 +41,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// For how long a session that goes on waits for the store, which knows its user.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Browsers send `ping` every 10 s; a websocket that says nothing for this long is gone.
+/// Browsers send `ping` every 25 s; a websocket that says nothing for this long is gone: one of two may be late.
 /// In a call the hub expects more of them.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long one frame may take to be taken by the other side.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);

@@ -381,7 +381,9 @@ describe("heartbeat and back-off", () => {
   it("reconnects when a ping is not answered in time", async () => {
     const world = new World();
     const websocket = await world.start();
-    await vi.advanceTimersByTimeAsync(10_000);
+    await vi.advanceTimersByTimeAsync(24_900);
+    expect(websocket.types()).toEqual(["hello"]);
+    await vi.advanceTimersByTimeAsync(100);
     expect(websocket.types()).toEqual(["hello", "ping"]);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(websocket.closed).toBe(true);
@@ -393,7 +395,7 @@ describe("heartbeat and back-off", () => {
     const websocket = await world.start();
     world.socket.send(HANG_UP);
     for (let i = 0; i < 3; i++) {
-      await vi.advanceTimersByTimeAsync(10_000);
+      await vi.advanceTimersByTimeAsync(25_000);
       websocket.receive({ type: "pong", ref: websocket.sent.at(-1)?.ref });
     }
     expect(websocket.closed).toBe(false);
@@ -445,7 +447,7 @@ describe("heartbeat and back-off", () => {
     const world = new World();
     const websocket = await world.start();
     // Not even a ping that is under way is waited for.
-    await vi.advanceTimersByTimeAsync(10_000);
+    await vi.advanceTimersByTimeAsync(25_000);
     world.socket.reconnectNow();
     await vi.advanceTimersByTimeAsync(1400);
     expect(websocket.closed).toBe(false);
@@ -456,7 +458,7 @@ describe("heartbeat and back-off", () => {
   it("passes on what a pong renews", async () => {
     const world = new World();
     const websocket = await world.start();
-    await vi.advanceTimersByTimeAsync(10_000);
+    await vi.advanceTimersByTimeAsync(25_000);
     websocket.receive({ type: "pong", ref: 1 });
     expect(world.events).toHaveLength(1);
     websocket.receive({ type: "pong", ref: 1, ice_servers: [] });

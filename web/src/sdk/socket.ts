@@ -11,14 +11,17 @@ import {
   PROTOCOL_VERSION,
 } from "./protocol";
 
-/** In a call both ends want to know soon that the other is gone. */
+/**
+ * In a call both ends want to know soon that the other is gone. Before, only often enough that nothing on the way closes a quiet
+ * connection, which some do after 30 s: with thousands of pages open, each ping is work for the server.
+ */
 interface Pace {
   pingEveryMs: number;
   pongWithinMs: number;
   /** A websocket that neither opens nor is welcomed in this time is tried again. */
   welcomeWithinMs: number;
 }
-const IDLE: Pace = { pingEveryMs: 10_000, pongWithinMs: 5000, welcomeWithinMs: 10_000 };
+const IDLE: Pace = { pingEveryMs: 25_000, pongWithinMs: 5000, welcomeWithinMs: 10_000 };
 const IN_CALL: Pace = { pingEveryMs: 1000, pongWithinMs: 3000, welcomeWithinMs: 4000 };
 /** When the network is another one, the websocket most likely hangs. */
 const PROBE_WITHIN_MS = 1500;
