@@ -43,8 +43,9 @@ const DISCONNECTED_GRACE: Duration = Duration::from_secs(3);
 /// Outputs that one call may have. A page of key frames is hundreds.
 const OUTPUTS_MAX: usize = 20_000;
 
-/// How often str0m is asked for statistics: a receiver's report in them proves that our browser is there.
-const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// How often str0m is asked for statistics: a receiver's report in them proves that our browser is there. Each wakes the worker, for
+/// connections that are silent as well, and reports come no more often than that.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Packets kept for NACK per video slot: over a second of 2.5 Mbit/s.
 const RESEND_PACKETS: usize = 512;
