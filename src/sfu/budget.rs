@@ -424,6 +424,8 @@ mod tests {
                     bytes: PACKET,
                     arrived_us: arrives.then_some(arrived.as_micros() as i64 + 5_000_000),
                     is_late: false,
+                    ssrc: 1,
+                    behind: 0,
                 });
                 if self.now >= feedback_at.max(self.stalls_until) {
                     self.budget.handle_feedback(&told, self.begin, self.begin + self.now);

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 const SENT_MAX: usize = 4096;
 const SENT_FOR: Duration = Duration::from_secs(3);
 
+/// SSRCs of one transport that are told apart: of each slot two.
+const SOURCES_MAX: usize = 128;
+
 /// Of IP and UDP, in bytes.
 const HEADERS: usize = 28;
 
@@ -25,6 +28,9 @@ pub struct Told {
     pub arrived_us: Option<i64>,
     /// It was told before that it did not arrive: others overtook it.
     pub is_late: bool,
+    /// What it belonged to, and how many packets of that have left since.
+    pub ssrc: u32,
+    pub behind: u32,
 }
 
 /// Whether a datagram is such feedback: SRTCP leaves the first eight bytes as they are (RFC 3711 section 3.4).
@@ -66,7 +72,11 @@ pub fn number_of(datagram: &[u8], id: u8) -> Option<u16> {
 #[derive(Debug, Clone, Copy)]
 struct Sent {
     at: Instant,
-    bytes: usize,
+    /// Which of its source's packets it was.
+    nth: u32,
+    bytes: u16,
+    /// In the register's list.
+    source: u8,
     told: Option<Fate>,
 }
 
@@ -82,13 +92,15 @@ pub struct Register {
     /// The number of the first.
     first: u16,
     sent: VecDeque<Sent>,
+    /// Each SSRC that packets left with, and how many did.
+    sources: Vec<(u32, u32)>,
     /// The last reference, and what it was in microseconds since the first.
     reference: Option<(u32, i64)>,
 }
 
 impl Register {
     /// A packet leaves.
-    pub fn leaves(&mut self, number: u16, bytes: usize, now: Instant) {
+    pub fn leaves(&mut self, number: u16, ssrc: u32, bytes: usize, now: Instant) {
         let next = self.first.wrapping_add(self.sent.len() as u16);
         if number != next {
             self.sent.clear();
@@ -101,11 +113,27 @@ impl Register {
             self.sent.pop_front();
             self.first = self.first.wrapping_add(1);
         }
+        let source = self.source(ssrc);
+        let count = &mut self.sources[source].1;
+        *count = count.wrapping_add(1);
         self.sent.push_back(Sent {
             at: now,
-            bytes: bytes + HEADERS,
+            nth: *count,
+            bytes: (bytes + HEADERS).min(u16::MAX.into()) as u16,
+            source: source as u8,
             told: None,
         });
+    }
+
+    /// Where an SSRC is in the list. Few, so a list is the fastest map; all beyond what it holds count as one.
+    fn source(&mut self, ssrc: u32) -> usize {
+        if let Some(known) = self.sources.iter().position(|source| source.0 == ssrc) {
+            return known;
+        }
+        if self.sources.len() < SOURCES_MAX {
+            self.sources.push((ssrc, 0));
+        }
+        self.sources.len() - 1
     }
 
     /// Reads feedback, from its ninth byte on, and notes what it says that was not said before. What cannot be read says nothing.
@@ -144,11 +172,14 @@ impl Register {
             if sent.told == Some(Fate::Arrived) || sent.told == Some(fate) {
                 continue;
             }
+            let (ssrc, count) = self.sources[usize::from(sent.source)];
             out.push(Told {
                 sent: sent.at,
-                bytes: sent.bytes,
+                bytes: sent.bytes.into(),
                 arrived_us,
                 is_late: sent.told.is_some(),
+                ssrc,
+                behind: count.wrapping_sub(sent.nth),
             });
             sent.told = Some(fate);
         }
@@ -214,7 +245,7 @@ mod tests {
         let mut register = Register::default();
         let now = Instant::now();
         for index in 0..packets {
-            register.leaves(first.wrapping_add(index), 100, now);
+            register.leaves(first.wrapping_add(index), 1, 100, now);
         }
         register
     }
@@ -291,14 +322,36 @@ mod tests {
     }
 
     #[test]
+    fn it_is_told_how_many_of_the_same_source_have_left_since() {
+        let (mut register, now) = (Register::default(), Instant::now());
+        for (number, ssrc) in [7, 9, 7, 7, 9].into_iter().enumerate() {
+            register.leaves(number as u16, ssrc, 100, now);
+        }
+        let mut told = Vec::new();
+        register.read(&feedback(0, 2, 5, &[0x0002], &[]), &mut told);
+        let told: Vec<_> = told.iter().map(|packet| (packet.ssrc, packet.behind)).collect();
+        assert_eq!(told, [(7, 2), (9, 1)]);
+    }
+
+    #[test]
+    fn sources_beyond_those_that_are_told_apart_are_taken() {
+        let (mut register, now) = (Register::default(), Instant::now());
+        for number in 0..300 {
+            register.leaves(number, number.into(), 100, now);
+        }
+        assert_eq!(register.sources.len(), SOURCES_MAX);
+        assert_eq!(read(&mut register, &feedback(299, 1, 5, &[0x2001], &[4])).len(), 1);
+    }
+
+    #[test]
     fn what_left_is_forgotten_in_time() {
         let mut register = Register::default();
         let now = Instant::now();
         for number in 0..=u16::MAX {
-            register.leaves(number, 1, now);
+            register.leaves(number, 1, 1, now);
         }
         assert_eq!(register.sent.len(), SENT_MAX);
-        register.leaves(0, 1, now + SENT_FOR * 2);
+        register.leaves(0, 1, 1, now + SENT_FOR * 2);
         assert_eq!(register.sent.len(), 1);
     }
 

@@ -4,6 +4,7 @@
 //! [`Transport::mutate`] is the one door to it: it drains, counts, and catches. A transport that failed there is never called again.
 
 mod negotiation;
+mod resend;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -46,16 +47,6 @@ const OUTPUTS_MAX: usize = 20_000;
 /// How often str0m is asked for statistics: a receiver's report in them proves that our browser is there. Each wakes the worker, for
 /// connections that are silent as well, and reports come no more often than that.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-/// Packets kept for NACK per video slot: over a second of 2.5 Mbit/s.
-const RESEND_PACKETS: usize = 512;
-
-/// For how long they are of use: a browser that waits for one asks for a key frame after three seconds.
-const RESEND_WITHIN: Duration = Duration::from_secs(3);
-
-/// Resent bytes may be this share of a slot's; beyond it str0m forgets what it was to resend. Loss of 10 % in both directions, with bursts,
-/// is to be repaired, and of a small picture that is half a dozen packets a second a few more.
-const RESEND_SHARE_MAX: f32 = 0.5;
 
 /// What a transport wants done.
 #[derive(Debug)]
@@ -125,6 +116,8 @@ pub struct Transport {
     sources: Vec<(Ssrc, Mid, Option<Rid>)>,
     /// M-lines whose send streams are set up.
     sending: Vec<Sending>,
+    /// Packets kept for each that is video.
+    resend_packets: usize,
     /// The id of the header extension with a packet's number over the whole transport.
     number_id: Option<u8>,
     register: Register,
@@ -135,6 +128,7 @@ pub struct Transport {
 
 struct Sending {
     mid: Mid,
+    ssrc: u32,
     is_video: bool,
 }
 
@@ -173,7 +167,7 @@ impl Transport {
                 .enable_vp9(true)
                 .enable_h264(true)
                 .enable_av1(true)
-                .set_send_buffer_video(RESEND_PACKETS)
+                .set_send_buffer_video(resend::PACKETS)
                 .set_stats_interval(Some(REPORT_EVERY))
                 .build(now);
             for address in &config.candidates.udp {
@@ -215,6 +209,7 @@ impl Transport {
             named: Vec::new(),
             sources: Vec::new(),
             sending: Vec::new(),
+            resend_packets: resend::PACKETS,
             number_id: None,
             register: Register::default(),
             told: Vec::new(),
@@ -447,10 +442,10 @@ impl Transport {
 
     /// Notes that a datagram leaves.
     fn leaves(&mut self, datagram: &[u8], now: Instant) {
-        if media::ssrc_of(datagram).is_some()
+        if let Some(ssrc) = media::ssrc_of(datagram)
             && let Some(number) = self.number_id.and_then(|id| feedback::number_of(datagram, id))
         {
-            self.register.leaves(number, datagram.len(), now);
+            self.register.leaves(number, ssrc, datagram.len(), now);
         }
     }
 
@@ -459,6 +454,7 @@ impl Transport {
         self.register.read(feedback, &mut told);
         let epoch = self.began;
         self.tell_budget(out, |budget| budget.handle_feedback(&told, epoch, now));
+        self.ask_for_what_is_gone(&told, out);
         told.clear();
         self.told = told;
     }
@@ -472,7 +468,12 @@ impl Transport {
                 }
             }
             // None came in the interval before where the share of what was lost is not known.
-            Event::MediaEgressStats(reported) => self.proved |= reported.loss.is_some(),
+            Event::MediaEgressStats(reported) => {
+                self.proved |= reported.loss.is_some();
+                if let Some(round_trip) = reported.rtt {
+                    self.measure_distance(round_trip);
+                }
+            }
             Event::KeyframeRequest(request) => out.push(TransportOutput::KeyFrameWanted(request.mid)),
             Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => {
                 self.tell_budget(out, |budget| budget.handle_remote_estimate(estimate.as_u64()));
@@ -501,11 +502,7 @@ impl Transport {
         }
         // A smaller picture is on its way: to send what is missing of the larger one again would only delay it.
         self.pace.clear();
-        for line in self.sending.iter().filter(|line| line.is_video) {
-            if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(line.mid, None) {
-                stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
-            }
-        }
+        self.empty_resend_caches();
         out.push(TransportOutput::Broken);
     }
 

@@ -6,9 +6,10 @@ use std::time::Instant;
 use str0m::Input;
 use str0m::change::SdpOffer;
 use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::{Extension, StreamTx};
+use str0m::rtp::Extension;
 
-use super::{Answer, Fault, OfferError, RESEND_PACKETS, RESEND_SHARE_MAX, RESEND_WITHIN, Sending, Transport, TransportOutput};
+use super::resend::set_up_video;
+use super::{Answer, Fault, OfferError, Sending, Transport, TransportOutput};
 use crate::sfu::codec::{self, Format};
 use crate::sfu::media::{ReceiveLine, SlotLine};
 use crate::sfu::sdp::{self, SendStream};
@@ -62,6 +63,7 @@ impl Transport {
         let consent = &mut self.consent;
         let known = std::mem::take(&mut self.sending);
         let number_id = &mut self.number_id;
+        let resend_packets = self.resend_packets;
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -96,7 +98,7 @@ impl Transport {
                     Some(stream) => {
                         // Once only: it empties the cache.
                         if is_video && !known.iter().any(|line| line.mid == mid && line.is_video) {
-                            set_up_video(stream);
+                            set_up_video(stream, resend_packets);
                         }
                         stream.ssrc()
                     }
@@ -105,7 +107,7 @@ impl Transport {
                         let (ssrc, rtx) = (api.new_ssrc(), is_video.then(|| api.new_ssrc()));
                         let stream = api.declare_stream_tx(ssrc, rtx, mid, None);
                         if is_video {
-                            set_up_video(stream);
+                            set_up_video(stream, resend_packets);
                         }
                         named.push(SendStream {
                             mid: mid.to_string(),
@@ -128,6 +130,7 @@ impl Transport {
         }
         let sending = answer.slots.iter().map(|slot| Sending {
             mid: slot.mid,
+            ssrc: slot.ssrc,
             is_video: slot.is_video,
         });
         self.sending = sending.collect();
@@ -138,10 +141,4 @@ impl Transport {
             Ok(()) | Err(Fault::Error(_)) => Ok(answer),
         }
     }
-}
-
-fn set_up_video(stream: &mut StreamTx) {
-    stream.set_rtx_cache(RESEND_PACKETS, RESEND_WITHIN, Some(RESEND_SHARE_MAX));
-    // `Pace` does that: str0m's pacer keeps pictures for up to 2 s where its estimate is low, and it often is.
-    stream.set_unpaced(true);
 }
