@@ -31,24 +31,35 @@ const DELAY: Duration = Duration::from_millis(10);
 
 struct Shape {
     name: &'static str,
+    /// Of the one who publishes, in each room; 0: calls of two, in which both do.
     subscribers: u8,
+    rooms: u8,
     burst: u32,
 }
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 4] = [
     Shape {
         name: "one_to_ten",
         subscribers: 10,
+        rooms: 1,
         burst: 1,
     },
     Shape {
         name: "one_to_ten_in_bursts",
         subscribers: 10,
+        rooms: 1,
         burst: 10,
     },
     Shape {
         name: "one_to_fifty",
         subscribers: 50,
+        rooms: 1,
+        burst: 1,
+    },
+    Shape {
+        name: "twenty_calls",
+        subscribers: 0,
+        rooms: 20,
         burst: 1,
     },
 ];
@@ -69,7 +80,6 @@ fn main() {
 
 struct World {
     now: Instant,
-    room: RoomId,
     shard: Shard,
     browsers: BTreeMap<SocketAddr, Browser>,
     on_the_way: VecDeque<(Instant, SocketAddr, Vec<u8>)>,
@@ -87,7 +97,6 @@ impl World {
         let now = Instant::now();
         let mut world = World {
             now,
-            room: RoomId::from_random(1),
             shard: Shard::new(ShardConfig {
                 certificate: Certificate::generate().expect("a P-256 key"),
                 candidates: Candidates {
@@ -106,13 +115,17 @@ impl World {
             video_bytes: 1100,
             burst: shape.burst,
         };
-        for number in 0..=shape.subscribers {
-            world.join(number, number == 0, &traffic);
+        let others = shape.subscribers.max(1);
+        for room in 0..shape.rooms {
+            for number in 0..=others {
+                let publishes = number == 0 || shape.subscribers == 0;
+                world.join(room, room * (others + 1) + number, publishes, &traffic);
+            }
         }
         world
     }
 
-    fn join(&mut self, number: u8, publishes: bool, traffic: &Traffic) {
+    fn join(&mut self, room: u8, number: u8, publishes: bool, traffic: &Traffic) {
         let participant = ParticipantId::from_random(u64::from(number) + 1);
         let address = SocketAddr::from(([10, 0, 1, number + 1], 5000));
         let (mut browser, sdp) = Participant::with_slots(address, Direction::SendOnly, 1, 1, self.now);
@@ -131,7 +144,7 @@ impl World {
                 participant: browser,
             },
         );
-        let room = self.room;
+        let room = RoomId::from_random(u64::from(room) + 1);
         let published = if publishes {
             vec![Source::Microphone, Source::Camera]
         } else {
