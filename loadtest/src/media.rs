@@ -69,6 +69,9 @@ pub struct Heard {
     pub packets: u64,
     /// Sequence numbers that never came, neither at first nor when asked for again.
     pub missing: u64,
+    /// The same of voices alone.
+    pub voices: u64,
+    pub voices_missing: u64,
     pub key_frames_asked: usize,
     pub layers: BTreeMap<u8, usize>,
 }
@@ -387,6 +390,8 @@ impl Generator {
             }
             now.packets -= member.before.packets;
             now.missing = now.missing.saturating_sub(member.before.missing);
+            now.voices -= member.before.voices;
+            now.voices_missing = now.voices_missing.saturating_sub(member.before.voices_missing);
             now.key_frames_asked -= member.before.key_frames_asked;
             measured.heard.push(now);
             if let Some(watch) = &mut member.participant.stopwatch {
@@ -405,6 +410,10 @@ fn heard(participant: &Participant) -> Heard {
         if let Some(layer) = receiver.and_then(|r| r.layer) {
             *heard.layers.entry(layer).or_default() += 1;
         }
+    }
+    for receiver in participant.audio_slots.iter().filter_map(|mid| participant.received.get(mid)) {
+        heard.voices += receiver.packets as u64;
+        heard.voices_missing += receiver.missing();
     }
     for receiver in participant.received.values() {
         heard.packets += receiver.packets as u64;

@@ -23,6 +23,8 @@ pub struct Seat {
     pub link: String,
     pub place: Place,
     pub tile_width: u16,
+    /// Not to be let in is no fault where the server has too much to do.
+    pub may_be_refused: bool,
 }
 
 /// How it went.
@@ -34,6 +36,8 @@ pub struct Attendance {
     pub to_media: bool,
     /// Tiles that the last view named.
     pub tiles: usize,
+    /// It was not let in, because the server had too much to do: how long that answer took.
+    pub refused: Option<Duration>,
     /// When the server gave up a connection, which was then made again, as a page does.
     pub lost: Vec<Instant>,
 }
@@ -44,7 +48,24 @@ impl Seat {
         let mut session = Session::open(&self.url).await?;
         let began = Instant::now();
         session.send(json!({ "type": "join", "link_id": self.link })).await?;
-        let joined = session.expect("room_joined").await?;
+        let joined = loop {
+            let event = session.next().await?;
+            match event["type"].as_str() {
+                Some("room_joined") => break event,
+                Some("error") if self.may_be_refused && event["code"] == "overloaded" => {
+                    return Ok(Attendance {
+                        index: self.place.index,
+                        began,
+                        to_media: false,
+                        tiles: 0,
+                        refused: Some(began.elapsed()),
+                        lost: Vec::new(),
+                    });
+                }
+                Some("error") => bail!("not let in: {event}"),
+                _ => {}
+            }
+        };
         let text = |value: &Value| value.as_str().map(str::to_owned).context("an id is text");
         let (room, own) = (text(&joined["room"]["room_id"])?, text(&joined["participant_id"])?);
         // Whether their cameras are on.
@@ -57,6 +78,7 @@ impl Seat {
             began,
             to_media: others.values().any(|camera| *camera),
             tiles: 0,
+            refused: None,
             lost: Vec::new(),
         };
         let mut attempt = 1;

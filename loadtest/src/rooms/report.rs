@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use serde_json::{Value, json};
 
 use super::Rooms;
@@ -27,6 +28,10 @@ const CHOSEN: [&str; 7] = [
     "spatial_layer",
 ];
 
+/// What a server with too much to do promises.
+const VOICES_MISSING_MAX: f64 = 0.01;
+const REFUSED_WITHIN: Duration = Duration::from_millis(100);
+
 pub struct Report {
     asked: Rooms,
     seconds: f64,
@@ -49,6 +54,13 @@ pub struct Report {
     resident_kib: u64,
     packets: u64,
     missing: u64,
+    /// The same of voices alone.
+    voices: u64,
+    voices_missing: u64,
+    /// How long it took to be told that the server has too much to do.
+    refused: Vec<Duration>,
+    /// `tandem_worker_cut`, of the worker that leaves out most.
+    cut: f64,
     key_frames_asked: usize,
     /// Connections that the server gave up, before it was measured and while it was.
     made_again: usize,
@@ -77,6 +89,8 @@ impl Report {
             .filter_map(|a| Some(milestones[a.index].first_media.get()?.saturating_duration_since(a.began)))
             .collect();
         joins.sort_unstable();
+        let mut refused: Vec<Duration> = attendances.iter().filter_map(|a| a.refused).collect();
+        refused.sort_unstable();
         let mut report = Report {
             asked: asked.clone(),
             seconds,
@@ -97,6 +111,10 @@ impl Report {
             resident_kib: after.resident_kib,
             packets: 0,
             missing: 0,
+            voices: 0,
+            voices_missing: 0,
+            refused,
+            cut: settled.by_label("tandem_worker_cut").map(|(_, cut)| cut).fold(0.0, f64::max),
             key_frames_asked: 0,
             made_again: attendances.iter().map(|a| a.lost.len()).sum(),
             moments: looks
@@ -118,6 +136,8 @@ impl Report {
                 report.tiles.extend(tiles.map(|frames| *frames as f64 / seconds));
                 report.packets += heard.packets;
                 report.missing += heard.missing;
+                report.voices += heard.voices;
+                report.voices_missing += heard.voices_missing;
                 report.key_frames_asked += heard.key_frames_asked;
                 for (layer, slots) in heard.layers {
                     report.layers[usize::from(layer).min(2)] += slots;
@@ -172,6 +192,26 @@ impl Report {
                 }
             }
         }
+    }
+
+    /// Whether a server with too much to do kept what it promises those who are in, and those who are not.
+    ///
+    /// # Errors
+    /// More than one in a hundred packets of voices never came, or a refusal took more than 100 ms.
+    pub fn check_voices(&self) -> anyhow::Result<()> {
+        let share = self.voices_missing_share();
+        ensure!(share <= VOICES_MISSING_MAX, "{:.2} % of voices never came", 100.0 * share);
+        let slowest = self.refused.last().copied().unwrap_or_default();
+        ensure!(slowest <= REFUSED_WITHIN, "somebody was refused after {slowest:?}");
+        Ok(())
+    }
+
+    fn voices_missing_share(&self) -> f64 {
+        self.voices_missing as f64 / (self.voices + self.voices_missing).max(1) as f64
+    }
+
+    fn refused_ms(&self, share: f64) -> f64 {
+        quantile(&self.refused, share).map_or(0.0, |took| took.as_secs_f64() * 1000.0)
     }
 
     /// What was lost that nobody chose to leave out.
@@ -254,6 +294,9 @@ impl Report {
             "packets_in_per_second": self.packets_in, "packets_out_per_second": self.packets_out,
             "datagrams_out_per_second": self.datagrams_out,
             "delay_ms": { "p50": self.delay_ms(0.5), "p90": self.delay_ms(0.9), "p99": self.delay_ms(0.99), "max": self.delay_ms(1.0) },
+            "voices_received": self.voices, "voices_missing_share": self.voices_missing_share(),
+            "refused": { "number": self.refused.len(), "p50_ms": self.refused_ms(0.5), "max_ms": self.refused_ms(1.0) },
+            "worker_cut": self.cut,
             "packets_received": self.packets, "missing": self.missing, "key_frames_asked": self.key_frames_asked,
             "connections_made_again": self.made_again,
             "tiles_shown": self.tiles.len(), "tiles_expected": self.tiles_expected,
@@ -360,6 +403,28 @@ impl Report {
                 self.packets, self.missing, self.key_frames_asked, self.made_again
             ),
         );
+        if asked.admit_some {
+            row(
+                "voices",
+                format!(
+                    "{} packets, {} never came ({:.2} %); pictures cut: {}",
+                    self.voices,
+                    self.voices_missing,
+                    100.0 * self.voices_missing_share(),
+                    ["nothing", "the highest layers", "all"][(self.cut as usize).min(2)]
+                ),
+            );
+            row(
+                "refused",
+                format!(
+                    "{} of {} after p50 {:.1} ms, max {:.1} ms",
+                    self.refused.len(),
+                    self.participants(),
+                    self.refused_ms(0.5),
+                    self.refused_ms(1.0)
+                ),
+            );
+        }
         for (what, count) in &self.drops {
             let lost = self.lost.iter().any(|(lost, _)| lost == what);
             row(if lost { "LOST" } else { "left out" }, format!("{what} {count}"));
