@@ -1,6 +1,7 @@
 //! What happens to servers, to Redis and to those who talk: how long media is away, who is told when, and whether anything is over that
 //! should go on.
 
+mod drain;
 mod figures;
 mod redis_down;
 mod roam;
@@ -36,6 +37,8 @@ enum Kind {
     Restart,
     /// `tandem upgrade`: another process takes over while the first one still carries media
     Upgrade,
+    /// One of two nodes that share a database is stopped (SIGTERM) with all calls on it
+    Drain,
     /// Redis is killed for five seconds under calls over two nodes of its own
     RedisDown,
     /// Half of a room disappears without a word; all runs on one server
@@ -52,6 +55,9 @@ pub struct Fault {
     /// The server's binary
     #[arg(long, default_value = "target/release/tandem")]
     server: PathBuf,
+    /// Of `drain`: an empty database of PostgreSQL
+    #[arg(long, value_name = "URL")]
+    store_url: Option<String>,
     /// Calls of two, or rooms of as many as `--participants` says
     #[arg(long, default_value_t = 1)]
     talks: usize,
@@ -96,6 +102,7 @@ pub async fn run(asked: &Fault) -> anyhow::Result<()> {
     for _ in 0..asked.runs.max(1) {
         match asked.kind {
             Kind::Kill9 | Kind::Restart | Kind::Upgrade => once(asked, &mut outcome).await?,
+            Kind::Drain => drain::once(asked, &mut figures).await?,
             Kind::RedisDown => redis_down::once(asked, &mut figures).await?,
             Kind::Rebind => roam::once(asked, Fate::Rebind, &mut figures).await?,
             Kind::Roam => roam::once(asked, Fate::Roam, &mut figures).await?,
@@ -159,7 +166,7 @@ async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
         Kind::Kill9 => server.restart(Signal::KILL),
         Kind::Restart => server.restart(Signal::TERM),
         Kind::Upgrade => server.upgrade(),
-        Kind::RedisDown | Kind::Vanish | Kind::Rebind | Kind::Roam => unreachable!("it ends no server"),
+        Kind::Drain | Kind::RedisDown | Kind::Vanish | Kind::Rebind | Kind::Roam => unreachable!("it ends no server"),
     })?;
     outcome.stopping.push(stopping);
     outcome.starting.push((listened - fault).saturating_sub(match asked.kind {

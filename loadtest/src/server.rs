@@ -77,6 +77,19 @@ impl Server {
         Ok((ended, Instant::now()))
     }
 
+    /// # Errors
+    /// It is gone already.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(self.child.id() as i32).context("a process has an id")?;
+        Ok(kill_process(pid, Signal::TERM)?)
+    }
+
+    /// # Errors
+    /// The kernel does not say.
+    pub fn is_gone(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Has it hand over to a new process of the same binary (`tandem upgrade`), and waits until that serves and the old one is gone. How
     /// long the old one was there from then on, and the moment at which the new one served.
     ///

@@ -15,7 +15,8 @@ pub struct Session {
     reference: u64,
     /// Its user's id.
     pub user_id: String,
-    url: String,
+    /// Of the nodes behind the load balancer: the one in use first.
+    urls: Vec<String>,
     /// Of the user, told once.
     secret: String,
     id: String,
@@ -58,7 +59,7 @@ impl Session {
             socket,
             reference: 0,
             user_id: String::new(),
-            url: url.to_owned(),
+            urls: vec![url.to_owned()],
             secret: String::new(),
             id: String::new(),
             resume_secret: String::new(),
@@ -76,7 +77,10 @@ impl Session {
     /// # Errors
     /// The server cannot be reached, or does not have the session any more.
     pub async fn resume(&mut self) -> anyhow::Result<Value> {
-        self.socket = connect(&self.url).await?;
+        let url = self.urls[0].clone();
+        // Where that fails, the next one is next.
+        self.urls.rotate_left(1);
+        self.socket = connect(&url).await?;
         self.send(json!({
             "type": "hello", "protocol": 1,
             "user": { "user_id": self.user_id, "secret": self.secret },
@@ -88,7 +92,13 @@ impl Session {
             bail!("the server does not know the session any more: {welcome}");
         }
         self.note(&welcome)?;
+        self.urls.rotate_right(1);
         Ok(welcome)
+    }
+
+    /// A load balancer may bring it there as well.
+    pub fn also_at(&mut self, url: &str) {
+        self.urls.push(url.to_owned());
     }
 
     fn note(&mut self, welcome: &Value) -> anyhow::Result<()> {

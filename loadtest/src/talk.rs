@@ -123,7 +123,23 @@ impl Talk {
     /// # Errors
     /// As of [`Talk::start`].
     pub async fn between(urls: [&str; 2], on_answer: OnAnswer) -> anyhow::Result<Talk> {
-        let (mut caller, mut callee) = (Session::open(urls[0]).await?, Session::open(urls[1]).await?);
+        let (caller, callee) = (Session::open(urls[0]).await?, Session::open(urls[1]).await?);
+        Talk::ring(caller, callee, on_answer).await
+    }
+
+    /// The same on the first of two nodes: both come back to either.
+    ///
+    /// # Errors
+    /// As of [`Talk::start`].
+    pub async fn behind(urls: [&str; 2], on_answer: OnAnswer) -> anyhow::Result<Talk> {
+        let (mut caller, mut callee) = (Session::open(urls[0]).await?, Session::open(urls[0]).await?);
+        for session in [&mut caller, &mut callee] {
+            session.also_at(urls[1]);
+        }
+        Talk::ring(caller, callee, on_answer).await
+    }
+
+    async fn ring(mut caller: Session, mut callee: Session, on_answer: OnAnswer) -> anyhow::Result<Talk> {
         caller
             .send(json!({ "type": "call", "user_id": callee.user_id, "always_through_server": true }))
             .await?;

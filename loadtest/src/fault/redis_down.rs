@@ -68,7 +68,7 @@ pub(super) async fn once(asked: &Fault, figures: &mut Figures) -> anyhow::Result
     figures.finish(talks).await
 }
 
-async fn hear_each_other(nodes: &[&Server]) -> anyhow::Result<()> {
+pub(super) async fn hear_each_other(nodes: &[&Server]) -> anyhow::Result<()> {
     let since = Instant::now();
     for node in nodes {
         while Scrape::take(&node.ops).await?.value("tandem_cluster_nodes{state=\"heard\"}") < 1.0 {
