@@ -1,6 +1,8 @@
 //! The operator's door on this machine (D): a Unix socket in the data folder, open to the user that the server runs as. A line asks,
 //! a line of JSON answers.
 
+#![expect(clippy::disallowed_methods, reason = "a driver: what lasts has a task of its own")]
+
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;

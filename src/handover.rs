@@ -6,8 +6,6 @@
 //! connections to its SFU, while the old ones still carry media: the predecessor's SFU goes on until then. There is one UDP socket, at
 //! which the successor receives for both (`sfu/stranger.rs`).
 
-#![expect(clippy::disallowed_methods, reason = "a driver: it starts a process and waits for it")]
-
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{TcpListener, UdpSocket};

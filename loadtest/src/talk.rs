@@ -1,5 +1,6 @@
 //! A call or a room of synthetic browsers, with media over the server's SFU. It goes on over a restart of the server, as pages do.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,10 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 /// A page in a call comes back at once, then after anything up to this, doubled with each failure up to the other.
 const BACK_AFTER_MAX: Duration = Duration::from_millis(250);
 const BACK_AFTER_LAST_MAX: Duration = Duration::from_secs(1);
+
+/// Where a connection goes on to bring media, the next one is made within this; where nothing came for so long, at once.
+const MOVE_WITHIN: Duration = Duration::from_secs(4);
+const SILENT_AFTER: Duration = Duration::from_millis(400);
 
 /// For how long a connection is kept when the next one brings all that it brought, because others may still be on theirs, and in any case.
 const OVERLAP: Duration = Duration::from_secs(2);
@@ -358,6 +363,7 @@ impl Hold {
         let mut way = self.connect().await?;
         let mut before = None;
         let mut returning = None;
+        let mut moves_at: Option<Instant> = None;
         let mut ping = interval(PING_EVERY);
         while !stop.load(Ordering::Relaxed) {
             tokio::select! {
@@ -373,10 +379,19 @@ impl Hold {
                     let (session, welcome) = back?;
                     self.session = Some(session);
                     self.note_return(&welcome);
-                    let fresh = self.connect().await?;
-                    before = Some(Before { way: std::mem::replace(&mut way, fresh), since: Instant::now(), needless_since: None });
+                    moves_at = Some(Instant::now() + MOVE_WITHIN.mul_f64(share_of(&self.room)));
                 }
                 _ = ping.tick() => self.send(json!({ "type": "ping" })).await,
+            }
+            if moves_at.is_some_and(|at| Instant::now() >= at || self.is_silent()) {
+                moves_at = None;
+                let fresh = self.connect().await?;
+                let way = std::mem::replace(&mut way, fresh);
+                before = Some(Before {
+                    way,
+                    since: Instant::now(),
+                    needless_since: None,
+                });
             }
             self.look_at(&way, &mut before);
             let fate = self.facts().fate.take();
@@ -463,6 +478,13 @@ impl Hold {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing comes: the process that carried it is gone.
+    fn is_silent(&self) -> bool {
+        let facts = self.facts();
+        let last = facts.picture.last.max(facts.sound.last);
+        last.is_none_or(|last| last.elapsed() >= SILENT_AFTER)
+    }
+
     fn note_return(&self, welcome: &Value) {
         let mut facts = self.facts();
         facts.resumed += 1;
@@ -492,6 +514,13 @@ impl Hold {
         self.send(publish).await;
         participant
     }
+}
+
+/// From 0 to 1, the same for all in a room.
+fn share_of(room: &str) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    room.hash(&mut hasher);
+    hasher.finish() as f64 / u64::MAX as f64
 }
 
 /// As a page does whose websocket was closed.

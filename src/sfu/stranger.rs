@@ -1,8 +1,6 @@
 //! Datagrams of transports that another process has (D): while a new process takes the place of the one before on the same UDP port, it
 //! receives for both, and passes on what it knows nothing of. Each goes through a Unix socket with its two addresses before it.
 
-#![expect(clippy::disallowed_methods, reason = "a driver: it owns a thread")]
-
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;

@@ -69,6 +69,7 @@ mod tests {
     use crate::sfu::shard::{CONNECTING_MAX, ShardConfig};
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "any moment will do")]
     fn what_may_be_another_process_s_is_kept_where_there_is_one() {
         let mut shard = Shard::new(ShardConfig {
             certificate: Certificate::generate().expect("random numbers"),

@@ -21,6 +21,12 @@ export interface ForwardedWorld {
   answered(offersTcp: boolean): void;
 }
 
+/**
+ * All who talk over a process that another one replaces make another connection, and every picture goes both ways for a while: spread over
+ * this time, and the same for all in a room.
+ */
+const MOVE_WITHIN_MS = 4000;
+
 /** Waits before attempts that follow each other; a connection that held for a while starts from the first again. */
 const REMAKE_AFTER_MS = [0, 1000, 2000, 4000, 8000, 15_000];
 const HELD_MS = 10_000;
@@ -122,7 +128,7 @@ export class Forwarded {
     this.beforeIsInCharge = true;
     this.current = null;
     clearTimeout(this.remakeTimer);
-    this.make("all");
+    this.remakeTimer = setTimeout(() => this.make("all"), MOVE_WITHIN_MS * shareOf(this.roomId));
     return true;
   }
 
@@ -130,6 +136,11 @@ export class Forwarded {
   relieve(): void {
     if (!this.beforeIsInCharge) return;
     this.beforeIsInCharge = false;
+    if (this.current === null) {
+      // There is nothing to be gained by waiting.
+      clearTimeout(this.remakeTimer);
+      this.make("all");
+    }
     this.world.state(this.connection?.connectionState ?? "connecting");
   }
 
@@ -202,4 +213,11 @@ export class Forwarded {
     this.current?.close();
     this.current = null;
   }
+}
+
+/** From 0 to 1, by a text (FNV-1a). */
+function shareOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return (hash >>> 0) / 2 ** 32;
 }
