@@ -67,9 +67,11 @@ if [ "$what" != quick ]; then
     $as_root env TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/attack.sh --number 200000 --joins 4 --forge
     stage "a room of twelve without a lost packet"
     TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/rooms.sh --participants 12 --tiles 9 --warm-up 8 --seconds 10
-    stage "calls and a room over a kill and a restart"
+    stage "calls and a room over a kill, a restart, an upgrade, and the stop of a node"
     "${binary%/*}/loadtest" fault kill9 --server "$binary" --runs 1 --participants 10 --back-p50-max-ms 5000
     "${binary%/*}/loadtest" fault restart --server "$binary" --runs 1 --talks 5 --participants 2 --back-p50-max-ms 5000
+    "${binary%/*}/loadtest" fault upgrade --server "$binary" --runs 1 --talks 5 --participants 2 --sound-gap-p99-max-ms 2000
+    TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/drain.sh --runs 1 --talks 5 --sound-gap-p99-max-ms 2000
     stage "pages that do nothing"
     "${binary%/*}/loadtest" idle --server "$binary" --number 1000 --seconds 3 --kib-max 40
     stage "calls of two, and others that join while they run"

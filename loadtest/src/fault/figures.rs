@@ -32,6 +32,12 @@ impl Figures {
         }
     }
 
+    /// The durations of this name.
+    pub(super) fn of(&self, name: &str) -> &[Duration] {
+        let found = self.durations.iter().find(|(known, _)| *known == name);
+        found.map_or(&[], |(_, values)| values)
+    }
+
     /// Looks at everybody once more, and ends the calls.
     ///
     /// # Errors
