@@ -523,7 +523,7 @@ export class CallMedia {
       const [before, arrived] = await Promise.all([arrivedIn(kept), arrivedIn(connection)]);
       if (handover.take(before, arrived, this.inSlots(), Date.now())) this.showRemote();
       if (handover.isSilent) this.forwarded.relieve();
-      if (!handover.isOver) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      if (!handover.isOver) await new Promise((resolve) => setTimeout(resolve, LOOK_BESIDE_MS));
     }
     if (this.closed || handover !== this.handover) return;
     this.handover = null;
