@@ -72,23 +72,22 @@ describe("three cameras", { timeout: 240_000 }, () => {
         for (const [at, one] of (await goOn("in the grid")).entries()) {
           assert.equal(one.codec, cameras[pairs[at].from].codec, pairs[at].who);
         }
+        // In the speaker view one of the two others is small: of the cameras that have several sizes, another one comes there. Whose camera
+        // is small is up to who speaks.
+        const sizes = (from) => new Set(pairs.flatMap((pair, at) => (pair.from === from ? [...heights[at]] : [])));
+        const withSizes = [...cameras.keys()].filter((from) => !cameras[from].mode?.startsWith("L1"));
         for (const layout of ["speaker", "grid"]) {
           for (const one of people) await one.page.keyboard.press("v");
           for (const one of people) {
             await until(layout, async () => (await one.data("layout", "layout")) === layout);
           }
           await goOn(`on the way to ${layout}`);
+          await until("a camera is seen in several sizes", async () => {
+            for (const [at, one] of (await seen()).entries()) heights[at].add(one.frameHeight);
+            return withSizes.some((from) => sizes(from).size > 1);
+          });
           await goOn(`in ${layout}`);
         }
-        // In the speaker view one of the two others is small: of the cameras that have several sizes, another one came. Whose camera is
-        // small is up to who speaks.
-        const sizes = (from) => new Set(pairs.flatMap((pair, at) => (pair.from === from ? [...heights[at]] : [])));
-        const withSizes = [...cameras.keys()].filter((from) => !cameras[from].mode?.startsWith("L1"));
-        await until("a camera is seen in several sizes", async () => {
-          const now = await seen();
-          for (const [at, one] of now.entries()) heights[at].add(one.frameHeight);
-          return withSizes.some((from) => sizes(from).size > 1);
-        });
         for (const one of people) assert.deepEqual(one.errors, []);
       });
     });
