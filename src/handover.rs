@@ -113,7 +113,7 @@ impl Succession {
     /// # Errors
     /// It did not become ready in time, or is gone.
     pub async fn receive(&self, stream: UnixStream) -> io::Result<()> {
-        let (ours, theirs) = UnixDatagram::pair()?;
+        let (ours, theirs) = stranger::pair()?;
         // Before the successor receives anything.
         stranger::receive(ours, self.inner.sfu.clone())?;
         let mut stream = self.pass_sockets(stream, &theirs).await?;

@@ -92,7 +92,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         .block_on(serve(config, inherited, predecessor))
 }
 
-async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Predecessor>) -> anyhow::Result<()> {
+async fn serve(config: Config, mut inherited: Inherited, mut predecessor: Option<Predecessor>) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(ops::Readiness::default());
     let mut stops = Stops::new()?;
@@ -120,10 +120,7 @@ async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Pre
         bound: inherited.take_udp(),
         workers: config.workers,
         candidates: advertised.clone(),
-        strangers: match &predecessor {
-            Some(predecessor) => Some(predecessor.strangers()?),
-            None => None,
-        },
+        strangers: predecessor.as_ref().map(Predecessor::strangers).transpose()?,
         tcp_port: Some(listen.port()),
         busy_max: share(config.cut_percent),
         certificate: Certificate::generate().context("no certificate for the transports")?,
@@ -139,7 +136,6 @@ async fn serve(config: Config, mut inherited: Inherited, predecessor: Option<Pre
     let (succession, mut successors) = Succession::new(ports, media.clone());
 
     // What could go wrong before has not: from here on the predecessor does not serve any more.
-    let mut predecessor = predecessor;
     if let Some(predecessor) = &mut predecessor {
         tokio::task::block_in_place(|| predecessor.await_turn()).context("the running server did not hand over")?;
     }

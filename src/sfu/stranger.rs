@@ -5,6 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
 use super::flow::Flow;
 use super::handle::SfuHandle;
 
@@ -13,6 +15,16 @@ const ADDRESS_BYTES: usize = 18;
 
 /// The largest datagram of UDP, and the addresses before it.
 const BYTES_MAX: usize = (64 << 10) + 2 * ADDRESS_BYTES;
+
+/// What a successor passes on to, and what its predecessor receives it by. Each end notices that the other is gone, which datagram sockets of
+/// Unix do not.
+///
+/// # Errors
+/// There is no file handle left.
+pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+    let (one, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    Ok((one.into(), other.into()))
+}
 
 /// Where a successor passes on what it knows nothing of.
 #[derive(Debug)]
@@ -51,7 +63,7 @@ impl Strangers {
     }
 }
 
-/// The predecessor's side: hands what a successor passes on to the workers, for as long as this process lives.
+/// The predecessor's side: hands what a successor passes on to the workers, for as long as that lives.
 ///
 /// # Errors
 /// No thread can be started.
@@ -59,7 +71,7 @@ pub fn receive(socket: UnixDatagram, sfu: SfuHandle) -> io::Result<()> {
     socket.set_nonblocking(false)?;
     let receiving = move || {
         let mut buffer = vec![0; BYTES_MAX];
-        while let Ok(length) = socket.recv(&mut buffer) {
+        while let Ok(length @ 1..) = socket.recv(&mut buffer) {
             if let Some((flow, payload)) = parse(&buffer[..length]) {
                 sfu.receive_passed(flow, payload.to_vec());
             }
@@ -97,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_datagram_comes_through_with_its_addresses() {
-        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let (ours, theirs) = pair().unwrap();
         let mut strangers = Strangers::new(ours).unwrap();
         let flows = [
             ("192.0.2.1:5000", "198.51.100.7:8443"),
@@ -122,8 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn a_successor_that_is_gone_is_noticed() {
+        let (ours, theirs) = pair().unwrap();
+        drop(ours);
+        assert_eq!(theirs.recv(&mut [0; 100]).unwrap(), 0);
+    }
+
+    #[test]
     fn a_predecessor_that_is_behind_loses_and_one_that_is_gone_is_noticed() {
-        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let (ours, theirs) = pair().unwrap();
         let mut strangers = Strangers::new(ours).unwrap();
         let flow = Flow::udp("192.0.2.1:5000".parse().unwrap(), "198.51.100.7:8443".parse().unwrap());
         for _ in 0..10_000 {
