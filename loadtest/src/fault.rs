@@ -15,7 +15,6 @@ use anyhow::ensure;
 use clap::ValueEnum;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use self::figures::Figures;
@@ -152,21 +151,17 @@ pub async fn run(asked: &Fault) -> anyhow::Result<()> {
 
 async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
     let mut server = tokio::task::block_in_place(|| Server::start(&asked.server))?;
-    let mut starting = JoinSet::new();
-    for _ in 0..asked.talks.max(1) {
+    let talks = Talk::many(asked.talks.max(1), || {
         let (url, participants) = (server.url.clone(), asked.participants);
-        starting.spawn(async move {
+        async move {
             if participants <= 2 {
                 Talk::start(&url, Arc::new(|_| {})).await
             } else {
                 Talk::gather(&url, participants).await
             }
-        });
-    }
-    let mut talks = Vec::new();
-    while let Some(started) = starting.join_next().await {
-        talks.push(started??);
-    }
+        }
+    })
+    .await?;
     sleep(SETTLE).await;
     talks.iter().for_each(Talk::reset_gaps);
     let fault = Instant::now();
@@ -257,29 +252,16 @@ impl Outcome {
     fn json(&self) -> Value {
         let mut out = json!({ "calls": self.talks, "ended": self.ended, "rooms_changed": self.changed });
         for (name, values) in self.rows() {
-            out[name] = json!({
-                "p50": share(values, 0.5), "p95": share(values, 0.95), "p99": share(values, 0.99), "max": share(values, 1.0), "n": values.len(),
-            });
+            out[name] = figures::spread(values);
         }
         out
     }
 
     fn text(&self) -> String {
-        let mut text = format!(
+        let text = format!(
             "{} calls, {} ended, {} found their room changed\n",
             self.talks, self.ended, self.changed
         );
-        text += &format!("{:<32}{:>8}{:>8}{:>8}{:>8}", "", "p50", "p95", "p99", "max");
-        for (name, values) in self.rows() {
-            let at = |part| share(values, part);
-            text += &format!(
-                "\n{name:<32}{:>8.0}{:>8.0}{:>8.0}{:>8.0}",
-                at(0.5),
-                at(0.95),
-                at(0.99),
-                at(1.0)
-            );
-        }
-        text
+        text + &figures::table(self.rows().into_iter())
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use loadtest::participant::Participant;
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, sleep_until, timeout};
 
 use crate::place::layers;
@@ -65,8 +65,6 @@ pub struct Facts {
     /// Websockets after the first one, and what the server said of the call on the last one.
     pub resumed: usize,
     pub call: Value,
-    /// 2 while the one before is kept.
-    pub connections: usize,
     /// When it was told that another one is about to come back, and that another one is gone.
     pub told_away: Vec<Instant>,
     pub told_gone: Vec<Instant>,
@@ -142,6 +140,22 @@ impl Talk {
             session.also_at(urls[1]);
         }
         Talk::ring(caller, callee, on_answer).await
+    }
+
+    /// So many at the same time.
+    ///
+    /// # Errors
+    /// As of [`Talk::start`].
+    pub async fn many<F>(number: usize, one: impl Fn() -> F) -> anyhow::Result<Vec<Talk>>
+    where
+        F: Future<Output = anyhow::Result<Talk>> + Send + 'static,
+    {
+        let mut starting: JoinSet<_> = (0..number).map(|_| one()).collect();
+        let mut talks = Vec::new();
+        while let Some(started) = starting.join_next().await {
+            talks.push(started??);
+        }
+        Ok(talks)
     }
 
     async fn ring(mut caller: Session, mut callee: Session, on_answer: OnAnswer) -> anyhow::Result<Talk> {
@@ -465,7 +479,6 @@ impl Hold {
             }
         }
         let mut facts = self.facts();
-        facts.connections = 1 + usize::from(before.is_some());
         if std::mem::take(&mut facts.reset) {
             facts.picture.longest_gap = Duration::ZERO;
             facts.sound.longest_gap = Duration::ZERO;

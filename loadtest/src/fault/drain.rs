@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::figures::Figures;
@@ -37,15 +36,11 @@ pub(super) async fn once(asked: &Fault, figures: &mut Figures) -> anyhow::Result
     };
     let (mut a, b) = (node("a")?, node("b")?);
     hear_each_other(&[&a, &b]).await?;
-    let mut starting = JoinSet::new();
-    for _ in 0..asked.talks.max(1) {
+    let talks = Talk::many(asked.talks.max(1), || {
         let urls = [a.url.clone(), b.url.clone()];
-        starting.spawn(async move { Talk::behind([&urls[0], &urls[1]], Arc::new(|_| {})).await });
-    }
-    let mut talks = Vec::new();
-    while let Some(started) = starting.join_next().await {
-        talks.push(started??);
-    }
+        async move { Talk::behind([&urls[0], &urls[1]], Arc::new(|_| {})).await }
+    })
+    .await?;
     sleep(SETTLE).await;
     talks.iter().for_each(Talk::reset_gaps);
 

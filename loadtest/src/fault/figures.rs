@@ -72,9 +72,7 @@ impl Figures {
     fn json(&self) -> Value {
         let mut out = json!({ "calls": self.talks, "ended": self.ended });
         for (name, values) in &self.durations {
-            out[*name] = json!({
-                "p50": share(values, 0.5), "p95": share(values, 0.95), "p99": share(values, 0.99), "max": share(values, 1.0), "n": values.len(),
-            });
+            out[*name] = spread(values);
         }
         for (name, values) in &self.numbers {
             out[*name] = json!(values);
@@ -84,21 +82,34 @@ impl Figures {
 
     fn text(&self) -> String {
         let mut text = format!("{} calls, {} ended\n", self.talks, self.ended);
-        text += &format!("{:<32}{:>8}{:>8}{:>8}{:>8}", "", "p50", "p95", "p99", "max");
-        for (name, values) in &self.durations {
-            let at = |part| share(values, part);
-            text += &format!(
-                "\n{name:<32}{:>8.0}{:>8.0}{:>8.0}{:>8.0}",
-                at(0.5),
-                at(0.95),
-                at(0.99),
-                at(1.0)
-            );
-        }
+        text += &table(self.durations.iter().map(|(name, values)| (*name, values.as_slice())));
         for (name, values) in &self.numbers {
             let values: Vec<String> = values.iter().map(u64::to_string).collect();
             text += &format!("\n{name:<32}{}, run by run", values.join(", "));
         }
         text
     }
+}
+
+/// How some durations lie, in milliseconds.
+pub(super) fn spread(values: &[Duration]) -> Value {
+    json!({
+        "p50": share(values, 0.5), "p95": share(values, 0.95), "p99": share(values, 0.99), "max": share(values, 1.0), "n": values.len(),
+    })
+}
+
+/// The same of several, a line each.
+pub(super) fn table<'a>(rows: impl Iterator<Item = (&'static str, &'a [Duration])>) -> String {
+    let mut text = format!("{:<32}{:>8}{:>8}{:>8}{:>8}", "", "p50", "p95", "p99", "max");
+    for (name, values) in rows {
+        let at = |part| share(values, part);
+        text += &format!(
+            "\n{name:<32}{:>8.0}{:>8.0}{:>8.0}{:>8.0}",
+            at(0.5),
+            at(0.95),
+            at(0.99),
+            at(1.0)
+        );
+    }
+    text
 }
