@@ -11,18 +11,40 @@ use std::time::{Duration, Instant};
 
 use crate::support::{PATIENCE, Server};
 
+/// What systemd is told.
+pub struct Notices {
+    socket: UnixDatagram,
+    /// For `NOTIFY_SOCKET`.
+    pub path: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Notices {
+    pub fn new() -> Notices {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).expect("bound");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Notices {
+            socket,
+            path: path.to_str().expect("UTF-8").to_owned(),
+            _folder: folder,
+        }
+    }
+
+    /// The next one.
+    pub fn hear(&self) -> String {
+        let mut buffer = [0; 256];
+        let length = self.socket.recv(&mut buffer).expect("told in time");
+        String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned()
+    }
+}
+
 #[test]
 fn systemd_hears_that_the_server_is_ready_alive_and_stopping() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("notify");
-    let socket = UnixDatagram::bind(&path).expect("bound");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let hear = || {
-        let mut buffer = [0; 256];
-        let length = socket.recv(&mut buffer).expect("told in time");
-        String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned()
-    };
-    let mut server = Server::start_with(&[("NOTIFY_SOCKET", path.to_str().expect("UTF-8")), ("WATCHDOG_USEC", "200000")]);
+    let notices = Notices::new();
+    let hear = || notices.hear();
+    let mut server = Server::start_with(&[("NOTIFY_SOCKET", &*notices.path), ("WATCHDOG_USEC", "200000")]);
     assert_eq!(hear(), "READY=1");
     let begun = Instant::now();
     for _ in 0..3 {

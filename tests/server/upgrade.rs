@@ -1,12 +1,12 @@
 //! `tandem upgrade`: another process of the real binary takes the place of the one that runs.
 
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::supervised::Notices;
 use crate::support::{PATIENCE, Server, Tab, talk};
 
 /// The process that took over, which nobody here is the parent of.
@@ -138,16 +138,9 @@ async fn a_process_that_cannot_serve_takes_nothing_over() {
 
 #[test]
 fn systemd_hears_which_process_is_the_service() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("notify");
-    let socket = UnixDatagram::bind(&path).expect("bound");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let hear = || {
-        let mut buffer = [0; 256];
-        let length = socket.recv(&mut buffer).expect("told in time");
-        String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned()
-    };
-    let mut server = Server::start_with(&[("NOTIFY_SOCKET", path.to_str().expect("UTF-8"))]);
+    let notices = Notices::new();
+    let hear = || notices.hear();
+    let mut server = Server::start_with(&[("NOTIFY_SOCKET", &*notices.path)]);
     assert_eq!(hear(), "READY=1");
     let successor = successor(&upgrade(&server));
     assert_eq!(server.wait(PATIENCE), Some(0));
