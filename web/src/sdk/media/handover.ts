@@ -5,11 +5,9 @@
 
 import type { Source } from "../protocol";
 import type { RemoteTracks } from "./remote";
+import { FRAMES_MIN, PACKETS_MIN } from "./source-paths";
 import { isSound, SOURCES } from "./tracks";
 
-/** As of source-paths.ts: more than what was on its way, and a picture that flows. */
-const PACKETS_MIN = 3;
-const FRAMES_MIN = 3;
 /** Who has not come to the new process by then will not. */
 const PATIENCE_MS = 10_000;
 /** Nothing for so long, and the old process is most likely gone. */

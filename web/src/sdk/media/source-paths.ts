@@ -16,12 +16,12 @@ export type Arrived = Partial<Record<Source, number | null>>;
 export type Alive = Record<Path, boolean>;
 
 /** From so many packets on, sound is more than the one that was on its way. */
-const PACKETS_MIN = 3;
+export const PACKETS_MIN = 3;
 /**
  * And a picture that flows, where what there is goes on as well. The first frame may be all that comes before the server finds out what
  * there is bandwidth for.
  */
-const FRAMES_MIN = 3;
+export const FRAMES_MIN = 3;
 /** What the path says that it sends, a busy machine may be slow to decode: what is seen until then is better than nothing. */
 const PATIENCE_MS = 10_000;
 /** A picture that the path does not send has no place on this page. */
