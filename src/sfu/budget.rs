@@ -54,6 +54,9 @@ const STEADY: f64 = 1.5;
 /// A budget is this share of what arrived on the full link.
 const CUT_SHARE: f64 = 0.85;
 
+/// A cut that would leave more than this of a budget brings nothing.
+const CUT_SHARE_LEAST: f64 = 0.95;
+
 /// How much a budget rises in a second: near where it failed, elsewhere, and where what is sent proves it or the link is known to be
 /// another one. Where pictures are paused nothing can prove it.
 const RISE_NEAR: f64 = 0.05;
@@ -91,8 +94,9 @@ pub struct Budget {
     remote_bps: Option<u64>,
     /// What would be sent if there were room for all, in bits per second.
     desired_bps: u64,
-    /// Where the link was full last, in bits per second.
+    /// Where the link was full last, in bits per second: what arrived then, and the budget, where that was less.
     failed_bps: Option<f64>,
+    failed_budget_bps: f64,
     /// Only what was sent after it tells what it brought.
     cut_at: Option<Instant>,
     /// What was lost when it was cut, until it is known what that brought.
@@ -164,6 +168,7 @@ impl Default for Budget {
             remote_bps: None,
             desired_bps: 0,
             failed_bps: None,
+            failed_budget_bps: 0.0,
             cut_at: None,
             cut_loss: None,
             loss_own: 0.0,
@@ -279,7 +284,8 @@ impl Budget {
             && self.cut_at.is_some_and(|at| now >= at + RESTS_FOR)
         {
             self.cut_loss = None;
-            if (cut_loss * LOSS_OWN_SHARE..LOSS_OWN_MAX).contains(&loss) {
+            let is_queued = self.queue_us > QUEUE_MAX_US / 2;
+            if !is_queued && (cut_loss * LOSS_OWN_SHARE..LOSS_OWN_MAX).contains(&loss) {
                 self.loss_own = loss;
             }
         }
@@ -298,8 +304,17 @@ impl Budget {
         };
         let loss = full.lost / full.packets as f64;
         let before = self.bps;
-        self.failed_bps = Some(arrives_bps.min(before));
-        self.bps = (arrives_bps * CUT_SHARE).min(before).max(LEAST_BPS);
+        let mut bps = arrives_bps * CUT_SHARE;
+        if bps > before * CUT_SHARE_LEAST {
+            // The budget fell that far before, and more than it says is sent: what is resent counts for nothing in it.
+            if self.cut_at.is_some_and(|at| now < at + RESTS_FOR) {
+                return;
+            }
+            bps = before * CUT_SHARE;
+        }
+        self.failed_bps = Some(arrives_bps);
+        self.failed_budget_bps = arrives_bps.min(before);
+        self.bps = bps.max(LEAST_BPS);
         self.collapsed |= self.bps < before * COLLAPSE;
         self.loss_excess = 0.0;
         self.cut_at = Some(now);
@@ -315,9 +330,9 @@ impl Budget {
         if self.failed_bps.is_some_and(|failed| arrives_bps > failed * BEYOND) {
             self.failed_bps = Some(0.0);
         }
-        let is_near = self
-            .failed_bps
-            .is_some_and(|failed| self.bps < failed * NEAR_TO && self.bps > failed * CUT_SHARE);
+        let failed_budget_bps = self.failed_budget_bps;
+        let is_near = self.failed_bps.is_some_and(|failed| failed > 0.0)
+            && (failed_budget_bps * CUT_SHARE..failed_budget_bps * NEAR_TO).contains(&self.bps);
         let share = if is_near {
             RISE_NEAR
         } else if self.failed_bps.is_none_or(|failed| failed == 0.0) || arrives_bps > self.bps * PROVED_SHARE {
@@ -373,11 +388,14 @@ mod tests {
     const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
     const PACKET: usize = 1000;
 
-    /// A link with a queue of 100 ms, a sender of packets of one size, and a receiver that gives feedback.
+    /// A link with a queue, a sender of packets of one size, and a receiver that gives feedback.
     struct Link {
         rate_bps: f64,
         /// Every so many-th packet is lost.
         loses_each: usize,
+        queue: Duration,
+        /// So many times what the budget says is sent.
+        sends_share: f64,
         /// From the queue to the receiver.
         way: Duration,
         /// The receiver's machine does nothing until then.
@@ -394,6 +412,8 @@ mod tests {
             Link {
                 rate_bps,
                 loses_each: usize::MAX,
+                queue: Duration::from_millis(100),
+                sends_share: 1.0,
                 way: Duration::from_millis(20),
                 stalls_until: Duration::ZERO,
                 free_at: Duration::ZERO,
@@ -409,11 +429,11 @@ mod tests {
             let (end, mut told) = (self.now + duration, Vec::new());
             let mut feedback_at = self.now + FEEDBACK_EVERY;
             while self.now < end {
-                let rate_bps = rate_bps.min(self.budget.bps() as f64);
+                let rate_bps = rate_bps.min(self.budget.bps() as f64 * self.sends_share);
                 self.now += Duration::from_secs_f64(PACKET as f64 * 8.0 / rate_bps);
                 self.count += 1;
                 let begins = self.free_at.max(self.now);
-                let fits = begins - self.now < Duration::from_millis(100);
+                let fits = begins - self.now < self.queue;
                 let arrives = fits && !self.count.is_multiple_of(self.loses_each);
                 if fits {
                     self.free_at = begins + Duration::from_secs_f64(PACKET as f64 * 8.0 / self.rate_bps);
@@ -466,6 +486,26 @@ mod tests {
             link.send(3e6, SECOND * 20);
             let share = link.budget.bps() as f64 / rate_bps;
             assert!((0.6..1.3).contains(&share), "{share} of {rate_bps} later");
+        }
+    }
+
+    #[test]
+    fn more_than_the_budget_says_fills_no_link_for_long() {
+        for sends_share in [1.2, 2.0] {
+            let mut link = Link::new(420e3);
+            link.sends_share = sends_share;
+            link.queue = Duration::from_millis(200);
+            link.send(3e6, SECOND * 20);
+            let mut standing = 0;
+            for _ in 0..200 {
+                link.send(3e6, SECOND / 10);
+                standing += usize::from(link.free_at > link.now + Duration::from_millis(150));
+            }
+            assert!(standing < 60, "{standing} of 200 times at {sends_share}");
+            assert!(link.budget.bps() as f64 * sends_share > 420e3 * 0.5, "{}", link.budget.bps());
+            link.rate_bps = 50e6;
+            link.send(3e6, SECOND * 15);
+            assert_eq!(link.budget.bps(), UNPROVED_BPS);
         }
     }
 
