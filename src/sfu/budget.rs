@@ -44,6 +44,9 @@ const QUEUE_MAX_US: i64 = 100_000;
 const QUEUE_GROWS_US: i64 = 8_000;
 const NO_QUEUE_AFTER: u32 = 4;
 
+/// A queue that gets shorter after a cut does neither as well.
+const DRAINS_FOR: Duration = Duration::from_secs(3);
+
 /// Over how long feedback has to say that a link is full.
 const FULL_FOR_US: i64 = 100_000;
 
@@ -246,7 +249,8 @@ impl Budget {
         let waits = queue_us > QUEUE_MAX_US;
         let is_queued = waits && (grows || lost > 0.0);
         self.still_waits = if waits && !is_queued { self.still_waits + 1 } else { 0 };
-        if self.still_waits == NO_QUEUE_AFTER {
+        let drains = self.cut_at.is_some_and(|at| now < at + DRAINS_FOR);
+        if self.still_waits >= NO_QUEUE_AFTER && !drains {
             self.shortest = Shortest::default();
         }
         let is_lossy = loss > LOSS_MAX + self.loss_own;
@@ -491,7 +495,7 @@ mod tests {
 
     #[test]
     fn more_than_the_budget_says_fills_no_link_for_long() {
-        for sends_share in [1.2, 2.0] {
+        for sends_share in [1.2, 1.5, 1.75, 2.0] {
             let mut link = Link::new(420e3);
             link.sends_share = sends_share;
             link.queue = Duration::from_millis(200);
