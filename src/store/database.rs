@@ -10,7 +10,7 @@ use sqlx::error::BoxDynError;
 use sqlx::migrate::Migrator;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Decode, Encode, Transaction, Type};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::StoreError;
 use super::place::PostgresUrl;
@@ -35,7 +35,11 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 const CHECK_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// How often an operation is begun that others get in the way of.
-const ATTEMPTS_MAX: usize = 8;
+const ATTEMPTS_MAX: u32 = 8;
+
+/// How long it waits before the second, and twice that before each after it: who was not in the way writes on meanwhile, and would be in
+/// the way again at once.
+const REST: Duration = Duration::from_millis(5);
 
 /// Deleted bytes are to be gone, and not to lie in the file until something else is written over them.
 const SQLITE_SET_UP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON";
@@ -133,7 +137,10 @@ impl Database {
         let mut attempts = 1;
         loop {
             match self.within(attempt()).await {
-                Err(error) if attempts < ATTEMPTS_MAX && error.is_in_the_way() => attempts += 1,
+                Err(error) if attempts < ATTEMPTS_MAX && error.is_in_the_way() => {
+                    sleep(REST * 2_u32.pow(attempts - 1)).await;
+                    attempts += 1;
+                }
                 done => return done,
             }
         }
