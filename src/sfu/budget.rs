@@ -58,7 +58,7 @@ const STEADY: f64 = 1.5;
 const CUT_SHARE: f64 = 0.85;
 
 /// A cut that would leave more than this of a budget brings nothing.
-const CUT_SHARE_LEAST: f64 = 0.95;
+const CUT_SHARE_MAX: f64 = 0.95;
 
 /// How much a budget rises in a second: near where it failed, elsewhere, and where what is sent proves it or the link is known to be
 /// another one. Where pictures are paused nothing can prove it.
@@ -97,9 +97,8 @@ pub struct Budget {
     remote_bps: Option<u64>,
     /// What would be sent if there were room for all, in bits per second.
     desired_bps: u64,
-    /// Where the link was full last, in bits per second: what arrived then, and the budget, where that was less.
-    failed_bps: Option<f64>,
-    failed_budget_bps: f64,
+    /// Where the link was full last.
+    failed: Option<Failed>,
     /// Only what was sent after it tells what it brought.
     cut_at: Option<Instant>,
     /// What was lost when it was cut, until it is known what that brought.
@@ -142,6 +141,23 @@ struct Full {
     lost: f64,
 }
 
+/// What a link took that was full.
+#[derive(Debug, Clone, Copy)]
+struct Failed {
+    /// What arrived, in bits per second.
+    arrived_bps: f64,
+    /// The budget, where that was less.
+    budget_bps: f64,
+    /// More has arrived since: the link is another one.
+    is_another: bool,
+}
+
+impl Failed {
+    fn is_near(&self, bps: f64) -> bool {
+        !self.is_another && (self.budget_bps * CUT_SHARE..self.budget_bps * NEAR_TO).contains(&bps)
+    }
+}
+
 /// The shortest delay of late.
 #[derive(Debug, Default)]
 struct Shortest {
@@ -170,8 +186,7 @@ impl Default for Budget {
             bps: UNPROVED_BPS as f64,
             remote_bps: None,
             desired_bps: 0,
-            failed_bps: None,
-            failed_budget_bps: 0.0,
+            failed: None,
             cut_at: None,
             cut_loss: None,
             loss_own: 0.0,
@@ -249,8 +264,7 @@ impl Budget {
         let waits = queue_us > QUEUE_MAX_US;
         let is_queued = waits && (grows || lost > 0.0);
         self.still_waits = if waits && !is_queued { self.still_waits + 1 } else { 0 };
-        let drains = self.cut_at.is_some_and(|at| now < at + DRAINS_FOR);
-        if self.still_waits >= NO_QUEUE_AFTER && !drains {
+        if self.still_waits >= NO_QUEUE_AFTER && !self.was_cut_within(DRAINS_FOR, now) {
             self.shortest = Shortest::default();
         }
         let is_lossy = loss > LOSS_MAX + self.loss_own;
@@ -285,7 +299,7 @@ impl Budget {
 
     fn learn_from_cut(&mut self, loss: f64, now: Instant) {
         if let Some(cut_loss) = self.cut_loss
-            && self.cut_at.is_some_and(|at| now >= at + RESTS_FOR)
+            && !self.was_cut_within(RESTS_FOR, now)
         {
             self.cut_loss = None;
             let is_queued = self.queue_us > QUEUE_MAX_US / 2;
@@ -293,6 +307,10 @@ impl Budget {
                 self.loss_own = loss;
             }
         }
+    }
+
+    fn was_cut_within(&self, duration: Duration, now: Instant) -> bool {
+        self.cut_at.is_some_and(|at| now < at + duration)
     }
 
     fn cut(&mut self, last_us: i64, now: Instant) {
@@ -309,15 +327,18 @@ impl Budget {
         let loss = full.lost / full.packets as f64;
         let before = self.bps;
         let mut bps = arrives_bps * CUT_SHARE;
-        if bps > before * CUT_SHARE_LEAST {
+        if bps > before * CUT_SHARE_MAX {
             // The budget fell that far before, and more than it says is sent: what is resent counts for nothing in it.
-            if self.cut_at.is_some_and(|at| now < at + RESTS_FOR) {
+            if self.was_cut_within(RESTS_FOR, now) {
                 return;
             }
             bps = before * CUT_SHARE;
         }
-        self.failed_bps = Some(arrives_bps);
-        self.failed_budget_bps = arrives_bps.min(before);
+        self.failed = Some(Failed {
+            arrived_bps: arrives_bps,
+            budget_bps: arrives_bps.min(before),
+            is_another: false,
+        });
         self.bps = bps.max(LEAST_BPS);
         self.collapsed |= self.bps < before * COLLAPSE;
         self.loss_excess = 0.0;
@@ -331,15 +352,12 @@ impl Budget {
         let since = self.risen_at.replace(self.risen_at.map_or(now, |at| at.max(now)));
         let passed = since.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64().min(0.5));
         let arrives_bps = self.arrives_bps();
-        if self.failed_bps.is_some_and(|failed| arrives_bps > failed * BEYOND) {
-            self.failed_bps = Some(0.0);
+        if let Some(failed) = &mut self.failed {
+            failed.is_another |= arrives_bps > failed.arrived_bps * BEYOND;
         }
-        let failed_budget_bps = self.failed_budget_bps;
-        let is_near = self.failed_bps.is_some_and(|failed| failed > 0.0)
-            && (failed_budget_bps * CUT_SHARE..failed_budget_bps * NEAR_TO).contains(&self.bps);
-        let share = if is_near {
+        let share = if self.failed.is_some_and(|failed| failed.is_near(self.bps)) {
             RISE_NEAR
-        } else if self.failed_bps.is_none_or(|failed| failed == 0.0) || arrives_bps > self.bps * PROVED_SHARE {
+        } else if self.failed.is_none_or(|failed| failed.is_another) || arrives_bps > self.bps * PROVED_SHARE {
             RISE_PROVED
         } else {
             RISE
@@ -348,7 +366,7 @@ impl Budget {
         if self.bps < most {
             self.bps = (self.bps * (1.0 + share * passed)).min(most);
         } else {
-            self.failed_bps = None;
+            self.failed = None;
         }
     }
 
@@ -365,7 +383,7 @@ impl Budget {
 
     /// What the link takes, in bits per second, if it was seen to be full.
     pub fn limit_bps(&self) -> Option<u64> {
-        self.remote_bps.or(self.failed_bps.map(|_| self.bps as u64))
+        self.remote_bps.or(self.failed.map(|_| self.bps as u64))
     }
 
     /// Whether it has fallen so deep since this was asked last that what was sent before is of no use any more.
