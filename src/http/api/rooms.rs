@@ -101,7 +101,7 @@ pub struct NewRoom {
     passphrase: Option<String>,
     /// For how long it lets people in; none: until it is ended.
     #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4294967295u32)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 4294967295u32)]
     expires_in_s: Option<Whole>,
     /// It lets in one, and then no one any more.
     #[serde(default)]
@@ -130,7 +130,7 @@ pub struct ChangedRoom {
     #[schema(value_type = bool)]
     lobby: Option<bool>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 4294967295u32)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 4294967295u32)]
     expires_in_s: Option<Option<Whole>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
