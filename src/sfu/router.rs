@@ -299,6 +299,9 @@ impl Router {
         let Some(Arrival { layer, is_first }) = arrival else {
             return counters.drop(Drop::LayerNotSelected);
         };
+        if packet.marker && source.is_video() {
+            track.end_picture(layer);
+        }
         if track.watchers.is_empty() {
             return counters.drop(Drop::NoWatcher);
         }

@@ -12,6 +12,11 @@ use crate::id::Source;
 /// A layer that was silent for this long does not arrive. A screen that stands still is sent a few times a second at least.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(2);
 
+/// Nor does one that is silent for this long while lower ones bring this many pictures: an encoder makes all layers of the same pictures,
+/// and leaves the higher ones out where the publisher's uplink or its machine has no room for them.
+const LEFT_BEHIND_AFTER: Duration = Duration::from_millis(300);
+const LEFT_BEHIND_PICTURES: u32 = 6;
+
 /// How long a layer is measured at a time.
 const MEASURE_EVERY: Duration = Duration::from_millis(500);
 
@@ -57,6 +62,8 @@ const LAYERS_MAX: usize = 4;
 pub struct Layer {
     pub rid: Option<Rid>,
     last_packet: Option<Instant>,
+    /// Pictures that lower layers brought since then.
+    behind: u32,
     measured_from: Option<Instant>,
     bytes: u64,
     /// As measured while it last arrived.
@@ -69,6 +76,7 @@ impl Layer {
         Layer {
             rid,
             last_packet: None,
+            behind: 0,
             measured_from: None,
             bytes: 0,
             rate_bps: None,
@@ -77,8 +85,12 @@ impl Layer {
     }
 
     pub fn is_arriving(&self, now: Instant) -> bool {
-        self.last_packet
-            .is_some_and(|at| now.saturating_duration_since(at) < ARRIVES_WITHIN)
+        let within = if self.behind < LEFT_BEHIND_PICTURES {
+            ARRIVES_WITHIN
+        } else {
+            LEFT_BEHIND_AFTER
+        };
+        self.last_packet.is_some_and(|at| now.saturating_duration_since(at) < within)
     }
 
     /// Whether any packet of it ever came.
@@ -88,6 +100,7 @@ impl Layer {
 
     fn arrive(&mut self, part: &Part, bytes: usize, now: Instant) {
         self.last_packet = Some(now);
+        self.behind = 0;
         let from = *self.measured_from.get_or_insert(now);
         let elapsed = now.saturating_duration_since(from);
         if elapsed > ARRIVES_WITHIN {
@@ -195,6 +208,13 @@ impl Track {
         let is_first = !self.layers[layer].is_arriving(now);
         self.layers[layer].arrive(part, bytes, now);
         Some(Arrival { layer, is_first })
+    }
+
+    /// The last packet of a picture came in this layer: those above should have it as well.
+    pub fn end_picture(&mut self, layer: usize) {
+        for higher in self.layers.iter_mut().skip(layer + 1) {
+            higher.behind = higher.behind.saturating_add(1);
+        }
     }
 
     /// Whether all layers are still wanted, to see which of them arrive.
@@ -435,6 +455,26 @@ mod tests {
         };
         assert_eq!(track.handle_packet(rid("q"), &Part::default(), 1000, now), Some(again));
         assert_eq!(track.best_arriving(2, PLENTY, now + ARRIVES_WITHIN), 2);
+    }
+
+    #[test]
+    fn a_layer_that_lower_ones_leave_behind_does_not_arrive() {
+        const PLENTY: u64 = 9_000_000;
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        // Of a camera, of a screen that hardly changes, and of an encoder that leaves out a few pictures of its highest layer.
+        for (every_ms, pictures, best) in [(33, 20, 1), (66, 7, 1), (66, 5, 2), (900, 2, 2), (10, 20, 2)] {
+            let mut track = camera();
+            all_arrive(&mut track, start);
+            for n in 1..=pictures {
+                track.handle_packet(rid("h"), &Part::default(), 1000, at(n * every_ms));
+                track.end_picture(1);
+            }
+            let now = at(pictures * every_ms);
+            assert_eq!(track.best_arriving(2, PLENTY, now), best, "{pictures} each {every_ms} ms");
+            track.handle_packet(rid("f"), &Part::default(), 1000, now);
+            assert_eq!(track.best_arriving(2, PLENTY, now), 2, "it is back with its first packet");
+        }
     }
 
     #[test]
