@@ -19,9 +19,11 @@ pub const UNPROVED_BPS: u64 = 3_000_000;
 const LEAST_BPS: f64 = 50_000.0;
 
 /// Links lose a little by themselves. Where one is full, more than this share of the packets is lost, and goes on being lost until so many
-/// more are missing than that.
+/// more are missing than that. Of what one feedback says is missing no more than `LOSS_EXCESS_ONCE` counts: a link that was gone for a
+/// moment lost all that was sent meanwhile, and is not full.
 const LOSS_MAX: f64 = 0.1;
 const LOSS_EXCESS: f64 = 4.0;
+const LOSS_EXCESS_ONCE: f64 = 3.0;
 
 /// The budget rises only while less than this is lost.
 const LOSS_LOW: f64 = 0.03;
@@ -272,7 +274,8 @@ impl Budget {
             // It was a burst, and is over.
             self.loss_excess /= 2.0;
         }
-        self.loss_excess = (self.loss_excess + lost - (LOSS_MAX + self.loss_own) * packets).max(0.0);
+        let excess = lost - (LOSS_MAX + self.loss_own) * packets;
+        self.loss_excess = (self.loss_excess + excess.min(LOSS_EXCESS_ONCE)).max(0.0);
         if self.loss_excess > 0.0 || is_queued {
             let full = self.full.get_or_insert(Full {
                 since_us: before_us,
@@ -422,6 +425,8 @@ mod tests {
         way: Duration,
         /// The receiver's machine does nothing until then.
         stalls_until: Duration,
+        /// The link loses everything until then.
+        gone_until: Duration,
         free_at: Duration,
         count: usize,
         now: Duration,
@@ -438,6 +443,7 @@ mod tests {
                 sends_share: 1.0,
                 way: Duration::from_millis(20),
                 stalls_until: Duration::ZERO,
+                gone_until: Duration::ZERO,
                 free_at: Duration::ZERO,
                 count: 0,
                 now: Duration::ZERO,
@@ -456,7 +462,8 @@ mod tests {
                 self.count += 1;
                 let begins = self.free_at.max(self.now);
                 let fits = begins - self.now < self.queue;
-                let arrives = fits && !self.count.is_multiple_of(self.loses_each);
+                let is_gone = self.now < self.gone_until;
+                let arrives = fits && !is_gone && !self.count.is_multiple_of(self.loses_each);
                 if fits {
                     self.free_at = begins + Duration::from_secs_f64(PACKET as f64 * 8.0 / self.rate_bps);
                 }
@@ -469,7 +476,7 @@ mod tests {
                     ssrc: 1,
                     behind: 0,
                 });
-                if self.now >= feedback_at.max(self.stalls_until) {
+                if self.now >= feedback_at.max(self.stalls_until).max(self.gone_until) {
                     self.budget.handle_feedback(&told, self.begin, self.begin + self.now);
                     told.clear();
                     feedback_at = self.now + FEEDBACK_EVERY;
@@ -557,6 +564,17 @@ mod tests {
         link.stalls_until = link.now + Duration::from_millis(700);
         link.send(300e3, SECOND * 5);
         assert_eq!(link.budget.bps(), UNPROVED_BPS);
+    }
+
+    #[test]
+    fn a_link_that_was_gone_is_not_full() {
+        for (rate_bps, gone_for_ms) in [(100e3, 1000), (300e3, 300), (300e3, 1000), (2e6, 1000), (2e6, 3000)] {
+            let mut link = Link::new(50e6);
+            link.loses_each = 12;
+            link.gone_until = Duration::from_millis(gone_for_ms);
+            link.send(rate_bps, SECOND * 5);
+            assert_eq!(link.budget.bps(), UNPROVED_BPS, "{rate_bps} bit/s, gone for {gone_for_ms} ms");
+        }
     }
 
     #[test]
