@@ -33,13 +33,6 @@ pub struct Told {
     pub behind: u32,
 }
 
-/// Whether a datagram is such feedback: SRTCP leaves the first eight bytes as they are (RFC 3711 section 3.4).
-pub fn is_feedback(datagram: &[u8]) -> bool {
-    const TRANSPORT_FEEDBACK: u8 = 205;
-    const TRANSPORT_WIDE: u8 = 15;
-    matches!(datagram, [first, TRANSPORT_FEEDBACK, ..] if first >> 6 == 2 && first & 0x1f == TRANSPORT_WIDE)
-}
-
 /// The number that a packet has in its header extension with this id (RFC 8285).
 pub fn number_of(datagram: &[u8], id: u8) -> Option<u16> {
     let has_extension = datagram.first()? & 0x10 != 0;
@@ -108,8 +101,8 @@ impl Register {
         if self.sent.is_empty() {
             self.first = number;
         }
-        let is_old = |sent: &Sent| now.saturating_duration_since(sent.at) > SENT_FOR;
-        while self.sent.len() >= SENT_MAX || self.sent.front().is_some_and(is_old) {
+        let is_done = |sent: &Sent| sent.told == Some(Fate::Arrived) || now.saturating_duration_since(sent.at) > SENT_FOR;
+        while self.sent.len() >= SENT_MAX || self.sent.front().is_some_and(is_done) {
             self.sent.pop_front();
             self.first = self.first.wrapping_add(1);
         }
@@ -356,6 +349,29 @@ mod tests {
     }
 
     #[test]
+    fn what_arrived_is_kept_no_longer_than_what_is_missing_before_it() {
+        let now = Instant::now();
+        let (mut register, mut told) = (Register::default(), Vec::new());
+        for number in 0..10 {
+            register.leaves(number, 1, 100, now);
+        }
+        // All but the fifth arrived.
+        register.read(&feedback(0, 10, 0, &[0xbdf0], &[4; 9]), &mut told);
+        assert_eq!(told.iter().filter(|told| told.arrived_us.is_some()).count(), 9);
+        register.leaves(10, 1, 100, now);
+        assert_eq!(
+            register.sent.len(),
+            7,
+            "the fifth may yet come, and is the first of what is kept"
+        );
+        told.clear();
+        register.read(&feedback(4, 1, 0, &[0x2001], &[4]), &mut told);
+        assert!(told[0].is_late && told[0].arrived_us.is_some());
+        register.leaves(11, 1, 100, now);
+        assert_eq!(register.sent.len(), 2);
+    }
+
+    #[test]
     fn the_number_is_found_in_both_kinds_of_header() {
         let packet = |extension: &[u8]| [&[0x90; 1][..], &[0; 11], extension, &[9; 20]].concat();
         let rows: [(&str, Vec<u8>, Option<u16>); 6] = [
@@ -375,14 +391,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_feedback_is_feedback() {
-        assert!(is_feedback(&[0x8f, 205, 0, 4]));
-        assert!(!is_feedback(&[0x81, 205, 0, 4]), "a NACK");
-        assert!(!is_feedback(&[0x8f, 206, 0, 4]), "of a picture");
-        assert!(!is_feedback(&[]));
-    }
-
     proptest! {
         #[test]
         fn whatever_comes_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..200), id in any::<u8>()) {
@@ -391,7 +399,6 @@ mod tests {
             register.read(&bytes, &mut told);
             prop_assert!(told.len() <= 50);
             number_of(&bytes, id);
-            is_feedback(&bytes);
         }
     }
 }

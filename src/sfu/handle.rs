@@ -69,10 +69,14 @@ pub enum SfuCommand {
     Leave { room: RoomId, participant: ParticipantId },
     /// Everybody is gone. Ends the room's life here: no command for it may follow.
     CloseRoom { room: RoomId },
-    /// Makes the next call into this participant's transport panic, to show in a test what a fault costs and whom. It is nothing
-    /// that a browser can cause; the glue decides who may ask for it.
+    /// Breaks this participant's transport, to show in a test what a fault costs and whom. It is nothing that a browser can cause; the
+    /// glue decides who may ask for it.
     #[doc(hidden)]
-    InjectFault { room: RoomId, participant: ParticipantId },
+    InjectFault {
+        room: RoomId,
+        participant: ParticipantId,
+        fault: InjectedFault,
+    },
 }
 
 /// A browser's offer.
@@ -177,6 +181,16 @@ pub enum LostReason {
     Fault,
     /// The browser closed it.
     Closed,
+}
+
+/// How a transport is broken for a test.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InjectedFault {
+    /// The next call into str0m panics.
+    Panic,
+    /// From the next call on, str0m's outputs have no end.
+    Endless,
 }
 
 /// What an SFU needs to start.

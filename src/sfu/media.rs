@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use str0m::media::{Mid, Pt, Rid};
-use str0m::rtp::{ExtensionValues, RtpWrite, Vp8Descriptor, Vp8Patch};
+use str0m::rtp::{ExtensionValues, RtpWrite};
 
 use super::codec::{Codec, Format};
 use super::counters::Drop;
 use super::flow::Flow;
 use super::picture::Part;
 use super::rewrite::Numbers;
-use super::{red, vp9};
+use super::{red, vp8, vp9};
 
 /// A media packet that came in.
 #[derive(Debug, Clone)]
@@ -101,20 +101,32 @@ pub(super) fn ssrc_of(datagram: &[u8]) -> Option<u32> {
     (!(192..=223).contains(&kind)).then_some(u32::from_be_bytes([a, b, c, d]))
 }
 
-/// The packet as str0m takes it.
-pub(super) fn rtp_write(mut packet: SlotPacket, now: Instant) -> RtpWrite {
-    let mut patch = None;
-    let Numbers {
-        seq,
-        timestamp,
-        picture_id,
-        tl0_pic_idx,
-    } = packet.numbers;
-    if (picture_id, tl0_pic_idx) != (packet.was.picture_id, packet.was.tl0_pic_idx) {
-        match packet.codec {
-            Codec::Vp8 => patch = vp8_patch(&packet),
-            Codec::Vp9 => packet.payload = vp9::rewrite(&packet.payload, picture_id, tl0_pic_idx).unwrap_or(packet.payload),
+impl SlotPacket {
+    /// Writes the numbers that it has here into its payload.
+    pub(super) fn renumber(&self, payload: &mut [u8]) {
+        let Numbers {
+            picture_id, tl0_pic_idx, ..
+        } = self.numbers;
+        match self.codec {
+            Codec::Vp8 => vp8::rewrite(payload, picture_id, tl0_pic_idx),
+            Codec::Vp9 => vp9::rewrite(payload, picture_id, tl0_pic_idx),
             Codec::Opus | Codec::Red | Codec::H264 | Codec::Av1 => {}
+        }
+    }
+
+    /// Whether its payload has other numbers than it has here.
+    pub(super) fn is_renumbered(&self) -> bool {
+        (self.numbers.picture_id, self.numbers.tl0_pic_idx) != (self.was.picture_id, self.was.tl0_pic_idx)
+    }
+}
+
+/// The packet as str0m takes it.
+pub(super) fn rtp_write(packet: &SlotPacket, now: Instant) -> RtpWrite {
+    let mut payload = packet.payload.clone();
+    if packet.is_renumbered() {
+        payload = Arc::from(&*payload);
+        if let Some(bytes) = Arc::get_mut(&mut payload) {
+            packet.renumber(bytes);
         }
     }
     let Extensions {
@@ -128,26 +140,10 @@ pub(super) fn rtp_write(mut packet: SlotPacket, now: Instant) -> RtpWrite {
         video_orientation: orientation,
         ..ExtensionValues::default()
     };
-    let write = RtpWrite::new(packet.payload_type, seq.into(), timestamp, now, packet.payload)
+    let Numbers { seq, timestamp, .. } = packet.numbers;
+    RtpWrite::new(packet.payload_type, seq.into(), timestamp, now, payload)
         .marker(packet.marker)
         .ext_vals(extensions)
-        .nackable(packet.is_video);
-    match patch {
-        Some(patch) => write.vp8_patch(patch),
-        None => write,
-    }
-}
-
-/// How a VP8 payload descriptor has to be changed.
-fn vp8_patch(packet: &SlotPacket) -> Option<Vp8Patch> {
-    let mut patch = Vp8Descriptor::parse(&packet.payload).ok()?.patch();
-    if let Some(id) = packet.numbers.picture_id {
-        patch = patch.picture_id(id.value);
-    }
-    if let Some(idx) = packet.numbers.tl0_pic_idx {
-        patch = patch.tl0_pic_idx(idx);
-    }
-    patch.build().ok()
 }
 
 #[cfg(test)]

@@ -161,11 +161,15 @@ impl Shard {
                     self.close(link.key, now);
                 }
             }
-            SfuCommand::InjectFault { room, participant } => {
+            SfuCommand::InjectFault {
+                room,
+                participant,
+                fault,
+            } => {
                 let router = self.rooms.get(&room);
                 let key = router.and_then(|r| r.link(r.find(participant)?)).map(|link| link.key);
                 if let Some(entry) = key.and_then(|key| self.entry(key)) {
-                    entry.transport.inject_fault();
+                    entry.transport.inject(fault);
                 }
             }
         }

@@ -1,9 +1,11 @@
-//! What str0m decrypts and keeps to itself: the receiver's feedback on each packet, which says what its network takes.
+//! What str0m keeps to itself: what receivers report, and the keys by which media is encrypted.
 //!
-//! `Event::RawPacket` would hand it out, together with a copy of every packet of media. The ciphers that decrypt are ours to choose, so
-//! these note what they decrypted while somebody [`listen`]s; otherwise they are those of str0m's own provider.
+//! `Event::RawPacket` would hand the reports out, together with a copy of every packet of media. The ciphers are ours to choose, so those
+//! that decrypt note what they decrypted while somebody [`listen`]s, and those that encrypt note by which key and nonce a packet was
+//! encrypted, and put into sender reports [how much was sent](count) of what does not leave through str0m. Otherwise they are those of
+//! str0m's own provider.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 
 use str0m::config::CryptoProvider;
@@ -12,8 +14,13 @@ use str0m::crypto::{
     SupportedAeadAes256Gcm, SupportedAes128CmSha1_80, from_feature_flags,
 };
 
+use super::rtcp::{self, Count};
+use super::seal::{Key, Sample};
+
 thread_local! {
     static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    static SAMPLE: Cell<Option<Sample>> = const { Cell::new(None) };
+    static COUNTS: RefCell<Vec<Count>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Does something, and returns what was decrypted meanwhile on this thread, and was found to be genuine.
@@ -21,6 +28,19 @@ pub fn listen<T>(deed: impl FnOnce() -> T) -> (T, Vec<u8>) {
     HEARD.set(Some(Vec::new()));
     let done = deed();
     (done, HEARD.take().unwrap_or_default())
+}
+
+/// By what the last packet of media was encrypted on this thread, once; none where the cipher is another one than AES-GCM.
+pub fn take_sample() -> Option<Sample> {
+    SAMPLE.take()
+}
+
+/// Does something, while sender reports say that so much was sent. The counts are back when it is done.
+pub fn count<T>(counts: &mut Vec<Count>, deed: impl FnOnce() -> T) -> T {
+    COUNTS.replace(std::mem::take(counts));
+    let done = deed();
+    *counts = COUNTS.take();
+    done
 }
 
 fn note(decrypted: &[u8]) {
@@ -83,14 +103,22 @@ impl SupportedAes128CmSha1_80 for Tapped {
 impl SupportedAeadAes128Gcm for Tapped {
     fn create_cipher(&self, key: [u8; 16], encrypt: bool) -> Box<dyn AeadAes128GcmCipher> {
         let made = plain().srtp_provider.aead_aes_128_gcm().create_cipher(key, encrypt);
-        if encrypt { made } else { Box::new(Ear(made)) }
+        if encrypt {
+            Box::new(Hand::new(made, Key::Aes128(key)))
+        } else {
+            Box::new(Ear(made))
+        }
     }
 }
 
 impl SupportedAeadAes256Gcm for Tapped {
     fn create_cipher(&self, key: [u8; 32], encrypt: bool) -> Box<dyn AeadAes256GcmCipher> {
         let made = plain().srtp_provider.aead_aes_256_gcm().create_cipher(key, encrypt);
-        if encrypt { made } else { Box::new(Ear(made)) }
+        if encrypt {
+            Box::new(Hand::new(made, Key::Aes256(key)))
+        } else {
+            Box::new(Ear(made))
+        }
     }
 }
 
@@ -134,6 +162,66 @@ impl AeadAes256GcmCipher for Ear<Box<dyn AeadAes256GcmCipher>> {
     }
 }
 
+/// A cipher that encrypts.
+struct Hand<C> {
+    inner: C,
+    key: Key,
+}
+
+impl<C> std::fmt::Debug for Hand<C> {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hand").finish_non_exhaustive()
+    }
+}
+
+impl<C> Hand<C> {
+    fn new(inner: C, key: Key) -> Hand<C> {
+        Hand { inner, key }
+    }
+
+    /// Notes what a packet of media is encrypted with. Of RTCP, gives the compound without what is in the clear, if it is another one.
+    fn look(&self, nonce: &[u8; 12], clear: &[u8], input: &[u8]) -> Option<Vec<u8>> {
+        let header = clear.first_chunk()?;
+        if !rtcp::is_rtcp(clear) {
+            SAMPLE.set(Some(Sample {
+                key: self.key,
+                nonce: *nonce,
+                header: *header,
+            }));
+            return None;
+        }
+        COUNTS.with_borrow(|counts| {
+            let clear = clear.get(..rtcp::CLEAR).filter(|_| !counts.is_empty())?;
+            let mut compound = [clear, input].concat();
+            rtcp::put_counts(&mut compound, counts);
+            Some(compound.split_off(rtcp::CLEAR))
+        })
+    }
+}
+
+impl AeadAes128GcmCipher for Hand<Box<dyn AeadAes128GcmCipher>> {
+    fn encrypt(&mut self, iv: &[u8; 12], aad: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        let changed = self.look(iv, aad, input);
+        self.inner.encrypt(iv, aad, changed.as_deref().unwrap_or(input), output)
+    }
+
+    fn decrypt(&mut self, iv: &[u8; 12], aads: &[&[u8]], input: &[u8], output: &mut [u8]) -> Result<usize, CryptoError> {
+        self.inner.decrypt(iv, aads, input, output)
+    }
+}
+
+impl AeadAes256GcmCipher for Hand<Box<dyn AeadAes256GcmCipher>> {
+    fn encrypt(&mut self, iv: &[u8; 12], aad: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
+        let changed = self.look(iv, aad, input);
+        self.inner.encrypt(iv, aad, changed.as_deref().unwrap_or(input), output)
+    }
+
+    fn decrypt(&mut self, iv: &[u8; 12], aads: &[&[u8]], input: &[u8], output: &mut [u8]) -> Result<usize, CryptoError> {
+        self.inner.decrypt(iv, aads, input, output)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +240,41 @@ mod tests {
         assert_eq!(listen(|| ()), ((), Vec::new()));
         sealed[0] ^= 1;
         assert_eq!(listen(|| open(&sealed)), (false, Vec::new()), "it is forged");
+    }
+
+    #[test]
+    fn what_media_is_encrypted_with_is_noted_once_and_reports_are_not_media() {
+        let ciphers = provider().srtp_provider.aead_aes_256_gcm();
+        let mut sender = ciphers.create_cipher([7; 32], true);
+        let header: [u8; 12] = [0x80, 96, 0, 5, 0, 0, 0, 0, 0, 0, 0, 9];
+        sender.encrypt(&[1; 12], &header, b"abc", &mut [0; 19]).expect("it is sealed");
+        let sample = take_sample().expect("it was media");
+        assert!(sample.key == Key::Aes256([7; 32]));
+        assert_eq!((sample.nonce, sample.header), ([1; 12], header));
+        sender
+            .encrypt(&[2; 12], &[0x80, 201, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0], b"", &mut [0; 16])
+            .expect("it is sealed");
+        assert!(take_sample().is_none());
+    }
+
+    #[test]
+    fn reports_say_what_was_really_sent() {
+        let ciphers = provider().srtp_provider.aead_aes_128_gcm();
+        let (mut sender, mut receiver) = (ciphers.create_cipher([7; 16], true), ciphers.create_cipher([7; 16], false));
+        let clear: [u8; 12] = [0x80, 200, 0, 6, 0, 0, 0, 9, 0x80, 0, 0, 1];
+        let mut counts = vec![Count {
+            ssrc: 9,
+            packets: 3,
+            bytes: 4,
+        }];
+        let mut sealed = [0; 20 + 16];
+        count(&mut counts, || sender.encrypt(&[1; 12], &clear, &[5; 20], &mut sealed)).expect("it is sealed");
+        assert_eq!(counts.len(), 1, "they are back");
+        let mut report = [0; 20];
+        receiver
+            .decrypt(&[1; 12], &[&clear], &sealed, &mut report)
+            .expect("it is genuine");
+        assert_eq!(report[..12], [5; 12]);
+        assert_eq!(report[12..], [0, 0, 0, 3, 0, 0, 0, 4]);
     }
 }

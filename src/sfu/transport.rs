@@ -5,6 +5,7 @@
 
 mod negotiation;
 mod resend;
+mod sending;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -20,13 +21,15 @@ use super::candidates::Candidates;
 use super::certificate::Certificate;
 use super::codec::Format;
 use super::consent::Consent;
-use super::feedback::{self, Register, Told};
+use super::egress::Egress;
+use super::feedback::{Register, Told};
 use super::flow::Flow;
-use super::handle::LostReason;
+use super::handle::{InjectedFault, LostReason};
 use super::handshake;
-use super::media::{self, Extensions, MediaPacket, ReceiveLine, Send, SlotLine, SlotPacket};
+use super::media::{Extensions, MediaPacket, ReceiveLine, Send, SlotLine};
 use super::pace::Pace;
 use super::rewrite::Numbers;
+use super::rtcp::{self, Report};
 use super::sdp::SendStream;
 use super::tap;
 use super::ways::Ways;
@@ -107,6 +110,8 @@ pub struct Transport {
     is_dtls_client: bool,
     budget: Budget,
     pace: Pace,
+    egress: Egress,
+    leaves_by: sending::LeavesBy,
     /// Whether the last input brought what only our browser can have sent: media that came through decryption, or a report on ours.
     proved: bool,
     formats: Vec<(Pt, Format)>,
@@ -123,7 +128,7 @@ pub struct Transport {
     register: Register,
     told: Vec<Told>,
     began: Instant,
-    fault_injected: bool,
+    injected: Option<InjectedFault>,
 }
 
 struct Sending {
@@ -203,6 +208,8 @@ impl Transport {
             is_dtls_client: false,
             budget: Budget::default(),
             pace: Pace::default(),
+            egress: Egress::new(resend::PACKETS, now),
+            leaves_by: sending::LeavesBy::Unknown,
             proved: false,
             formats: Vec::new(),
             lines: Vec::new(),
@@ -214,7 +221,7 @@ impl Transport {
             register: Register::default(),
             told: Vec::new(),
             began: now,
-            fault_injected: false,
+            injected: None,
         };
         let answer = transport.negotiate(offer, now, out)?;
         Ok((transport, answer))
@@ -235,7 +242,7 @@ impl Transport {
         }
         let (protocol, destination) = self.ways.arrived(flow);
         let mut taken = true;
-        let is_feedback = feedback::is_feedback(datagram);
+        let is_report = rtcp::is_rtcp(datagram);
         let mut heard = Vec::new();
         self.proved = false;
         let result = self.mutate(now, out, |rtc, now| {
@@ -248,7 +255,7 @@ impl Transport {
                 taken = false;
                 return Ok(());
             }
-            if !is_feedback {
+            if !is_report {
                 return rtc.handle_input(input);
             }
             let (done, contents) = tap::listen(|| rtc.handle_input(input));
@@ -259,7 +266,9 @@ impl Transport {
             Ok(()) => {
                 if !heard.is_empty() {
                     self.proved = true;
-                    self.handle_feedback(&heard, now, out);
+                    let clear = datagram.get(..rtcp::CLEAR).unwrap_or_default();
+                    let compound = [clear, &heard].concat();
+                    self.guard(out, |transport, out| transport.handle_reports(&compound, now, out));
                 }
                 if taken && !verify {
                     self.ways.used(flow, datagram);
@@ -281,29 +290,6 @@ impl Transport {
                 false
             }
         }
-    }
-
-    /// Sends media packets, all of one batch at once, as far as the link has room for them, and empties the list.
-    pub fn write(&mut self, packets: &mut Vec<SlotPacket>, now: Instant, out: &mut Vec<TransportOutput>) {
-        if !matches!(self.state, State::Connected) {
-            packets.clear();
-            self.pace.clear();
-            return;
-        }
-        self.pace.pass(packets, self.budget.limit_bps(), now);
-        if packets.is_empty() {
-            return;
-        }
-        self.drive(now, out, |rtc, now| {
-            for packet in packets.drain(..) {
-                let mut api = rtc.direct_api();
-                if let Some(stream) = api.stream_tx(&Ssrc::from(packet.ssrc)) {
-                    stream.write_rtp(media::rtp_write(packet, now));
-                }
-            }
-            rtc.handle_input(Input::Timeout(now))
-        });
-        packets.clear();
     }
 
     /// Asks the browser for a key frame on these layers of an m-line.
@@ -381,9 +367,9 @@ impl Transport {
         self.state = State::Lost;
     }
 
-    /// Makes the next call into `Rtc` panic: how a test shows what a fault costs, and whom.
-    pub fn inject_fault(&mut self) {
-        self.fault_injected = true;
+    /// Breaks `Rtc` from the next call on: how a test shows what a fault costs, and whom.
+    pub fn inject(&mut self, fault: InjectedFault) {
+        self.injected = Some(fault);
     }
 
     /// A mutation whose failure ends the transport.
@@ -401,6 +387,13 @@ impl Transport {
         }
     }
 
+    /// What is done beside `Rtc` ends no more than the transport either, if it panics.
+    fn guard(&mut self, out: &mut Vec<TransportOutput>, deed: impl FnOnce(&mut Transport, &mut Vec<TransportOutput>)) {
+        if catch_unwind(AssertUnwindSafe(|| deed(self, out))).is_err() {
+            self.lose(LostReason::Fault, out);
+        }
+    }
+
     /// The one door to `Rtc`: does one thing to it, and drains what comes of it.
     fn mutate(
         &mut self,
@@ -411,28 +404,26 @@ impl Transport {
         if matches!(self.state, State::Lost) {
             return Ok(());
         }
+        let mut counts = std::mem::take(self.egress.counts());
         let done = catch_unwind(AssertUnwindSafe(|| {
-            assert!(!self.fault_injected, "a fault was injected for a test");
-            let done = f(&mut self.rtc, now).map_err(Fault::Error);
-            for _ in 0..OUTPUTS_MAX {
-                match self.rtc.poll_output().map_err(Fault::Error)? {
-                    Output::Timeout(deadline) => {
-                        self.rtc_deadline = deadline;
-                        return done;
+            assert!(self.injected != Some(InjectedFault::Panic), "a fault was injected for a test");
+            tap::count(&mut counts, || {
+                let done = f(&mut self.rtc, now).map_err(Fault::Error);
+                for _ in 0..OUTPUTS_MAX {
+                    match self.rtc.poll_output().map_err(Fault::Error)? {
+                        Output::Timeout(_) if self.injected == Some(InjectedFault::Endless) => {}
+                        Output::Timeout(deadline) => {
+                            self.rtc_deadline = deadline;
+                            return done;
+                        }
+                        Output::Transmit(transmit) => self.transmit(transmit, now, out),
+                        Output::Event(event) => self.handle_event(event, now, out),
                     }
-                    Output::Transmit(transmit) => {
-                        let payload: Vec<u8> = transmit.contents.into();
-                        self.leaves(&payload, now);
-                        let flow = self
-                            .ways
-                            .leaving(transmit.proto, transmit.source, transmit.destination, &payload);
-                        out.push(TransportOutput::Send(Send { flow, payload }));
-                    }
-                    Output::Event(event) => self.handle_event(event, now, out),
                 }
-            }
-            Err(Fault::Endless)
+                Err(Fault::Endless)
+            })
         }));
+        *self.egress.counts() = counts;
         let done = done.unwrap_or(Err(Fault::Panicked));
         if done.is_ok() && !self.rtc_is_alive() {
             self.lose(self.reason_of_end(), out);
@@ -440,12 +431,22 @@ impl Transport {
         done
     }
 
-    /// Notes that a datagram leaves.
-    fn leaves(&mut self, datagram: &[u8], now: Instant) {
-        if let Some(ssrc) = media::ssrc_of(datagram)
-            && let Some(number) = self.number_id.and_then(|id| feedback::number_of(datagram, id))
-        {
-            self.register.leaves(number, ssrc, datagram.len(), now);
+    /// What the receiver reports.
+    fn handle_reports(&mut self, compound: &[u8], now: Instant, out: &mut Vec<TransportOutput>) {
+        let mut resent = Vec::new();
+        let mut feedback = Vec::new();
+        rtcp::read(compound, |report| match report {
+            Report::Feedback(bytes) => feedback.push(bytes),
+            Report::Receives { ssrc } => self.egress.is_received(ssrc),
+            Report::Misses { ssrc, first, after } => self.egress.resend(ssrc, first, after, now, &mut resent),
+        });
+        if let Some(flow) = self.ways.active() {
+            for sealed in resent {
+                self.send(sealed, flow, now, out);
+            }
+        }
+        for bytes in feedback {
+            self.handle_feedback(bytes, now, out);
         }
     }
 

@@ -32,8 +32,34 @@ pub(super) fn read(payload: &[u8], marker: bool) -> Option<(Part, Option<Picture
     Some((part, id, descriptor.tl0_pic_idx()))
 }
 
+/// Writes another picture id and TL0PICIDX into the payload, where it has a place for them.
+pub(super) fn rewrite(payload: &mut [u8], id: Option<PictureId>, tl0_pic_idx: Option<u8>) {
+    let [first, flags, rest @ ..] = payload else { return };
+    if *first & 0x80 == 0 {
+        return;
+    }
+    let (has_id, has_tl0_pic_idx) = (*flags & 0x80 != 0, *flags & 0x40 != 0);
+    let width = match rest.first() {
+        Some(octet) if has_id => 1 + usize::from(octet & 0x80 != 0),
+        _ => 0,
+    };
+    let Some((place, rest)) = rest.split_at_mut_checked(width) else {
+        return;
+    };
+    match (place, id) {
+        ([octet], Some(PictureId { value, is_wide: false })) => *octet = value as u8 & 0x7f,
+        ([high, low], Some(PictureId { value, is_wide: true })) => [*high, *low] = (value | 0x8000).to_be_bytes(),
+        _ => {}
+    }
+    if let (true, [octet, ..], Some(new)) = (has_tl0_pic_idx, rest, tl0_pic_idx) {
+        *octet = new;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -81,6 +107,62 @@ mod tests {
         }
         for payload in [&[][..], &[0x90], &[0x90, 0xe0, 0x81, 0x02, 9, 0xa0]] {
             assert_eq!(read(payload, false), None, "{payload:02x?}");
+        }
+    }
+
+    #[test]
+    fn only_what_has_a_place_is_written() {
+        let (wide, narrow) = (
+            PictureId {
+                value: 0x7fff,
+                is_wide: true,
+            },
+            PictureId {
+                value: 3,
+                is_wide: false,
+            },
+        );
+        let of = |mut payload: [u8; 7], id| {
+            rewrite(&mut payload, Some(id), Some(8));
+            payload
+        };
+        assert_eq!(
+            of([0x90, 0xe0, 0x81, 2, 9, 0xa0, 1], wide),
+            [0x90, 0xe0, 0xff, 0xff, 8, 0xa0, 1]
+        );
+        assert_eq!(
+            of([0x90, 0xe0, 0x81, 2, 9, 0xa0, 1], narrow),
+            [0x90, 0xe0, 0x81, 2, 8, 0xa0, 1],
+            "of the other width"
+        );
+        assert_eq!(of([0x90, 0xe0, 0x01, 9, 0xa0, 1, 1], narrow), [0x90, 0xe0, 3, 8, 0xa0, 1, 1]);
+        assert_eq!(
+            of([0x90, 0x40, 9, 0xa0, 1, 1, 1], narrow),
+            [0x90, 0x40, 8, 0xa0, 1, 1, 1],
+            "TL0PICIDX alone"
+        );
+        assert_eq!(
+            of([0x10, 0xe0, 9, 9, 9, 9, 9], wide),
+            [0x10, 0xe0, 9, 9, 9, 9, 9],
+            "no extension"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_rewritten_descriptor_says_what_it_was_given_and_else_the_same(
+            payload in proptest::collection::vec(any::<u8>(), 0..40),
+            value in any::<u16>(),
+            tl0 in any::<u8>(),
+        ) {
+            let mut changed = payload.clone();
+            let before = read(&payload, false);
+            let new = before.and_then(|(_, id, _)| id).map(|id| PictureId { value: 0, ..id }.plus(value));
+            rewrite(&mut changed, new, Some(tl0));
+            prop_assert_eq!(changed.len(), payload.len());
+            if let Some((part, _, tl0_pic_idx)) = before {
+                prop_assert_eq!(read(&changed, false), Some((part, new, tl0_pic_idx.map(|_| tl0))));
+            }
         }
     }
 }

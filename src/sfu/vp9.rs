@@ -1,7 +1,5 @@
 //! The payload descriptor of VP9 (RFC 9628 section 4.2): reading it, and giving it another picture id.
 
-use std::sync::Arc;
-
 use super::picture::{Part, PictureId, StepUp};
 
 /// The descriptor, as far as it matters here.
@@ -20,26 +18,18 @@ pub(super) fn read(payload: &[u8]) -> Option<(Part, Option<PictureId>, Option<u8
     Some((descriptor.part, descriptor.id, descriptor.tl0_pic_idx.map(|t| t.0)))
 }
 
-/// The payload with another picture id and TL0PICIDX; none where it has these already, or has no place for them. References are
-/// distances between picture ids, in both modes, so they hold as long as all ids of a stream are moved by the same.
-pub(super) fn rewrite(payload: &[u8], id: Option<PictureId>, tl0_pic_idx: Option<u8>) -> Option<Arc<[u8]>> {
-    let descriptor = parse(payload)?;
-    let id = id.filter(|id| descriptor.id.is_some_and(|now| now != *id && now.is_wide == id.is_wide));
-    let tl0_pic_idx = tl0_pic_idx.zip(descriptor.tl0_pic_idx).filter(|(new, (now, _))| new != now);
-    if id.is_none() && tl0_pic_idx.is_none() {
-        return None;
-    }
-    let mut changed: Arc<[u8]> = Arc::from(payload);
-    let bytes = Arc::get_mut(&mut changed)?;
-    match id {
-        Some(PictureId { value, is_wide: true }) => bytes[1..3].copy_from_slice(&(value | 0x8000).to_be_bytes()),
-        Some(PictureId { value, .. }) => bytes[1] = value as u8 & 0x7f,
+/// Writes another picture id and TL0PICIDX into the payload, where it has a place for them. References are distances between picture ids,
+/// in both modes, so they hold as long as all ids of a stream are moved by the same.
+pub(super) fn rewrite(payload: &mut [u8], id: Option<PictureId>, tl0_pic_idx: Option<u8>) {
+    let Some(descriptor) = parse(payload) else { return };
+    match id.filter(|id| descriptor.id.is_some_and(|now| now.is_wide == id.is_wide)) {
+        Some(PictureId { value, is_wide: true }) => payload[1..3].copy_from_slice(&(value | 0x8000).to_be_bytes()),
+        Some(PictureId { value, .. }) => payload[1] = value as u8 & 0x7f,
         None => {}
     }
-    if let Some((new, (_, at))) = tl0_pic_idx {
-        bytes[at] = new;
+    if let Some((new, (_, at))) = tl0_pic_idx.zip(descriptor.tl0_pic_idx) {
+        payload[at] = new;
     }
-    Some(changed)
 }
 
 /// I, P, L, F, B, E, V, Z; the picture id; layers; references; the scalability structure. None where it ends too early, or nothing
@@ -188,12 +178,25 @@ mod tests {
     }
 
     #[test]
-    fn what_need_not_change_is_not_copied() {
-        let payload = [0xa8, 0x81, 0x02, 0x00, 7, 0];
-        assert_eq!(rewrite(&payload, Some(wide(258)), Some(7)), None);
-        assert_eq!(rewrite(&[0x08, 0], Some(wide(1)), Some(1)), None, "it has none");
-        let changed = rewrite(&payload, Some(wide(0x7fff)), Some(8)).expect("it changes");
-        assert_eq!(*changed, [0xa8, 0xff, 0xff, 0x00, 8, 0]);
+    fn only_what_has_a_place_is_written() {
+        let of = |mut payload: [u8; 6], id| {
+            rewrite(&mut payload, Some(id), Some(8));
+            payload
+        };
+        let narrow = PictureId {
+            value: 3,
+            is_wide: false,
+        };
+        assert_eq!(
+            of([0xa8, 0x81, 0x02, 0x00, 7, 0], wide(0x7fff)),
+            [0xa8, 0xff, 0xff, 0x00, 8, 0]
+        );
+        assert_eq!(
+            of([0xa8, 0x81, 0x02, 0x00, 7, 0], narrow),
+            [0xa8, 0x81, 0x02, 0x00, 8, 0],
+            "of the other width"
+        );
+        assert_eq!(of([0x08, 0, 1, 2, 3, 4], wide(1)), [0x08, 0, 1, 2, 3, 4], "it has none");
     }
 
     proptest! {
@@ -203,14 +206,15 @@ mod tests {
             value in any::<u16>(),
             tl0 in any::<u8>(),
         ) {
+            let mut changed = payload.clone();
             let Some((part, id, tl0_pic_idx)) = read(&payload) else {
-                prop_assert_eq!(rewrite(&payload, Some(wide(value & 0x7fff)), Some(tl0)), None);
+                rewrite(&mut changed, Some(wide(value & 0x7fff)), Some(tl0));
+                prop_assert_eq!(changed, payload);
                 return Ok(());
             };
             let new = id.map(|id| PictureId { value: 0, ..id }.plus(value));
-            let changed = rewrite(&payload, new, Some(tl0)).unwrap_or_else(|| Arc::from(payload.as_slice()));
+            rewrite(&mut changed, new, Some(tl0));
             prop_assert_eq!(read(&changed), Some((part, new, tl0_pic_idx.map(|_| tl0))));
-            prop_assert_eq!(changed.len(), payload.len());
         }
     }
 }

@@ -7,7 +7,7 @@ use str0m::media::Direction;
 use tandem::id::{ParticipantId, Source};
 use tandem::sfu::counters::Drop;
 use tandem::sfu::flow::Flow;
-use tandem::sfu::handle::{LostReason, SfuCommand};
+use tandem::sfu::handle::{InjectedFault, LostReason, SfuCommand};
 
 use super::network::{Dice, Link};
 use super::world::{SFU, World, seed};
@@ -125,29 +125,32 @@ fn a_receiver_that_lost_too_much_gets_a_key_frame() {
 
 #[test]
 fn a_fault_costs_one_participant_and_nobody_else_a_frame() {
-    let mut world = World::new(seed(5));
-    let (a, b) = pair(&mut world, Link::GOOD);
-    let c = world.join(Link::GOOD, 2);
-    world.run_until("the third sees someone", SECOND * 5, |w| decoded(w, c) > 0);
-    world.run(SECOND);
-    world.member(a).browser.received.clear();
-    world.command(SfuCommand::InjectFault {
-        room: world.room,
-        participant: c,
-    });
-    world.run(SECOND * 2);
-    assert_eq!(world.members[&c].lost, [LostReason::Fault]);
-    assert!(world.members[&a].lost.is_empty() && world.members[&b].lost.is_empty());
-    let receiver = video(&world, a).expect("a still sees b");
-    assert!(
-        receiver.longest_gap < Duration::from_millis(150),
-        "{:?}",
-        receiver.longest_gap
-    );
-    assert_eq!(world.count(|c| c.lost_fault), 1);
+    for fault in [InjectedFault::Panic, InjectedFault::Endless] {
+        let mut world = World::new(seed(5));
+        let (a, b) = pair(&mut world, Link::GOOD);
+        let c = world.join(Link::GOOD, 2);
+        world.run_until("the third sees someone", SECOND * 5, |w| decoded(w, c) > 0);
+        world.run(SECOND);
+        world.member(a).browser.received.clear();
+        world.command(SfuCommand::InjectFault {
+            room: world.room,
+            participant: c,
+            fault,
+        });
+        world.run(SECOND * 2);
+        assert_eq!(world.members[&c].lost, [LostReason::Fault]);
+        assert!(world.members[&a].lost.is_empty() && world.members[&b].lost.is_empty());
+        let receiver = video(&world, a).expect("a still sees b");
+        assert!(
+            receiver.longest_gap < Duration::from_millis(150),
+            "{:?}",
+            receiver.longest_gap
+        );
+        assert_eq!(world.count(|c| c.lost_fault), 1);
 
-    world.reopen(c);
-    world.run_until("it is back", SECOND * 5, |w| decoded(w, c) > 0);
+        world.reopen(c);
+        world.run_until("it is back", SECOND * 5, |w| decoded(w, c) > 0);
+    }
 }
 
 #[test]

@@ -6,11 +6,12 @@ use std::time::Instant;
 use str0m::Input;
 use str0m::change::SdpOffer;
 use str0m::media::{MediaKind, Mid, Pt};
-use str0m::rtp::Extension;
+use str0m::rtp::{Extension, ExtensionMap};
 
 use super::resend::set_up_video;
 use super::{Answer, Fault, OfferError, Sending, Transport, TransportOutput};
 use crate::sfu::codec::{self, Format};
+use crate::sfu::egress::{ExtensionIds, StreamLine};
 use crate::sfu::media::{ReceiveLine, SlotLine};
 use crate::sfu::sdp::{self, SendStream};
 
@@ -66,6 +67,7 @@ impl Transport {
         let resend_packets = self.resend_packets;
         let slots = &mut answer.slots;
         let ufrag = &mut answer.ufrag;
+        let mut streams = Vec::new();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let negotiated = self.rtc.codec_config().params().to_vec();
             *formats = negotiated.iter().flat_map(codec::formats_of).collect();
@@ -92,15 +94,16 @@ impl Transport {
                 if !sends || payload_types.is_empty() {
                     continue;
                 }
-                *number_id = media.remote_extmap().id_of(Extension::TransportSequenceNumber).or(*number_id);
+                let ids = extension_ids(media.remote_extmap());
+                *number_id = ids.number.or(*number_id);
                 let mut api = self.rtc.direct_api();
-                let ssrc = match api.stream_tx_by_mid(mid, None) {
+                let (ssrc, rtx) = match api.stream_tx_by_mid(mid, None) {
                     Some(stream) => {
                         // Once only: it empties the cache.
                         if is_video && !known.iter().any(|line| line.mid == mid && line.is_video) {
                             set_up_video(stream, resend_packets);
                         }
-                        stream.ssrc()
+                        (stream.ssrc(), stream.rtx())
                     }
                     // str0m makes none where the browser sends simulcast on the same m-line, and its answer does not name it.
                     None => {
@@ -114,9 +117,19 @@ impl Transport {
                             ssrc: *ssrc,
                             rtx: rtx.map(|rtx| *rtx),
                         });
-                        ssrc
+                        (ssrc, rtx)
                     }
                 };
+                streams.push(StreamLine {
+                    mid: mid.to_string(),
+                    ssrc: *ssrc,
+                    rtx_ssrc: rtx.map(|rtx| *rtx),
+                    rtx_types: negotiated
+                        .iter()
+                        .filter_map(|params| Some((params.pt(), params.resend()?)))
+                        .collect(),
+                    ids,
+                });
                 slots.push(SlotLine {
                     mid,
                     is_video,
@@ -128,6 +141,7 @@ impl Transport {
         if result.is_err() {
             return Err(OfferError::Fault);
         }
+        self.egress.negotiated(streams);
         let sending = answer.slots.iter().map(|slot| Sending {
             mid: slot.mid,
             ssrc: slot.ssrc,
@@ -140,5 +154,17 @@ impl Transport {
             Err(Fault::Panicked | Fault::Endless) => Err(OfferError::Fault),
             Ok(()) | Err(Fault::Error(_)) => Ok(answer),
         }
+    }
+}
+
+fn extension_ids(negotiated: &ExtensionMap) -> ExtensionIds {
+    // Those of the one-byte form (RFC 8285 section 4.2).
+    let id_of = |extension| negotiated.id_of(extension).filter(|id| (1..15).contains(id));
+    ExtensionIds {
+        mid: id_of(Extension::RtpMid),
+        absolute_send_time: id_of(Extension::AbsoluteSendTime),
+        number: id_of(Extension::TransportSequenceNumber),
+        audio_level: id_of(Extension::AudioLevel),
+        orientation: id_of(Extension::VideoOrientation),
     }
 }

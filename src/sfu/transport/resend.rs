@@ -6,6 +6,7 @@ use str0m::media::Mid;
 use str0m::rtp::StreamTx;
 
 use super::{Sending, Transport, TransportOutput};
+use crate::sfu::egress::{KEPT_FOR, RESENT_SHARE_MAX};
 use crate::sfu::feedback::Told;
 
 /// Packets kept for each video slot of a near browser: a third of a second of 2.5 Mbit/s, three times from here to there and back. They
@@ -16,15 +17,8 @@ pub(super) const PACKETS: usize = 96;
 const PACKETS_FAR: usize = 512;
 const FAR_ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// For how long they are of use: a browser that waits for one asks for a key frame after three seconds.
-const WITHIN: Duration = Duration::from_secs(3);
-
-/// Resent bytes may be this share of a slot's; beyond it str0m forgets what it was to resend. Loss of 10 % in both directions, with bursts,
-/// is to be repaired, and of a small picture that is half a dozen packets a second a few more.
-const SHARE_MAX: f32 = 0.5;
-
 pub(super) fn set_up_video(stream: &mut StreamTx, packets: usize) {
-    stream.set_rtx_cache(packets, WITHIN, Some(SHARE_MAX));
+    stream.set_rtx_cache(packets, KEPT_FOR, Some(RESENT_SHARE_MAX as f32));
     // `Pace` does that: str0m's pacer keeps pictures for up to 2 s where its estimate is low, and it often is.
     stream.set_unpaced(true);
 }
@@ -59,9 +53,10 @@ impl Transport {
     }
 
     pub(super) fn empty_resend_caches(&mut self) {
+        self.egress.forget(self.resend_packets);
         for line in self.sending.iter().filter(|line| line.is_video) {
             if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(line.mid, None) {
-                stream.set_rtx_cache(self.resend_packets, WITHIN, Some(SHARE_MAX));
+                stream.set_rtx_cache(self.resend_packets, KEPT_FOR, Some(RESENT_SHARE_MAX as f32));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tandem::id::ParticipantId;
+use tandem::sfu::handle::InjectedFault;
 use tandem::signaling::output::Fact;
 
 use super::nat::NatKind;
@@ -140,7 +141,7 @@ fn take_step(world: &mut World, dice: &mut Dice, calls: &mut Vec<String>) {
             let back = MS * pick(dice, &[50, 300, 1500, 2500, 5000, 14_000, 16_000]);
             world.cut_for(page, noticed, back);
         }
-        19 => world.inject_fault(page),
+        19 => world.inject(pick(dice, &[InjectedFault::Panic, InjectedFault::Endless]), page),
         20 => world.pages[page].connect(now),
         21 => world.pages[page].rename("Ada"),
         // Only datagrams: the websocket goes on. A handshake that is hit waits longer than a quiet period for its next try.

@@ -7,7 +7,7 @@ use tandem::id::{ParticipantId, RoomId};
 use tandem::sfu::candidates::Candidates;
 use tandem::sfu::counters::Counters;
 use tandem::sfu::flow::Flow;
-use tandem::sfu::handle::SfuCommand;
+use tandem::sfu::handle::{InjectedFault, SfuCommand};
 use tandem::sfu::shard::{CONNECTING_MAX, Send, Shard, ShardConfig};
 use tandem::signaling::media_words::{media_fact, sfu_command};
 use tandem::signaling::output::{MediaFact, MediaRequest};
@@ -38,9 +38,16 @@ impl Sfu {
         self.handle_command(sfu_command(request), now);
     }
 
-    pub fn inject_fault(&mut self, room: RoomId, participant: ParticipantId, now: Instant) {
+    pub fn inject(&mut self, fault: InjectedFault, room: RoomId, participant: ParticipantId, now: Instant) {
         match self {
-            Sfu::Real(shard) => shard.handle_command(SfuCommand::InjectFault { room, participant }, now),
+            Sfu::Real(shard) => shard.handle_command(
+                SfuCommand::InjectFault {
+                    room,
+                    participant,
+                    fault,
+                },
+                now,
+            ),
             Sfu::StandIn(stand_in) => stand_in.lose(room, participant),
         }
     }

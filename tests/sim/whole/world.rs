@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tandem::sfu::counters::Counters;
+use tandem::sfu::handle::InjectedFault;
 use tandem::signaling::output::Fact;
 
 use super::alarm::Alarm;
@@ -142,11 +143,11 @@ impl World {
         self.internet.set_links(page, dead, dead);
     }
 
-    /// Makes the next call into a page's transport panic.
-    pub fn inject_fault(&mut self, page: usize) {
+    /// Breaks a page's transport.
+    pub fn inject(&mut self, fault: InjectedFault, page: usize) {
         if let View::Talking { room, me, .. } = &self.pages[page].view {
             let (room, me) = (room.parse().expect("an id"), me.parse().expect("an id"));
-            self.server.sfu.inject_fault(room, me, self.now);
+            self.server.sfu.inject(fault, room, me, self.now);
         }
         self.settle();
     }

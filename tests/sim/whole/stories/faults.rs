@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tandem::sfu::handle::InjectedFault;
+
 use super::{SECOND, call, pair, wait_for_media};
 use crate::network::Link;
 use crate::whole::nat::NatKind;
@@ -15,7 +17,7 @@ fn a_panic_in_a_transport_costs_one_participant_some_seconds() {
     wait_for_media(&mut world, [a, b], SECOND * 2);
     world.run(SECOND);
     let bs_address = world.pages[b].forwarded.as_ref().map(|f| f.address);
-    world.inject_fault(a);
+    world.inject(InjectedFault::Panic, a);
     world.run(Duration::from_millis(200));
     assert_eq!(world.pages[a].heard.iter().filter(|k| *k == "transport_lost").count(), 1);
     let took = wait_for_media(&mut world, [a, b], SECOND * 3);
@@ -37,7 +39,7 @@ fn a_panic_while_the_websocket_is_away_is_mended_when_it_is_back() {
     wait_for_media(&mut world, [a, b], SECOND * 2);
     world.cut_for(a, Duration::ZERO, SECOND * 4);
     world.run(SECOND);
-    world.inject_fault(a);
+    world.inject(InjectedFault::Panic, a);
     world.run(SECOND * 3);
     wait_for_media(&mut world, [a, b], SECOND * 2);
     assert!(world.are_talking(a, b));
