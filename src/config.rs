@@ -47,6 +47,9 @@ use crate::store::Place;
 /// The documented defaults: the config.toml of the source tree.
 pub const EXAMPLE: &str = include_str!("../config.toml");
 
+/// 1: the control socket takes orders to break transports, for a test.
+const INJECT_FAULTS: &str = "TANDEM_INJECT_FAULTS";
+
 /// What stops the start, in one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -207,6 +210,8 @@ pub struct Config {
     pub public_addresses: Vec<IpAddr>,
     /// A STUN server that `tandem doctor` may ask, as host and port.
     pub stun: Option<String>,
+    /// Whether transports may be broken for a test. There is no key for it, only the environment: nobody is to find it and wonder.
+    pub injects_faults: bool,
 }
 
 impl Config {
@@ -220,6 +225,7 @@ impl Config {
 
     fn from_layers(flags: &Flags, environment: Vec<(String, String)>) -> Result<Config, ConfigError> {
         let source = |e: config::ConfigError| ConfigError::Source(e.to_string());
+        let injects_faults = environment.iter().any(|(name, value)| name == INJECT_FAULTS && value == "1");
         let mut layers = config::Config::builder().add_source(config::File::from_str(EXAMPLE, config::FileFormat::Toml));
         if let Some(path) = &flags.config {
             if !path.is_file() {
@@ -255,7 +261,10 @@ impl Config {
             .map_err(source)?;
         let merged = layers.build().map_err(source)?;
         let file: File = serde_path_to_error::deserialize(merged).map_err(key_error)?;
-        file.check()
+        Ok(Config {
+            injects_faults,
+            ..file.check()?
+        })
     }
 }
 
@@ -403,6 +412,7 @@ impl File {
             workers: count("media.workers", self.media.workers, 64, "1 to 64")?,
             public_addresses: network.public_addresses,
             stun: network.stun,
+            injects_faults: false,
         })
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::handover::Succession;
 use crate::id::UserId;
+use crate::sfu::handle::{InjectedFault, SfuCommand, SfuHandle};
 use crate::signaling::driver::{HubError, HubHandle};
 use crate::signaling::output::Running;
 
@@ -24,7 +25,7 @@ use crate::signaling::output::Running;
 const FILE: &str = "control.sock";
 
 /// The longest question.
-const LINE_BYTES_MAX: usize = 32;
+const LINE_BYTES_MAX: usize = 64;
 
 /// For how long one who has connected may hold up the others.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -43,6 +44,9 @@ pub const SUCCEED: &str = "succeed\n";
 
 /// Stands before the id of a user whom nothing is to be left of.
 const FORGET: &str = "forget ";
+
+/// Stands before `panic` or `endless`, a room's and a participant's id: breaks that transport, for a test.
+const FAULT: &str = "fault ";
 
 /// What may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,13 +95,13 @@ impl Control {
         Ok(Control { listener, path })
     }
 
-    /// Answers one after the other, for ever.
-    pub async fn serve(self, hub: HubHandle, succession: Succession) {
+    /// Answers one after the other, for ever. `faults`: the SFU whose transports may be broken for a test.
+    pub async fn serve(self, hub: HubHandle, succession: Succession, faults: Option<SfuHandle>) {
         loop {
             match self.listener.accept().await {
                 Ok((mut stream, _)) => {
                     // Whoever is slow or breaks off gets no answer.
-                    if let Ok(Ok(Some(lasting))) = timeout(PATIENCE, answer(&mut stream, &hub)).await {
+                    if let Ok(Ok(Some(lasting))) = timeout(PATIENCE, answer(&mut stream, &hub, faults.as_ref())).await {
                         tokio::spawn(carry_out(lasting, stream, succession.clone()));
                     }
                 }
@@ -142,7 +146,7 @@ async fn carry_out(lasting: Lasting, mut stream: tokio::net::UnixStream, success
 }
 
 /// What is to be done yet, if that takes its time.
-async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Result<Option<Lasting>> {
+async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle, faults: Option<&SfuHandle>) -> io::Result<Option<Lasting>> {
     let mut line = Vec::new();
     while line.len() < LINE_BYTES_MAX && !line.ends_with(b"\n") {
         if stream.read_buf(&mut line).await? == 0 {
@@ -157,6 +161,12 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
             Err(error) => serde_json::json!({ "error": error.to_string() }),
         };
         stream.write_all(format!("{forgotten}\n").as_bytes()).await?;
+        return Ok(None);
+    }
+    if let (Some(order), Some(sfu)) = (line.strip_prefix(FAULT).and_then(parse_fault), faults) {
+        let injected = sfu.send(order).is_ok();
+        let injected = serde_json::json!({ "injected": injected });
+        stream.write_all(format!("{injected}\n").as_bytes()).await?;
         return Ok(None);
     }
     match line {
@@ -183,6 +193,20 @@ async fn answer(stream: &mut tokio::net::UnixStream, hub: &HubHandle) -> io::Res
     text.push(b'\n');
     stream.write_all(&text).await?;
     Ok(None)
+}
+
+fn parse_fault(words: &str) -> Option<SfuCommand> {
+    let mut words = words.split(' ');
+    let fault = match words.next()? {
+        "panic" => InjectedFault::Panic,
+        "endless" => InjectedFault::Endless,
+        _ => return None,
+    };
+    Some(SfuCommand::InjectFault {
+        room: words.next()?.parse().ok()?,
+        participant: words.next()?.parse().ok()?,
+        fault,
+    })
 }
 
 /// Asks the server that runs with this data folder.
@@ -259,6 +283,7 @@ fn say<T: serde::de::DeserializeOwned>(data: &Path, words: &str, within: Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{ParticipantId, RoomId};
 
     #[test]
     fn every_question_is_understood_and_fits() {
@@ -269,5 +294,18 @@ mod tests {
         assert_eq!(Question::parse("stop"), None);
         let longest = format!("{FORGET}{}\n", UserId::from_random(u64::MAX));
         assert!(longest.len() <= LINE_BYTES_MAX);
+        let (room, participant) = (RoomId::from_random(u64::MAX), ParticipantId::from_random(u64::MAX));
+        let longest = format!("{FAULT}endless {room} {participant}\n");
+        assert!(longest.len() <= LINE_BYTES_MAX);
+        let fault = InjectedFault::Endless;
+        assert_eq!(
+            parse_fault(longest.trim_end().strip_prefix(FAULT).unwrap()),
+            Some(SfuCommand::InjectFault {
+                room,
+                participant,
+                fault
+            })
+        );
+        assert_eq!(parse_fault(&format!("sleep {room} {participant}")), None);
     }
 }

@@ -273,8 +273,12 @@ async fn serve(config: Config, mut inherited: Inherited, mut predecessor: Option
     let stop_http = CancellationToken::new();
     let serving = tokio::spawn(port::serve(listener, main_service, stop_http.clone(), HTTP_PATIENCE));
     let serving_ops = tokio::spawn(port::serve(ops_listener, ops_service, stop_http.clone(), HTTP_PATIENCE));
+    let faults = config.injects_faults.then(|| media.clone());
+    if faults.is_some() {
+        tracing::warn!("TANDEM_INJECT_FAULTS is set: whoever may use the control socket can break connections");
+    }
     let controlled = match Control::bind(&config.data) {
-        Ok(control) => Some(tokio::spawn(control.serve(hub.clone(), succession))),
+        Ok(control) => Some(tokio::spawn(control.serve(hub.clone(), succession, faults))),
         Err(error) => {
             tracing::warn!(%error, "no control socket in the data folder: `tandem drain` and `tandem upgrade` will not reach this server");
             None

@@ -5,6 +5,7 @@ mod drain;
 mod figures;
 mod redis_down;
 mod roam;
+mod transport_panic;
 mod vanish;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ enum Kind {
     RedisDown,
     /// Half of a room disappears without a word; all runs on one server
     Vanish,
+    /// The server's end of one connection in a room panics, or does not come to an end, in turn; all runs on one server
+    TransportPanic,
     /// One side's datagrams come from another address, and nobody says so
     Rebind,
     /// One side is in another network: its websocket is cut, and its connection is made anew
@@ -71,7 +74,8 @@ pub struct Fault {
     /// Ends with 1 if one of a hundred did not hear a voice for longer than so many milliseconds
     #[arg(long)]
     sound_gap_p99_max_ms: Option<u64>,
-    /// Ends with 1 if half of all were without media for longer than so many milliseconds after the new process listened
+    /// Ends with 1 if half of all were without media for longer than so many milliseconds after the new process listened, or after their
+    /// connection was broken
     #[arg(long)]
     back_p50_max_ms: Option<u64>,
 }
@@ -83,6 +87,17 @@ impl Fault {
             ensure!(
                 p99 <= max as f64,
                 "a voice was away for {p99:.0} ms in one of a hundred, more than {max}"
+            );
+        }
+        Ok(())
+    }
+
+    fn check_back(&self, after: &[Duration]) -> anyhow::Result<()> {
+        if let Some(max) = self.back_p50_max_ms {
+            let p50 = share(after, 0.5);
+            ensure!(
+                p50 <= max as f64,
+                "media was back after {p50:.0} ms at the median, more than {max}"
             );
         }
         Ok(())
@@ -122,10 +137,15 @@ pub async fn run(asked: &Fault) -> anyhow::Result<()> {
                 vanish::all(asked, &mut figures).await?;
                 break;
             }
+            Kind::TransportPanic => {
+                transport_panic::all(asked, &mut figures).await?;
+                break;
+            }
         }
     }
     if !matches!(asked.kind, Kind::Kill9 | Kind::Restart | Kind::Upgrade) {
         figures.print(asked.json)?;
+        asked.check_back(figures.of("back_ms"))?;
         return asked.check_gaps(figures.of("sound_gap_ms"));
     }
     println!(
@@ -139,14 +159,7 @@ pub async fn run(asked: &Fault) -> anyhow::Result<()> {
     ensure!(outcome.ended == 0, "{} of {} calls ended", outcome.ended, outcome.talks);
     ensure!(outcome.changed == 0, "{} found their room changed", outcome.changed);
     asked.check_gaps(&outcome.sound_gap)?;
-    if let Some(max) = asked.back_p50_max_ms {
-        let p50 = share(&outcome.back, 0.5);
-        ensure!(
-            p50 <= max as f64,
-            "media was back after {p50:.0} ms at the median, more than {max}"
-        );
-    }
-    Ok(())
+    asked.check_back(&outcome.back)
 }
 
 async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
@@ -169,7 +182,9 @@ async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
         Kind::Kill9 => server.restart(Signal::KILL),
         Kind::Restart => server.restart(Signal::TERM),
         Kind::Upgrade => server.upgrade(),
-        Kind::Drain | Kind::RedisDown | Kind::Vanish | Kind::Rebind | Kind::Roam => unreachable!("it ends no server"),
+        Kind::Drain | Kind::RedisDown | Kind::Vanish | Kind::TransportPanic | Kind::Rebind | Kind::Roam => {
+            unreachable!("it ends no server")
+        }
     })?;
     outcome.stopping.push(stopping);
     outcome.starting.push((listened - fault).saturating_sub(match asked.kind {

@@ -1,6 +1,8 @@
 //! A server of our own: started on a free port with an empty data directory, and gone with the value.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +11,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process;
+use crate::session;
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 
@@ -71,7 +74,7 @@ impl Server {
         kill_process(pid, signal)?;
         self.child.wait()?;
         let ended = began.elapsed();
-        let listen = self.host()?;
+        let listen = session::host(&self.url)?.to_owned();
         self.child = spawn(&self.binary, &self.data, &listen, &self.environment)?;
         self.find()?;
         Ok((ended, Instant::now()))
@@ -117,9 +120,16 @@ impl Server {
         Ok((served.elapsed(), served))
     }
 
-    fn host(&self) -> anyhow::Result<String> {
-        let after = self.url.strip_prefix("ws://").and_then(|rest| rest.strip_suffix("/ws"));
-        Ok(after.context("it never said where it listens")?.to_owned())
+    /// Says a line at its control socket; what it answers.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn control(&self, line: &str) -> anyhow::Result<String> {
+        let mut stream = UnixStream::connect(self.data.join("control.sock")).context("no control socket")?;
+        stream.write_all(format!("{line}\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 
     /// Waits until it says where it listens.

@@ -40,10 +40,7 @@ impl Session {
     /// # Errors
     /// As of [`Session::open`], and the server has to be an IP address.
     pub async fn open_from(source: IpAddr, url: &str) -> anyhow::Result<Session> {
-        let host = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
-        let server: SocketAddr = host
-            .and_then(|host| host.parse().ok())
-            .context("the URL has no IP address and port")?;
+        let server: SocketAddr = host(url)?.parse().context("the URL has no IP address and port")?;
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::new(source, 0))?;
         let stream = socket
@@ -142,6 +139,15 @@ impl Session {
             }
         }
     }
+}
+
+/// Host and port of a server, of its websocket's URL.
+///
+/// # Errors
+/// It is none of a websocket without TLS.
+pub fn host(url: &str) -> anyhow::Result<&str> {
+    let host = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
+    host.with_context(|| format!("{url:?} is no URL like ws://127.0.0.1:8443/ws"))
 }
 
 async fn connect(url: &str) -> anyhow::Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {

@@ -1,5 +1,7 @@
 //! A call or a room of synthetic browsers, with media over the server's SFU. It goes on over a restart of the server, as pages do.
 
+mod facts;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,7 @@ use tokio::net::UdpSocket;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, sleep_until, timeout};
 
+pub use self::facts::{Facts, Fate, Flow};
 use crate::place::layers;
 use crate::session::Session;
 
@@ -41,6 +44,9 @@ const BACK_WITHIN: Duration = Duration::from_secs(15);
 pub struct Talk {
     sides: Vec<Side>,
     stop: Arc<AtomicBool>,
+    pub room: String,
+    /// Their ids in a room, in the order of its sides; none of a call.
+    pub participants: Vec<String>,
     /// From the answer, or the first join, until all saw the first frame.
     pub setup: Duration,
 }
@@ -48,65 +54,6 @@ pub struct Talk {
 struct Side {
     facts: Arc<Mutex<Facts>>,
     task: JoinHandle<anyhow::Result<()>>,
-}
-
-/// What one side knows of its connection.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    pub address: Option<SocketAddr>,
-    /// Where the server is reached, and the name of its end of the connection.
-    pub server: Option<SocketAddr>,
-    pub ufrag: Option<String>,
-    /// What its first slot shows, and its first slot for voices plays.
-    pub picture: Flow,
-    pub sound: Flow,
-    /// Connections that the server gave up.
-    pub lost: usize,
-    /// Websockets after the first one, and what the server said of the call on the last one.
-    pub resumed: usize,
-    pub call: Value,
-    /// When it was told that another one is about to come back, and that another one is gone.
-    pub told_away: Vec<Instant>,
-    pub told_gone: Vec<Instant>,
-    /// Asked of the side: forget the longest gaps.
-    reset: bool,
-    /// And what is to happen to it.
-    fate: Option<Fate>,
-}
-
-/// What may happen to a side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It says nothing more, and its connections stay open, as of a machine without power.
-    Vanish,
-    /// Its datagrams come from another address, and nobody says so: a NAT forgot the one before.
-    Rebind,
-    /// It is in another network: nothing goes over its connections any more, its websocket is cut, and it comes back.
-    Roam,
-}
-
-/// What came of a track, over all connections.
-#[derive(Debug, Clone, Default)]
-pub struct Flow {
-    /// Frames that were decoded, or packets of sound.
-    pub came: usize,
-    pub last: Option<Instant>,
-    pub longest_gap: Duration,
-    /// Of the connection that is there now.
-    counted: usize,
-}
-
-impl Flow {
-    fn note(&mut self, counted: usize, now: Instant) {
-        if let Some(last) = self.last {
-            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(last));
-        }
-        if counted > self.counted {
-            self.came += counted - self.counted;
-            self.last = Some(now);
-        }
-        self.counted = counted;
-    }
 }
 
 /// What may be done as soon as a side's addresses are known, before it connects.
@@ -189,7 +136,12 @@ impl Talk {
             session.send(json!({ "type": "join", "link_id": link })).await?;
             let joined = session.expect("room_joined").await?;
             room = joined["room"]["room_id"].as_str().context("a room has an id")?.to_owned();
-            ids.push(joined["participant_id"].clone());
+            ids.push(
+                joined["participant_id"]
+                    .as_str()
+                    .context("a participant has an id")?
+                    .to_owned(),
+            );
         }
         sessions[0]
             .send(json!({ "type": "lock", "room_id": room, "locked": true }))
@@ -202,7 +154,9 @@ impl Talk {
                 .send(json!({ "type": "view", "room_id": room, "view": { "kind": "tiles", "tiles": [tile] } }))
                 .await?;
         }
-        Talk::connect(sessions, &room, Arc::new(|_| {})).await
+        let mut talk = Talk::connect(sessions, &room, Arc::new(|_| {})).await?;
+        talk.participants = ids;
+        Ok(talk)
     }
 
     async fn connect(sessions: Vec<Session>, room: &str, on_answer: OnAnswer) -> anyhow::Result<Talk> {
@@ -214,6 +168,7 @@ impl Talk {
                 session: Some(session),
                 room: room.to_owned(),
                 attempt: 0,
+                announced: false,
                 speaks: index < 2,
                 facts: facts.clone(),
                 on_answer: on_answer.clone(),
@@ -224,6 +179,8 @@ impl Talk {
         let mut talk = Talk {
             sides: sides.collect(),
             stop,
+            room: room.to_owned(),
+            participants: Vec::new(),
             setup: Duration::ZERO,
         };
         let all_see = async {
@@ -287,6 +244,8 @@ struct Hold {
     session: Option<Session>,
     room: String,
     attempt: u32,
+    /// Whether the server has said that it stops.
+    announced: bool,
     speaks: bool,
     facts: Arc<Mutex<Facts>>,
     on_answer: OnAnswer,
@@ -328,6 +287,17 @@ impl Way {
             receiver(participant.slots.first()).map_or(0, |receiver| receiver.decoded),
             receiver(participant.audio_slots.first()).map_or(0, |receiver| receiver.packets),
         )
+    }
+
+    /// Packets that never came, and how often a decoder could not go on.
+    fn flaws(&self) -> (u64, usize) {
+        let received = self.participant.received.values();
+        received.fold((0, 0), |(missing, stuck), receiver| {
+            (
+                missing + receiver.missing(),
+                stuck + receiver.broken + receiver.key_frames_asked,
+            )
+        })
     }
 
     fn close(mut self) {
@@ -393,11 +363,14 @@ impl Hold {
                     let (session, welcome) = back?;
                     self.session = Some(session);
                     self.note_return(&welcome);
-                    moves_at = Some(Instant::now() + MOVE_WITHIN.mul_f64(share_of(&self.room)));
+                    // A server that did not say that it stops was killed, and carries nothing any more.
+                    let within = if std::mem::take(&mut self.announced) { MOVE_WITHIN } else { Duration::ZERO };
+                    moves_at = Some(Instant::now() + within.mul_f64(share_of(&self.room)));
                 }
                 _ = ping.tick() => self.send(json!({ "type": "ping" })).await,
             }
-            if moves_at.is_some_and(|at| Instant::now() >= at || self.is_silent()) {
+            let is_gone = way.participant.is_closed || self.is_silent();
+            if moves_at.is_some_and(|at| Instant::now() >= at || is_gone) {
                 moves_at = None;
                 let fresh = self.connect().await?;
                 let way = std::mem::replace(&mut way, fresh);
@@ -446,6 +419,7 @@ impl Hold {
                 (self.on_answer)(&facts);
                 participant.accept_answer(sdp, Instant::now());
             }
+            Some("server_stopping") => self.announced = true,
             Some("layers_wanted") => participant.want(&layers(event)),
             Some("transport_lost") if is_ours => {
                 self.facts().lost += 1;
@@ -483,6 +457,7 @@ impl Hold {
             facts.picture.longest_gap = Duration::ZERO;
             facts.sound.longest_gap = Duration::ZERO;
         }
+        (facts.missing, facts.not_shown) = way.flaws();
         facts.picture.note(picture, now);
         facts.sound.note(sound, now);
     }
