@@ -1,5 +1,6 @@
 //! Calls set up and ended over the websocket: how long ringing and answering take, and whether the server keeps anything of them.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -9,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::process;
 use crate::quantile::quantile;
+use crate::server::Server;
 use crate::session::Session;
 
 /// The least time from a pair's call to its next: the caller sends two commands in it, and a session may send 50 a second.
@@ -19,6 +21,9 @@ pub struct Calls {
     /// The server's websocket
     #[arg(long, default_value = "ws://127.0.0.1:8443/ws")]
     url: String,
+    /// A server's binary: one of its own is started, and looked at
+    #[arg(long, conflicts_with_all = ["url", "server_pid"])]
+    server: Option<PathBuf>,
     /// Calls in all
     #[arg(long, short, default_value_t = 1000)]
     number: u32,
@@ -28,6 +33,12 @@ pub struct Calls {
     /// The server's process: its memory and file handles are shown before and after
     #[arg(long)]
     server_pid: Option<u32>,
+    /// Calls before it is looked at for the first time, at most half of all: what it allots once is no leak
+    #[arg(long, default_value_t = 10_000)]
+    first: u32,
+    /// Ends with 1 if its resident memory grew by more than so many bytes for each call after that
+    #[arg(long)]
+    bytes_per_call_max: Option<f64>,
     /// Prints one JSON object in place of the table
     #[arg(long)]
     json: bool,
@@ -47,29 +58,52 @@ struct Times {
 }
 
 /// # Errors
-/// The server cannot be reached, or a call did not go as it should.
+/// The server cannot be reached, a call did not go as it should, or more is left of each than `--bytes-per-call-max` allows.
 pub async fn run(asked: Calls) -> anyhow::Result<()> {
+    let server = asked.server.as_ref();
+    let server = server.map(|binary| tokio::task::block_in_place(|| Server::start(binary)));
+    let server = server.transpose()?;
+    let url = server.as_ref().map_or(&asked.url, |server| &server.url);
+    let pid = server.as_ref().map(Server::pid).or(asked.server_pid);
     let mut pairs = Vec::new();
     for _ in 0..asked.pairs.max(1) {
-        pairs.push((Session::open(&asked.url).await?, Session::open(&asked.url).await?));
+        pairs.push((Session::open(url).await?, Session::open(url).await?));
     }
     let usage = || {
-        asked
-            .server_pid
-            .map(|pid| process::usage(pid).context("--server-pid names no process of ours"))
+        pid.map(|pid| process::usage(pid).context("the server is no process of ours"))
             .transpose()
     };
     let each = asked.number.div_ceil(asked.pairs.max(1));
-    // What the server allots once (buffers that fill up to their bound) must not be taken for a leak: the second half tells.
+    let first = asked.first.div_ceil(asked.pairs.max(1)).min(each.div_ceil(2));
     let began = Instant::now();
-    let (mut all, pairs) = rounds(pairs, each.div_ceil(2)).await?;
+    let (mut all, pairs) = rounds(pairs, first).await?;
     let before = usage()?;
-    let (more, _still_open) = rounds(pairs, each / 2).await?;
+    let (more, _still_open) = rounds(pairs, each - first).await?;
+    let counted = more.len();
     all.extend(more);
     let took = began.elapsed();
-    let after = usage()?;
-    report(&asked, &all, took, before, after);
+    let looks = before.zip(usage()?).map(|(before, after)| Looks { before, after, counted });
+    report(&asked, &all, took, looks.as_ref());
+    if let (Some(max), Some(looks)) = (asked.bytes_per_call_max, looks) {
+        let grew = looks.bytes_per_call();
+        ensure!(grew <= max, "resident memory grew by {grew:.1} bytes a call, more than {max}");
+    }
     Ok(())
+}
+
+/// The server before and after so many calls.
+struct Looks {
+    before: process::Usage,
+    after: process::Usage,
+    counted: usize,
+}
+
+impl Looks {
+    /// By how much its resident memory grew; less than 0 where it has less.
+    fn bytes_per_call(&self) -> f64 {
+        let grew_kib = self.after.resident_kib as f64 - self.before.resident_kib as f64;
+        grew_kib * 1024.0 / self.counted.max(1) as f64
+    }
 }
 
 /// All pairs at once, each so many calls one after the other; the pairs stay connected.
@@ -118,7 +152,7 @@ async fn call(caller: &mut Session, callee: &mut Session) -> anyhow::Result<Time
     Ok(Times { ring, answer, end })
 }
 
-fn report(asked: &Calls, all: &[Times], took: Duration, before: Option<process::Usage>, after: Option<process::Usage>) {
+fn report(asked: &Calls, all: &[Times], took: Duration, looks: Option<&Looks>) {
     let share = |pick: Pick, share: f64| {
         let mut values: Vec<Duration> = all.iter().map(pick).collect();
         values.sort_unstable();
@@ -131,8 +165,9 @@ fn report(asked: &Calls, all: &[Times], took: Duration, before: Option<process::
         for (name, pick) in rows {
             out[format!("{name}_ms")] = json!({ "p50": share(pick, 0.5), "p99": share(pick, 0.99) });
         }
-        if let (Some(before), Some(after)) = (before, after) {
-            for (name, u) in [("before", before), ("after", after)] {
+        if let Some(looks) = looks {
+            out["bytes_per_call"] = json!(looks.bytes_per_call());
+            for (name, u) in [("before", looks.before), ("after", looks.after)] {
                 out[name] = json!({ "resident_kib": u.resident_kib, "file_handles": u.file_handles, "threads": u.threads });
             }
         }
@@ -149,8 +184,12 @@ fn report(asked: &Calls, all: &[Times], took: Duration, before: Option<process::
     for (name, pick) in rows {
         println!("{name:<8}{:>10.2}{:>10.2}", share(pick, 0.5), share(pick, 0.99));
     }
-    if let (Some(before), Some(after)) = (before, after) {
-        println!("server, after half of the calls -> at the end:");
+    if let Some(looks) = looks {
+        let Looks { before, after, counted } = looks;
+        println!(
+            "server, over the last {counted} calls: {:.1} bytes a call",
+            looks.bytes_per_call()
+        );
         println!("  resident      {} -> {} KiB", before.resident_kib, after.resident_kib);
         println!("  file handles  {} -> {}", before.file_handles, after.file_handles);
         println!("  threads       {} -> {}", before.threads, after.threads);

@@ -1,6 +1,8 @@
 //! A server beside the floor of this machine, by turns: the ratio of the two holds where microseconds do not, on a noisy machine or
 //! another one.
 
+use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use loadtest::traffic::Traffic;
 use serde_json::{Value, json};
 
 use crate::floor::{self, Way};
+use crate::page;
 use crate::process;
 use crate::rooms::{self, Rooms};
 use crate::server::Server;
@@ -18,9 +21,12 @@ pub struct Compare {
     /// The server's binary
     #[arg(long, default_value = "target/release/tandem")]
     server: PathBuf,
-    /// Subscribers of the one publisher; several may be named
+    /// Subscribers of each publisher; several may be named
     #[arg(long, value_delimiter = ',', default_value = "10,50,100")]
     subscribers: Vec<usize>,
+    /// Rooms with one publisher each; several may be named. The floor is that of one
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    rooms: Vec<usize>,
     #[command(flatten)]
     traffic: Traffic,
     /// Turns of the server and the floor; medians are told
@@ -34,6 +40,9 @@ pub struct Compare {
     /// Prints one JSON object in place of the table
     #[arg(long)]
     json: bool,
+    /// Writes an HTML page with plots to this file as well
+    #[arg(long)]
+    html: Option<PathBuf>,
     /// Ends with 1 if the server costs more than so many floors for a packet
     #[arg(long)]
     ratio_max: Option<f64>,
@@ -49,44 +58,43 @@ struct Turn {
     generator_core_percent: f64,
 }
 
+/// What the turns of so many rooms with so many subscribers each measured.
+struct Row {
+    rooms: usize,
+    subscribers: usize,
+    turns: Vec<Turn>,
+}
+
 /// # Errors
 /// The server cannot be started or measured, or costs more than `--ratio-max` allows.
 pub async fn run(asked: &Compare) -> anyhow::Result<()> {
     let mut rows = Vec::new();
-    for &subscribers in &asked.subscribers {
-        let mut turns = Vec::new();
-        for _ in 0..asked.runs.max(1) {
-            turns.push(turn(asked, subscribers).await?);
+    for &rooms in &asked.rooms {
+        for &subscribers in &asked.subscribers {
+            let mut turns = Vec::new();
+            for _ in 0..asked.runs.max(1) {
+                turns.push(turn(asked, rooms, subscribers).await?);
+            }
+            rows.push(Row {
+                rooms,
+                subscribers,
+                turns,
+            });
         }
-        rows.push((subscribers, turns));
     }
+    let json = json!({ "compare": rows.iter().map(Row::json).collect::<Vec<_>>() });
     if asked.json {
-        println!("{}", json!({ "compare": rows.iter().map(row).collect::<Vec<_>>() }));
+        println!("{json}");
     } else {
-        println!(
-            "{:<13}{:<16}{:<15}{:<8}{:<20}{:<12}{:<14}generator",
-            "subscribers", "server us/packet", " floor (sendmmsg)", "ratio", "delay ms p50/p99", "packets/s", "never came"
-        );
-        for (subscribers, turns) in &rows {
-            println!(
-                "{subscribers:<13}{:<16.2} {:<16.2}{:<8.2}{:<20}{:<12.0}{:<14}{:.0} % of a core",
-                median(turns, |t| t.server_us),
-                median(turns, |t| t.floor_us),
-                median(turns, |t| t.server_us / t.floor_us),
-                format!(
-                    "{:.2}/{:.2}",
-                    median(turns, |t| t.delay_ms[0]),
-                    median(turns, |t| t.delay_ms[1])
-                ),
-                median(turns, |t| t.packets_out),
-                format!("{:.3} %", 100.0 * median(turns, |t| t.missing)),
-                median(turns, |t| t.generator_core_percent),
-            );
-        }
+        print!("{}", table(&rows)?);
     }
-    for (subscribers, turns) in &rows {
-        let ratio = median(turns, |t| t.server_us / t.floor_us);
+    if let Some(path) = &asked.html {
+        page::write(path, "Tandem beside the floor", &table(&rows)?, &plots(&rows)?, &json)?;
+    }
+    for row in &rows {
+        let ratio = row.median(Turn::ratio);
         let max = asked.ratio_max.unwrap_or(f64::INFINITY);
+        let subscribers = row.subscribers;
         ensure!(
             ratio <= max,
             "{subscribers} subscribers cost {ratio:.2} floors a packet, more than {max}"
@@ -95,9 +103,9 @@ pub async fn run(asked: &Compare) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn turn(asked: &Compare, subscribers: usize) -> anyhow::Result<Turn> {
+async fn turn(asked: &Compare, rooms: usize, subscribers: usize) -> anyhow::Result<Turn> {
     let server = Server::start(&asked.server)?;
-    let rooms = Rooms::one_to_many(&server, subscribers, asked.traffic, asked.seconds, asked.warm_up);
+    let rooms = Rooms::one_to_many(&server, (rooms, subscribers), asked.traffic, asked.seconds, asked.warm_up);
     // On a runtime whose threads leave the server's core alone.
     let report = tokio::task::spawn_blocking(move || {
         process::pin(process::Cores::Others);
@@ -121,23 +129,91 @@ async fn turn(asked: &Compare, subscribers: usize) -> anyhow::Result<Turn> {
     })
 }
 
-fn median(turns: &[Turn], of: impl Fn(&Turn) -> f64) -> f64 {
-    let mut values: Vec<f64> = turns.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+impl Turn {
+    fn ratio(&self) -> f64 {
+        self.server_us / self.floor_us
+    }
 }
 
-fn row((subscribers, turns): &(usize, Vec<Turn>)) -> Value {
-    let all = |of: fn(&Turn) -> f64| json!({ "median": median(turns, of), "runs": turns.iter().map(of).collect::<Vec<_>>() });
-    json!({
-        "subscribers": subscribers,
-        "server_us_per_packet_out": all(|t| t.server_us),
-        "floor_us_per_packet_out": all(|t| t.floor_us),
-        "ratio": all(|t| t.server_us / t.floor_us),
-        "delay_ms_p50": all(|t| t.delay_ms[0]),
-        "delay_ms_p99": all(|t| t.delay_ms[1]),
-        "packets_out_per_second": all(|t| t.packets_out),
-        "missing_share": all(|t| t.missing),
-        "generator_core_percent": all(|t| t.generator_core_percent),
-    })
+impl Row {
+    fn median(&self, of: impl Fn(&Turn) -> f64) -> f64 {
+        let mut values: Vec<f64> = self.turns.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
+
+    fn json(&self) -> Value {
+        let all =
+            |of: fn(&Turn) -> f64| json!({ "median": self.median(of), "runs": self.turns.iter().map(of).collect::<Vec<_>>() });
+        json!({
+            "rooms": self.rooms,
+            "subscribers": self.subscribers,
+            "server_us_per_packet_out": all(|t| t.server_us),
+            "floor_us_per_packet_out": all(|t| t.floor_us),
+            "ratio": all(Turn::ratio),
+            "delay_ms_p50": all(|t| t.delay_ms[0]),
+            "delay_ms_p99": all(|t| t.delay_ms[1]),
+            "packets_out_per_second": all(|t| t.packets_out),
+            "missing_share": all(|t| t.missing),
+            "generator_core_percent": all(|t| t.generator_core_percent),
+        })
+    }
+}
+
+fn table(rows: &[Row]) -> Result<String, std::fmt::Error> {
+    let mut table = String::new();
+    writeln!(
+        table,
+        "{:<7}{:<13}{:<18}{:<18}{:<8}{:<20}{:<12}{:<14}generator",
+        "rooms", "subscribers", "server us/packet", "floor (sendmmsg)", "ratio", "delay ms p50/p99", "packets/s", "never came"
+    )?;
+    for row in rows {
+        let delay_ms = [0, 1].map(|share| row.median(|t| t.delay_ms[share]));
+        writeln!(
+            table,
+            "{:<7}{:<13}{:<18.2}{:<18.2}{:<8.2}{:<20}{:<12.0}{:<14}{:.0} % of a core",
+            row.rooms,
+            row.subscribers,
+            row.median(|t| t.server_us),
+            row.median(|t| t.floor_us),
+            row.median(Turn::ratio),
+            format!("{:.2}/{:.2}", delay_ms[0], delay_ms[1]),
+            row.median(|t| t.packets_out),
+            format!("{:.3} %", 100.0 * row.median(|t| t.missing)),
+            row.median(|t| t.generator_core_percent),
+        )?;
+    }
+    Ok(table)
+}
+
+/// What rows are told apart by.
+type Axis = (&'static str, fn(&Row) -> usize);
+
+const ROOMS: Axis = ("rooms", |row| row.rooms);
+const SUBSCRIBERS: Axis = ("subscribers", |row| row.subscribers);
+
+/// What a packet costs as the fan-out grows, for each number of rooms; and as rooms become more, for each fan-out.
+fn plots(rows: &[Row]) -> anyhow::Result<Vec<String>> {
+    let mut plots = plots_along(rows, SUBSCRIBERS, ROOMS)?;
+    plots.extend(plots_along(rows, ROOMS, SUBSCRIBERS)?);
+    Ok(plots)
+}
+
+/// One for each value of the other axis of which there are several rows.
+fn plots_along(rows: &[Row], (across, along): Axis, (name, fixed): Axis) -> anyhow::Result<Vec<String>> {
+    let mut plots = Vec::new();
+    for value in rows.iter().map(fixed).collect::<BTreeSet<_>>() {
+        let its: Vec<&Row> = rows.iter().filter(|row| fixed(row) == value).collect();
+        if its.len() < 2 {
+            continue;
+        }
+        let line = |of: fn(&Turn) -> f64| its.iter().map(|row| (along(row) as f64, row.median(of))).collect();
+        let lines = [("server", line(|t| t.server_us)), ("floor", line(|t| t.floor_us))];
+        plots.push(page::plot(
+            &format!("CPU time of a packet out in µs, {value} {name}"),
+            across,
+            &lines,
+        )?);
+    }
+    Ok(plots)
 }

@@ -51,6 +51,19 @@ impl Place {
     /// # Errors
     /// The websocket is gone.
     pub async fn offer(&self, session: &mut Session, room: &str, attempt: u32) -> anyhow::Result<()> {
+        let (sdp, lines) = self.connect();
+        session
+            .send(json!({ "type": "offer", "room_id": room, "attempt": attempt, "sdp": sdp, "sources": lines }))
+            .await?;
+        let on = [(self.microphone, "microphone"), (self.camera, "camera")];
+        let sources: Vec<&str> = on.iter().filter(|track| track.0).map(|track| track.1).collect();
+        session
+            .send(json!({ "type": "publish", "room_id": room, "sources": sources }))
+            .await
+    }
+
+    /// Hands a new participant to its thread: its offer, and what it sends on which m-lines.
+    pub fn connect(&self) -> (String, Value) {
         let now = Instant::now();
         let (mut participant, sdp) = Participant::with_slots(self.address, Direction::SendOnly, self.tiles, self.voices, now);
         participant.mark = self.index as u16;
@@ -69,14 +82,12 @@ impl Place {
             participant: Box::new(participant),
             milestones: self.milestones.clone(),
         });
-        session
-            .send(json!({ "type": "offer", "room_id": room, "attempt": attempt, "sdp": sdp, "sources": lines }))
-            .await?;
-        let on = [(self.microphone, "microphone"), (self.camera, "camera")];
-        let sources: Vec<&str> = on.iter().filter(|track| track.0).map(|track| track.1).collect();
-        session
-            .send(json!({ "type": "publish", "room_id": room, "sources": sources }))
-            .await
+        (sdp, lines)
+    }
+
+    /// The server answered its offer.
+    pub fn answer(&self, sdp: String) {
+        let _ = self.orders.send(Order::Answer { index: self.index, sdp });
     }
 
     /// What the server says of its media. True: its connection is to be made again.
@@ -86,8 +97,7 @@ impl Place {
     pub fn heed(&self, event: &Value, attempt: u32) -> anyhow::Result<bool> {
         match event["type"].as_str() {
             Some("offer_answered") if event["attempt"] == attempt => {
-                let sdp = event["sdp"].as_str().context("an answer has SDP")?.to_owned();
-                let _ = self.orders.send(Order::Answer { index: self.index, sdp });
+                self.answer(event["sdp"].as_str().context("an answer has SDP")?.to_owned());
             }
             Some("layers_wanted") => {
                 let _ = self.orders.send(Order::Want {

@@ -4,8 +4,8 @@
 mod attendance;
 mod page;
 mod report;
+mod whip;
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,6 +53,10 @@ pub struct Rooms {
     /// Participants of each room whose cameras are on; all, if not said
     #[arg(long)]
     pub publishers: Option<usize>,
+    /// Who has a camera or a microphone publishes by WHIP, and all others watch by WHEP, one picture and one voice each, in place of the
+    /// websocket
+    #[arg(long, requires = "publishers")]
+    whip: bool,
     /// Cameras have one layer of packets of one size, in place of an encoder's three
     #[arg(long)]
     pub plain: bool,
@@ -100,14 +104,21 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// One publisher without simulcast, whom so many look at and hear.
-    pub fn one_to_many(server: &Server, subscribers: usize, traffic: Traffic, seconds: u64, warm_up: u64) -> Rooms {
+    /// In each of so many rooms one publisher without simulcast, whom so many look at and hear.
+    pub fn one_to_many(
+        server: &Server,
+        (rooms, subscribers): (usize, usize),
+        traffic: Traffic,
+        seconds: u64,
+        warm_up: u64,
+    ) -> Rooms {
         Rooms {
             url: server.url.clone(),
             ops: server.ops.clone(),
-            rooms: 1,
+            rooms,
             participants: subscribers + 1,
             publishers: Some(1),
+            whip: false,
             plain: true,
             traffic,
             speakers: 1,
@@ -135,7 +146,7 @@ pub async fn run(asked: Rooms) -> anyhow::Result<()> {
     let (json, html, limits) = (asked.json, asked.html.clone(), asked.limits.clone());
     let report = measure(asked).await?;
     if let Some(path) = html {
-        fs::write(&path, page::page(&report)?).with_context(|| format!("{} cannot be written", path.display()))?;
+        page::write(&path, &report)?;
     }
     println!("{}", if json { report.json().to_string() } else { report.table() });
     if admits_some {
@@ -153,6 +164,11 @@ pub async fn run(asked: Rooms) -> anyhow::Result<()> {
 pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
     asked.threads = asked.threads.clamp(1, asked.rooms * asked.participants);
     asked.speakers = asked.speakers.min(asked.participants);
+    asked.tiles = if asked.whip {
+        1
+    } else {
+        asked.tiles.min(asked.participants - 1)
+    };
     let idle = process::usage(asked.server_pid).context("--server-pid names no process of ours")?;
     let watched = Watched {
         url: asked.url.clone(),
@@ -195,14 +211,18 @@ pub async fn measure(mut asked: Rooms) -> anyhow::Result<Report> {
                     milestones: reached,
                     camera: place < asked.publishers.unwrap_or(asked.participants),
                     microphone: place < asked.speakers,
-                    tiles: asked.tiles.min(asked.participants - 1),
-                    voices: asked.speakers.clamp(1, 4),
+                    tiles: asked.tiles,
+                    voices: if asked.whip { 1 } else { asked.speakers.clamp(1, 4) },
                     plainly: asked.plain.then_some(asked.traffic),
                 },
                 tile_width: asked.tile_width,
                 may_be_refused: asked.admit_some,
             };
-            tasks.spawn(seat.attend(stopped.clone()));
+            if asked.whip {
+                tasks.spawn(seat.attend_by_http(stopped.clone()));
+            } else {
+                tasks.spawn(seat.attend(stopped.clone()));
+            }
             watch_over(&mut tasks, &mut refused, Duration::from_millis(asked.join_every_ms)).await?;
             progress.inc(1);
         }

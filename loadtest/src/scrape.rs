@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use anyhow::ensure;
+use hyper::Method;
+
+use crate::http;
 
 /// Every sample, by its name with labels as it was written.
 #[derive(Debug, Default)]
@@ -14,15 +15,9 @@ impl Scrape {
     /// # Errors
     /// The server's operator listener is not at this address.
     pub async fn take(address: &str) -> anyhow::Result<Scrape> {
-        let mut socket = TcpStream::connect(address)
-            .await
-            .with_context(|| format!("no metrics at {address}"))?;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await?;
-        ensure!(answer.starts_with("HTTP/1.1 200"), "no metrics at {address}: {answer:.100}");
-        Ok(Scrape::parse(&answer))
+        let answer = http::ask(address, Method::GET, "/metrics", None).await?;
+        ensure!(answer.status.is_success(), "no metrics at {address}: {}", answer.status);
+        Ok(Scrape::parse(&answer.body))
     }
 
     fn parse(text: &str) -> Scrape {

@@ -42,6 +42,20 @@ pub struct Attendance {
     pub lost: Vec<Instant>,
 }
 
+impl Attendance {
+    /// Of somebody who was not let in.
+    pub fn refused(index: usize, began: Instant) -> Attendance {
+        Attendance {
+            index,
+            began,
+            to_media: false,
+            tiles: 0,
+            refused: Some(began.elapsed()),
+            lost: Vec::new(),
+        }
+    }
+}
+
 impl Seat {
     /// Stays until it is told to leave.
     pub async fn attend(self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Attendance> {
@@ -53,14 +67,7 @@ impl Seat {
             match event["type"].as_str() {
                 Some("room_joined") => break event,
                 Some("error") if self.may_be_refused && event["code"] == "overloaded" => {
-                    return Ok(Attendance {
-                        index: self.place.index,
-                        began,
-                        to_media: false,
-                        tiles: 0,
-                        refused: Some(began.elapsed()),
-                        lost: Vec::new(),
-                    });
+                    return Ok(Attendance::refused(self.place.index, began));
                 }
                 Some("error") => bail!("not let in: {event}"),
                 _ => {}
