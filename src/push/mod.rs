@@ -1,6 +1,7 @@
 //! Web push: somebody who has no page open is told what they missed, by the service of their browser (RFC 8030).
 
 mod encryption;
+mod queue;
 mod quota;
 mod sender;
 

@@ -14,10 +14,12 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode, Uri, header};
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::encryption::{BrowserKeys, encrypt};
+use super::queue::{LASTS_S, Queue, Waiting};
 use super::quota::Quota;
 use crate::auth::vapid::Vapid;
 use crate::clock;
@@ -26,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::signaling::push::{Missed, Nudge};
 use crate::store::{Store, SubscriptionRow};
 
-/// What waits to be sent. When it is full, what comes is dropped and counted.
+/// What the hub said and is not kept yet. When it is full, what comes is dropped and counted.
 pub const NUDGES_MAX: usize = 1024;
 
 /// Sent at a time.
@@ -38,8 +40,8 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Then it is tried once more.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// A service keeps a message for a browser that is off for so long: the next page that is opened shows the rest.
-const TTL_S: u32 = 24 * 3600;
+/// How often it is looked for what waits in the store and nobody has in hand.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Nobody reads it.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -69,42 +71,68 @@ enum Outcome {
 }
 
 impl Push {
-    /// Sends until nothing can come any more.
+    /// Sends what waits in the store and what comes, until nothing can come any more. What is not sent then, the next process sends.
     pub async fn run(self, mut nudges: mpsc::Receiver<Nudge>) {
         let push = Arc::new(self);
-        let places = Arc::new(Semaphore::new(AT_A_TIME));
         let mut quota = Quota::new();
-        while let Some(nudge) = nudges.recv().await {
-            if !quota.take(nudge.to, nudge.from.user_id, Instant::now()) {
-                push.count("limited");
-                continue;
+        let mut queue = Queue::new(push.store.clone(), Arc::clone(&push.metrics));
+        let mut sending = JoinSet::new();
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut come = Vec::with_capacity(AT_A_TIME);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => queue.look().await,
+                Some(sent) = sending.join_next() => {
+                    if let Ok(Some(place)) = sent {
+                        queue.end(place).await;
+                    }
+                }
+                count = nudges.recv_many(&mut come, AT_A_TIME), if queue.has_place() => {
+                    if count == 0 {
+                        return;
+                    }
+                    let mut taken = std::mem::take(&mut come);
+                    taken.retain(|nudge| push.may_be_sent(&mut quota, nudge));
+                    queue.put(taken).await;
+                }
             }
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
-            let push = Arc::clone(&push);
-            tokio::spawn(async move {
-                push.tell(&nudge).await;
-                drop(place);
-            });
+            while sending.len() < AT_A_TIME
+                && let Some(waiting) = queue.next()
+            {
+                let push = Arc::clone(&push);
+                sending.spawn(async move {
+                    let is_done = push.tell(&waiting).await;
+                    waiting.place.filter(|_| is_done)
+                });
+            }
         }
     }
 
-    async fn tell(&self, nudge: &Nudge) {
+    fn may_be_sent(&self, quota: &mut Quota, nudge: &Nudge) -> bool {
+        let may = quota.take(nudge.to, nudge.from.user_id, Instant::now());
+        if !may {
+            self.count("limited");
+        }
+        may
+    }
+
+    /// Whether it need not be done again after a restart.
+    async fn tell(&self, waiting: &Waiting) -> bool {
+        let nudge = &waiting.nudge;
         let rows = match self.store.subscriptions(nudge.to, nudge.from.user_id).await {
             Ok(rows) => rows,
             Err(error) => {
                 self.metrics.store_failures.with_label_values(&["push"]).inc();
                 tracing::warn!(error = &error as &dyn Error, "nobody is told by push: subscriptions not read");
-                return;
+                return false;
             }
         };
         let text = text(nudge);
         for row in &rows {
-            let mut outcome = self.send(row, nudge, &text).await;
+            let mut outcome = self.send(row, waiting, &text).await;
             if matches!(outcome, Outcome::Busy(_)) {
                 tokio::time::sleep(RETRY_AFTER).await;
-                outcome = self.send(row, nudge, &text).await;
+                outcome = self.send(row, waiting, &text).await;
             }
             match outcome {
                 Outcome::Delivered => self.count("delivered"),
@@ -124,10 +152,11 @@ impl Push {
                 }
             }
         }
+        true
     }
 
-    async fn send(&self, row: &SubscriptionRow, nudge: &Nudge, text: &str) -> Outcome {
-        let request = match self.request(row, nudge, text) {
+    async fn send(&self, row: &SubscriptionRow, waiting: &Waiting, text: &str) -> Outcome {
+        let request = match self.request(row, waiting, text) {
             Ok(request) => request,
             Err(error) => return Outcome::Failed(error.to_string()),
         };
@@ -145,7 +174,8 @@ impl Push {
         }
     }
 
-    fn request(&self, row: &SubscriptionRow, nudge: &Nudge, text: &str) -> Result<Request<Full<Bytes>>, AnyError> {
+    fn request(&self, row: &SubscriptionRow, waiting: &Waiting, text: &str) -> Result<Request<Full<Bytes>>, AnyError> {
+        let nudge = &waiting.nudge;
         let uri: Uri = row.endpoint.parse()?;
         let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().ok_or("no host")?);
         let origin = format!("{scheme}://{authority}");
@@ -166,7 +196,7 @@ impl Push {
                 header::AUTHORIZATION,
                 self.vapid.authorization(&origin, self.contact.as_deref(), clock::unix_s())?,
             )
-            .header("ttl", TTL_S)
+            .header("ttl", ttl_s(waiting.at_ms, clock::unix_ms()))
             .header("urgency", urgency)
             .header("topic", topic(row, nudge))
             .body(Full::new(Bytes::from(body)))?;
@@ -176,6 +206,12 @@ impl Push {
     fn count(&self, outcome: &str) {
         self.metrics.push.with_label_values(&[outcome]).inc();
     }
+}
+
+/// For how long the service keeps it for a browser that is off, in whole minutes: the next page that is opened shows the rest.
+fn ttl_s(at_ms: i64, now_ms: i64) -> u32 {
+    let minutes = u32::try_from((now_ms - at_ms) / 60_000).unwrap_or_default();
+    LASTS_S.saturating_sub(minutes.saturating_mul(60))
 }
 
 /// What the page's service worker is told: who, and what of; never what was written.

@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(250);
 
 /// What is taken up by whose it is.
-pub(super) const OWNED: [(&str, &str); 7] = [
+pub(super) const OWNED: [(&str, &str); 8] = [
     ("sessions", ""),
     ("calls", ""),
     ("rooms", ""),
@@ -32,6 +32,7 @@ pub(super) const OWNED: [(&str, &str); 7] = [
     ("links", ""),
     ("history", "reason IS NULL AND "),
     ("webhooks", ""),
+    ("waiting_pushes", ""),
 ];
 
 /// With whom a server shares the database.

@@ -5,12 +5,13 @@ use super::{Store, StoreError};
 use crate::id::UserId;
 
 /// What is theirs alone.
-const THEIRS: [&str; 9] = [
+const THEIRS: [&str; 10] = [
     "DELETE FROM users WHERE user_id = $1",
     "DELETE FROM identities WHERE user_id = $1",
     "DELETE FROM devices WHERE user_id = $1",
     "DELETE FROM settings WHERE user_id = $1",
     "DELETE FROM push_subscriptions WHERE user_id = $1",
+    "DELETE FROM waiting_pushes WHERE $1 IN (user_id, from_id)",
     "DELETE FROM contacts WHERE $1 IN (user_id, contact_id)",
     "DELETE FROM blocks WHERE $1 IN (user_id, blocked_id)",
     "DELETE FROM members WHERE session_id IN (SELECT session_id FROM sessions WHERE user_id = $1)",

@@ -24,6 +24,7 @@ mod slow;
 mod soundness;
 #[cfg(test)]
 mod testbed;
+mod waiting_pushes;
 mod webhooks;
 
 use std::fs::OpenOptions;
@@ -47,6 +48,7 @@ pub use self::reports::{ReportPage, ReportRow};
 pub use self::restart::{CallRow, Change, Kept, News, SessionRow, Telling};
 pub use self::rooms::{LinkRow, MemberRow, RoomRow};
 pub use self::soundness::Soundness;
+pub use self::waiting_pushes::{PushAbout, PushRow};
 pub use self::webhooks::{DeadWebhook, NewWebhook, WebhookRow};
 use crate::id::UserId;
 

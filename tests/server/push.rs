@@ -21,6 +21,7 @@ use crate::support::{PATIENCE, Server, Tab, settle, talk};
 
 on_both!(
     a_missed_call_reaches_whoever_has_no_page_open_also_after_a_kill,
+    what_a_service_had_not_taken_is_sent_after_a_kill,
     whoever_is_blocked_reaches_nobody_and_a_browser_that_is_gone_is_forgotten,
 );
 
@@ -158,12 +159,22 @@ fn start(bed: &Bed) -> Server {
     bed.start_with(&[
         ("TANDEM__PUSH__ALLOWED_HOSTS", "127.0.0.1"),
         ("TANDEM__PUSH__CONTACT", "mailto:admin@example.org"),
+        ("TANDEM__CALLS__RESUME_TIMEOUT_S", "4"),
     ])
 }
 
 async fn subscribe(tab: &mut Tab, subscription: Value) {
     tab.send(subscription).await;
     tab.expect("push_subscribed").await;
+}
+
+/// Ada has a name, and Bob wants to be told by his browser.
+async fn ada_and_bob(server: &Server, browser: &Browser) -> (Tab, Tab) {
+    let (mut ada, mut bob) = (Tab::open(server).await, Tab::open(server).await);
+    ada.send(json!({ "type": "set_name", "name": "Ada" })).await;
+    ada.expect("name_changed").await;
+    subscribe(&mut bob, browser.subscription()).await;
+    (ada, bob)
 }
 
 async fn call_in_vain(tab: &mut Tab, user: &str) {
@@ -181,10 +192,7 @@ async fn gone(tab: &mut Tab, server: &Server) {
 async fn a_missed_call_reaches_whoever_has_no_page_open_also_after_a_kill(bed: &Bed) {
     let browser = Browser::start().await;
     let mut server = start(bed);
-    let (mut ada, mut bob) = (Tab::open(&server).await, Tab::open(&server).await);
-    ada.send(json!({ "type": "set_name", "name": "Ada" })).await;
-    ada.expect("name_changed").await;
-    subscribe(&mut bob, browser.subscription()).await;
+    let (mut ada, mut bob) = ada_and_bob(&server, &browser).await;
     // With a page open, a call that is missed is on that page.
     let (ringing, _) = crate::support::ring(&mut ada, &mut bob).await;
     ada.send(json!({ "type": "cancel", "call_id": ringing["call_id"] })).await;
@@ -224,12 +232,32 @@ async fn a_missed_call_reaches_whoever_has_no_page_open_also_after_a_kill(bed: &
     settle(&server).await;
     server.kill_and_start();
     let mut ada = Tab::hello(&server, json!({ "user": ada.credentials() })).await;
+    // It rings until Bob's page, which may be on its way back, has had its time.
     call_in_vain(&mut ada, &bob.user_id()).await;
     let got = browser.until(2).await;
     assert!(got[1].header("authorization").ends_with(public), "the key stays");
     // And the next page that is opened shows it.
     let bob = Tab::hello(&server, json!({ "user": bob.credentials() })).await;
     assert_eq!(bob.welcome["missed"], 3);
+}
+
+async fn what_a_service_had_not_taken_is_sent_after_a_kill(bed: &Bed) {
+    let browser = Browser::start().await;
+    let mut server = start(bed);
+    let (mut ada, mut bob) = ada_and_bob(&server, &browser).await;
+    gone(&mut bob, &server).await;
+    // It is busy, and would be asked again in two seconds.
+    *browser.answer.lock().expect("nobody panicked") = 503;
+    call_in_vain(&mut ada, &bob.user_id()).await;
+    let refused = browser.until(1).await;
+    server.signal("STOP");
+    *browser.answer.lock().expect("nobody panicked") = 201;
+    server.kill_and_start();
+    let got = browser.until(2).await;
+    assert_eq!(got[1].text, refused[0].text);
+    assert_eq!(got[1].text["user"]["name"], "Ada");
+    server.metric_becomes("tandem_push_total{outcome=\"delivered\"}", 1.0);
+    assert_eq!(browser.got().len(), 2);
 }
 
 async fn whoever_is_blocked_reaches_nobody_and_a_browser_that_is_gone_is_forgotten(bed: &Bed) {
