@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 use async_trait::async_trait;
 use http_body_util::Full;
+pub use opentelemetry::Value;
 use opentelemetry::trace::{Span, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context as Parent, KeyValue};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
@@ -52,7 +53,7 @@ pub struct Trace {
     /// Somebody else asked for it.
     pub is_asked: bool,
     /// By the names of OpenTelemetry's semantic conventions, or ours with `tandem.` before them. Ids may be here, names of people never.
-    pub attributes: Vec<(&'static str, String)>,
+    pub attributes: Vec<(&'static str, Value)>,
     /// Why nothing came of it.
     pub failed: Option<String>,
     pub parts: Vec<Trace>,

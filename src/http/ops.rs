@@ -67,9 +67,11 @@ pub async fn count_requests(State(metrics): State<Arc<Metrics>>, request: Reques
 fn asked(request: &Request) -> Trace {
     let mut trace = Trace::begin("http request");
     trace.is_asked = true;
-    trace.attributes.push(("http.request.method", request.method().to_string()));
+    trace
+        .attributes
+        .push(("http.request.method", request.method().to_string().into()));
     let route = request.extensions().get::<MatchedPath>();
-    let route = route.map(|path| ("http.route", path.as_str().to_owned()));
+    let route = route.map(|path| ("http.route", path.as_str().to_owned().into()));
     trace.attributes.extend(route);
     trace
 }
@@ -78,7 +80,7 @@ fn tell_answered(mut trace: Trace, status: StatusCode) {
     trace.end();
     trace
         .attributes
-        .push(("http.response.status_code", status.as_u16().to_string()));
+        .push(("http.response.status_code", i64::from(status.as_u16()).into()));
     trace.failed = status.is_server_error().then(|| status.to_string());
     traces::tell(&trace);
 }

@@ -196,8 +196,8 @@ async fn adopt(store: &Store, lost: &Lost) -> Result<Adoption, StoreError> {
     );
     trace.end();
     trace.attributes = vec![
-        ("tandem.node", node.clone()),
-        ("tandem.sessions", restored.sessions.len().to_string()),
+        ("tandem.node", node.clone().into()),
+        ("tandem.sessions", (restored.sessions.len() as i64).into()),
     ];
     traces::tell(&trace);
     let restored = Box::new(restored);

@@ -19,7 +19,7 @@ impl Watch {
     /// It is called as the code calls what asks.
     pub(super) fn start<A>(_asked: &A) -> Watch {
         let trace = traces::is_on().then(|| Trace {
-            attributes: vec![("db.operation.name", name(type_name::<A>()))],
+            attributes: vec![("db.operation.name", name(type_name::<A>()).into())],
             ..Trace::begin("database")
         });
         Watch { trace }

@@ -74,8 +74,8 @@ impl SettingUp {
         let is_mute = self.answered.is_some() && media.is_none();
         Trace {
             attributes: vec![
-                ("tandem.call.id", call.to_string()),
-                ("tandem.call.outcome", outcome.to_owned()),
+                ("tandem.call.id", call.to_string().into()),
+                ("tandem.call.outcome", outcome.to_owned().into()),
             ],
             is_asked: true,
             failed: is_mute.then(|| "no page reported media".to_owned()),
@@ -149,7 +149,7 @@ mod tests {
             let [trace] = &told[..] else { panic!("{told:?}") };
             let found: Vec<(&str, f64)> = trace.parts.iter().map(|part| (part.name, part.took.as_secs_f64())).collect();
             assert_eq!((trace.took.as_secs_f64(), &found[..]), (took, parts));
-            assert_eq!(trace.attributes[1].1, outcome);
+            assert_eq!(trace.attributes[1].1.as_str(), outcome);
             assert_eq!(trace.failed.is_some(), failed);
             // The other side reports media too, and the call ends.
             assert_eq!(calls.handle_fact(&media, at(20)), None);
