@@ -45,6 +45,10 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// In a call the hub expects more of them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A ping that comes so long after anything else is that of a page that does nothing: what it asks is only whether the websocket holds,
+/// so it is answered here, without waking the hub for each of thousands. In a call the hub wants to hear them, and pages send more.
+const ALONE_AFTER: Duration = Duration::from_secs(20);
+
 /// How long one frame may take to be taken by the other side.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -390,9 +394,8 @@ async fn converse(
     loop {
         tokio::select! {
             outgoing = outbox.recv() => match outgoing {
-                Some(Outgoing::Frame(mut frame)) => {
-                    ice_servers.fill(&mut frame.event, gate.relay.as_ref(), Instant::now().into_std());
-                    if send(socket, frame.to_json()).await.is_none() {
+                Some(Outgoing::Frame(frame)) => {
+                    if tell(socket, gate, ice_servers, *frame).await.is_none() {
                         return dropped;
                     }
                 }
@@ -400,9 +403,16 @@ async fn converse(
                 None => return dropped,
             },
             incoming = timeout_at(heard + IDLE_TIMEOUT, socket.recv()) => {
+                let silent = heard.elapsed();
                 heard = Instant::now();
                 let taken = match incoming {
-                    Ok(Some(Ok(Message::Text(text)))) => command(gate, connection, &text).await,
+                    Ok(Some(Ok(Message::Text(text)))) => match lone_ping(&text, silent) {
+                        Some(pong) => match tell(socket, gate, ice_servers, pong).await {
+                            Some(()) => Ok(()),
+                            None => return dropped,
+                        },
+                        None => command(gate, connection, &text).await,
+                    },
                     Ok(Some(Ok(Message::Binary(_)))) => {
                         let message = "commands are text frames".to_owned();
                         gate.hub.bad_frame(connection, None, ErrorCode::BadCommand, message).await
@@ -427,6 +437,25 @@ async fn converse(
             }
         }
     }
+}
+
+/// The answer to a ping that comes after so long a silence that it is answered here.
+fn lone_ping(text: &str, silent: Duration) -> Option<EventFrame> {
+    if silent < ALONE_AFTER {
+        return None;
+    }
+    let frame = CommandFrame::from_json(text).ok()?;
+    matches!(frame.command, Command::Ping {}).then_some(EventFrame {
+        seq: None,
+        reference: Some(frame.reference),
+        event: Event::Pong { ice_servers: None },
+    })
+}
+
+/// `None`: the browser is gone, or takes nothing any more.
+async fn tell(socket: &mut WebSocket, gate: &Gate, ice_servers: &mut IceServers, mut frame: EventFrame) -> Option<()> {
+    ice_servers.fill(&mut frame.event, gate.relay.as_ref(), Instant::now().into_std());
+    send(socket, frame.to_json()).await
 }
 
 /// axum hides the type of what tungstenite says (its `Error::Capacity`), and leaves its words.
@@ -484,4 +513,19 @@ async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
     };
     // It may be gone already, and then there is nobody to tell.
     let _ = timeout(SEND_TIMEOUT, socket.send(Message::Close(Some(frame)))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_ping_that_breaks_a_long_silence_is_answered_here() {
+        let ping = r#"{"ref":7,"type":"ping"}"#;
+        let pong = lone_ping(ping, ALONE_AFTER).expect("nobody else has to know");
+        assert_eq!(pong.to_json(), r#"{"ref":7,"type":"pong"}"#);
+        assert!(lone_ping(ping, Duration::from_secs(1)).is_none(), "it may be in a call");
+        assert!(lone_ping(r#"{"ref":7,"type":"set_name","name":"Ada"}"#, ALONE_AFTER).is_none());
+        assert!(lone_ping("no command", ALONE_AFTER).is_none());
+    }
 }
