@@ -15,11 +15,13 @@ pub struct PathChange {
     pub path: Path,
     /// Not every browser can tell.
     pub protocol: Option<PathProtocol>,
+    /// Whether our relay lies between: then `protocol` is what reaches that.
+    pub relayed: bool,
     pub reason: PathReason,
 }
 
 impl PathChange {
-    /// The name in metrics and in logs.
+    /// The name in metrics, and in logs, where a relay is said beside it.
     pub fn protocol_name(&self) -> &'static str {
         self.protocol.map_or("unknown", PathProtocol::as_str)
     }
@@ -69,7 +71,8 @@ impl fmt::Display for Record {
             }
             let separator = if n == 0 { "" } else { ", " };
             let (path, protocol, reason) = (change.path.as_str(), change.protocol_name(), change.reason.as_str());
-            write!(f, "{separator}{path}/{protocol} {reason}")?;
+            let relay = if change.relayed { "+relay" } else { "" };
+            write!(f, "{separator}{path}/{protocol}{relay} {reason}")?;
             let times = self.entries.iter().filter(|entry| entry.change == *change).count();
             if times > 1 {
                 write!(f, " x{times}")?;
@@ -90,7 +93,12 @@ mod tests {
         Entry {
             after: Duration::from_millis(400),
             by: ParticipantId::from_random(1),
-            change: PathChange { path, protocol, reason },
+            change: PathChange {
+                path,
+                protocol,
+                relayed: false,
+                reason,
+            },
         }
     }
 
@@ -101,12 +109,15 @@ mod tests {
         let first = report(Path::Forwarded, Some(PathProtocol::Udp), PathReason::FirstMedia);
         let direct = report(Path::Direct, Some(PathProtocol::Udp), PathReason::DirectReady);
         let back = report(Path::Forwarded, None, PathReason::DirectStalled);
-        for change in [first, first, direct, back, direct] {
+        let mut relayed = first;
+        relayed.change.relayed = true;
+        for change in [first, first, direct, back, direct, relayed] {
             record.note(change);
         }
         assert_eq!(
             record.to_string(),
-            "forwarded/udp first_media x2, direct/udp direct_ready x2, forwarded/unknown direct_stalled"
+            "forwarded/udp first_media x2, direct/udp direct_ready x2, forwarded/unknown direct_stalled, \
+             forwarded/udp+relay first_media"
         );
     }
 

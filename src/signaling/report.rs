@@ -70,6 +70,8 @@ pub enum What {
         path: Path,
         #[serde(skip_serializing_if = "Option::is_none")]
         protocol: Option<PathProtocol>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        relayed: bool,
         reason: PathReason,
         #[serde(skip_serializing_if = "Option::is_none")]
         setup_ms: Option<u32>,
@@ -332,6 +334,7 @@ mod tests {
             What::Path {
                 path: Path::Forwarded,
                 protocol: None,
+                relayed: true,
                 reason: PathReason::Loss,
                 setup_ms: Some(3),
             },

@@ -218,7 +218,7 @@ async fn it_is_told_how_the_server_does_and_how_media_flows() {
     let listed = ask(&server, "GET", &people, None).body;
     assert!(listed["items"][0]["path"].is_null(), "nobody has said: {listed}");
     ada.send(json!({
-        "type": "report_path", "room_id": room["room_id"], "path": "forwarded", "reason": "first_media", "protocol": "tcp"
+        "type": "report_path", "room_id": room["room_id"], "path": "forwarded", "reason": "first_media", "protocol": "tcp", "relayed": true
     }))
     .await;
     bob.expect("path_changed").await;
@@ -229,7 +229,7 @@ async fn it_is_told_how_the_server_does_and_how_media_flows() {
         .iter()
         .map(|one| &one["path"])
         .collect();
-    let said = json!({ "kind": "forwarded", "protocol": "tcp", "reason": "first_media" });
+    let said = json!({ "kind": "forwarded", "protocol": "tcp", "relayed": true, "reason": "first_media" });
     assert!(paths.contains(&&said) && paths.contains(&&Value::Null), "{listed}");
 }
 

@@ -40,9 +40,11 @@ async fn bad_call(a: &mut Tab, b: &mut Tab) -> Value {
     a.send(json!({ "type": "set_name", "name": "Ada" })).await;
     a.expect("name_changed").await;
     let (call_id, room_id) = talk(a, b).await;
-    for (path, reason) in [("forwarded", "first_media"), ("direct", "direct_ready")] {
-        a.send(json!({ "type": "report_path", "room_id": room_id, "path": path, "reason": reason, "protocol": "udp" }))
-            .await;
+    for (path, relayed, reason) in [("forwarded", true, "first_media"), ("direct", false, "direct_ready")] {
+        a.send(json!({
+            "type": "report_path", "room_id": room_id, "path": path, "reason": reason, "protocol": "udp", "relayed": relayed,
+        }))
+        .await;
         b.expect("path_changed").await;
     }
     a.send(json!({ "type": "report_quality", "room_id": room_id, "measured": measured(0, 80) }))
@@ -94,9 +96,12 @@ async fn a_report_is_for_those_who_were_in_the_call_and_survives_a_kill(bed: &Be
             .as_array()
             .into_iter()
             .flatten()
-            .map(|one| &one["reason"])
+            .map(|one| (one["reason"].as_str(), one["relayed"].as_bool()))
             .collect();
-        assert_eq!(paths, ["first_media", "direct_ready"]);
+        assert_eq!(
+            paths,
+            [(Some("first_media"), Some(true)), (Some("direct_ready"), Some(false))]
+        );
         assert_eq!(ada["measured"][0]["measured"]["sent_loss_permille"], 80);
         assert_eq!(report["spells"][0]["participant_id"], ada["participant_id"]);
         assert_eq!(report["spells"][0]["loss_permille"], 80);

@@ -50,6 +50,8 @@ struct MediaPath {
     /// `udp`, `tcp` or `tls`; not every browser can tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
+    /// Whether this server's relay (TURN) lies between: then `protocol` is what reaches that.
+    relayed: bool,
     /// Why it was taken, as in `tandem_call_path_total`.
     reason: &'static str,
 }
@@ -59,6 +61,7 @@ impl From<PathChange> for MediaPath {
         MediaPath {
             kind: change.path.as_str(),
             protocol: change.protocol.map(PathProtocol::as_str),
+            relayed: change.relayed,
             reason: change.reason.as_str(),
         }
     }

@@ -79,9 +79,15 @@ impl Hub {
                 path,
                 reason,
                 protocol,
+                relayed,
                 setup_ms,
             } => {
-                let change = PathChange { path, protocol, reason };
+                let change = PathChange {
+                    path,
+                    protocol,
+                    relayed,
+                    reason,
+                };
                 self.report_path(session, room_id, change, setup_ms, now)
             }
             Command::ReportQuality { room_id, measured } => self.report_quality(session, room_id, measured, now),

@@ -138,7 +138,12 @@ impl Hub {
         setup_ms: Option<u32>,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let PathChange { path, protocol, reason } = change;
+        let PathChange {
+            path,
+            protocol,
+            relayed,
+            reason,
+        } = change;
         let (from, others) = self.on_path(session, room, path)?;
         self.outputs.push_back(Output::Count(Fact::Path { change }));
         let since = self.since(room, from);
@@ -156,6 +161,7 @@ impl Hub {
         let what = What::Path {
             path,
             protocol,
+            relayed,
             reason,
             setup_ms,
         };

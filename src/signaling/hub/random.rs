@@ -362,6 +362,7 @@ fn take_step(world: &mut World, known: &Known, step: Step) {
                     path,
                     reason,
                     protocol: None,
+                    relayed: false,
                     setup_ms: Some(5),
                 },
                 OnRoom::ReportQuality => Command::ReportQuality {

@@ -667,6 +667,7 @@ fn a_stranger_reaches_nobody() {
             path,
             reason,
             protocol: None,
+            relayed: false,
             setup_ms: Some(1),
         },
     ] {
@@ -874,6 +875,7 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
         path,
         reason,
         protocol: Some(PathProtocol::Tcp),
+        relayed: true,
         setup_ms,
     };
     world.send(ada, report(Some(280)));
@@ -906,7 +908,7 @@ fn the_first_report_tells_the_setup_time_if_it_can_be_true() {
     let [record] = records.collect::<Vec<_>>()[..] else {
         panic!("one call ended")
     };
-    assert_eq!(record.to_string(), "forwarded/tcp first_media x3");
+    assert_eq!(record.to_string(), "forwarded/tcp+relay first_media x3");
     assert!(record.entries().iter().all(|entry| entry.after == Duration::from_millis(300)));
     let by: BTreeSet<_> = record.entries().iter().map(|entry| entry.by).collect();
     assert_eq!(by.len(), 2);

@@ -106,6 +106,9 @@ pub enum Command {
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]
         protocol: Option<PathProtocol>,
+        /// Whether our relay lies between: then `protocol` is what reaches that.
+        #[serde(default)]
+        relayed: bool,
         /// From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
         #[serde(default)]
         #[cfg_attr(test, ts(optional = nullable))]

@@ -161,6 +161,9 @@ pub struct ReportedPath {
     #[cfg_attr(test, ts(optional))]
     #[schema(value_type = Option<String>)]
     pub protocol: Option<PathProtocol>,
+    /// Whether this server's relay (TURN) lay between: then `protocol` is what reached that.
+    #[serde(default)]
+    pub relayed: bool,
     /// Why it was taken.
     #[schema(value_type = String)]
     pub reason: PathReason,

@@ -85,6 +85,7 @@ pub fn make(noted: Noted) -> CallReport {
                 What::Path {
                     path,
                     protocol,
+                    relayed,
                     reason,
                     setup_ms,
                 },
@@ -102,6 +103,7 @@ pub fn make(noted: Noted) -> CallReport {
                     until_ms: lasted_ms,
                     path,
                     protocol,
+                    relayed,
                     reason,
                 });
             }
@@ -205,6 +207,7 @@ mod tests {
         What::Path {
             path,
             protocol,
+            relayed: path == Path::Forwarded,
             reason,
             setup_ms,
         }
@@ -257,12 +260,16 @@ mod tests {
         let report = make(a_call());
         assert_eq!((report.lasted_ms, report.participants.len()), (10_000, 2), "{report:?}");
         let ada = &report.participants[0];
-        let paths: Vec<_> = ada.paths.iter().map(|p| (p.path, p.from_ms, p.until_ms, p.reason)).collect();
+        let paths: Vec<_> = ada
+            .paths
+            .iter()
+            .map(|p| (p.path, p.relayed, p.from_ms, p.until_ms, p.reason))
+            .collect();
         assert_eq!(
             paths,
             [
-                (Path::Forwarded, 2_300, 3_500, PathReason::FirstMedia),
-                (Path::Direct, 3_500, 10_000, PathReason::DirectReady)
+                (Path::Forwarded, true, 2_300, 3_500, PathReason::FirstMedia),
+                (Path::Direct, false, 3_500, 10_000, PathReason::DirectReady)
             ]
         );
         assert_eq!((ada.setup_ms, ada.measured.len()), (Some(280), 1));

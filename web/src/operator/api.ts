@@ -30,7 +30,7 @@ export interface Participant {
   host: boolean;
   reconnecting: boolean;
   sources: string[];
-  path?: { kind: "direct" | "forwarded"; protocol?: string; reason: string };
+  path?: { kind: "direct" | "forwarded"; protocol?: string; relayed: boolean; reason: string };
   /** Over the last seconds. */
   measured?: { received_loss_permille?: number; sent_loss_permille?: number; round_trip_ms?: number };
   since_s?: number;

@@ -15,8 +15,11 @@ test("times have two units at most", () => {
 
 test("a path is said with what carries it, where the browser could tell", () => {
   expect(pathWords(undefined)).toBe("not said yet");
-  expect(pathWords({ kind: "direct", protocol: "udp", reason: "direct_ready" })).toBe("Direct, UDP");
-  expect(pathWords({ kind: "forwarded", reason: "first_media" })).toBe("Through this server");
+  expect(pathWords({ kind: "direct", protocol: "udp", relayed: false, reason: "direct_ready" })).toBe("Direct, UDP");
+  expect(pathWords({ kind: "forwarded", relayed: false, reason: "first_media" })).toBe("Through this server");
+  expect(pathWords({ kind: "forwarded", protocol: "tcp", relayed: true, reason: "first_media" })).toBe(
+    "Through this server, TURN, TCP",
+  );
 });
 
 test("tracks are named, also those of a later server", () => {

@@ -12,11 +12,12 @@ export function long(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** "Direct, UDP" */
+/** "Through this server, TURN, TCP" */
 export function pathWords(path: Participant["path"]): string {
   if (path === undefined) return "not said yet";
   const kind = path.kind === "direct" ? "Direct" : "Through this server";
-  return path.protocol === undefined ? kind : `${kind}, ${path.protocol.toUpperCase()}`;
+  const turn = path.relayed ? ["TURN"] : [];
+  return [kind, ...turn, ...(path.protocol === undefined ? [] : [path.protocol.toUpperCase()])].join(", ");
 }
 
 /** "0.4 % lost in, 8 % lost out, 21 ms": what a participant measured last; empty where it told nothing. */

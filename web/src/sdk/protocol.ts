@@ -150,6 +150,10 @@ sources: Array<SourceLine>, } | { "type": "publish", room_id: RoomId, sources: A
  */
 protocol?: PathProtocol | null, 
 /**
+ * Whether our relay lies between: then `protocol` is what reaches that.
+ */
+relayed: boolean, 
+/**
  * From the answer to the first decoded media, in milliseconds. Only with the first report in a call.
  */
 setup_ms?: number | null, } | { "type": "report_quality", room_id: RoomId, measured: Measured, } | { "type": "report_happening", room_id: RoomId, what: Happening, } | { "type": "call_report", call_id: CallId, } | { "type": "invite", room_id: RoomId, user_id: UserId, } | { "type": "create_link", room_id?: RoomId | null, 
@@ -726,6 +730,10 @@ export type ReportedPath = { from_ms: number, until_ms: number, path: Path,
  * Not every browser can tell.
  */
 protocol?: PathProtocol, 
+/**
+ * Whether this server's relay (TURN) lay between: then `protocol` is what reached that.
+ */
+relayed: boolean, 
 /**
  * Why it was taken.
  */

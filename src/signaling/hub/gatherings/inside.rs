@@ -89,6 +89,7 @@ fn paths_are_between_two_and_reports_of_a_group_are_for_all() {
         path,
         reason,
         protocol: None,
+        relayed: false,
         setup_ms: None,
     };
     world.send(ada, report(Path::Direct, PathReason::DirectReady));

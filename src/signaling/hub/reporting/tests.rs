@@ -40,6 +40,7 @@ fn path(world: &World, browser: usize, path: Path, reason: PathReason, setup_ms:
         path,
         reason,
         protocol: Some(PathProtocol::Udp),
+        relayed: false,
         setup_ms,
     }
 }

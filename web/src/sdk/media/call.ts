@@ -422,6 +422,7 @@ export class CallMedia {
           path: output.path,
           reason: output.reason,
           protocol: this.inbound[output.path]?.protocol ?? null,
+          relayed: this.inbound[output.path]?.relayed ?? false,
           setup_ms: output.setupMs,
         });
         break;

@@ -15,6 +15,8 @@ export interface Inbound {
   transportPackets: number | null;
   roundTripMs: number | null;
   protocol: PathProtocol | null;
+  /** Whether it goes over a relay: then `protocol` is what reaches that. */
+  relayed: boolean;
 }
 
 export type Entry = Record<string, unknown> & { id: string; type: string };
@@ -73,6 +75,7 @@ export function inboundOf(entries: Entry[]): Inbound {
     transportPackets: typeof transport === "number" ? transport : null,
     roundTripMs: typeof roundTrip === "number" ? Math.max(1, Math.round(roundTrip * 1000)) : null,
     protocol: protocolOf(local),
+    relayed: local?.candidateType === "relay",
   };
 }
 

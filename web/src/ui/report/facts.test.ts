@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { BadSpell, CallReport } from "../../sdk/protocol";
 import { LANGUAGES } from "../../settings";
-import { rowsOf, setUpOf, spellSentence, summaryOf, totalsOf } from "./facts";
+import { carriedBy, rowsOf, setUpOf, spellSentence, summaryOf, totalsOf } from "./facts";
 import { ADA, ANSWERED_MS, aCall, BOB } from "./fixtures";
 import { percent, rowText, said } from "./words";
 
@@ -50,11 +50,19 @@ describe("the sentence of a call's report", () => {
 });
 
 describe("what happened", () => {
+  it("has what carries a path, and the relay, which TLS alone is spoken with", () => {
+    expect(carriedBy({ protocol: "udp", relayed: false })).toEqual(["UDP"]);
+    expect(carriedBy({ protocol: "udp", relayed: true })).toEqual(["TURN", "UDP"]);
+    expect(carriedBy({ protocol: "tls", relayed: false })).toEqual(["TURN", "TLS"]);
+    expect(carriedBy({ protocol: null, relayed: true })).toEqual(["TURN"]);
+    expect(carriedBy({ protocol: null, relayed: false })).toEqual([]);
+  });
+
   it("has every path with its reason, and every mark, in the order of time", () => {
     const rows = rowsOf(aCall());
     expect(rows.map(({ atMs }) => atMs)).toEqual(rows.map(({ atMs }) => atMs).sort((a, b) => a - b));
     const words = rows.map(rowText);
-    expect(words).toContain("Through your server (TCP): too much got lost on the other way");
+    expect(words).toContain("Through your server (TURN, TCP): too much got lost on the other way");
     expect(words).toContain("Connection to the server lost");
     expect(rows.filter(({ kind }) => kind === "path")).toHaveLength(8);
     expect(rows.filter(({ kind }) => kind === "left")).toHaveLength(2);

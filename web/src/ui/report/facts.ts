@@ -80,11 +80,25 @@ export function setUpOf(report: CallReport): SetUpStep[] {
   return steps.sort((a, b) => a.atMs - b.atMs);
 }
 
+/** What carries a path. */
+export interface Carried {
+  /** null: the browser could not tell. */
+  protocol: PathProtocol | null;
+  relayed: boolean;
+}
+
+/** ["TURN", "TCP"] */
+export function carriedBy({ protocol, relayed }: Carried): string[] {
+  // TLS is spoken with the relay alone.
+  const turn = relayed || protocol === "tls" ? ["TURN"] : [];
+  return protocol === null ? turn : [...turn, protocol.toUpperCase()];
+}
+
 /** Something that happened, for the table. */
 export type Row = { atMs: number; who: ReportedParticipant | null } & (
   | { kind: "came" }
   | { kind: "left"; lost: boolean }
-  | { kind: "path"; path: Path; protocol: PathProtocol | null; reason: PathReason }
+  | ({ kind: "path"; path: Path; reason: PathReason } & Carried)
   | { kind: "happened"; what: Happening }
   | { kind: "restarted" }
 );
@@ -94,8 +108,8 @@ export function rowsOf(report: CallReport): Row[] {
   const rows: Row[] = report.restarts_ms.map((atMs) => ({ kind: "restarted", atMs, who: null }));
   for (const who of report.participants) {
     rows.push({ kind: "came", atMs: who.came_ms, who });
-    for (const { from_ms: atMs, path, protocol = null, reason } of who.paths) {
-      rows.push({ kind: "path", atMs, who, path, protocol, reason });
+    for (const { from_ms: atMs, path, protocol = null, relayed, reason } of who.paths) {
+      rows.push({ kind: "path", atMs, who, path, protocol, relayed, reason });
     }
     for (const { at_ms: atMs, what } of who.marks) rows.push({ kind: "happened", atMs, who, what });
     if (who.left_ms !== undefined) {

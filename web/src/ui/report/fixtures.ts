@@ -45,10 +45,24 @@ function participant(
 export function aCall(): CallReport {
   const at = (seconds: number) => ANSWERED_MS + seconds * 1000;
   const paths: ReportedParticipant["paths"] = [
-    { from_ms: at(0) + 290, until_ms: at(2), path: "forwarded", protocol: "udp", reason: "first_media" },
-    { from_ms: at(2), until_ms: at(135), path: "direct", protocol: "udp", reason: "direct_ready" },
-    { from_ms: at(135), until_ms: at(190), path: "forwarded", protocol: "tcp", reason: "loss" },
-    { from_ms: at(190), until_ms: at(240), path: "direct", protocol: "udp", reason: "direct_recovered" },
+    {
+      from_ms: at(0) + 290,
+      until_ms: at(2),
+      path: "forwarded",
+      protocol: "udp",
+      relayed: false,
+      reason: "first_media",
+    },
+    { from_ms: at(2), until_ms: at(135), path: "direct", protocol: "udp", relayed: false, reason: "direct_ready" },
+    { from_ms: at(135), until_ms: at(190), path: "forwarded", protocol: "tcp", relayed: true, reason: "loss" },
+    {
+      from_ms: at(190),
+      until_ms: at(240),
+      path: "direct",
+      protocol: "udp",
+      relayed: false,
+      reason: "direct_recovered",
+    },
   ];
   const samples = (bad: boolean) =>
     Array.from({ length: 39 }, (_, n) => {
@@ -76,7 +90,7 @@ export function aCall(): CallReport {
       }),
       participant("p2", BOB, "Bob", {
         setup_ms: 410,
-        paths: paths.map((one) => ({ ...one, protocol: "udp" })),
+        paths: paths.map((one) => ({ ...one, protocol: "udp", relayed: false })),
         measured: samples(false),
         marks: [
           { at_ms: at(20), what: "camera_lost" },

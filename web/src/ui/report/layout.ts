@@ -1,14 +1,7 @@
 /** Where everything stands in the picture of a call's report. Pure: times in, pixels out. */
 
-import type {
-  CallReport,
-  Happening,
-  Measured,
-  Path,
-  PathProtocol,
-  PathReason,
-  ReportedParticipant,
-} from "../../sdk/protocol";
+import type { CallReport, Happening, Measured, Path, PathReason, ReportedParticipant } from "../../sdk/protocol";
+import type { Carried } from "./facts";
 
 /** From the answer to the end: that is the time that people remember. */
 export interface Scale {
@@ -17,11 +10,10 @@ export interface Scale {
   width: number;
 }
 
-export interface Segment {
+export interface Segment extends Carried {
   x: number;
   width: number;
   path: Path;
-  protocol: PathProtocol | null;
   reason: PathReason;
   fromMs: number;
   untilMs: number;
@@ -74,13 +66,14 @@ export function ticksOf({ zeroMs, endMs, width }: Scale): number[] {
 }
 
 export function segmentsOf(scale: Scale, { paths }: ReportedParticipant): Segment[] {
-  return paths.map(({ from_ms: fromMs, until_ms: untilMs, path, protocol = null, reason }) => {
+  return paths.map(({ from_ms: fromMs, until_ms: untilMs, path, protocol = null, relayed, reason }) => {
     const x = place(scale, fromMs);
     return {
       x,
       width: Math.max(SEGMENT_MIN, round(place(scale, untilMs) - x)),
       path,
       protocol,
+      relayed,
       reason,
       fromMs,
       untilMs,

@@ -1,6 +1,7 @@
 import type { CallReport, Happening, ReportedParticipant } from "../../sdk/protocol";
 import { text } from "../../texts";
 import { formatDuration } from "../duration";
+import { carriedBy } from "./facts";
 import { marksOf, type Plot, place, plotsOf, type Scale, segmentsOf, ticksOf } from "./layout";
 import { clock, pathName, percent } from "./words";
 
@@ -49,12 +50,12 @@ export function Picture({ report, participant, scale, label }: Props) {
       />
       {segmentsOf(scale, participant).map((one) => {
         const name = text(one.path === "direct" ? "path_direct" : "report_short_forwarded");
-        const words = one.protocol !== null && one.protocol !== "udp" ? `${name} ${one.protocol.toUpperCase()}` : name;
+        const words = one.relayed || one.protocol !== "udp" ? [name, ...carriedBy(one)].join(" ") : name;
         return (
           <g key={one.fromMs}>
             <title>
               {clock(report, one.fromMs)}–{clock(report, one.untilMs)}{" "}
-              {text("path_because", { path: pathName(one.path, one.protocol), why: text(`reason_${one.reason}`) })}
+              {text("path_because", { path: pathName(one.path, one), why: text(`reason_${one.reason}`) })}
             </title>
             <rect
               class={`report-path is-${one.path} over-${one.protocol ?? "udp"}`}

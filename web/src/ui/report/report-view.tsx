@@ -52,6 +52,7 @@ export function ReportView({ report, me, callId }: { report: CallReport; me: str
       <ul class="report-legend" aria-hidden="true">
         <li class="is-direct">{text("path_direct")}</li>
         <li class="is-forwarded">{text("path_forwarded")}</li>
+        {report.participants.some(wentOverTcp) && <li class="is-over-tcp">{text("path_forwarded")}, TCP/TLS</li>}
         <li class="is-received">{text("report_loss_in")}</li>
         <li class="is-sent">{text("report_loss_out")}</li>
       </ul>
@@ -69,15 +70,20 @@ export function ReportView({ report, me, callId }: { report: CallReport; me: str
   );
 }
 
+/** Its picture has the colour of that in it. */
+function wentOverTcp({ paths }: ReportedParticipant): boolean {
+  return paths.some(({ path, protocol }) => path === "forwarded" && (protocol === "tcp" || protocol === "tls"));
+}
+
 /** Why each path was taken, under the picture of it. All of them are in the table. */
 function Switches({ report, participant }: { report: CallReport; participant: ReportedParticipant }) {
   return (
     <ul class="report-switches">
-      {participant.paths.slice(0, SWITCHES_MAX).map(({ from_ms, path, protocol = null, reason }) => (
+      {participant.paths.slice(0, SWITCHES_MAX).map(({ from_ms, path, protocol = null, relayed, reason }) => (
         <li key={from_ms}>
           <span class={`report-key is-${path} over-${protocol ?? "udp"}`} aria-hidden="true" />
           <span class="report-ms">{clock(report, from_ms)}</span>{" "}
-          {text("path_because", { path: pathName(path, protocol), why: text(`reason_${reason}`) })}
+          {text("path_because", { path: pathName(path, { protocol, relayed }), why: text(`reason_${reason}`) })}
         </li>
       ))}
     </ul>

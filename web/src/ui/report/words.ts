@@ -1,10 +1,10 @@
 /** The words for what facts.ts finds. */
 
-import type { CallReport, Path, PathProtocol, ReportedParticipant } from "../../sdk/protocol";
+import type { CallReport, Path, ReportedParticipant } from "../../sdk/protocol";
 import { language, text } from "../../texts";
 import { nameOf } from "../avatar";
 import { formatDuration } from "../duration";
-import { type Row, type Sentence, zeroOf } from "./facts";
+import { type Carried, carriedBy, type Row, type Sentence, zeroOf } from "./facts";
 
 export function said({ key, who, values }: Sentence): string {
   return text(key, {
@@ -27,11 +27,10 @@ export function clock(report: CallReport, atMs: number): string {
   return formatDuration(atMs - zeroOf(report));
 }
 
-export function pathName(path: Path, protocol: PathProtocol | null): string {
+export function pathName(path: Path, carried: Carried): string {
   const name = text(path === "direct" ? "path_direct" : "path_forwarded");
-  if (protocol === null) return name;
-  // TLS is spoken with the relay alone.
-  return `${name} (${protocol === "tls" ? "TURN, TLS" : protocol.toUpperCase()})`;
+  const means = carriedBy(carried);
+  return means.length === 0 ? name : `${name} (${means.join(", ")})`;
 }
 
 /** `me`: this user's id. */
@@ -47,7 +46,7 @@ export function rowText(row: Row): string {
     case "left":
       return text(row.lost ? "report_left_lost" : "report_left");
     case "path":
-      return text("path_because", { path: pathName(row.path, row.protocol), why: text(`reason_${row.reason}`) });
+      return text("path_because", { path: pathName(row.path, row), why: text(`reason_${row.reason}`) });
     case "happened":
       return text(`happening_${row.what}`);
     case "restarted":
