@@ -413,7 +413,9 @@ fn refused(error: &Refused) -> Response {
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::NoSuchLink | ErrorCode::NoSuchCode => StatusCode::NOT_FOUND,
             ErrorCode::PassphraseNeeded => return unauthorized(&detail),
-            ErrorCode::NotAllowed | ErrorCode::NotSignedIn | ErrorCode::RoomLocked => StatusCode::FORBIDDEN,
+            ErrorCode::NotAllowed | ErrorCode::NotSignedIn | ErrorCode::RoomLocked | ErrorCode::KeptElsewhere => {
+                StatusCode::FORBIDDEN
+            }
             ErrorCode::RateLimited => return later(StatusCode::TOO_MANY_REQUESTS, &detail),
             ErrorCode::RoomFull
             | ErrorCode::ShuttingDown

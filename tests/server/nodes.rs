@@ -178,6 +178,26 @@ async fn what_they_say_and_negotiate_crosses() {
 }
 
 #[tokio::test]
+async fn files_of_a_call_at_a_node_with_a_store_of_its_own_are_said_to_be_there() {
+    let (_redis, a, b) = two_nodes(&[]);
+    let (mut ada, mut bob) = (Tab::open(&a).await, Tab::open(&b).await);
+    let (_, incoming) = ring(&mut ada, &mut bob).await;
+    bob.send(json!({ "type": "accept", "call_id": incoming["call_id"] })).await;
+    for tab in [&mut ada, &mut bob] {
+        tab.expect("call_answered").await;
+    }
+    let room_id = &incoming["room_id"];
+    let send = json!({ "type": "send_file", "room_id": room_id, "message_id": "0000000000001", "name": "a", "bytes": 9 });
+    ada.send(send.clone()).await;
+    ada.expect("file_begun").await;
+    bob.send(send).await;
+    assert_eq!(bob.expect("error").await["code"], "kept_elsewhere");
+    bob.send(json!({ "type": "open_file", "room_id": room_id, "number": 1 }))
+        .await;
+    assert_eq!(bob.expect("error").await["code"], "kept_elsewhere");
+}
+
+#[tokio::test]
 async fn a_page_that_comes_back_finds_its_call_on_the_other_node() {
     let (_redis, a, b) = two_nodes(&[]);
     let (mut ada, mut bob) = (Tab::open(&a).await, Tab::open(&b).await);

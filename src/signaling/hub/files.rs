@@ -12,6 +12,11 @@ use crate::signaling::output::{Keep, Output};
 use crate::signaling::protocol::{ErrorCode, Event};
 use crate::signaling::records::{Asked, FileNote, Question};
 
+const KEPT_ELSEWHERE: Refusal = Refusal {
+    code: ErrorCode::KeptElsewhere,
+    message: "the files of this room are kept by another node, in a store of its own",
+};
+
 pub(super) const NO_FILE: Refusal = Refusal {
     code: ErrorCode::NotAllowed,
     message: "there is no such file of this user in this room that is whole and in no message yet",
@@ -30,6 +35,7 @@ impl Hub {
     ) -> Result<(), Refusal> {
         self.in_room(session, room)?;
         self.check_may_say(session)?;
+        self.reaches_files(session)?;
         let Some(bounds) = self.config.files else {
             return Err(Refusal::not_allowed("this server keeps no files (chat.file_mib_max)"));
         };
@@ -72,6 +78,7 @@ impl Hub {
     /// Whoever may read the message.
     pub(super) fn open_file(&mut self, session: SessionId, reference: u32, room: RoomId, number: u64) -> Result<(), Refusal> {
         self.in_room(session, room)?;
+        self.reaches_files(session)?;
         let Some(reader) = self.user_of(session) else { return Ok(()) };
         self.outputs.push_back(Output::Read(Question::File {
             asked: Asked { session, reference },
@@ -80,6 +87,14 @@ impl Hub {
             number,
         }));
         Ok(())
+    }
+
+    /// A visitor's browser sends and fetches at its home, which has a file only where both keep them in one store.
+    fn reaches_files(&self, session: SessionId) -> Result<(), Refusal> {
+        match self.is_visitor(session) && !self.neighbours.shares_store {
+            true => Err(KEPT_ELSEWHERE),
+            false => Ok(()),
+        }
     }
 
     /// Whether the call is one of this user's the store knows.

@@ -592,4 +592,6 @@ pub enum ErrorCode {
     NoSuchCode,
     /// This user's files, or all of the server's, have no place for one more.
     NoSpace,
+    /// The files of this room are kept by another node of the server, in a store of its own, where this browser does not reach them.
+    KeptElsewhere,
 }

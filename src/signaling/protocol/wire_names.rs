@@ -66,4 +66,5 @@ wire_names!(ErrorCode:
     NodeUnreachable => "node_unreachable",
     NoSuchCode => "no_such_code",
     NoSpace => "no_space",
+    KeptElsewhere => "kept_elsewhere",
 );

@@ -263,7 +263,7 @@ export type EndReason = "declined" | "busy" | "no_answer" | "cancelled" | "hung_
 /**
  * Why a command was refused.
  */
-export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "overloaded" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded" | "node_unreachable" | "no_such_code" | "no_space";
+export type ErrorCode = "bad_command" | "not_signed_in" | "not_allowed" | "rate_limited" | "too_large" | "shutting_down" | "overloaded" | "room_full" | "room_locked" | "no_such_link" | "passphrase_needed" | "not_saved" | "not_loaded" | "node_unreachable" | "no_such_code" | "no_space" | "kept_elsewhere";
 
 /**
  * What the server sends.

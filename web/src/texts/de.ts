@@ -594,6 +594,8 @@ export const de: Texts = {
   no_such_code: "Diesen Code gibt es nicht: Er wurde benutzt, zurückgezogen oder ist abgelaufen.",
   passphrase_needed: "Dieser Raum hat ein Kennwort.",
   no_space: "Für Dateien ist kein Platz mehr. Löschen Sie ältere, oder fragen Sie den Betreiber dieses Servers.",
+  kept_elsewhere:
+    "Die Dateien dieses Gesprächs liegen auf einem anderen Teil des Servers: Von hier aus lassen sie sich nicht senden oder öffnen.",
   not_saved: "Der Server konnte das nicht speichern. Versuchen Sie es noch einmal.",
   not_loaded: "Der Server konnte das nicht laden. Versuchen Sie es noch einmal.",
   node_unreachable:

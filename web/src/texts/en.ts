@@ -578,6 +578,7 @@ export const en = {
   no_such_code: "There is no such code: it was used, called off, or is over.",
   passphrase_needed: "This room has a pass phrase.",
   no_space: "There is no space left for files. Delete older ones, or ask the operator of this server.",
+  kept_elsewhere: "Another part of the server keeps the files of this call: they cannot be sent or opened from here.",
   not_saved: "The server could not save that. Try again.",
   not_loaded: "The server could not load that. Try again.",
   node_unreachable: "Part of the server cannot be reached right now. Calls that run go on. Try again in a moment.",

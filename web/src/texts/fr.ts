@@ -589,6 +589,8 @@ export const fr: Texts = {
   passphrase_needed: "Cette salle a une phrase secrète.",
   no_space:
     "Il n’y a plus de place pour les fichiers. Supprimez-en d’anciens ou contactez l’administrateur de ce serveur.",
+  kept_elsewhere:
+    "Les fichiers de cet appel sont gardés par une autre partie du serveur : impossible d’en envoyer ou d’en ouvrir d’ici.",
   not_saved: "Le serveur n’a pas pu enregistrer cela. Réessayez.",
   not_loaded: "Le serveur n’a pas pu charger cela. Réessayez.",
   node_unreachable:
