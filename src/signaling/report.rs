@@ -122,6 +122,8 @@ pub struct Notebook {
     began: Instant,
     /// Whether anybody answered: else there is nothing to keep.
     pub answered: bool,
+    /// When the store gets what is new.
+    pub due: Option<Instant>,
     people: Vec<(ParticipantId, UserInfo)>,
     pending: Vec<Entry>,
     count: u32,
@@ -142,6 +144,7 @@ impl Notebook {
         Notebook {
             began,
             answered: false,
+            due: None,
             people: Vec::new(),
             pending: Vec::new(),
             count: 0,

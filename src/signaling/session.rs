@@ -220,14 +220,23 @@ impl Session {
             reference,
             event,
         };
+        // First, so that the list never has to become larger for one more.
+        if self.kept.len() >= REPLAY_EVENTS_MAX {
+            self.drop_oldest();
+        }
         self.kept.push_back((frame.clone(), bytes));
         self.kept_bytes += bytes;
-        while self.kept.len() > REPLAY_EVENTS_MAX || self.kept_bytes > REPLAY_BYTES_MAX {
-            let Some((_, bytes)) = self.kept.pop_front() else { break };
+        while self.kept_bytes > REPLAY_BYTES_MAX {
+            self.drop_oldest();
+        }
+        frame
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((_, bytes)) = self.kept.pop_front() {
             self.kept_bytes -= bytes;
             self.dropped_seq += 1;
         }
-        frame
     }
 
     /// Whether an event was dropped that the browser has certainly not seen, so that it cannot come back.
@@ -387,6 +396,7 @@ mod tests {
         say(&mut s, REPLAY_EVENTS_MAX + 3);
         assert!(!s.can_replay(2) && s.can_replay(3));
         assert_eq!(s.replay(3).len(), REPLAY_EVENTS_MAX);
+        assert_eq!(s.kept.capacity(), REPLAY_EVENTS_MAX, "no room is held for more than is kept");
     }
 
     #[test]

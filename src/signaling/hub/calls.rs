@@ -253,7 +253,9 @@ impl Hub {
         }
         let call = self.calls.get_mut(&id).ok_or_else(no_such_call)?;
         let rang = now.saturating_duration_since(call.started);
+        let rings_until = call.rings_until();
         let in_vain = call.accept(callee, now)?;
+        self.rings_no_more(id, rings_until);
         self.answered += 1;
         self.outputs.push_back(Output::Count(Fact::CallAnswered { call: id, rang }));
         self.note(Note::Answered(id));
@@ -334,8 +336,16 @@ impl Hub {
     }
 
     pub(super) fn ring_out(&mut self, id: CallId, now: Instant) {
-        if self.calls.get(&id).is_some_and(|call| call.has_rung_out(now)) {
+        let until = self.calls.get(&id).and_then(Call::rings_until);
+        if until.is_some_and(|until| now >= until) {
             self.end_ringing(id, EndReason::NoAnswer, None, now);
+        }
+    }
+
+    /// Nothing is left of a short call, not even for the time that it might have rung.
+    fn rings_no_more(&mut self, id: CallId, rang_until: Option<Instant>) {
+        if let Some(until) = rang_until {
+            self.timers.remove(&(until, Timer::RingOut(id)));
         }
     }
 
@@ -417,6 +427,7 @@ impl Hub {
     /// The only way in which a call that rang is counted as ended: once.
     pub(super) fn finish(&mut self, id: CallId, reason: EndReason, now: Instant) {
         let Some(call) = self.calls.remove(&id) else { return };
+        self.rings_no_more(id, call.rings_until());
         if call.is_answered() {
             self.answered -= 1;
             self.outputs.push_back(Output::Keep(Keep::ForgetCall(id)));

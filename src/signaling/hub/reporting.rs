@@ -138,20 +138,31 @@ impl Hub {
     /// What is noted is handed on after a while, once somebody has answered.
     fn in_notebook(&mut self, room: RoomId, now: Instant, deed: impl FnOnce(&mut Notebook)) {
         let Some(book) = self.notebooks.get_mut(&room) else { return };
-        let had_news = book.has_news() && book.answered;
         deed(book);
-        if book.answered && book.has_news() && !had_news {
-            self.timers.insert((now + KEEP_EVERY, Timer::KeepReport(room)));
+        if book.answered && book.has_news() && book.due.is_none() {
+            let due = now + KEEP_EVERY;
+            book.due = Some(due);
+            self.timers.insert((due, Timer::KeepReport(room)));
         }
+    }
+
+    /// There is nothing more to note.
+    fn close_notebook(&mut self, room: RoomId) -> Option<Notebook> {
+        let book = self.notebooks.remove(&room)?;
+        if let Some(due) = book.due {
+            self.timers.remove(&(due, Timer::KeepReport(room)));
+        }
+        Some(book)
     }
 }
 
 /// The store.
 impl Hub {
     pub(super) fn keep_report(&mut self, room: RoomId, now: Instant) {
-        let Some(book) = self.notebooks.get_mut(&room).filter(|book| book.has_news()) else {
+        let Some(book) = self.notebooks.get_mut(&room) else {
             return;
         };
+        book.due = None;
         let page = book.page(false, now);
         self.outputs.push_back(Output::Keep(Keep::Report { room, page }));
     }
@@ -165,7 +176,7 @@ impl Hub {
         others: Parting,
         now: Instant,
     ) {
-        let Some(mut book) = self.notebooks.remove(&room) else {
+        let Some(mut book) = self.close_notebook(room) else {
             return;
         };
         let mut over = std::collections::BTreeMap::new();
@@ -194,7 +205,7 @@ impl Hub {
 
     /// A call that nobody answered needs no report: the history says all of it.
     pub(super) fn drop_report(&mut self, room: RoomId) {
-        self.notebooks.remove(&room);
+        self.close_notebook(room);
     }
 
     /// A room of before a restart goes on, and so does its report.

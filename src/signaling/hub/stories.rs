@@ -139,6 +139,24 @@ fn a_call_is_answered_and_hung_up() {
 }
 
 #[test]
+fn nothing_waits_for_a_short_call_that_is_over() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        world.send(ada, call(BOB));
+        accept(&mut world, bobs[0]);
+        hang_up(&mut world, ada);
+        world.send(ada, call(BOB));
+        let call_id = call_of(&world, ada);
+        world.send(ada, Command::Cancel { call_id });
+        world.pass_ms(500);
+        waiting.push(world.hub.timers.len());
+    }
+    assert!(waiting.iter().all(|count| *count == waiting[0]), "{waiting:?}");
+    all_go(world);
+}
+
+#[test]
 fn a_late_accept_is_refused_and_changes_nothing() {
     let (mut world, ada, bobs) = ada_and_bob(2);
     world.send(ada, call(BOB));
