@@ -187,7 +187,7 @@ fn told(news: store::News, of: &Keep) -> Option<News> {
             user,
             call,
             missed,
-            asked: asked?,
+            asked,
         }),
         store::News::Message(MessageNews::Said { room, row, again }) => Some(News::Said {
             room,

@@ -169,11 +169,12 @@ pub enum News {
         user: UserId,
         asked: Asked,
     },
+    /// Without `asked`: it rings on as another one.
     Forgotten {
         user: UserId,
         call: Option<CallId>,
         missed: u32,
-        asked: Asked,
+        asked: Option<Asked>,
     },
     /// `again`: it was there before.
     Said {

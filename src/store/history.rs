@@ -100,6 +100,16 @@ pub struct HistoryPage {
     pub missed: u32,
 }
 
+/// Pages ring anew whom they rang when their server or its node was lost, which is known after this long at most: the call that they rang
+/// then was the same to people.
+const RANG_ON_WITHIN_MS: i64 = 30_000;
+
+/// For so long a call may have rung.
+const RANG_FOR_MS: i64 = 10 * 60_000;
+
+/// It is among so many of a user's last calls, so that whoever calls all the time costs no more.
+const RANG_AMONG: i64 = 64;
+
 /// How an unanswered call, which ends for the reason $1, is a missed one for whom it was for.
 const MISSED: &str = "CASE WHEN made = 0 AND answered_at_ms IS NULL \
     AND $1 IN ('no_answer', 'cancelled', 'unreachable', 'busy', 'connection_lost') THEN 1 ELSE 0 END";
@@ -147,6 +157,7 @@ pub(super) async fn apply(
                 .bind(node.to_owned())
                 .execute(&mut **writer)
                 .await?;
+                forget_lost_ring(writer, *call, user, *other, made, now_ms, news).await?;
             }
         }
         HistoryChange::NeverRang {
@@ -224,6 +235,38 @@ pub(super) async fn apply(
             let missed = missed(writer, user).await?;
             news.push(HistoryNews::Forgotten { user, call, missed });
         }
+    }
+    Ok(())
+}
+
+/// A call that rang when its server was lost, and rings on as this one, is none of its own.
+async fn forget_lost_ring(
+    writer: Writer<'_>,
+    rings_on_as: CallId,
+    user: UserId,
+    other: UserId,
+    made: bool,
+    now_ms: i64,
+    news: &mut Vec<HistoryNews>,
+) -> Result<(), StoreError> {
+    let lost = sqlx::query(
+        "DELETE FROM history WHERE user_id = $1 AND ended_at_ms > $3 AND other_id = $4 AND made = $5 AND call_id <> $6 \
+         AND answered_at_ms IS NULL AND reason = 'connection_lost' AND call_id IN (SELECT call_id FROM history \
+         WHERE user_id = $1 AND rang_at_ms > $2 ORDER BY rang_at_ms DESC LIMIT $7) RETURNING call_id",
+    )
+    .bind(user.to_string())
+    .bind(now_ms - RANG_FOR_MS)
+    .bind(now_ms - RANG_ON_WITHIN_MS)
+    .bind(other.to_string())
+    .bind(Flag(made))
+    .bind(rings_on_as.to_string())
+    .bind(RANG_AMONG)
+    .fetch_all(&mut **writer)
+    .await?;
+    for row in lost {
+        let call = Some(id(row.try_get("call_id")?, "call_id")?);
+        let missed = missed(writer, user).await?;
+        news.push(HistoryNews::Forgotten { user, call, missed });
     }
     Ok(())
 }
@@ -360,6 +403,7 @@ mod tests {
         who_is_called_in_vain_is_told_if_there_is_such_a_user,
         a_history_is_read_page_by_page,
         a_restart_closes_what_does_not_go_on,
+        a_call_that_rings_on_over_a_restart_is_one,
         old_calls_and_too_many_are_purged,
         a_call_to_another_tab_of_ones_own_is_one_that_was_made,
     );
@@ -520,6 +564,28 @@ mod tests {
         store.keep(&[Change::History(forget)], 9).await.expect("kept");
         assert!(rows(&store, 1).await.is_empty());
         assert_eq!(rows(&store, 2).await.len(), 7);
+    }
+
+    async fn a_call_that_rings_on_over_a_restart_is_one(bed: &Bed) {
+        let store = store(bed).await;
+        store.keep(&[rang(1)], 1000).await.expect("kept");
+        store.keep(&[over(1, "cancelled")], 2000).await.expect("kept");
+        store.keep(&[rang(2)], 60_000).await.expect("kept");
+        store.close().await;
+        let store = bed.open().await;
+        store.close_history().await.expect("closed");
+        assert_eq!(rows(&store, 1).await, ["made Bob connection_lost 0", "made Bob cancelled 0"]);
+        let news = store.keep(&[rang(3)], 62_000).await.expect("kept");
+        let forgotten = news.iter().filter_map(|(_, news)| match news {
+            crate::store::News::History(HistoryNews::Forgotten { user, call, missed }) => Some((*user, *call, *missed)),
+            _ => None,
+        });
+        let gone = Some(call(2));
+        assert_eq!(forgotten.collect::<Vec<_>>(), [(user(1), gone, 0), (user(2), gone, 1)]);
+        assert_eq!(rows(&store, 2).await, ["received Ada cancelled 0 missed"]);
+        store.keep(&[over(3, "connection_lost")], 70_000).await.expect("kept");
+        store.keep(&[rang(4)], 120_000).await.expect("kept");
+        assert_eq!(rows(&store, 2).await.len(), 2, "who calls again after a while calls again");
     }
 
     async fn a_restart_closes_what_does_not_go_on(bed: &Bed) {

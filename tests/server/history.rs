@@ -90,6 +90,17 @@ async fn calls_are_found_again_after_a_kill(bed: &Bed) {
         calls(&mut a).await,
         ["made connection_lost", "made cancelled", "made hung_up"]
     );
+    // It rings on as another one.
+    let (ringing, _) = ring(&mut a, &mut b).await;
+    assert_eq!(b.expect("history_forgotten").await["missed"], 1);
+    a.send(json!({ "type": "cancel", "call_id": ringing["call_id"] })).await;
+    b.expect("history_changed").await;
+    a.expect("history_changed").await;
+    assert_eq!(
+        calls(&mut b).await,
+        ["received cancelled missed", "received cancelled missed", "received hung_up"]
+    );
+    assert_eq!(calls(&mut a).await, ["made cancelled", "made cancelled", "made hung_up"]);
     for tab in [&mut c, &mut d] {
         tab.come_back(&server).await;
         assert!(calls(tab).await.is_empty(), "the call goes on");

@@ -128,7 +128,7 @@ impl Hub {
                 asked,
             } => {
                 let event = Event::HistoryForgotten { call_id: call, missed };
-                self.tell_user(user, Some(asked), &event);
+                self.tell_user(user, asked, &event);
             }
             News::Said {
                 room,
