@@ -64,11 +64,17 @@ struct World {
     /// Questions that the store does not answer.
     fails: bool,
     asked: usize,
+    /// Whether the nodes know that they keep things in one place.
+    shares_store: bool,
 }
 
 impl World {
-    #[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
     fn new() -> World {
+        World::sharing(true)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's clock starts anywhere")]
+    fn sharing(shares_store: bool) -> World {
         let mut world = World {
             now: Instant::now(),
             bus: LocalBus::new(StdRng::seed_from_u64(7)),
@@ -77,6 +83,7 @@ impl World {
             store: Shared::default(),
             fails: false,
             asked: 0,
+            shares_store,
         };
         for number in [1, 2] {
             let node = world.start(number);
@@ -96,7 +103,14 @@ impl World {
             ..HubConfig::default()
         };
         let seed = StdRng::seed_from_u64(number).next_u64();
-        Node::start(NodeId::from_random(number), config, seed, true, &mut self.bus, self.now)
+        Node::start(
+            NodeId::from_random(number),
+            config,
+            seed,
+            self.shares_store,
+            &mut self.bus,
+            self.now,
+        )
     }
 
     fn open(&mut self, number: u64, node: usize) -> usize {
@@ -408,6 +422,73 @@ fn what_somebody_changes_at_one_node_their_pages_at_the_other_know() {
     world.pass(Duration::from_secs(3));
     assert!(world.told(bob).join(" ").contains("Unreachable"));
     assert!(world.told(laptop).is_empty() && world.told(phone).is_empty());
+}
+
+#[test]
+fn what_a_visitor_changes_holds_for_the_call_at_the_other_node() {
+    for shares_store in [true, false] {
+        let mut world = World::sharing(shares_store);
+        let (ada, bob) = (world.open(ADA, A), world.open(BOB, B));
+        let always_through_server = false;
+        let ring = |world: &mut World| {
+            let user_id = user(BOB);
+            world.send(
+                ada,
+                Command::Call {
+                    user_id,
+                    always_through_server,
+                },
+            );
+            world.tabs[bob].told.iter().rev().find_map(|event| match event {
+                Event::IncomingCall { call_id, .. } => Some(*call_id),
+                _ => None,
+            })
+        };
+        // Who goes through the server from now on does so in a call at Ada's node.
+        let call_id = ring(&mut world).expect("it rings");
+        world.send(
+            bob,
+            Command::Accept {
+                call_id,
+                always_through_server,
+            },
+        );
+        world.told(ada);
+        let settings = Settings {
+            callers: Callers::Anyone,
+            always_through_server: true,
+        };
+        world.send(bob, Command::Set { settings });
+        let told = world.told(ada).join(" ");
+        assert!(told.contains("DirectChanged"), "{told}");
+        world.send(bob, Command::HangUp { call_id });
+        // A block ends what rings, for both and at once; but not what is answered.
+        let blocked = UserInfo {
+            user_id: user(ADA),
+            name: String::new(),
+        };
+        ring(&mut world).expect("it rings");
+        for tab in [ada, bob] {
+            world.told(tab);
+        }
+        let block = Command::Block {
+            user_id: blocked.user_id,
+            name: blocked.name,
+        };
+        world.send(bob, block);
+        for tab in [ada, bob] {
+            let told = world.told(tab).join(" ");
+            assert!(
+                told.contains("CallEnded") && told.contains("Declined"),
+                "{shares_store}: {told}"
+            );
+            assert_eq!(told.matches("blocked 1").count(), usize::from(tab == bob), "{told}");
+        }
+        assert_eq!(ring(&mut world), None, "she reaches him no more");
+        for node in &world.nodes {
+            assert_eq!((node.hub.counts().ringing, node.hub.counts().visitors), (0, 0));
+        }
+    }
 }
 
 #[test]

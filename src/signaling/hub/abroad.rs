@@ -1,5 +1,6 @@
 //! Sessions that have their call on another node, in the hub of their home: commands go there, and what they are told comes from there.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::neighbours::UNREACHABLE;
@@ -229,6 +230,14 @@ impl Hub {
     fn owner_of(&self, id: SessionId) -> Option<NodeId> {
         let abroad = self.sessions.get(&id)?.abroad.as_ref()?;
         Some(abroad.owner)
+    }
+
+    /// The nodes that have a call or room of this user's.
+    pub(super) fn owners_for(&self, user: UserId) -> BTreeSet<NodeId> {
+        let sessions = self.users.get(&user).into_iter().flat_map(|user| &user.sessions);
+        sessions
+            .filter_map(|id| Some(self.sessions.get(id)?.abroad.as_ref()?.owner))
+            .collect()
     }
 
     /// The session is about to be removed.

@@ -42,14 +42,22 @@ impl Hub {
         }
     }
 
-    /// Something of a user's own has changed here.
+    /// Something of a user's own has changed here. Where each node has a store of its own, only those are told that have a session of the
+    /// user's in a room of theirs: a block or a wish to go through the server holds there too.
     pub(super) fn say_changed(&mut self, user: UserId, change: &PersonChange) {
-        if !self.neighbours.shares_store || matches!(change, PersonChange::Subscribe(_) | PersonChange::Unsubscribe(_)) {
+        if matches!(change, PersonChange::Subscribe(_) | PersonChange::Unsubscribe(_)) {
             return;
         }
         let change = change.clone();
-        self.renew_those_of(user, &change);
-        self.say_to_all(&Word::Changed { user, change });
+        if self.neighbours.shares_store {
+            self.renew_those_of(user, &change);
+            self.say_to_all(&Word::Changed { user, change });
+            return;
+        }
+        for owner in self.owners_for(user) {
+            let change = change.clone();
+            self.say_to(owner, Word::Changed { user, change });
+        }
     }
 
     pub(super) fn say_renamed(&mut self, user: UserId, name: &str) {
@@ -78,12 +86,19 @@ impl Hub {
     }
 
     pub(super) fn changed_there(&mut self, user: UserId, change: &PersonChange, now: Instant) {
-        if self.is_here(user)
+        if !self.neighbours.shares_store && self.is_here(user) {
+            // They have something of their own here, which this does not change.
+            return;
+        }
+        // Of who only visits, too: what follows from it is done where the room is.
+        if self.users.contains_key(&user)
             && let Some(event) = self.apply_change(user, change, now)
         {
             self.tell_user_here(user, None, &event);
         }
-        self.renew_those_of(user, change);
+        if self.neighbours.shares_store {
+            self.renew_those_of(user, change);
+        }
     }
 
     pub(super) fn barred_there(&mut self, user: UserId, barred: bool, now: Instant) {
