@@ -261,6 +261,11 @@ impl Hub {
         abroad.is_some_and(|abroad| abroad.joins.is_some())
     }
 
+    /// Whether it only rings there.
+    pub(super) fn rings_abroad(&self, id: SessionId) -> bool {
+        !self.is_inside_abroad(id) && !self.joins_abroad(id)
+    }
+
     /// Whether it is in a room there, and not only called.
     pub(super) fn is_inside_abroad(&self, id: SessionId) -> bool {
         let abroad = self.sessions.get(&id).and_then(|session| session.abroad.as_ref());
@@ -342,7 +347,7 @@ impl Hub {
     }
 
     /// The call is over for the session, and its browser knows.
-    fn end_abroad(&mut self, id: SessionId, why: EndReason, reference: Option<u32>, now: Instant) {
+    pub(super) fn end_abroad(&mut self, id: SessionId, why: EndReason, reference: Option<u32>, now: Instant) {
         let lasted = self.call_abroad(id, now);
         let Some(abroad) = self.sessions.get_mut(&id).and_then(|session| session.abroad.take()) else {
             return;
@@ -417,10 +422,20 @@ impl Hub {
         }
     }
 
+    /// What rings for owners of a name whose rooms another node has: it knows nothing of that, and who called rings anew from there.
+    pub(super) fn end_ringing_for(&mut self, name: &str, now: Instant) {
+        for id in self.abroad_with(None) {
+            let owner = self.owner_of(id).and_then(|owner| self.neighbours.name_of(owner));
+            if owner == Some(name) && self.rings_abroad(id) {
+                self.end_abroad(id, EndReason::ConnectionLost, None, now);
+            }
+        }
+    }
+
     /// What rings for an owner that cannot be heard; None: for all of them.
     pub(super) fn stop_ringing_abroad(&mut self, owner: Option<NodeId>, now: Instant) {
         for id in self.abroad_with(owner) {
-            if !self.is_inside_abroad(id) && !self.joins_abroad(id) {
+            if self.rings_abroad(id) {
                 self.end_later(id, EndReason::Cancelled, now + RINGING_PATIENCE);
             }
         }

@@ -13,6 +13,7 @@ use super::{Hub, Timer};
 use crate::id::{CallId, ConnectionId, NodeId, SessionId, UserId};
 use crate::signaling::nodes::{Abroad, Sought, Visitor, Word};
 use crate::signaling::output::{CloseReason, Output};
+use crate::signaling::protocol::EndReason;
 use crate::signaling::records::{Adoption, Lost, Question};
 use crate::signaling::session::Session;
 
@@ -135,6 +136,7 @@ impl Hub {
     /// From here on what a node had is here.
     fn inherit(&mut self, name: &str, restored: Restored, now: Instant) {
         self.restore_into(restored, now);
+        self.end_ringing_for(name, now);
         self.inheritance.names.insert(name.to_owned());
         self.is_divided(name);
         self.settle_abroad(now);
@@ -239,9 +241,11 @@ impl Hub {
         let all: Vec<SessionId> = self.sessions.keys().copied().collect();
         let ours: Vec<SessionId> = all.into_iter().filter(|id| owned(self, id)).collect();
         for id in ours {
-            // What rings there rings no more.
             if self.is_inside_abroad(id) {
                 self.follow(id, heir, now);
+            } else if self.rings_abroad(id) {
+                // It rang there, and who called rings anew from where they come back to.
+                self.end_abroad(id, EndReason::ConnectionLost, None, now);
             }
         }
         self.forget_callers_of(heir, of, now);

@@ -1,6 +1,6 @@
 //! A node is gone, and another one has what it had.
 
-use tandem::signaling::protocol::LeaveReason;
+use tandem::signaling::protocol::{EndReason, LeaveReason};
 
 use super::*;
 
@@ -291,6 +291,97 @@ fn nothing_is_adopted_that_lives_or_while_the_store_is_away() {
         assert_eq!(in_room(world.come_back(tab, node), room), 2);
     }
     everybody_leaves(&mut world, &tabs, room);
+}
+
+#[test]
+fn what_rang_is_rung_anew_by_the_page_of_whoever_called() {
+    for heir in [B, C] {
+        let mut world = World::new();
+        let (ada, bob) = (world.open(1, A), world.open(2, B));
+        let call = || Command::Call {
+            user_id: user(2),
+            always_through_server: false,
+        };
+        world.send(ada, call());
+        let told = world.told(bob);
+        assert!(matches!(told[..], [Event::IncomingCall { .. }]), "{told:?}");
+        world.kill(A);
+        world.say_hello(ada, heir, Grants::ALL);
+        world.pass(Duration::from_millis(500));
+        let back = world.welcomed(ada).expect("it is the same session");
+        assert!(back.call.is_none());
+        world.told(ada);
+        let event = world.answer(ada, call());
+        assert!(matches!(event, Event::CallRinging { .. }), "{event:?}");
+        let told = world.told(bob);
+        let [
+            Event::CallEnded {
+                reason: EndReason::ConnectionLost,
+                ..
+            },
+            Event::IncomingCall { call_id, .. },
+        ] = told[..]
+        else {
+            panic!("one ends, another one rings: {told:?}")
+        };
+        let accept = Command::Accept {
+            call_id,
+            always_through_server: false,
+        };
+        let event = world.answer(bob, accept);
+        assert!(matches!(event, Event::CallAnswered { .. }), "{event:?}");
+        world.told(ada);
+        world.send(bob, Command::HangUp { call_id });
+        world.is_empty();
+    }
+}
+
+#[test]
+fn who_waits_in_a_lobby_is_told_and_may_ask_again() {
+    let mut world = World::new();
+    let (ada, bob) = (world.open(1, A), world.open(2, B));
+    let wish = LinkWish {
+        name: "Stand-up".to_owned(),
+        passphrase: None,
+        expires_in_s: None,
+        single_use: false,
+        lobby: true,
+    };
+    let link_id = world.make_link(ada, wish);
+    let join = || Command::Join {
+        link_id,
+        passphrase: None,
+        always_through_server: false,
+    };
+    let Event::RoomJoined { room, .. } = world.answer(ada, join()) else {
+        panic!("it is hers")
+    };
+    let event = world.answer(bob, join());
+    assert!(matches!(event, Event::LobbyEntered { .. }), "{event:?}");
+    world.kill(A);
+    world.say_hello(ada, C, Grants::ALL);
+    world.pass(Duration::from_millis(500));
+    in_room(world.welcomed(ada), room.room_id);
+    // Its room is another node's: the page begins anew.
+    let back = world.come_back(bob, B).expect("it is the same session");
+    world.pass(A_MOMENT);
+    let told = world.told(bob);
+    let left = |event: &Event| {
+        matches!(
+            event,
+            Event::RoomLeft {
+                reason: LeaveReason::ConnectionLost,
+                ..
+            }
+        )
+    };
+    assert!(back.call.is_none() && told.iter().any(left), "{:?} {told:?}", back.call);
+    let event = world.answer(bob, join());
+    assert!(matches!(event, Event::LobbyEntered { .. }), "{event:?}");
+    for tab in [ada, bob] {
+        world.send(tab, Command::Leave { room_id: room.room_id });
+    }
+    world.is_empty();
 }
 
 #[test]
