@@ -308,6 +308,11 @@ impl Session {
         }
     }
 
+    /// Whether its page was there when the server before this one went, and has not come back yet: that takes it a moment.
+    pub fn is_expected(&self) -> bool {
+        self.uncounted && self.home.is_none() && self.connection().is_none()
+    }
+
     /// Since when the websocket is gone.
     pub fn detached_since(&self) -> Option<Instant> {
         match self.attachment {

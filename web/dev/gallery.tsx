@@ -266,6 +266,7 @@ const door = (more: Partial<Door> = {}, preview: Partial<LinkPreview> = {}): App
   phase: {
     kind: "joining",
     rings: null,
+    passphrase: null,
     linkId: "q3vk8m2xw7rtd",
     link: {
       link_id: "q3vk8m2xw7rtd",
@@ -321,7 +322,7 @@ const STATES: Record<string, AppState> = {
   lobby: {
     ...base,
     devices: on,
-    phase: { kind: "lobby", linkId: "q3vk8m2xw7rtd", room: weekly, participantId: "me" },
+    phase: { kind: "lobby", passphrase: null, linkId: "q3vk8m2xw7rtd", room: weekly, participantId: "me" },
   },
   calling: {
     ...base,

@@ -69,7 +69,7 @@ impl Hub {
             .copied()
             .filter(|id| self.grants(*id).may_answer() && !is_in_it(self, id))
             .collect();
-        let is_there = fresh.iter().any(|id| self.sessions[id].connection().is_some());
+        let is_there = fresh.iter().any(|id| self.is_there(*id));
         if !is_there {
             return Err(false);
         }

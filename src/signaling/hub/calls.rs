@@ -118,7 +118,7 @@ impl Hub {
             .unwrap_or_default();
         let at: BTreeSet<SessionId> = at.into_iter().filter(|session| self.grants(*session).may_answer()).collect();
         // One that waits to be resumed rings too, but alone it is most often a page that was closed.
-        let is_there = at.iter().any(|session| self.sessions[session].connection().is_some());
+        let is_there = at.iter().any(|session| self.is_there(*session));
         if !is_there && may_ring && self.neighbours.is_cut_off() {
             return Err(UNREACHABLE);
         }
@@ -136,6 +136,12 @@ impl Hub {
             return Ok(Found::Nowhere);
         }
         Ok(Found::At(id, at))
+    }
+
+    /// Whether somebody is at a session, or comes back to it after a restart.
+    pub(super) fn is_there(&self, session: SessionId) -> bool {
+        let session = self.sessions.get(&session);
+        session.is_some_and(|session| session.connection().is_some() || session.is_expected())
     }
 
     /// A call reached nobody.

@@ -197,6 +197,25 @@ fn a_ringing_call_dies_with_the_server() {
 }
 
 #[test]
+fn who_calls_again_after_a_restart_rings_at_those_who_are_not_back_yet() {
+    let (mut world, ada, bobs) = ada_and_bob(1);
+    world.send(ada, call(BOB));
+    world.restart();
+    world.resume(ada).expect("in time");
+    world.send(ada, call(BOB));
+    assert!(
+        matches!(world.browsers[ada].view, View::Calling(..)),
+        "{:?}",
+        world.browsers[ada].view
+    );
+    world.resume(bobs[0]).expect("in time");
+    assert!(matches!(world.browsers[bobs[0]].call, Some(CallNow::Incoming { .. })));
+    accept(&mut world, bobs[0]);
+    assert!(matches!(world.browsers[ada].view, View::Talking(..)));
+    all_go(world);
+}
+
+#[test]
 fn a_hang_up_that_is_said_again_is_done_already() {
     let (mut world, ada, bob) = talking();
     let call_id = call_of(&world, ada);

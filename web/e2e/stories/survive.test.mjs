@@ -121,6 +121,44 @@ for (const kind of (process.env.TANDEM_KINDS ?? "chromium,firefox").split(",")) 
       await pair.hangUp(ada, bob);
     });
 
+    async function ring() {
+      await ada.goHome();
+      await bob.goHome();
+      await ada.setAlwaysThroughServer(false);
+      await ada.call(await bob.id());
+      await bob.sees("incoming");
+    }
+
+    async function talkAfterRing() {
+      await ada.seesAndHears();
+      await bob.seesAndHears();
+      await pair.hangUp(ada, bob);
+    }
+
+    for (const [what, replace] of [
+      ["the server is killed and started again", () => server.kill().then(() => server.launch())],
+      ["another process takes over", () => server.upgrade()],
+    ]) {
+      test(`${what} while it rings: it rings on, and is answered`, async () => {
+        await ring();
+        await replace();
+        const rings = async () => (await server.metric('tandem_calls{state="ringing"}')) === 1;
+        await until("it rings on the new server", rings);
+        assert.ok((await ada.has("cancel")) && (await bob.has("incoming")));
+        await bob.click("answer");
+        await talkAfterRing();
+      });
+    }
+
+    test("it is answered while the server is killed and started again", async () => {
+      await ring();
+      await server.kill();
+      await bob.sees("connection-banner");
+      await bob.click("answer");
+      await server.launch();
+      await talkAfterRing();
+    });
+
     test("the websocket is cut, then goes silent, in a direct call", async (t) => {
       const wire = await Wire.to(server.port);
       t.after(() => wire.close());

@@ -370,11 +370,17 @@ export class Engine extends Emitter<EngineEvents> {
       case "forget_server":
         this.media?.forgetServer(effect.patienceMs);
         break;
+      case "await_ring":
+        setTimeout(() => this.send({ kind: "ring_missed", callId: effect.callId }), effect.patienceMs);
+        break;
+      case "ask_again":
+        setTimeout(() => this.send(effect.input), effect.afterMs);
+        break;
       case "stop_media":
         this.stopMedia(effect.farewell);
         break;
       case "server_restarted":
-        this.media?.serverRestarted();
+        this.media?.serverRestarted(effect.announced);
         break;
       case "remember_call":
         if (effect.call === null) this.generation = 0;

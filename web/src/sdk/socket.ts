@@ -61,13 +61,19 @@ export interface SocketWorld {
 }
 
 export interface SocketListener {
-  /** `answers`: the type of the command that the event's `ref` names; `about`: the message that was to be said by it. */
+  /** `answers`: the type of the command that the event's `ref` names; `about`: the message or the call that it was about. */
   event(event: Event, answers: Command["type"] | null, about: string | null): void;
   connected(up: boolean): void;
   /** The session was not resumed: its calls are gone, and so are the commands that the server had not taken. */
   sessionLost(): void;
   /** The server takes people in by tokens, and this page has none that is good: it is not tried again. */
   signedOut(): void;
+}
+
+/** The message that is to be said by a command, or the call that is accepted. */
+function aboutOf(command: Command): string | null {
+  if (command.type === "say" || command.type === "send_file") return command.message_id;
+  return command.type === "accept" ? command.call_id : null;
 }
 
 export class Socket {
@@ -81,7 +87,7 @@ export class Socket {
   private lastRef = 0;
   /** Commands that the server may not have taken yet, oldest first. */
   private pending: CommandFrame[] = [];
-  /** Commands by ref, to tell what an answer belongs to: their types, and the messages that were to be said. */
+  /** Commands by ref, to tell what an answer belongs to: their types, and what they are about. */
   private readonly sent = new Map<number, { answers: Command["type"]; about: string | null }>();
   private pace = IDLE;
   private bootId: string | null = null;
@@ -112,8 +118,7 @@ export class Socket {
 
   /** Sends now, or as soon as the session is there. */
   send(command: Command): void {
-    const about = command.type === "say" || command.type === "send_file" ? command.message_id : null;
-    const frame: CommandFrame = { ref: this.nextRef(command.type, about), ...command };
+    const frame: CommandFrame = { ref: this.nextRef(command), ...command };
     this.pending.push(frame);
     if (this.welcomed) this.write(frame);
   }
@@ -226,7 +231,7 @@ export class Socket {
     this.lastRef = Math.max(this.lastRef, event.last_ref);
     // What this page was given before its first welcome is new to the server, but numbered without knowing the session's last.
     if (event.resumed && !this.everWelcomed) {
-      this.pending = this.pending.map((frame) => ({ ...frame, ref: this.nextRef(frame.type) }));
+      this.pending = this.pending.map((frame) => ({ ...frame, ref: this.nextRef(frame) }));
     } else if (event.resumed) this.pending = this.pending.filter((frame) => frame.ref > event.last_ref);
     else if (hadSession) this.pending = [];
     if (this.bootId !== null && this.bootId !== event.boot_id) {
@@ -274,9 +279,9 @@ export class Socket {
     this.listener.sessionLost();
   }
 
-  private nextRef(answers: Command["type"], about: string | null = null): number {
+  private nextRef(command: Command): number {
     this.lastRef += 1;
-    this.sent.set(this.lastRef, { answers, about });
+    this.sent.set(this.lastRef, { answers: command.type, about: aboutOf(command) });
     // Answers come soon; without a bound the map would grow with every ping of a long day.
     this.sent.delete(this.lastRef - 1000);
     return this.lastRef;
@@ -294,7 +299,7 @@ export class Socket {
   /** Pings do not wait for each other's pong: the server counts on hearing them. */
   private ping(pongWithinMs = this.pace.pongWithinMs): void {
     this.schedulePing();
-    const ref = this.nextRef("ping");
+    const ref = this.nextRef({ type: "ping" });
     this.write({ ref, type: "ping" });
     if (this.pingRef !== null) return;
     this.pingRef = ref;

@@ -2,6 +2,7 @@
 
 import { assertNever } from "../assert";
 import type { CallNow, Command, ErrorCode, Event, Participant, UserInfo } from "../protocol";
+import { awaitRing, inviteAnew, joinAnew, ringAnew, takeRing } from "./anew";
 import { chatAfterGap, chatEvent, chatRefused } from "./chat";
 import { fileBegun, nextFile } from "./files";
 import { historyEvent, historyRefused, listHistory } from "./history";
@@ -67,7 +68,7 @@ export function handleEvent(
     case "paired":
       return only(state);
     case "server_stopping":
-      return only({ ...state, connection: "stopping" });
+      return only({ ...state, connection: "stopping", saidStopping: true });
     case "name_changed":
       return only(state.me ? { ...state, me: { ...state.me, name: event.name } } : state);
     case "error":
@@ -170,21 +171,24 @@ function welcome(was: AppState, event: Of<"welcome">, now: number): Step {
     grants: event.grants ?? null,
     iceServers: event.ice_servers,
     bootId: event.boot_id,
+    saidStopping: false,
     missed: event.missed ?? was.missed,
     fileBytesMax: event.file_bytes_max ?? null,
   };
   const isNew = restarted || !event.resumed;
   // What came to be kept while this page was away it was not told.
-  const ask = state.history !== null && isNew ? [listHistory()] : [];
-  const step = welcomed(state, event, isFirst, restarted, now);
+  const ask = state.asked.history && isNew ? [listHistory()] : [];
+  const step = welcomed(was, state, event, now);
   return { ...step, effects: [...step.effects, ...ask, ...peopleAfterGap(state, isNew)] };
 }
 
-function welcomed(state: AppState, event: Of<"welcome">, isFirst: boolean, restarted: boolean, now: number): Step {
+function welcomed(was: AppState, state: AppState, event: Of<"welcome">, now: number): Step {
+  const isFirst = was.bootId === null;
+  const restarted = !isFirst && was.bootId !== state.bootId;
   const call = event.resumed ? (event.call ?? null) : null;
   const { kind } = state.phase;
   if (isFirst && call !== null && (kind === "home" || kind === "joining")) return comeBack(state, call, now);
-  if (restarted && event.resumed) return afterRestart(state, call, now);
+  if (restarted && event.resumed) return afterRestart(state, call, was.saidStopping, now);
   // Whose token is for one room has come for that.
   const room = state.grants?.room;
   if (isFirst && kind === "home" && room !== undefined) return openLink(state, room);
@@ -192,7 +196,7 @@ function welcomed(state: AppState, event: Of<"welcome">, isFirst: boolean, resta
   return { state, effects: state.phase.kind === "in_call" ? chatAfterGap(state.phase) : [] };
 }
 
-function afterRestart(state: AppState, call: CallNow | null, now: number): Step {
+function afterRestart(state: AppState, call: CallNow | null, announced: boolean, now: number): Step {
   const { phase } = state;
   const isSame = call !== null && isOf(call, phase);
   switch (phase.kind) {
@@ -205,9 +209,7 @@ function afterRestart(state: AppState, call: CallNow | null, now: number): Step 
     }
     case "lobby":
       if (call?.state === "joined") return roomJoined(state, { ...call, type: "room_joined" }, now - call.elapsed_ms);
-      return call?.state === "waiting"
-        ? waitAgain(state, call.room, call.participant_id)
-        : end(state, "connection_lost", false, now);
+      return call?.state === "waiting" ? waitAgain(state, call.room, call.participant_id) : joinAnew(state, phase);
     case "calling":
     case "incoming":
       // The answer may have been lost on the way.
@@ -216,13 +218,21 @@ function afterRestart(state: AppState, call: CallNow | null, now: number): Step 
       }
       // A call that was not named yet is sent again by the socket.
       if (isSame || (phase.kind === "calling" && phase.callId === null)) return only(state);
-      return end(state, "connection_lost", false, now);
+      if (phase.kind === "calling") return ringAnew(state, phase);
+      return ringsAnew(state, phase, call);
     case "in_call":
       if (!isSame || (call?.state !== "answered" && call?.state !== "joined")) return sessionLost(state, now);
-      return stayIn(state, phase, call);
+      return stayIn(state, phase, call, announced);
     default:
       return assertNever(phase);
   }
+}
+
+/** Whoever called may have been there sooner. */
+function ringsAnew(state: AppState, phase: Extract<Phase, { kind: "incoming" }>, call: CallNow | null): Step {
+  const waits = awaitRing(state, phase);
+  if (call?.state !== "incoming") return waits;
+  return takeRing(waits.state, call.call_id, call.room_id, call.user) ?? waits;
 }
 
 function isOf(call: CallNow, phase: Phase): boolean {
@@ -231,7 +241,12 @@ function isOf(call: CallNow, phase: Phase): boolean {
 }
 
 /** The room outlived the server. Who came or went meanwhile is known from what the server has now. */
-function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { participants: Participant[] }>): Step {
+function stayIn(
+  state: AppState,
+  phase: InCall,
+  call: Extract<CallNow, { participants: Participant[] }>,
+  announced: boolean,
+): Step {
   const { room, participant_id, host, direct, polite } = call;
   // Who has not come to the new process yet has said nothing to it of what is on.
   const known = new Map(phase.others.map((one) => [one.participant_id, one.sources]));
@@ -240,13 +255,15 @@ function stayIn(state: AppState, phase: InCall, call: Extract<CallNow, { partici
   );
   const other = direct ? (others[0]?.participant_id ?? null) : null;
   const me = { ...phase.me, participantId: participant_id, host };
+  const { invited, effects } = inviteAnew(phase, call);
   return {
-    state: { ...state, phase: { ...phase, room, others, me, invited: stillInvited(call), waiting: [] } },
+    state: { ...state, phase: { ...phase, room, others, me, invited, waiting: [] } },
     effects: [
-      { kind: "server_restarted" },
+      { kind: "server_restarted", announced },
       { kind: "others_changed", others },
       { kind: "set_direct", direct, polite, other },
       send({ type: "publish", room_id: phase.roomId, sources: sourcesOn(state.devices) }),
+      ...effects,
       ...chatAfterGap(phase),
     ],
   };
@@ -334,6 +351,10 @@ function forMedia(state: AppState, event: MediaEvent): Step {
 function refused(state: AppState, event: Of<"error">, answers: Command["type"] | null, about: string | null): Step {
   const { phase } = state;
   if (answers === "call" && state.abandoned > 0) return only({ ...state, abandoned: state.abandoned - 1 });
+  // It was said to a call that is gone with its server, and is said again to the one in its place, or was already.
+  if (answers === "accept" && phase.kind === "incoming" && (about !== phase.callId || about === state.lostRing)) {
+    return only(state);
+  }
   const isRefused = answers === "call" ? phase.kind === "calling" : answers === "accept" && phase.kind === "incoming";
   if (isRefused) {
     return {
@@ -349,9 +370,9 @@ function refused(state: AppState, event: Of<"error">, answers: Command["type"] |
     const step = inviteEnded(state, "", true) ?? only(state);
     return only({ ...step.state, refused: event.code });
   }
-  if (answers === "history" || answers === "see_history") return only(historyRefused(state, answers));
+  if (answers === "history" || answers === "see_history") return historyRefused(state, event.code, answers);
   if (answers !== null && SAID.includes(answers)) {
-    return { state: { ...state, refused: event.code }, effects: peopleRefused(state, answers) };
+    return { state: { ...state, refused: event.code }, effects: peopleRefused(state, event.code, answers) };
   }
   const inChat = answers === null ? null : chatRefused(state, event.code, answers, about);
   if (inChat !== null) return nextFile(inChat);
@@ -414,6 +435,8 @@ function ringing(state: AppState, event: Of<"call_ringing">): Step {
 /** While this page calls or talks the server lets nobody else ring here; a crossing call is settled by `call_answered`. */
 function incoming(state: AppState, callId: string, roomId: string, user: UserInfo, attempt: number): Step {
   const { phase } = state;
+  const anew = takeRing(state, callId, roomId, user);
+  if (anew !== null) return anew;
   if (phase.kind === "joining") return ringsAtTheDoor(state, { callId, roomId, user }, attempt);
   if (phase.kind !== "home" && phase.kind !== "ended") return only(state);
   return {
@@ -503,6 +526,7 @@ function ended(state: AppState, event: Of<"call_ended">, now: number): Step {
     // A session did not come back to the server, but the two of them may still see and hear each other.
     return goOnWithoutServer(state, phase, VANISHED_MS);
   }
+  if (event.reason === "connection_lost" && phase.kind === "incoming") return awaitRing(state, phase);
   const step = end(state, event.reason, false, now);
   if (step.state.phase.kind !== "ended") return step;
   const { durationMs } = step.state.phase;

@@ -99,9 +99,22 @@ describe("the history of calls", () => {
   });
 
   it("is asked for anew after a restart of the server", () => {
-    const { sent } = run(welcome("one"), page([row("a", 1)]), welcome("two", 3, true));
-    expect(sent).toEqual([{ type: "history", limit: 20 }]);
-    expect(run(welcome("one"), page([row("a", 1)]), welcome("one", 3, true)).sent).toEqual([]);
+    const list: Input = { kind: "list_history" };
+    const ask = { type: "history", limit: 20 };
+    expect(run(welcome("one"), list, page([row("a", 1)]), welcome("two", 3, true)).sent).toEqual([ask, ask]);
+    expect(run(welcome("one"), list, welcome("two", 3, true)).sent).toEqual([ask, ask]);
+    expect(run(welcome("one"), list, page([row("a", 1)]), welcome("one", 3, true)).sent).toEqual([ask]);
+    expect(run(welcome("one"), welcome("two", 3, true)).sent).toEqual([]);
+  });
+
+  it("is asked for again where the store could not be read, until there is something to show", () => {
+    const list: Input = { kind: "list_history" };
+    const unread = event({ type: "error", code: "not_loaded", message: "" }, "history");
+    const again = { kind: "ask_again", input: list, afterMs: 10_000 };
+    const { state } = run(welcome("one"), list);
+    expect(reduce(state, unread, 0).effects).toEqual([again]);
+    const shown = reduce(state, page([row("a", 1)]), 0).state;
+    expect(reduce(shown, unread, 0).effects).toEqual([]);
   });
 
   it("gives a name to whom is called back", () => {

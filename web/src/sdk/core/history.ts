@@ -1,9 +1,9 @@
 /** The part of the state machine that knows the calls there were. */
 
 import { assertNever } from "../assert";
-import type { Command, Event, HistoryRow } from "../protocol";
+import type { ErrorCode, Event, HistoryRow } from "../protocol";
 import type { AppState, Input, Step } from "./state";
-import { only, send } from "./steps";
+import { askAgain, only, send } from "./steps";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
@@ -21,7 +21,7 @@ export function historyInput(state: AppState, input: HistoryInput): Step {
   const { history } = state;
   switch (input.kind) {
     case "list_history":
-      return { state, effects: [listHistory()] };
+      return { state: { ...state, asked: { ...state.asked, history: true } }, effects: [listHistory()] };
     case "more_history": {
       const last = history?.rows.at(-1);
       if (history === null || last === undefined || !history.more || history.asking) return only(state);
@@ -80,10 +80,12 @@ export function historyEvent(state: AppState, event: HistoryEvent): Step {
   }
 }
 
-/** A part that could not be read may be asked for again. */
-export function historyRefused(state: AppState, answers: Command["type"] | null): AppState {
+/** A part that could not be read may be asked for again, and the first one is. */
+export function historyRefused(state: AppState, code: ErrorCode, answers: "history" | "see_history"): Step {
   const { history } = state;
-  return answers === "history" && history !== null ? { ...state, history: { ...history, asking: false } } : state;
+  if (answers !== "history") return only(state);
+  if (history !== null) return only({ ...state, history: { ...history, asking: false } });
+  return { state, effects: code === "not_loaded" ? [askAgain("list_history")] : [] };
 }
 
 /** Whether it comes after the other in a list that begins with the newest. */

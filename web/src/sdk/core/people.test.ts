@@ -31,6 +31,14 @@ function run(inputs: Input[], from = initialState(null, false)) {
 }
 
 describe("contacts", () => {
+  it("are asked for again where the store could not be read, and the user is told", () => {
+    const unread = answer({ type: "error", code: "not_loaded", message: "" }, "people");
+    const { state, effects } = run([{ kind: "list_people" }, unread]);
+    expect(state.refused).toBe("not_loaded");
+    expect(effects).toContainEqual({ kind: "ask_again", input: { kind: "list_people" }, afterMs: 10_000 });
+    expect(run([unread], run([people()]).state).effects).toEqual([]);
+  });
+
   it("are in the order of their names, and change by what the server says", () => {
     const { names, state } = run([
       people([contact("c", "Cleo"), contact(BERTA, "Berta")]),
@@ -59,7 +67,10 @@ describe("contacts", () => {
   it("are asked for again after a gap, and not before anybody wanted them", () => {
     const again = welcome({ resumed: true });
     expect(run([welcome(), again]).sent).toEqual([]);
-    expect(run([welcome(), people(), again]).sent).toEqual([{ type: "people" }]);
+    const list: Input = { kind: "list_people" };
+    const ask = { type: "people" };
+    expect(run([welcome(), list, people(), again]).sent).toEqual([ask, ask]);
+    expect(run([welcome(), list, again]).sent).toEqual([ask, ask]);
     const away: Input = { kind: "set_away", away: true };
     expect(run([welcome(), away, welcome({ boot_id: "two" })]).sent).toEqual([
       { type: "set_away", away: true },

@@ -1,9 +1,9 @@
 /** The part of the state machine that knows whom the user knows, whom they have blocked, and what they chose for all devices. */
 
 import { assertNever } from "../assert";
-import type { Command, Contact, Event, Settings, UserInfo } from "../protocol";
+import type { Command, Contact, ErrorCode, Event, Settings, UserInfo } from "../protocol";
 import type { AppState, Effect, Input, Step } from "./state";
-import { only, send } from "./steps";
+import { askAgain, only, send } from "./steps";
 
 type Of<T extends Event["type"]> = Extract<Event, { type: T }>;
 
@@ -29,7 +29,7 @@ type PeopleInput = Extract<
 export function peopleInput(state: AppState, input: PeopleInput): Step {
   switch (input.kind) {
     case "list_people":
-      return { state, effects: [send({ type: "people" })] };
+      return { state: { ...state, asked: { ...state.asked, people: true } }, effects: [send({ type: "people" })] };
     case "keep_contact":
       return { state, effects: [send({ type: "keep_contact", user_id: input.userId, name: input.name.trim() })] };
     case "forget_contact":
@@ -109,14 +109,15 @@ function learned(state: AppState, event: Of<"people">): Step {
 }
 
 /** What was told while this page was away it has missed; and a new session is one that is looked at. */
-export function peopleAfterGap({ people, away }: AppState, isNew: boolean): Effect[] {
-  const ask: Effect[] = people === null ? [] : [send({ type: "people" })];
+export function peopleAfterGap({ asked, away }: AppState, isNew: boolean): Effect[] {
+  const ask: Effect[] = !asked.people ? [] : [send({ type: "people" })];
   return isNew && away ? [...ask, send({ type: "set_away", away })] : ask;
 }
 
-/** What could not be kept is not the case. */
-export function peopleRefused(state: AppState, answers: Command["type"] | null): Effect[] {
-  return answers === "set" && state.people !== null ? [send({ type: "people" })] : [];
+/** What could not be kept is not the case; what could not be read may be later. */
+export function peopleRefused({ people }: AppState, code: ErrorCode, answers: Command["type"]): Effect[] {
+  if (people === null) return answers === "people" && code === "not_loaded" ? [askAgain("list_people")] : [];
+  return answers === "set" ? [send({ type: "people" })] : [];
 }
 
 export function isContact({ people }: AppState, userId: string): boolean {

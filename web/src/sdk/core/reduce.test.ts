@@ -411,8 +411,14 @@ describe("a page that comes back", () => {
       { kind: "ended", reason: "connection_lost" },
       [],
     ],
-    ["ringing is over", [call, callRinging], {}, { kind: "ended", reason: "connection_lost" }, []],
-    ["being rung is over", [incomingCall], {}, { kind: "ended", reason: "connection_lost" }, []],
+    ["ringing goes on as another call", [call, callRinging], {}, { kind: "calling", callId: null }, ["send"]],
+    [
+      "being rung goes on, for as long as the caller may come back",
+      [incomingCall],
+      {},
+      { kind: "incoming" },
+      ["await_ring"],
+    ],
     ["a call that has no name yet goes on", [call], {}, { kind: "calling", callId: null }, []],
     [
       "an answer that was lost on the way is learnt",
@@ -434,6 +440,80 @@ describe("a page that comes back", () => {
     const step = reduce(before, again({ boot_id: "two", ...more }), 100_000);
     expect(step.state.phase).toMatchObject(phase);
     for (const kind of effects) expect(step.effects.map((effect) => effect.kind)).toContain(kind);
+  });
+
+  it("tells media whether the server before said that it stops, for that may forward still", () => {
+    const inCall = [call, callRinging, callAnswered()];
+    for (const announced of [true, false]) {
+      const said = announced ? [event({ type: "server_stopping" })] : [];
+      const { effects } = run(...inCall, ...said, again({ boot_id: "two", call: talks }));
+      expect(effects).toContainEqual({ kind: "server_restarted", announced });
+    }
+    const twice = run(
+      ...inCall,
+      event({ type: "server_stopping" }),
+      again({ call: talks }),
+      again({ boot_id: "two", call: talks }),
+    );
+    expect(twice.effects).toContainEqual({ kind: "server_restarted", announced: false });
+  });
+
+  describe("what rang when the server was started again", () => {
+    const back = again({ boot_id: "two" });
+    const rung = run(incomingCall, back).state;
+    const anew = event({ type: "incoming_call", call_id: "d", room_id: "s", user: BERTA });
+    const accepts = { kind: "send", command: { type: "accept", call_id: "d", always_through_server: false } };
+
+    const refusedAccept = event({ type: "error", code: "not_allowed", message: "" }, "accept", "c");
+
+    it("is taken up by what rings in its place, without a word to the user", () => {
+      const { state, effects } = reduce(rung, anew, 0);
+      expect(state).toMatchObject({ lostRing: null, phase: { kind: "incoming", callId: "d", roomId: "s" } });
+      expect(effects).toEqual([{ kind: "warm_media", roomId: "s", attempt: 0 }]);
+      expect(reduce(state, { kind: "ring_missed", callId: "c" }, 0).state).toEqual(state);
+    });
+
+    it("is answered as soon as it rings again, when the user answered meanwhile", () => {
+      const early = reduce(rung, { kind: "answer" }, 5);
+      expect(early.effects.map(({ kind }) => kind)).not.toContain("send");
+      expect(reduce(early.state, anew, 9).effects).toContainEqual(accepts);
+      // Said to the call that was, and refused by the new server.
+      const said = run(incomingCall, { kind: "answer" }, back).state;
+      const refused = reduce(said, refusedAccept, 0).state;
+      expect(refused.phase.kind).toBe("incoming");
+      expect(reduce(refused, anew, 9).effects).toContainEqual(accepts);
+    });
+
+    it("is declined in place of what was declined", () => {
+      const declined = reduce(rung, { kind: "decline" }, 0).state;
+      const { state, effects } = reduce(declined, anew, 0);
+      expect(state.phase.kind).toBe("ended");
+      expect(effects).toEqual([{ kind: "send", command: { type: "decline", call_id: "d" } }]);
+    });
+
+    it("may ring at the server already when this page comes back", () => {
+      const ringing = now({ state: "incoming", call_id: "d", room_id: "s", user: BERTA });
+      const { state } = run(incomingCall, again({ boot_id: "two", call: ringing }));
+      expect(state).toMatchObject({ lostRing: null, phase: { kind: "incoming", callId: "d" } });
+    });
+
+    it("goes on when the answer to the call that was is refused after it was taken up", () => {
+      const ringing = now({ state: "incoming", call_id: "d", room_id: "s", user: BERTA });
+      const taken = run(incomingCall, { kind: "answer" }, again({ boot_id: "two", call: ringing }));
+      expect(taken.sent.filter((type) => type === "accept")).toHaveLength(2);
+      expect(reduce(taken.state, refusedAccept, 0).state).toBe(taken.state);
+    });
+
+    it("is over when the caller does not come back", () => {
+      const { state } = reduce(rung, { kind: "ring_missed", callId: "c" }, 0);
+      expect(state.phase).toMatchObject({ kind: "ended", reason: "connection_lost" });
+    });
+
+    it("is not mistaken for what others ring", () => {
+      const user = { user_id: "other", name: "" };
+      const other = event({ type: "incoming_call", call_id: "d", room_id: "s", user });
+      expect(reduce(rung, other, 0).state.phase).toMatchObject({ callId: "c" });
+    });
   });
 
   it("learns why a call ended while the server was away", () => {

@@ -2,6 +2,7 @@
 
 import { assertNever } from "../assert";
 import type { Command } from "../protocol";
+import { ringMissed } from "./anew";
 import { chatInput } from "./chat";
 import { handleEvent } from "./events";
 import { historyInput } from "./history";
@@ -58,6 +59,8 @@ export function reduce(state: AppState, input: Input, now: number): Step {
       return end(state, phase.callId === null ? "left" : "hung_up", true, now, leaving(phase));
     case "home":
       return home(state);
+    case "ring_missed":
+      return ringMissed(state, input.callId, now);
     case "set_name":
       return { state, effects: [send({ type: "set_name", name: input.name.trim() })] };
     case "list_people":
@@ -241,7 +244,10 @@ function answer(state: AppState, wish: StartsWith, now: number): Step {
     effects: [
       { kind: "ring", tone: null, name: "" },
       openAtStart(wish),
-      send({ type: "accept", call_id: phase.callId, always_through_server: state.alwaysThroughServer }),
+      // What rang is gone with its server: what rings in its place is answered as soon as it does.
+      ...(state.lostRing === phase.callId
+        ? []
+        : [send({ type: "accept", call_id: phase.callId, always_through_server: state.alwaysThroughServer })]),
     ],
   };
 }

@@ -2,6 +2,7 @@
 
 import { assertNever } from "../assert";
 import type { Event, Participant, RoomInfo, Source } from "../protocol";
+import { joinAnew } from "./anew";
 import { lookAt } from "./rooms";
 import {
   type AppState,
@@ -49,10 +50,11 @@ export function linkCreated(state: AppState, { link }: Of<"link_created">): Step
 export function lobbyEntered(state: AppState, event: Of<"lobby_entered">): Step {
   const { phase } = state;
   if (phase.kind !== "joining" || !phase.entering) return leaveUnwanted(state, event.room);
+  const { linkId, passphrase } = phase;
   const { room, participant_id } = event;
   return only({
     ...state,
-    phase: { kind: "lobby", linkId: phase.linkId, room, participantId: participant_id },
+    phase: { kind: "lobby", linkId, passphrase, room, participantId: participant_id },
   });
 }
 
@@ -115,7 +117,8 @@ export function joinMedia(entered: Entered, answeredAt: number, attempt: number,
 export function roomLeft(state: AppState, event: Of<"room_left">, now: number): Step {
   const { phase } = state;
   if (phase.kind === "lobby") {
-    return phase.room.room_id === event.room_id ? end(state, event.reason, false, now) : only(state);
+    if (phase.room.room_id !== event.room_id) return only(state);
+    return event.reason === "connection_lost" ? joinAnew(state, phase) : end(state, event.reason, false, now);
   }
   if (phase.kind !== "in_call" || phase.callId !== null || phase.roomId !== event.room_id) return only(state);
   return end(state, event.reason, false, now);
@@ -126,7 +129,9 @@ export function waitAgain(state: AppState, room: RoomInfo, participantId: string
   const { phase } = state;
   const linkId = room.link_id ?? ("linkId" in phase ? phase.linkId : null);
   if (linkId === null) return only(state);
-  const waits: AppState = { ...state, phase: { kind: "lobby", linkId, room, participantId } };
+  // A page that was loaded anew does not know it.
+  const passphrase = "passphrase" in phase ? phase.passphrase : null;
+  const waits: AppState = { ...state, phase: { kind: "lobby", linkId, passphrase, room, participantId } };
   if (phase.kind === "lobby") return only(waits);
   return {
     state: { ...waits, devices: { ...NO_DEVICES, microphone: "opening", camera: "opening" } },

@@ -234,14 +234,22 @@ describe("the lobby", () => {
     });
   });
 
-  it.each([["refused"], ["closed"], ["connection_lost"]] as const)(
-    "ends with %s, and the way back to the door",
-    (why) => {
-      const { state, effects } = run(...waiting, roomLeft(why));
-      expect(state.phase).toMatchObject({ kind: "ended", reason: why, linkId: LINK });
-      expect(effects).toContainEqual({ kind: "stop_media", farewell: false });
-    },
-  );
+  it.each([["refused"], ["closed"]] as const)("ends with %s, and the way back to the door", (why) => {
+    const { state, effects } = run(...waiting, roomLeft(why));
+    expect(state.phase).toMatchObject({ kind: "ended", reason: why, linkId: LINK });
+    expect(effects).toContainEqual({ kind: "stop_media", farewell: false });
+  });
+
+  it("is asked for again where the server lost who waits", () => {
+    const knocks = [open, seen, join({ passphrase: "swordfish" }), devicesOpened, lobbyEntered];
+    const { state, sent, effects } = run(...knocks, roomLeft("connection_lost"));
+    expect(state).toMatchObject({
+      phase: { kind: "joining", linkId: LINK, entering: true },
+      devices: { camera: "on" },
+    });
+    expect(sent.slice(-2)).toEqual(["look_at_link", "join"]);
+    expect(effects.at(-1)).toMatchObject({ command: { passphrase: "swordfish" } });
+  });
 
   it.each([{ kind: "home" }, { kind: "hang_up" }] as Input[])("is left for home by %o", (input) => {
     const { state, sent } = run(...waiting, input);
@@ -526,6 +534,17 @@ describe("a room that outlives a reload, a server, or neither", () => {
     const waiting: CallNow = { state: "waiting", room, participant_id: "p-me" };
     const { state } = runFrom(initialState(null, false), open, back(waiting));
     expect(state.phase).toMatchObject({ kind: "lobby", linkId: LINK });
+  });
+
+  it("rings anew whom it rang when the server was started again, unless they are in", () => {
+    const rings = (call_id: string, name: string) =>
+      event({ type: "call_ringing", call_id, room_id: "r", user: user(name) });
+    const invite = (name: string): Input => ({ kind: "invite", userId: user(name).user_id });
+    const ringing = [invite("Cleo"), rings("i", "Cleo"), invite("Dora"), rings("j", "Dora")];
+    const { state, effects } = run(...inRoom, ...ringing, back({ ...now, participants: [ada, cleo] }, "two"));
+    expect(state.phase).toMatchObject({ invited: [{ callId: null, userId: "dora" }] });
+    const again = effects.slice(-3).filter((effect) => effect.kind === "send" && effect.command.type === "invite");
+    expect(again).toEqual([{ kind: "send", command: { type: "invite", room_id: "r", user_id: "dora" } }]);
   });
 
   it("does not take for off what another has not said yet to a server that was started again", () => {

@@ -34,7 +34,7 @@ export function openLink(state: AppState, linkId: string): Step {
       ...state,
       refused: null,
       devices: NO_DEVICES,
-      phase: { kind: "joining", linkId, link: null, problem: null, entering: false, rings },
+      phase: { kind: "joining", linkId, link: null, problem: null, entering: false, passphrase: null, rings },
     },
     effects: [{ kind: "enter_link", linkId }, ...(state.me === null ? [] : [lookAt(linkId)])],
   };
@@ -54,7 +54,7 @@ export function joinRoom(state: AppState, { passphrase, microphone, camera }: Of
       // A muted microphone is open all the same, as in a call: it is there at once when it is wanted.
       devices: { ...NO_DEVICES, microphone: "opening", camera: camera ? "opening" : "off" },
       opensMuted: !microphone,
-      phase: { ...phase, problem: null, entering: true, rings: null },
+      phase: { ...phase, problem: null, entering: true, passphrase, rings: null },
     },
     effects: [
       // A session has one call or one room: who goes into this one does not answer.

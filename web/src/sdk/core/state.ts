@@ -183,16 +183,20 @@ export type Phase =
   | { kind: "calling"; userId: string; user: UserInfo | null; callId: string | null; roomId: string | null }
   | { kind: "incoming"; callId: string; roomId: string; user: UserInfo; answeredAt: number | null }
   | InCall
-  /** Before the door of a link's room. `link` is null until the server has said what is behind it; `entering`: it was asked to let us in. */
+  /**
+   * Before the door of a link's room. `link` is null until the server has said what is behind it; `entering`: it was asked to let us in,
+   * with this `passphrase`.
+   */
   | {
       kind: "joining";
       linkId: string;
       link: LinkPreview | null;
       problem: LinkProblem | null;
       entering: boolean;
+      passphrase: string | null;
       rings: Ring | null;
     }
-  | { kind: "lobby"; linkId: string; room: RoomInfo; participantId: string }
+  | { kind: "lobby"; linkId: string; passphrase: string | null; room: RoomInfo; participantId: string }
   | {
       kind: "ended";
       callId: string | null;
@@ -236,6 +240,10 @@ export interface AppState {
   takenBack: string | null;
   /** Which run of the server welcomed this page last; null before the first welcome. */
   bootId: string | null;
+  /** Whether it has said since that it stops: then its media may go on for some seconds after the websocket is gone. */
+  saidStopping: boolean;
+  /** The call that rang here when its server went, while it may ring anew as another one. */
+  lostRing: string | null;
   /** What the page before a reload was doing in its call. */
   remembered: CallMemory | null;
   /** The microphone was muted before the reload: it opens muted. */
@@ -246,6 +254,8 @@ export interface AppState {
   madeLink: Link | null;
   /** The calls there were, newest first, as far as they were asked for; null: not yet. */
   history: History | null;
+  /** Whether the history and the people of this user were ever asked for: then they are asked for anew after what may have been missed, also where the first answer was. */
+  asked: { history: boolean; people: boolean };
   /** Missed calls that the user does not know of. */
   missed: number;
   /** What is shown of a call that is over; null: nothing. */
@@ -356,6 +366,7 @@ export type Input =
   | { kind: "raise_hand"; raised: boolean }
   | { kind: "react"; reaction: Reaction }
   | { kind: "reaction_faded"; id: number }
+  | { kind: "ring_missed"; callId: string }
   | { kind: "toggle_screen" }
   /** `video`: whether the user chose something to show. */
   | { kind: "screen_opened"; video: boolean; audio: boolean }
@@ -405,10 +416,14 @@ export type Effect =
   | { kind: "open_screen" }
   | { kind: "close_screen" }
   | { kind: "fade_reaction"; id: number; afterMs: number }
+  /** The server on which it rang is gone, and whoever called has so long to ring anew. */
+  | { kind: "await_ring"; callId: string; patienceMs: number }
+  /** The store could not be read just now. */
+  | { kind: "ask_again"; input: { kind: "list_history" } | { kind: "list_people" }; afterMs: number }
   /** The server forgot the room, so only the direct path is left. */
   | { kind: "forget_server"; patienceMs: number }
   /** The server was started again: forwarded has to be made anew. */
-  | { kind: "server_restarted" }
+  | { kind: "server_restarted"; announced: boolean }
   /** `farewell`: the other is told on the direct path too, where the server may be away. */
   | { kind: "stop_media"; farewell: boolean }
   /** For the page after a reload; its generation is added outside. */
@@ -461,11 +476,14 @@ export function initialState(
     abandoned: 0,
     takenBack: null,
     bootId: null,
+    saidStopping: false,
+    lostRing: null,
     remembered,
     opensMuted: false,
     links: null,
     madeLink: null,
     history: null,
+    asked: { history: false, people: false },
     missed: 0,
     pastChat: null,
     report: null,

@@ -24,6 +24,13 @@ export function isPhoneCall(phase: Phase): phase is InCall {
   );
 }
 
+const ASK_AGAIN_MS = 10_000;
+
+/** What a page shows from the beginning is not to stay away because the store was, in that moment. */
+export function askAgain(kind: "list_history" | "list_people"): Effect {
+  return { kind: "ask_again", input: { kind }, afterMs: ASK_AGAIN_MS };
+}
+
 /** Ends whatever call there is: devices off, media closed, and the page that says why. */
 export function end(state: AppState, reason: EndedReason, byMe: boolean, now: number, commands: Command[] = []): Step {
   const ended = endedPhase(state.phase, reason, byMe, now);

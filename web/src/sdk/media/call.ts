@@ -233,12 +233,19 @@ export class CallMedia {
     this.run({ kind: "server_gone", patienceMs });
   }
 
-  /** The server was started again: what it knew of forwarded is gone. Direct does not notice. */
-  serverRestarted(): void {
+  /**
+   * The server was started again: what it knew of forwarded is gone. Direct does not notice. `announced`: it said that it would stop,
+   * and may forward still. One that said nothing was killed, and there is nothing to wait for.
+   */
+  serverRestarted(announced: boolean): void {
     const handover = new Handover(this.inSlots(), Date.now());
     this.handover = handover;
-    if (this.forwarded.restart()) void this.handOver(handover);
-    else this.handover = null;
+    if (!this.forwarded.restart()) {
+      this.handover = null;
+      return;
+    }
+    if (!announced) this.forwarded.relieve();
+    void this.handOver(handover);
   }
 
   /** Tells the other's page directly, if that is possible. */
