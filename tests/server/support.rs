@@ -112,7 +112,7 @@ impl Server {
     }
 
     fn run(mut command: Command, data: std::path::PathBuf, environment: Vec<(String, String)>, port: u16) -> Server {
-        let mut child = command
+        command
             .args([
                 "--listen",
                 &format!("127.0.0.1:{port}"),
@@ -123,22 +123,37 @@ impl Server {
             .arg(&data)
             .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let (errors, kept) = (BufReader::new(child.stderr.take().expect("its log")), log.clone());
-        std::thread::spawn(move || {
-            for line in errors.lines().map_while(Result::ok) {
-                eprintln!("{line}");
-                kept.lock().expect("no test panics with it").push(line);
+            .stderr(Stdio::piped());
+        let (child, log, first, mut lines) = loop {
+            let mut child = command.spawn().expect("the binary starts");
+            let log = Arc::new(Mutex::new(Vec::new()));
+            let (errors, kept) = (BufReader::new(child.stderr.take().expect("its log")), log.clone());
+            let reading = std::thread::spawn(move || {
+                for line in errors.lines().map_while(Result::ok) {
+                    eprintln!("{line}");
+                    kept.lock().expect("no test panics with it").push(line);
+                }
+            });
+            let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+            if let Some(line) = lines.next() {
+                break (child, log, line, lines);
             }
-        });
-        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+            // The port that is free for TCP may be another test's for UDP.
+            reading.join().expect("its log is read");
+            let log: Vec<String> = std::mem::take(&mut log.lock().expect("no test panics with it"));
+            let is_taken = port == 0
+                && log
+                    .iter()
+                    .any(|line| line.contains("UDP port") && line.contains("already in use"));
+            assert!(is_taken, "the server says where it listens before it ends: {log:?}");
+            child.wait().expect("it has ended");
+        };
+        let mut first = Some(first);
         let (mut port, mut ops) = (None, None);
         while port.is_none() || ops.is_none() {
-            let line = lines
-                .next()
+            let line = first
+                .take()
+                .or_else(|| lines.next())
                 .expect("the server says where it listens before it ends")
                 .expect("text");
             for word in line.split_whitespace() {

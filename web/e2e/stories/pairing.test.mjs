@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { Person, until } from "../support/person.mjs";
 import { Server } from "../support/server.mjs";
@@ -80,6 +81,8 @@ test("an id comes to another device by a code, and rings on both", { timeout: 12
   );
   await other.sees("pairing-seen");
   await ada.click("cancel-pairing");
+  // Until the server has heard of it.
+  await sleep(1_000);
   await other.click("use-pairing");
   await other.sees("pair-wrong");
   await other.page.keyboard.press("Escape");

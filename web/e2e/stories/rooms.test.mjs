@@ -16,7 +16,7 @@ import { Server } from "../support/server.mjs";
 
 const RUNS = Number(process.env.TANDEM_RUNS ?? 2);
 
-/** The goals are 500 and 200 ms and not kept yet, see docs/performance.md; beyond these something has become worse. */
+/** The goals are 500 and 200 ms, medians of ten on an idle machine (docs/performance.md); beyond these something has become worse. */
 const GAP_MS_MAX = { video: within(1_500), audio: within(500) };
 /** A busy machine drops frames by itself: so many times what is usual there may be missed. */
 const USUAL_MAX = 4;
@@ -69,10 +69,9 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
   /** As what the two are in their room. */
   const names = () => Promise.all([ada, bob].map(participantId));
 
+  /** Cleo has her page open, as anybody has who can be rung. */
   async function enter() {
-    await cleo.goHome();
-    const id = await cleo.id();
-    await invite(ada, id);
+    await invite(ada, await cleo.id());
     await cleo.click("answer");
     for (const one of [ada, bob, cleo]) await one.onPath("forwarded");
   }
@@ -88,6 +87,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
     const steps = { "two, no step": none(), "two to three": none(), "three, no step": none(), "three to two": none() };
     const stay = () => sleep(4_000);
     for (let run = 1; run <= RUNS; run++) {
+      await cleo.goHome();
       await pair.talk("direct");
       await set(ada, "share-screen", true);
       const [a, b] = await names();
@@ -178,6 +178,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
     for (let at = 0; at < row.length; at += 2) {
       const goesUp = await become(row[at]);
       await goesUp(bob);
+      await cleo.goHome();
       await enter();
       await goesUp(bob, cleo);
       const goesDown = await become(row[at + 1]);
@@ -190,6 +191,7 @@ describe("from two to three and back", { timeout: 1_200_000 }, () => {
   });
 
   test("two show their screens at once, and one ends it with the browser's own button", async () => {
+    await cleo.goHome();
     await pair.talk("direct");
     await enter();
     const [a, b] = await names();
