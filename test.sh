@@ -67,10 +67,15 @@ if [ "$what" != quick ]; then
     $as_root env TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/attack.sh --number 200000 --joins 4 --forge
     stage "a room of twelve without a lost packet"
     TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/rooms.sh --participants 12 --tiles 9 --warm-up 8 --seconds 10
-    stage "calls and a room over a kill, a restart, an upgrade, and the stop of a node"
+    stage "an encoder and its players, by WHIP and WHEP"
+    TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/rooms.sh --whip --participants 6 --publishers 1 --speakers 1 --warm-up 2 --seconds 3
+    stage "calls and a room over a kill, a restart, an upgrade"
     "${binary%/*}/loadtest" fault kill9 --server "$binary" --runs 1 --participants 10 --back-p50-max-ms 5000
     "${binary%/*}/loadtest" fault restart --server "$binary" --runs 1 --talks 5 --participants 2 --back-p50-max-ms 5000
     "${binary%/*}/loadtest" fault upgrade --server "$binary" --runs 1 --talks 5 --participants 2 --sound-gap-p99-max-ms 2000
+    stage "transports that panic, or come to no end, in a room of twelve"
+    "${binary%/*}/loadtest" fault transport-panic --server "$binary" --participants 12 --runs 20 --back-p50-max-ms 3000
+    stage "a node that is stopped"
     TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/drain.sh --runs 1 --talks 5 --sound-gap-p99-max-ms 2000
     stage "pages that do nothing"
     "${binary%/*}/loadtest" idle --server "$binary" --number 1000 --seconds 3 --kib-max 40
