@@ -79,9 +79,19 @@ export class Server {
 
   /** The value of one series, such as `tandem_call_ended_total{reason="busy"}`; a family without labels by its bare name. */
   async metric(series) {
+    return (await this.metrics()).get(series);
+  }
+
+  /** All that it counts and gauges, by series. */
+  async metrics() {
     const text = await (await fetch(this.metricsUrl)).text();
-    const line = text.split("\n").find((l) => l.startsWith(`${series} `));
-    return line === undefined ? undefined : Number(line.slice(series.length + 1));
+    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    return new Map(
+      lines.map((line) => {
+        const end = line.lastIndexOf(" ");
+        return [line.slice(0, end), Number(line.slice(end + 1))];
+      }),
+    );
   }
 
   /** Has it hand over to another process of its binary, and waits until that serves. `gone`: the one before, when it has ended. */
