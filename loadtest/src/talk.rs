@@ -1,6 +1,7 @@
 //! A call or a room of synthetic browsers, with media over the server's SFU. It goes on over a restart of the server, as pages do.
 
 mod facts;
+mod way;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
@@ -13,9 +14,10 @@ use loadtest::participant::Participant;
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{interval, sleep, sleep_until, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 pub use self::facts::{Facts, Fate, Flow};
+use self::way::Way;
 use crate::place::layers;
 use crate::session::Session;
 
@@ -249,61 +251,6 @@ struct Hold {
     speaks: bool,
     facts: Arc<Mutex<Facts>>,
     on_answer: OnAnswer,
-}
-
-/// A connection to the server's SFU.
-struct Way {
-    socket: UdpSocket,
-    participant: Participant,
-}
-
-impl Way {
-    /// Does what is due next. Safe to be dropped before.
-    async fn work(&mut self) {
-        self.send();
-        let mut buffer = [0; 2048];
-        tokio::select! {
-            // A server that is gone makes the kernel say so here.
-            received = self.socket.recv_from(&mut buffer) => if let Ok((length, source)) = received {
-                self.participant.handle_datagram(source, &buffer[..length], Instant::now());
-            },
-            () = sleep_until(self.participant.poll_timeout().into()) => self.participant.handle_timeout(Instant::now()),
-        }
-        self.send();
-    }
-
-    fn send(&mut self) {
-        for (destination, payload) in self.participant.sends.drain(..) {
-            // A full socket is a lost datagram.
-            let _ = self.socket.try_send_to(&payload, destination);
-        }
-    }
-
-    /// What came in the first slots: frames that were decoded, and packets of sound.
-    fn received(&self) -> (usize, usize) {
-        let participant = &self.participant;
-        let receiver = |slot: Option<&_>| slot.and_then(|slot| participant.received.get(slot));
-        (
-            receiver(participant.slots.first()).map_or(0, |receiver| receiver.decoded),
-            receiver(participant.audio_slots.first()).map_or(0, |receiver| receiver.packets),
-        )
-    }
-
-    /// Packets that never came, and how often a decoder could not go on.
-    fn flaws(&self) -> (u64, usize) {
-        let received = self.participant.received.values();
-        received.fold((0, 0), |(missing, stuck), receiver| {
-            (
-                missing + receiver.missing(),
-                stuck + receiver.broken + receiver.key_frames_asked,
-            )
-        })
-    }
-
-    fn close(mut self) {
-        self.participant.close(Instant::now());
-        self.send();
-    }
 }
 
 /// The connection before, which goes on until another one brings what it brought.
