@@ -71,6 +71,7 @@ if [ "$what" != quick ]; then
     TANDEM_BINARY="$binary" LOADTEST_BINARY="${binary%/*}/loadtest" loadtest/rooms.sh --whip --participants 6 --publishers 1 --speakers 1 --warm-up 2 --seconds 3
     stage "calls and a room over a kill, a restart, an upgrade"
     "${binary%/*}/loadtest" fault kill9 --server "$binary" --runs 1 --participants 10 --back-p50-max-ms 5000
+    "${binary%/*}/loadtest" fault kill9 --server "$binary" --direct --runs 1 --talks 5 --sound-gap-p99-max-ms 500
     "${binary%/*}/loadtest" fault restart --server "$binary" --runs 1 --talks 5 --participants 2 --back-p50-max-ms 5000
     "${binary%/*}/loadtest" fault upgrade --server "$binary" --runs 1 --talks 5 --participants 2 --sound-gap-p99-max-ms 2000
     stage "transports that panic, or come to no end, in a room of twelve"

@@ -10,7 +10,7 @@ use serde_json::json;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::process;
-use crate::talk::{Facts, OnAnswer, Talk};
+use crate::talk::{Facts, Media, Talk};
 
 /// Strangers: each is a socket, so an address of its own.
 const STRANGERS: usize = 64;
@@ -63,7 +63,7 @@ pub async fn run(asked: Attack) -> anyhow::Result<()> {
     const GAP_MAX: Duration = Duration::from_millis(200);
     let setup_max = Duration::from_secs(if asked.forge { 8 } else { 5 });
 
-    let control = Talk::start(&asked.url, Arc::new(|_| {})).await?;
+    let control = Talk::start(&asked.url, Media::forwarded()).await?;
     let target = control.facts()[0].clone();
     // The whole attack once before: what the server allots once for it (buffers, the database's cache) is no leak.
     attack(&asked, &target, asked.rate.saturating_mul(REHEARSAL_HASTE), asked.seed).await?;
@@ -119,14 +119,14 @@ struct Outcome {
 async fn attack(asked: &Attack, target: &Facts, rate: u32, seed: u64) -> anyhow::Result<Outcome> {
     let (target, number, forge) = (target.clone(), asked.number, asked.forge);
     let flood = tokio::task::spawn_blocking(move || flood(&target, number, rate, seed, forge));
-    let on_answer: OnAnswer = if forge {
-        Arc::new(move |facts| forge_hellos(facts, seed))
+    let media = if forge {
+        Media::Forwarded(Arc::new(move |facts| forge_hellos(facts, seed)))
     } else {
-        Arc::new(|_| {})
+        Media::forwarded()
     };
     let (mut setups, mut lost) = (Vec::new(), 0);
     for _ in 0..asked.joins {
-        let talk = Talk::start(&asked.url, on_answer.clone()).await?;
+        let talk = Talk::start(&asked.url, media.clone()).await?;
         setups.push(talk.setup);
         lost += talk.facts().iter().map(|facts| facts.lost).sum::<usize>();
         talk.stop().await?;

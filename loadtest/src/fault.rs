@@ -9,7 +9,6 @@ mod transport_panic;
 mod vanish;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -21,7 +20,7 @@ use tokio::time::sleep;
 use self::figures::Figures;
 use crate::quantile::quantile;
 use crate::server::Server;
-use crate::talk::{Facts, Fate, Talk};
+use crate::talk::{Facts, Fate, Media, Talk};
 
 /// Before the fault, so that all that was said is on the disk and media runs.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -66,6 +65,9 @@ pub struct Fault {
     /// In each; all media goes through the server
     #[arg(long, default_value_t = 10)]
     participants: usize,
+    /// Media goes from one side of a call of two to the other, in `kill9`, `restart`, `upgrade`, `drain` and `redis-down`
+    #[arg(long, conflicts_with = "participants")]
+    direct: bool,
     #[arg(long, default_value_t = 10)]
     runs: usize,
     /// Prints one JSON object in place of the text
@@ -81,6 +83,10 @@ pub struct Fault {
 }
 
 impl Fault {
+    fn media(&self) -> Media {
+        if self.direct { Media::Direct } else { Media::forwarded() }
+    }
+
     fn check_gaps(&self, of_voices: &[Duration]) -> anyhow::Result<()> {
         if let Some(max) = self.sound_gap_p99_max_ms {
             let p99 = share(of_voices, 0.99);
@@ -124,6 +130,10 @@ struct Outcome {
 /// # Errors
 /// The server cannot be started, media does not begin, a call or room is over or other than before, or media took longer to come back than `--back-p50-max-ms` allows.
 pub async fn run(asked: &Fault) -> anyhow::Result<()> {
+    ensure!(
+        !asked.direct || !matches!(asked.kind, Kind::Vanish | Kind::TransportPanic | Kind::Rebind | Kind::Roam),
+        "--direct is for kill9, restart, upgrade, drain and redis-down: the others are about connections to the server"
+    );
     let mut outcome = Outcome::default();
     let mut figures = Figures::default();
     for _ in 0..asked.runs.max(1) {
@@ -165,10 +175,11 @@ pub async fn run(asked: &Fault) -> anyhow::Result<()> {
 async fn once(asked: &Fault, outcome: &mut Outcome) -> anyhow::Result<()> {
     let mut server = tokio::task::block_in_place(|| Server::start(&asked.server))?;
     let talks = Talk::many(asked.talks.max(1), || {
-        let (url, participants) = (server.url.clone(), asked.participants);
+        let participants = if asked.direct { 2 } else { asked.participants };
+        let (url, media) = (server.url.clone(), asked.media());
         async move {
             if participants <= 2 {
-                Talk::start(&url, Arc::new(|_| {})).await
+                Talk::start(&url, media).await
             } else {
                 Talk::gather(&url, participants).await
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::PayloadParams;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
@@ -17,6 +17,9 @@ use crate::traffic::{AUDIO_BYTES, AUDIO_EVERY, Traffic};
 
 /// (rid, packets in a frame of 1/30 s): about 0.25, 0.5 and 1.5 Mbit/s.
 const LAYERS: [(&str, usize); 3] = [("q", 1), ("h", 2), ("f", 6)];
+
+/// Another browser gets the camera as it is: about 1.5 Mbit/s.
+const DIRECT_LAYER: (Option<Rid>, usize) = (None, 6);
 
 const PACKET_BYTES: usize = 1000;
 const PACKET_BYTES_MIN: usize = 100;
@@ -69,6 +72,26 @@ pub struct Participant {
     pub received: BTreeMap<Mid, Receiver>,
 }
 
+/// Which m-lines are for what.
+struct Lines {
+    microphone: Mid,
+    camera: Mid,
+    slots: Vec<Mid>,
+    audio_slots: Vec<Mid>,
+}
+
+impl Lines {
+    /// Of two browsers, each of which sends and receives on both.
+    fn of_two(microphone: Mid, camera: Mid) -> Lines {
+        Lines {
+            microphone,
+            camera,
+            slots: vec![camera],
+            audio_slots: vec![microphone],
+        }
+    }
+}
+
 /// How long packets were on the way, by a clock that all participants share and every packet says.
 pub struct Stopwatch {
     /// When the clock began.
@@ -80,7 +103,8 @@ pub struct Stopwatch {
 }
 
 struct Encoder {
-    rid: Rid,
+    /// None: the camera is sent as it is, in one layer.
+    rid: Option<Rid>,
     packets: usize,
     seq: u64,
     timestamp: u32,
@@ -195,13 +219,7 @@ impl Participant {
         audio_slots: usize,
         now: Instant,
     ) -> (Participant, String) {
-        let mut rtc = Rtc::builder()
-            .set_rtp_mode(true)
-            .clear_codecs()
-            .enable_opus(true, true)
-            .enable_vp8(true)
-            .build(now);
-        rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address"));
+        let mut rtc = stack(address, now);
         let mut api = rtc.sdp_api();
         let microphone = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
         let simulcast = Simulcast {
@@ -215,23 +233,61 @@ impl Participant {
         let further = (1..audio_slots).map(|_| api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
         let audio_slots = [microphone].into_iter().chain(further).collect();
         let (offer, pending) = api.apply().expect("there is something to negotiate");
-        let mut participant = Participant {
-            address,
-            rtc,
-            connected: false,
-            is_closed: false,
-            pending: Some(pending),
-            deadline: now,
-            sends: Vec::new(),
+        let layers = LAYERS.map(|(rid, packets)| (Some(Rid::from(rid)), packets));
+        let lines = Lines {
             microphone,
             camera,
             slots,
             audio_slots,
-            layers: LAYERS
+        };
+        let mut participant = Participant::assemble(address, rtc, lines, &layers, now);
+        participant.pending = Some(pending);
+        participant.drain(now);
+        (participant, offer.to_sdp_string())
+    }
+
+    /// One that offers to another browser, and not to an SFU: one m-line each for microphone and camera.
+    pub fn offer_directly(address: SocketAddr, now: Instant) -> (Participant, String) {
+        let mut rtc = stack(address, now);
+        let mut api = rtc.sdp_api();
+        let microphone = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let camera = api.add_media(MediaKind::Video, Direction::SendRecv, None, None, None);
+        let (offer, pending) = api.apply().expect("there is something to negotiate");
+        let mut participant = Participant::assemble(address, rtc, Lines::of_two(microphone, camera), &[DIRECT_LAYER], now);
+        participant.pending = Some(pending);
+        participant.drain(now);
+        (participant, offer.to_sdp_string())
+    }
+
+    /// The one that answers such an offer; none to another one, or to what is none.
+    pub fn answer_directly(address: SocketAddr, offer: &str, now: Instant) -> Option<(Participant, String)> {
+        let mut rtc = stack(address, now);
+        let answer = rtc.sdp_api().accept_offer(SdpOffer::from_sdp_string(offer).ok()?).ok()?;
+        let mut mids = offer.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(Mid::from);
+        let lines = Lines::of_two(mids.next()?, mids.next()?);
+        let mut participant = Participant::assemble(address, rtc, lines, &[DIRECT_LAYER], now);
+        participant.drain(now);
+        Some((participant, answer.to_sdp_string()))
+    }
+
+    fn assemble(address: SocketAddr, rtc: Rtc, lines: Lines, layers: &[(Option<Rid>, usize)], now: Instant) -> Participant {
+        Participant {
+            address,
+            rtc,
+            connected: false,
+            is_closed: false,
+            pending: None,
+            deadline: now,
+            sends: Vec::new(),
+            microphone: lines.microphone,
+            camera: lines.camera,
+            slots: lines.slots,
+            audio_slots: lines.audio_slots,
+            layers: layers
                 .iter()
                 .enumerate()
                 .map(|(n, (rid, packets))| Encoder {
-                    rid: Rid::from(*rid),
+                    rid: *rid,
                     packets: *packets,
                     seq: 100,
                     timestamp: 7_000_000 * n as u32,
@@ -262,9 +318,7 @@ impl Participant {
             key_frames_sent: 0,
             stopwatch: None,
             received: BTreeMap::new(),
-        };
-        participant.drain(now);
-        (participant, offer.to_sdp_string())
+        }
     }
 
     /// A further slot, by a second offer.
@@ -294,9 +348,9 @@ impl Participant {
                 .accept_answer(pending, answer)
                 .expect("the answer fits the offer");
             // A browser resends what it is asked for.
-            for (rid, _) in LAYERS {
+            for layer in &self.layers {
                 let mut api = self.rtc.direct_api();
-                if let Some(stream) = api.stream_tx_by_mid(self.camera, Some(Rid::from(rid))) {
+                if let Some(stream) = api.stream_tx_by_mid(self.camera, layer.rid) {
                     stream.set_rtx_cache(1000, Duration::from_secs(1), None);
                 }
             }
@@ -313,7 +367,7 @@ impl Participant {
 
     /// The camera is too small for this layer.
     pub fn forgo_layer(&mut self, rid: &str) {
-        for layer in self.layers.iter_mut().filter(|l| l.rid == Rid::from(rid)) {
+        for layer in self.layers.iter_mut().filter(|l| l.rid == Some(Rid::from(rid))) {
             layer.exists = false;
         }
     }
@@ -339,7 +393,7 @@ impl Participant {
     /// What the SFU wants of the camera.
     pub fn want(&mut self, layers: &[(Option<String>, bool, u32)]) {
         for (rid, active, limit_bps) in layers {
-            let encoder = self.layers.iter_mut().find(|l| Some(l.rid.to_string()) == *rid);
+            let encoder = self.layers.iter_mut().find(|l| l.rid.map(|rid| rid.to_string()) == *rid);
             if let Some(encoder) = encoder {
                 // An encoder that is switched on starts with a key frame.
                 encoder.key_frame_due |= *active && !encoder.active;
@@ -351,7 +405,7 @@ impl Participant {
 
     pub fn active_layers(&self) -> Vec<String> {
         let active = self.layers.iter().filter(|l| l.active);
-        active.map(|l| l.rid.to_string()).collect()
+        active.filter_map(|l| Some(l.rid?.to_string())).collect()
     }
 
     /// The m-line that the microphone is sent on.
@@ -461,7 +515,7 @@ impl Participant {
                 place.builds_on.iter().for_each(|frame| payload.extend(frame.to_be_bytes()));
                 payload.resize(packet_bytes, 0);
                 let mut api = self.rtc.direct_api();
-                let Some(stream) = api.stream_tx_by_mid(self.camera, Some(encoder.rid)) else {
+                let Some(stream) = api.stream_tx_by_mid(self.camera, encoder.rid) else {
                     return;
                 };
                 let write = RtpWrite::new(pt, encoder.seq.into(), encoder.timestamp, now, payload)
@@ -580,6 +634,17 @@ impl Participant {
             _ => {}
         }
     }
+}
+
+fn stack(address: SocketAddr, now: Instant) -> Rtc {
+    let mut rtc = Rtc::builder()
+        .set_rtp_mode(true)
+        .clear_codecs()
+        .enable_opus(true, true)
+        .enable_vp8(true)
+        .build(now);
+    rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address"));
+    rtc
 }
 
 impl Stopwatch {

@@ -1,5 +1,6 @@
 //! A call or a room of synthetic browsers, with media over the server's SFU. It goes on over a restart of the server, as pages do.
 
+mod direct;
 mod facts;
 mod way;
 
@@ -16,6 +17,7 @@ use tokio::net::UdpSocket;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 
+use self::direct::Role;
 pub use self::facts::{Facts, Fate, Flow};
 use self::way::Way;
 use crate::place::layers;
@@ -61,34 +63,47 @@ struct Side {
 /// What may be done as soon as a side's addresses are known, before it connects.
 pub type OnAnswer = Arc<dyn Fn(&Facts) + Send + Sync>;
 
+/// How media gets from one side to the other.
+#[derive(Clone)]
+pub enum Media {
+    Forwarded(OnAnswer),
+    Direct,
+}
+
+impl Media {
+    pub fn forwarded() -> Media {
+        Media::Forwarded(Arc::new(|_| {}))
+    }
+}
+
 impl Talk {
     /// Connects two new users by a call, and returns when both see and hear each other.
     ///
     /// # Errors
     /// The server cannot be reached, refuses a command, or no media comes within [`CONNECT_WITHIN`].
-    pub async fn start(url: &str, on_answer: OnAnswer) -> anyhow::Result<Talk> {
-        Talk::between([url, url], on_answer).await
+    pub async fn start(url: &str, media: Media) -> anyhow::Result<Talk> {
+        Talk::between([url, url], media).await
     }
 
     /// The same between two nodes.
     ///
     /// # Errors
     /// As of [`Talk::start`].
-    pub async fn between(urls: [&str; 2], on_answer: OnAnswer) -> anyhow::Result<Talk> {
+    pub async fn between(urls: [&str; 2], media: Media) -> anyhow::Result<Talk> {
         let (caller, callee) = (Session::open(urls[0]).await?, Session::open(urls[1]).await?);
-        Talk::ring(caller, callee, on_answer).await
+        Talk::ring(caller, callee, media).await
     }
 
     /// The same on the first of two nodes: both come back to either.
     ///
     /// # Errors
     /// As of [`Talk::start`].
-    pub async fn behind(urls: [&str; 2], on_answer: OnAnswer) -> anyhow::Result<Talk> {
+    pub async fn behind(urls: [&str; 2], media: Media) -> anyhow::Result<Talk> {
         let (mut caller, mut callee) = (Session::open(urls[0]).await?, Session::open(urls[0]).await?);
         for session in [&mut caller, &mut callee] {
             session.also_at(urls[1]);
         }
-        Talk::ring(caller, callee, on_answer).await
+        Talk::ring(caller, callee, media).await
     }
 
     /// So many at the same time.
@@ -107,9 +122,10 @@ impl Talk {
         Ok(talks)
     }
 
-    async fn ring(mut caller: Session, mut callee: Session, on_answer: OnAnswer) -> anyhow::Result<Talk> {
+    async fn ring(mut caller: Session, mut callee: Session, media: Media) -> anyhow::Result<Talk> {
+        let through_server = matches!(media, Media::Forwarded(_));
         caller
-            .send(json!({ "type": "call", "user_id": callee.user_id, "always_through_server": true }))
+            .send(json!({ "type": "call", "user_id": callee.user_id, "always_through_server": through_server }))
             .await?;
         let incoming = callee.expect("incoming_call").await?;
         let ringing = caller.expect("call_ringing").await?;
@@ -118,7 +134,16 @@ impl Talk {
         callee
             .send(json!({ "type": "accept", "call_id": incoming["call_id"] }))
             .await?;
-        Talk::connect(vec![caller, callee], &room, on_answer).await
+        let mut sessions = Vec::new();
+        for mut session in [caller, callee] {
+            let answered = session.expect("call_answered").await?;
+            let link = match &media {
+                Media::Forwarded(on_answer) => Link::Forwarded(on_answer.clone()),
+                Media::Direct => Link::Direct(Role::read(&answered)?),
+            };
+            sessions.push((session, link));
+        }
+        Talk::connect(sessions, &room).await
     }
 
     /// So many new users meet in a room by a link, and it is locked once they are in. Each looks at one of the others, and two have their microphones on.
@@ -156,15 +181,17 @@ impl Talk {
                 .send(json!({ "type": "view", "room_id": room, "view": { "kind": "tiles", "tiles": [tile] } }))
                 .await?;
         }
-        let mut talk = Talk::connect(sessions, &room, Arc::new(|_| {})).await?;
+        let sessions = sessions.into_iter();
+        let sessions = sessions.map(|session| (session, Link::Forwarded(Arc::new(|_| {}))));
+        let mut talk = Talk::connect(sessions.collect(), &room).await?;
         talk.participants = ids;
         Ok(talk)
     }
 
-    async fn connect(sessions: Vec<Session>, room: &str, on_answer: OnAnswer) -> anyhow::Result<Talk> {
+    async fn connect(sessions: Vec<(Session, Link)>, room: &str) -> anyhow::Result<Talk> {
         let began = Instant::now();
         let stop = Arc::<AtomicBool>::default();
-        let sides = sessions.into_iter().enumerate().map(|(index, session)| {
+        let sides = sessions.into_iter().enumerate().map(|(index, (session, link))| {
             let facts = Arc::<Mutex<Facts>>::default();
             let hold = Hold {
                 session: Some(session),
@@ -173,7 +200,7 @@ impl Talk {
                 announced: false,
                 speaks: index < 2,
                 facts: facts.clone(),
-                on_answer: on_answer.clone(),
+                link,
             };
             let task = tokio::spawn(hold.run(stop.clone()));
             Side { facts, task }
@@ -250,7 +277,13 @@ struct Hold {
     announced: bool,
     speaks: bool,
     facts: Arc<Mutex<Facts>>,
-    on_answer: OnAnswer,
+    link: Link,
+}
+
+/// With whom it connects.
+enum Link {
+    Forwarded(OnAnswer),
+    Direct(Role),
 }
 
 /// The connection before, which goes on until another one brings what it brought.
@@ -312,7 +345,9 @@ impl Hold {
                     self.note_return(&welcome);
                     // A server that did not say that it stops was killed, and carries nothing any more.
                     let within = if std::mem::take(&mut self.announced) { MOVE_WITHIN } else { Duration::ZERO };
-                    moves_at = Some(Instant::now() + within.mul_f64(share_of(&self.room)));
+                    if let Link::Forwarded(_) = self.link {
+                        moves_at = Some(Instant::now() + within.mul_f64(share_of(&self.room)));
+                    }
                 }
                 _ = ping.tick() => self.send(json!({ "type": "ping" })).await,
             }
@@ -363,7 +398,9 @@ impl Hold {
                 let sdp = event["sdp"].as_str().context("an answer has SDP")?;
                 note_server(&mut self.facts(), participant.address, sdp);
                 let facts = self.facts().clone();
-                (self.on_answer)(&facts);
+                if let Link::Forwarded(on_answer) = &self.link {
+                    on_answer(&facts);
+                }
                 participant.accept_answer(sdp, Instant::now());
             }
             Some("server_stopping") => self.announced = true,
@@ -428,7 +465,21 @@ impl Hold {
 
     async fn connect(&mut self) -> anyhow::Result<Way> {
         let socket = UdpSocket::bind("127.0.0.1:0").await?;
-        let participant = self.offer(socket.local_addr()?).await;
+        let participant = match &self.link {
+            Link::Forwarded(_) => self.offer(socket.local_addr()?).await,
+            Link::Direct(role) => {
+                let session = self
+                    .session
+                    .as_mut()
+                    .context("a direct connection is made once, by the first websocket")?;
+                let mut participant = role.connect(session, &self.room, socket.local_addr()?).await?;
+                participant.publish(Instant::now());
+                self.publish().await;
+                let report = json!({ "type": "report_path", "room_id": self.room, "path": "direct", "reason": "first_media" });
+                self.send(report).await;
+                participant
+            }
+        };
         Ok(Way { socket, participant })
     }
 
@@ -444,10 +495,14 @@ impl Hold {
         ]);
         let offer = json!({ "type": "offer", "room_id": self.room, "attempt": self.attempt, "sdp": sdp, "sources": lines });
         self.send(offer).await;
+        self.publish().await;
+        participant
+    }
+
+    async fn publish(&mut self) {
         let sources: &[&str] = if self.speaks { &["microphone", "camera"] } else { &["camera"] };
         let publish = json!({ "type": "publish", "room_id": self.room, "sources": sources });
         self.send(publish).await;
-        participant
     }
 }
 

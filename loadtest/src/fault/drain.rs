@@ -1,6 +1,5 @@
 //! One of two nodes that share a database is stopped in order, with all calls on it: they go on at the other one.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -37,8 +36,8 @@ pub(super) async fn once(asked: &Fault, figures: &mut Figures) -> anyhow::Result
     let (mut a, b) = (node("a")?, node("b")?);
     hear_each_other(&[&a, &b]).await?;
     let talks = Talk::many(asked.talks.max(1), || {
-        let urls = [a.url.clone(), b.url.clone()];
-        async move { Talk::behind([&urls[0], &urls[1]], Arc::new(|_| {})).await }
+        let (urls, media) = ([a.url.clone(), b.url.clone()], asked.media());
+        async move { Talk::behind([&urls[0], &urls[1]], media).await }
     })
     .await?;
     sleep(SETTLE).await;

@@ -1,6 +1,5 @@
 //! Redis is killed under calls over two nodes, and started again.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
@@ -40,7 +39,7 @@ pub(super) async fn once(asked: &Fault, figures: &mut Figures) -> anyhow::Result
     hear_each_other(&[&a, &b]).await?;
     let mut talks = Vec::new();
     for _ in 0..asked.talks.max(1) {
-        talks.push(Talk::between([&a.url, &b.url], Arc::new(|_| {})).await?);
+        talks.push(Talk::between([&a.url, &b.url], asked.media()).await?);
     }
     let (mut caller, mut callee) = (Session::open(&a.url).await?, Session::open(&b.url).await?);
     ensure!(rings(&mut caller, &mut callee).await?, "nobody is reached on the other node");

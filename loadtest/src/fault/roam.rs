@@ -1,6 +1,5 @@
 //! The address of one side changes in mid-call: for how long the other one gets nothing.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -9,7 +8,7 @@ use tokio::time::sleep;
 use super::figures::Figures;
 use super::{Fault, SETTLE, is_back};
 use crate::server::Server;
-use crate::talk::{Fate, Talk};
+use crate::talk::{Fate, Media, Talk};
 
 /// Media is back on both sides within this.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -18,7 +17,7 @@ pub(super) async fn once(asked: &Fault, fate: Fate, figures: &mut Figures) -> an
     let server = tokio::task::block_in_place(|| Server::start(&asked.server))?;
     let mut talks = Vec::new();
     for _ in 0..asked.talks.max(1) {
-        talks.push(Talk::start(&server.url, Arc::new(|_| {})).await?);
+        talks.push(Talk::start(&server.url, Media::forwarded()).await?);
     }
     sleep(SETTLE).await;
     talks.iter().for_each(Talk::reset_gaps);

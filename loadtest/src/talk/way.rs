@@ -6,7 +6,7 @@ use loadtest::participant::Participant;
 use tokio::net::UdpSocket;
 use tokio::time::sleep_until;
 
-/// A connection to the server's SFU.
+/// A connection to the server's SFU, or to the other side.
 pub(super) struct Way {
     pub socket: UdpSocket,
     pub participant: Participant,
