@@ -269,9 +269,10 @@ export class Network {
     this.server = { namespace: SERVER, addresses: [SERVER_IPV4, SERVER_IPV6] };
   }
 
+  /** From 1 on: 2001:db8:0::/64 is the segment. */
   takeNumber() {
-    if (this.numbers > NETWORKS_MAX) throw new Error(`the laboratory has room for ${NETWORKS_MAX + 1} routers`);
-    return this.numbers++;
+    if (this.numbers >= NETWORKS_MAX) throw new Error(`the laboratory has room for ${NETWORKS_MAX} routers`);
+    return ++this.numbers;
   }
 
   /** The client of a side ("a" calls, "b" answers) in a network; made when it is first asked for. */
