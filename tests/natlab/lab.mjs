@@ -11,7 +11,8 @@ import { executable } from "../../web/e2e/support/browsers.mjs";
 import { Person } from "../../web/e2e/support/person.mjs";
 import { Server } from "../../web/e2e/support/server.mjs";
 import { Certificates } from "./certificates.mjs";
-import { Network, PROXY_PORT, SERVER_NAME, SERVER_PORT, tearDown, within } from "./network.mjs";
+import { tearDown, within } from "./namespaces.mjs";
+import { Network, PROXY_PORT, SERVER_NAME, SERVER_PORT } from "./network.mjs";
 
 const HERE = import.meta.dirname;
 export const URL_OF_PAGE = `https://${SERVER_NAME}/`;

@@ -1,22 +1,19 @@
 // The laboratory's internet: network namespaces with NAT routers, joined by one segment that leads nowhere else.
 //
-//   client (eth0) -- lan [router] wan -- segment 198.51.100.0/24, 2001:db8::/64 -- eth0 [server]
+//   client (eth0) -- lan [router] wan -- segment 198.51.100.0/24, 2001:db8::/64 -- eth0 [server, and other hosts]
 //
 // All addresses are those of documentation (RFC 5737, RFC 3849), which look public to a browser, and of RFC 1918 behind a NAT.
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 
+import { checkMachine, forwardPackets, ip, LOCK, makeNamespace, PREFIX, run, tearDown, within } from "./namespaces.mjs";
 import { PROFILES } from "./profiles.mjs";
 
 export const SERVER_NAME = "tandem.example";
 export const SERVER_PORT = 443;
 export const PROXY_PORT = 3128;
 
-const PREFIX = "tandemlab-";
 const CORE = `${PREFIX}core`;
-const SERVER = `${PREFIX}server`;
 const SERVER_IPV4 = "198.51.100.10";
 const SERVER_IPV6 = "2001:db8::10";
 const CORE_IPV4 = "198.51.100.1";
@@ -26,89 +23,8 @@ const FIRST_ROUTER = 100;
 /** Of 203.0.113.0/24, eight addresses for each network without NAT. */
 const NETWORKS_MAX = 31;
 
-const NETNS_FILES = "/etc/netns";
-/** Says who has the laboratory, so that two runs do not take it from each other. */
-const LOCK = "/run/tandem-natlab.pid";
-
-/** A command that runs another one in a namespace. */
-export const within = (namespace) => ["ip", "netns", "exec", namespace];
-
-function run(program, parameters, input) {
-  return execFileSync(program, parameters, { input, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
-}
-
-/** `ip` commands, a line each, in a namespace. */
-function ip(namespace, commands) {
-  run("ip", ["-n", namespace, "-batch", "-"], commands.join("\n"));
-}
-
-/** Why the laboratory cannot be built here, as an error for a person. */
-export function checkMachine() {
-  if (process.getuid() !== 0) {
-    throw new Error("the NAT laboratory makes network namespaces, which takes root: run it with sudo");
-  }
-  const missing = [
-    ["ip", "iproute2"],
-    ["tc", "iproute2"],
-    ["nft", "nftables"],
-    ["certutil", "libnss3-tools"],
-    ["openssl", "openssl"],
-  ].filter(([program]) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
-  if (missing.length) {
-    const packages = [...new Set(missing.map(([, name]) => name))].join(" ");
-    throw new Error(
-      `the NAT laboratory needs ${missing.map(([program]) => program).join(", ")}: apt-get install ${packages}`,
-    );
-  }
-  const other = existsSync(LOCK) ? Number(readFileSync(LOCK, "utf8")) : 0;
-  if (other !== process.pid && existsSync(`/proc/${other}/cmdline`)) {
-    if (readFileSync(`/proc/${other}/cmdline`, "utf8").includes("natlab")) {
-      throw new Error(`another run has the NAT laboratory: process ${other}`);
-    }
-  }
-}
-
-/** Whatever is left of this run or of one that was killed: namespaces, the processes in them, and their files. Never throws. */
-export function tearDown() {
-  const names = spawnSync("ip", ["netns", "list"], { encoding: "utf8" })
-    .stdout.split("\n")
-    .map((line) => line.split(" ")[0])
-    .filter((name) => name.startsWith(PREFIX));
-  for (const name of names) {
-    for (const pid of spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" })
-      .stdout.split("\n")
-      .filter(Boolean)) {
-      try {
-        process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // It has just left by itself.
-      }
-    }
-    spawnSync("ip", ["netns", "delete", name]);
-    rmSync(join(NETNS_FILES, name), { recursive: true, force: true });
-  }
-  rmSync(LOCK, { force: true });
-}
-
-function makeNamespace(name, serverAddress) {
-  // Names are in hosts alone. Chromium asks for the names of STUN and TURN servers with a dot at the end.
-  mkdirSync(join(NETNS_FILES, name), { recursive: true });
-  const hosts = ["127.0.0.1 localhost", "::1 localhost", `${serverAddress} ${SERVER_NAME} ${SERVER_NAME}.`];
-  writeFileSync(join(NETNS_FILES, name, "hosts"), `${hosts.join("\n")}\n`);
-  writeFileSync(join(NETNS_FILES, name, "resolv.conf"), "nameserver 127.0.0.1\n");
-  run("ip", ["netns", "add", name]);
-  // An IPv6 address that becomes valid a second after its link is up is a change of network to a browser, which breaks off what it loads.
-  set(name, ["ipv6.conf.all.accept_dad=0", "ipv6.conf.default.accept_dad=0"]);
-  ip(name, ["link set lo up"]);
-}
-
-function set(namespace, settings) {
-  run("ip", [...within(namespace).slice(1), "sysctl", "-qw", ...settings.map((one) => `net.${one}`)]);
-}
-
-function forwardPackets(namespace) {
-  set(namespace, ["ipv4.ip_forward=1", "ipv6.conf.all.forwarding=1", "ipv4.conf.all.send_redirects=0"]);
-}
+/** Names are in hosts alone. Chromium asks for the names of STUN and TURN servers with a dot at the end. */
+const nameIs = (address) => `${address} ${SERVER_NAME} ${SERVER_NAME}.`;
 
 /** The rules of a router. It drops what it does not let through, as routers do; a rejection would tell the browser too early. */
 function rules({ nat, passes, lossPercent, proxy }) {
@@ -161,7 +77,7 @@ class Uplink {
     Object.assign(this, { address, gateway, bits });
     const wan = this.ipv6 ? `2001:db8::${FIRST_ROUTER + number}` : `198.51.100.${FIRST_ROUTER + number}`;
 
-    makeNamespace(this.router, this.ipv6 ? SERVER_IPV6 : SERVER_IPV4);
+    makeNamespace(this.router, [nameIs(this.ipv6 ? SERVER_IPV6 : SERVER_IPV4)]);
     forwardPackets(this.router);
     ip(this.router, [
       `link add lan type veth peer name ${device} netns ${client}`,
@@ -219,7 +135,7 @@ class Client {
   constructor(network, side, profileName) {
     this.profile = PROFILES[profileName];
     this.namespace = `${PREFIX}${side}-${profileName}`;
-    makeNamespace(this.namespace, this.profile.ipv6 ? SERVER_IPV6 : SERVER_IPV4);
+    makeNamespace(this.namespace, [nameIs(this.profile.ipv6 ? SERVER_IPV6 : SERVER_IPV4)]);
     this.network = network;
     this.profileName = profileName;
     this.uplink = this.addUplink("eth0");
@@ -239,6 +155,75 @@ class Client {
   }
 }
 
+/** What a host drops: what comes from addresses that it is cut off from, and goes to them. */
+const CUT = `
+table inet lab {
+  set cut {
+    type ipv4_addr
+  }
+  chain input {
+    type filter hook input priority filter
+    ip saddr @cut drop
+  }
+  chain output {
+    type filter hook output priority filter
+    ip daddr @cut drop
+  }
+}
+`;
+
+/** A machine on the segment itself, with no router before it. */
+class Host {
+  constructor(name, ipv4, ipv6) {
+    this.name = name;
+    this.namespace = `${PREFIX}${name}`;
+    this.address = ipv4;
+    makeNamespace(this.namespace, [nameIs(SERVER_IPV4)]);
+    ip(CORE, [
+      `link add ${name} type veth peer name eth0 netns ${this.namespace}`,
+      `link set ${name} master segment`,
+      `link set ${name} up`,
+    ]);
+    ip(this.namespace, [
+      `address add ${ipv4}/24 dev eth0`,
+      ...(ipv6 ? [`address add ${ipv6}/64 dev eth0 nodad`] : []),
+      "link set eth0 up",
+      `route add default via ${CORE_IPV4} dev eth0`,
+      ...(ipv6 ? [`route add default via ${CORE_IPV6} dev eth0`] : []),
+    ]);
+    run("ip", [...within(this.namespace).slice(1), "nft", "-f", "-"], CUT);
+  }
+
+  cutOff(addresses) {
+    this.nft("add", "element", "inet", "lab", "cut", `{ ${addresses.join(", ")} }`);
+  }
+
+  heal() {
+    this.nft("flush", "set", "inet", "lab", "cut");
+  }
+
+  nft(...parameters) {
+    run("ip", [...within(this.namespace).slice(1), "nft", ...parameters]);
+  }
+
+  /** Takes its cable out, as a loss of power does to all who talk to it. */
+  unplug() {
+    ip(CORE, [`link set ${this.name} down`]);
+  }
+
+  plugIn() {
+    ip(CORE, [`link set ${this.name} up`]);
+  }
+
+  giveAddress(address) {
+    ip(this.namespace, [`address add ${address}/24 dev eth0`]);
+  }
+
+  takeAddress(address) {
+    ip(this.namespace, [`address delete ${address}/24 dev eth0`]);
+  }
+}
+
 export class Network {
   /** Builds the segment and the server's place on it, after removing what an earlier run has left. */
   constructor() {
@@ -247,26 +232,30 @@ export class Network {
     writeFileSync(LOCK, String(process.pid));
     this.numbers = 0;
     this.clients = new Map();
-    makeNamespace(CORE, SERVER_IPV4);
-    makeNamespace(SERVER, SERVER_IPV4);
+    this.hosts = [];
+    makeNamespace(CORE, []);
     forwardPackets(CORE);
     ip(CORE, [
       "link add segment type bridge",
       `address add ${CORE_IPV4}/24 dev segment`,
       `address add ${CORE_IPV6}/64 dev segment nodad`,
       "link set segment up",
-      `link add server type veth peer name eth0 netns ${SERVER}`,
-      "link set server master segment",
-      "link set server up",
     ]);
-    ip(SERVER, [
-      `address add ${SERVER_IPV4}/24 dev eth0`,
-      `address add ${SERVER_IPV6}/64 dev eth0 nodad`,
-      "link set eth0 up",
-      `route add default via ${CORE_IPV4} dev eth0`,
-      `route add default via ${CORE_IPV6} dev eth0`,
-    ]);
-    this.server = { namespace: SERVER, addresses: [SERVER_IPV4, SERVER_IPV6] };
+    this.server = this.host("server", SERVER_IPV4, SERVER_IPV6);
+  }
+
+  host(name, ipv4, ipv6) {
+    const host = new Host(name, ipv4, ipv6);
+    this.hosts.push(host);
+    return host;
+  }
+
+  /** An address that one host has goes over to another one, and everybody is told, as by a gratuitous ARP. */
+  moveAddress(address, from, to) {
+    from.takeAddress(address);
+    to.giveAddress(address);
+    for (const { namespace } of this.hosts) ip(namespace, ["neigh flush dev eth0"]);
+    ip(CORE, ["neigh flush dev segment"]);
   }
 
   /** From 1 on: 2001:db8:0::/64 is the segment. */

@@ -14,8 +14,8 @@ import { parseArgs } from "node:util";
 import { measure } from "./calls.mjs";
 import { Lab } from "./lab.mjs";
 import { changeNetwork, cutUdp, loseUdp } from "./moves.mjs";
+import { checkMachine } from "./namespaces.mjs";
 import { narrowLink } from "./narrow.mjs";
-import { checkMachine } from "./network.mjs";
 import { ALL, MAIN, PROFILES, SHORT, square } from "./profiles.mjs";
 import { line, matrix, median, move, narrowed, summary } from "./report.mjs";
 
