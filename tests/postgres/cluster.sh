@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A PostgreSQL server of one's own for tests: in a new folder, on a free port of 127.0.0.1, and gone when standard input ends.
+# CLUSTER_ADDRESS is another address to listen on, for whoever is on a network with it.
 # Prints the URL of its first database. Then it takes a line at a time and answers each with "done": create NAME (a database),
 # stop and continue (all of its processes), kill (as the kernel does it), start (again, with the same data on the same port).
 set -euo pipefail
@@ -17,6 +18,7 @@ if ! [ -x "$bin/initdb" ]; then
     exit 1
 fi
 
+address=${CLUSTER_ADDRESS:-127.0.0.1}
 folder=$(mktemp -d "${TMPDIR:-/tmp}/tandem-postgres.XXXXXX")
 password=a-password-of-tests
 echo "$password" >"$folder/password"
@@ -51,17 +53,18 @@ trap 'kill_all; rm -rf "$folder"' EXIT
     key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
     openssl req -x509 "${key[@]}" -days 2 -subj /CN=tests -keyout ca.key -out ca.pem
     openssl req "${key[@]}" -subj /CN=localhost -keyout server.key -out server.csr
-    echo "subjectAltName=IP:127.0.0.1" >names
+    echo "subjectAltName=IP:$address" >names
     openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt
     [ ${#as[@]} = 0 ] || chown postgres: server.key
     sed -i 's/^host /hostssl /' data/pg_hba.conf
+    [ "$address" = 127.0.0.1 ] || echo "hostssl all all samenet scram-sha-256" >>data/pg_hba.conf
 } >>log 2>&1 || { cat log >&2; exit 1; }
 
 start() {
-    "${as[@]}" "$bin/postgres" -D data -k "$folder" -p "$port" -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off \
+    "${as[@]}" "$bin/postgres" -D data -k "$folder" -p "$port" -c listen_addresses="$address" -c fsync=off -c full_page_writes=off \
         -c ssl=on -c ssl_cert_file="$folder/server.crt" -c ssl_key_file="$folder/server.key" -c max_connections=500 -c shared_buffers=32MB -c log_min_messages=fatal </dev/null >>log 2>&1 &
     pid=$!
-    until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port"; do
+    until "$bin/pg_isready" -q -h "$address" -p "$port"; do
         kill -0 "$pid" 2>/dev/null || return 1
         sleep 0.05
     done
@@ -73,11 +76,11 @@ for attempt in 1 2 3 4 5 6 7 8; do
     [ "$attempt" = 8 ] && { cat log >&2; exit 1; }
     port=$((20000 + RANDOM % 12000))
 done
-echo "postgres://tandem:$password@127.0.0.1:$port/postgres?sslmode=verify-full&sslrootcert=$folder/ca.pem"
+echo "postgres://tandem:$password@$address:$port/postgres?sslmode=verify-full&sslrootcert=$folder/ca.pem"
 
 while read -r what name; do
     case $what in
-    create) PGPASSWORD=$password "$bin/psql" -q -h 127.0.0.1 -p "$port" -U tandem -d postgres -c "CREATE DATABASE \"$name\"" >>log 2>&1 ;;
+    create) PGPASSWORD=$password "$bin/psql" -q -h "$address" -p "$port" -U tandem -d postgres -c "CREATE DATABASE \"$name\"" >>log 2>&1 ;;
     # shellcheck disable=SC2046
     stop) kill -STOP $(family) ;;
     # shellcheck disable=SC2046

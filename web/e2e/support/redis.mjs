@@ -1,16 +1,21 @@
 // A real Redis of a story's own.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 export class Redis {
-  static async start() {
+  /**
+   * `within` is a command that runs another one somewhere else, where nobody else has the port, and where it listens on all addresses;
+   * `address` is the one that nodes know.
+   */
+  static async start({ address = "127.0.0.1", port, within = [] } = {}) {
     const redis = new Redis();
+    Object.assign(redis, { address, within, port: port ?? (await freePort()) });
     redis.folder = mkdtempSync(join(tmpdir(), "tandem-redis-"));
-    redis.port = await freePort();
     await redis.launch();
     return redis;
   }
@@ -18,7 +23,9 @@ export class Redis {
   /** Waits until it takes connections. */
   async launch() {
     const keepsNothing = ["--save", "", "--appendonly", "no", "--dir", this.folder];
-    this.process = spawn("redis-server", ["--port", String(this.port), "--bind", "127.0.0.1", ...keepsNothing], {
+    const [program, ...parameters] = [...this.within, "redis-server", "--port", String(this.port)];
+    parameters.push("--bind", this.within.length ? "0.0.0.0" : this.address, "--protected-mode", "no", ...keepsNothing);
+    this.process = spawn(program, parameters, {
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.exited = new Promise((resolve) => this.process.once("exit", resolve));
@@ -38,7 +45,13 @@ export class Redis {
 
   /** The configuration of a node that shares it. */
   node(name) {
-    return { TANDEM__CLUSTER__REDIS_URL: `redis://127.0.0.1:${this.port}`, TANDEM__CLUSTER__NODE_NAME: name };
+    return { TANDEM__CLUSTER__REDIS_URL: `redis://${this.address}:${this.port}`, TANDEM__CLUSTER__NODE_NAME: name };
+  }
+
+  /** Has it carry out a command, such as `FLUSHALL`, and gives its answer. */
+  async say(...command) {
+    const [program, ...parameters] = [...this.within, "redis-cli", "-p", String(this.port), ...command];
+    return (await promisify(execFile)(program, parameters)).stdout.trim();
   }
 
   async kill() {

@@ -25,14 +25,14 @@ export class Server {
    * Starts a server and waits until it says where it listens. `environment` overrides config keys (TANDEM__…); `within` is a command
    * that runs another one somewhere else, such as in a network namespace.
    */
-  static async start(environment = {}, { listen = "[::]:0", within = [] } = {}) {
+  static async start(environment = {}, { listen = "[::]:0", opsListen = "127.0.0.1:0", within = [] } = {}) {
     if (!BINARY) throw new Error("TANDEM_BINARY must name the binary under test");
     const server = new Server();
     server.within = within;
     server.data = mkdtempSync(join(tmpdir(), "tandem-e2e-"));
     server.environment = { ...(await storeEnvironment()), ...environment };
     server.listen = listen;
-    server.opsListen = "127.0.0.1:0";
+    server.opsListen = opsListen;
     await server.launch();
     return server;
   }
