@@ -17,11 +17,17 @@ import { Network, PROXY_PORT, SERVER_NAME, SERVER_PORT } from "./network.mjs";
 const HERE = import.meta.dirname;
 export const URL_OF_PAGE = `https://${SERVER_NAME}/`;
 
+const oneServer = ({ tls, network }) =>
+  Server.start(tls, { listen: `[::]:${SERVER_PORT}`, within: within(network.server.namespace) });
+
 export class Lab {
-  static async open() {
+  /** `serve` starts what is at the name of the page, and gives what can be stopped: one server, or several with all that is theirs. */
+  static async open(serve = oneServer) {
     const lab = new Lab();
     lab.network = new Network();
     lab.folder = mkdtempSync(join(tmpdir(), "tandem-natlab-"));
+    // PostgreSQL, which is no root, keeps its files in a folder of its own in it.
+    chmodSync(lab.folder, 0o711);
     // Whatever ends this process: nothing of the laboratory stays.
     process.once("exit", () => lab.remove());
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(130));
@@ -30,13 +36,12 @@ export class Lab {
     lab.certificates.trustIn(join(lab.home, ".pki", "nssdb"));
     lab.people = new Map();
     lab.helpers = [];
-    const { namespace } = lab.network.server;
-    const environment = {
+    lab.tls = {
       TANDEM__TLS__MODE: "files",
       TANDEM__TLS__CERTIFICATE: lab.certificates.certificate,
       TANDEM__TLS__KEY: lab.certificates.key,
     };
-    lab.server = await Server.start(environment, { listen: `[::]:${SERVER_PORT}`, within: within(namespace) });
+    lab.server = await serve(lab);
     return lab;
   }
 

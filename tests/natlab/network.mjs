@@ -180,9 +180,9 @@ class Host {
     this.address = ipv4;
     makeNamespace(this.namespace, [nameIs(SERVER_IPV4)]);
     ip(CORE, [
-      `link add ${name} type veth peer name eth0 netns ${this.namespace}`,
-      `link set ${name} master segment`,
-      `link set ${name} up`,
+      `link add name ${name} type veth peer name eth0 netns ${this.namespace}`,
+      `link set dev ${name} master segment`,
+      `link set dev ${name} up`,
     ]);
     ip(this.namespace, [
       `address add ${ipv4}/24 dev eth0`,
@@ -208,11 +208,11 @@ class Host {
 
   /** Takes its cable out, as a loss of power does to all who talk to it. */
   unplug() {
-    ip(CORE, [`link set ${this.name} down`]);
+    ip(CORE, [`link set dev ${this.name} down`]);
   }
 
   plugIn() {
-    ip(CORE, [`link set ${this.name} up`]);
+    ip(CORE, [`link set dev ${this.name} up`]);
   }
 
   giveAddress(address) {
