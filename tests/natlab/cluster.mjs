@@ -76,8 +76,11 @@ export class Cluster {
 
   /** Waits until each node hears all others. */
   isWhole(patience) {
-    const hearsAll = async (node) => (await node.metric('tandem_cluster_nodes{state="heard"}')) === this.nodes.length - 1;
-    return Promise.all(this.nodes.map((node) => until(`${node.name} hears the others`, () => hearsAll(node), patience)));
+    const hearsAll = async (node) =>
+      (await node.metric('tandem_cluster_nodes{state="heard"}')) === this.nodes.length - 1;
+    return Promise.all(
+      this.nodes.map((node) => until(`${node.name} hears the others`, () => hearsAll(node), patience)),
+    );
   }
 
   /** What each node that is there says of this series, by its name. */

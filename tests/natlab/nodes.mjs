@@ -1,0 +1,117 @@
+// The laboratory of nodes: three of them with their Redis and PostgreSQL in namespaces, and real browsers at different ones, which call while
+// something is done to what is between them. docs/natlab.md says what it is and how to read it.
+//
+//   TANDEM_BINARY=… node tests/natlab/nodes.mjs short      calls, a room, Redis killed and failed over, one node killed
+//   TANDEM_BINARY=… node tests/natlab/nodes.mjs full       every fault of Redis, a node stopped, killed, cut off
+//       --only killed,kill,…     these alone: call, room, a fault of Redis, drain, kill, split
+//       --browser firefox        in another browser
+//       --runs 3                 all of it so often, each time with everything new
+//       --json FILE              everything that was measured
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+
+import { Cluster } from "./cluster.mjs";
+import { Crowd, chat, Gathering, hangUp, talk } from "./crowd.mjs";
+import { drain, kill, REDIS_FAULTS, redisFault, split } from "./faults.mjs";
+import { Lab } from "./lab.mjs";
+import { checkMachine } from "./namespaces.mjs";
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: "string" },
+    browser: { type: "string", default: "chromium" },
+    runs: { type: "string", default: "1" },
+    json: { type: "string" },
+  },
+});
+const size = positionals[0];
+
+function fail(text) {
+  console.error(text);
+  process.exit(2);
+}
+
+/** Direct and forwarded calls between people at two nodes; they write as well. */
+async function call({ ada, bob }) {
+  const figures = { name: "calls over two nodes", wrong: [] };
+  for (const path of ["direct", "forwarded"]) {
+    const began = Date.now();
+    await talk(ada, bob, path);
+    figures[path] = { runsAfterS: (Date.now() - began) / 1000 };
+    await chat([ada, bob]);
+    await hangUp(bob, ada);
+  }
+  return figures;
+}
+
+/** A room of four over three nodes: everybody gets everybody's picture and voice. */
+async function room({ ada, bob, cy, dora }) {
+  const began = Date.now();
+  const gathering = await Gathering.make(ada, [ada, bob, cy, dora], "four");
+  const wholeAfterS = (Date.now() - began) / 1000;
+  await gathering.leave();
+  return { name: "a room of four over three nodes", wrong: [], wholeAfterS };
+}
+
+const CHECKS = {
+  call,
+  room,
+  ...Object.fromEntries(
+    Object.keys(REDIS_FAULTS).map((name) => [name, (crowd, cluster) => redisFault(name, crowd, cluster)]),
+  ),
+  drain,
+  kill,
+  split,
+};
+const SHORT = ["call", "room", "killed", "failed over", "kill"];
+
+const wanted = options.only?.split(",") ?? (size === "short" ? SHORT : Object.keys(CHECKS));
+if (size !== "short" && size !== "full")
+  fail("usage: node tests/natlab/nodes.mjs short|full (see the head of the file)");
+for (const name of wanted) if (!CHECKS[name]) fail(`there is no check ${name}: ${Object.keys(CHECKS).join(", ")}`);
+try {
+  checkMachine();
+} catch (error) {
+  fail(error.message);
+}
+
+/** Everything once, in networks and browsers of its own. */
+async function once() {
+  const lab = await Lab.open(Cluster.start);
+  const results = [];
+  try {
+    const crowd = await Crowd.open(lab, options.browser);
+    await talk(...crowd.control);
+    for (const name of wanted) {
+      const figures = await CHECKS[name](crowd, lab.server).catch((error) => ({ name, wrong: [error.message] }));
+      results.push(figures);
+      console.log(JSON.stringify(figures));
+      // What it left would make all that follow wrong as well.
+      if (figures.wrong.length) break;
+    }
+  } finally {
+    await lab.close();
+    lab.remove();
+  }
+  return results;
+}
+
+const began = Date.now();
+const result = { at: new Date().toISOString(), size, runs: [] };
+for (let run = 1; run <= Number(options.runs); run++) {
+  console.log(`run ${run} of ${options.runs}`);
+  result.runs.push(await once());
+}
+result.seconds = Math.round((Date.now() - began) / 1000);
+const problems = result.runs.flat().flatMap(({ name, wrong }) => wrong.map((text) => `${name}: ${text}`));
+result.problems = problems;
+if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+console.log(`\n${result.seconds} s in all`);
+if (problems.length) {
+  console.log(`\n${problems.length} problems:\n${problems.join("\n")}`);
+  process.exit(1);
+}
+// Helpers and listeners would keep it running.
+process.exit(0);
