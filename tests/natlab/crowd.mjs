@@ -147,6 +147,12 @@ export async function chat(people) {
   for (const person of people) await person.click("chat");
 }
 
+/** In which view a page is. */
+async function shownTo(person) {
+  if (await person.has("hang-up")) return "in the call";
+  return (await person.data("ended", "reason")) ?? "neither in a call nor at the end of one";
+}
+
 /** A room by a link, with people in it who watch what they get of each other. */
 export class Gathering {
   static async make(maker, people, name) {
@@ -161,18 +167,22 @@ export class Gathering {
 
   /** Waits until everybody gets everybody's picture and voice, as the participants that they were. */
   async isWhole(patience) {
-    await Promise.all(
-      this.people.map((person, i) => {
-        const others = this.ids.filter((_, j) => j !== i);
-        return gets(
-          person,
-          others.flatMap((id) => [`${id}/camera`, `${id}/microphone`]),
-          patience,
-        );
-      }),
-    );
+    const getsAll = async (person, i) => {
+      const keys = this.ids.filter((_, j) => j !== i).flatMap((id) => [`${id}/camera`, `${id}/microphone`]);
+      try {
+        await gets(person, keys, patience);
+      } catch (error) {
+        throw new Error(this.namesIn(`${person.name}, ${await shownTo(person)}: ${error.message}`));
+      }
+    };
+    await Promise.all(this.people.map(getsAll));
     const now = await Promise.all(this.people.map(participantId));
     if (now.join() !== this.ids.join()) throw new Error("somebody is in the room as another participant");
+  }
+
+  /** Participants by the names of people. */
+  namesIn(text) {
+    return this.people.reduce((text, { name }, i) => text.replaceAll(this.ids[i], name), text);
   }
 
   watch() {

@@ -16,6 +16,8 @@ const ROOM_BACK_MAX_MS = stretched(15_000);
 
 /** A node that was not heard for so long counts as gone, for those who hear each other. */
 const NOTICED_MS = 4000;
+/** Longer than PostgreSQL holds a lock of a node that went silent, and not so long that the page of who is there comes back too late to the others. */
+const SPLIT_MS = 12_000;
 const PAUSED_MS = 4000;
 /** PostgreSQL gives the lock of a node that went silent to another one after 11 s, and that adopts it within 10 s. */
 const ADOPTED_WITHIN_MS = stretched(40_000);
@@ -219,7 +221,7 @@ export function split(crowd, cluster) {
     await until("another node adopts it", async () => (await adoptions()) > before, ADOPTED_WITHIN_MS);
     figures.adoptedAfterS = (Date.now() - began) / 1000;
     figures.ownersMeanwhile = await cluster.metric("tandem_rooms");
-    await sleep(stretched(5000));
+    await sleep(Math.max(0, began + SPLIT_MS - Date.now()));
     cluster.heal();
     const healed = Date.now();
     // What supervises it starts it again.

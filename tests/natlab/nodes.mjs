@@ -85,7 +85,9 @@ async function once() {
     const crowd = await Crowd.open(lab, options.browser);
     await talk(...crowd.control);
     for (const name of wanted) {
+      const began = Date.now();
       const figures = await CHECKS[name](crowd, lab.server).catch((error) => ({ name, wrong: [error.message] }));
+      figures.tookS = (Date.now() - began) / 1000;
       results.push(figures);
       console.log(JSON.stringify(figures));
       // What it left would make all that follow wrong as well.
