@@ -3,7 +3,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { until } from "../../web/e2e/support/person.mjs";
 import { Postgres } from "../../web/e2e/support/postgres.mjs";
@@ -106,11 +105,9 @@ export class Cluster {
     await until("the replica has all", async () => (await redis.say("INFO", "replication")).includes("link_status:up"));
   }
 
-  /** The host of the master loses its power; two seconds later the replica is the master, with its address. */
+  /** The master's host has lost its power: the replica is the master from now on, with its address. */
   async failOver() {
     const [dead, heir] = [this.master, this.replica];
-    dead.host.unplug();
-    await sleep(2000);
     await heir.redis.say("REPLICAOF", "NO", "ONE");
     this.lab.network.moveAddress(REDIS, dead.host, heir.host);
     [this.master, this.replica] = [heir, dead];
@@ -133,6 +130,8 @@ export class Cluster {
   }
 
   async stop() {
+    // In order, the last one would wait for the calls of pages that are closed.
+    await Promise.all(this.nodes.map((node) => node.kill()));
     await Promise.all(this.nodes.map((node) => node.stop()));
     await Promise.all(this.stores.map(({ redis }) => redis.stop()));
     await this.postgres.stop();

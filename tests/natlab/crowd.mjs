@@ -147,10 +147,10 @@ export async function chat(people) {
   for (const person of people) await person.click("chat");
 }
 
-/** In which view a page is. */
-async function shownTo(person) {
+async function viewOf(person) {
   if (await person.has("hang-up")) return "in the call";
-  return (await person.data("ended", "reason")) ?? "neither in a call nor at the end of one";
+  const reason = await person.data("ended", "reason");
+  return reason ? `told ${reason}` : "neither in the call nor at its end";
 }
 
 /** A room by a link, with people in it who watch what they get of each other. */
@@ -158,11 +158,19 @@ export class Gathering {
   static async make(maker, people, name) {
     const gathering = new Gathering();
     gathering.people = people;
+    gathering.ids = [];
     gathering.link = await makeLink(maker, { name });
-    for (const person of people) await joinBy(person, gathering.link);
-    gathering.ids = await Promise.all(people.map(participantId));
+    // The first finds it, the others come at once.
+    await gathering.enters(people[0]);
+    await Promise.all(people.slice(1).map((person) => gathering.enters(person)));
     await gathering.isWhole();
     return gathering;
+  }
+
+  async enters(person) {
+    await joinBy(person, this.link);
+    await person.sees("hang-up");
+    this.ids[this.people.indexOf(person)] = await participantId(person);
   }
 
   /** Waits until everybody gets everybody's picture and voice, as the participants that they were. */
@@ -172,7 +180,8 @@ export class Gathering {
       try {
         await gets(person, keys, patience);
       } catch (error) {
-        throw new Error(this.namesIn(`${person.name}, ${await shownTo(person)}: ${error.message}`));
+        const views = await Promise.all(this.people.map(async (one) => `${one.name} is ${await viewOf(one)}`));
+        throw new Error(this.namesIn(`${views.join(", ")}; ${person.name}: ${error.message}`));
       }
     };
     await Promise.all(this.people.map(getsAll));

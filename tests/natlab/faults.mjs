@@ -16,23 +16,27 @@ const ROOM_BACK_MAX_MS = stretched(15_000);
 
 /** A node that was not heard for so long counts as gone, for those who hear each other. */
 const NOTICED_MS = 4000;
+/** By when those are removed whose node was adopted and who do not come to the heir. */
+const LONG_SPLIT_MS = 35_000;
 /** Longer than PostgreSQL holds a lock of a node that went silent, and not so long that the page of who is there comes back too late to the others. */
 const SPLIT_MS = 12_000;
 const PAUSED_MS = 4000;
 /** PostgreSQL gives the lock of a node that went silent to another one after 11 s, and that adopts it within 10 s. */
 const ADOPTED_WITHIN_MS = stretched(40_000);
 
-/** Each takes Redis from nodes, and brings it back. `flush` is over at once, and so is nothing that anybody notices. */
+/**
+ * Each takes Redis from nodes, and brings it back. `over`: it is back as soon as it is done. `isOffline`: those at another node see Gus as
+ * offline after a while, and are told so when they call him.
+ */
 export const REDIS_FAULTS = {
   killed: {
     breaks: ({ master }) => master.redis.kill(),
     heals: ({ master }) => master.redis.launch(),
   },
   "failed over": {
-    breaks: (cluster) => cluster.failOver(),
-    heals: () => {},
+    breaks: ({ master }) => master.host.unplug(),
+    heals: (cluster) => cluster.failOver(),
     after: (cluster) => cluster.repairReplica(),
-    over: true,
   },
   paused: {
     breaks: ({ master }) => master.redis.say("CLIENT", "PAUSE", String(PAUSED_MS), "ALL"),
@@ -41,6 +45,7 @@ export const REDIS_FAULTS = {
   "cut off from one node": {
     breaks: (cluster) => cluster.cutOff([cluster.node("b")]),
     heals: (cluster) => cluster.heal(),
+    isOffline: true,
   },
   "cut off from all": {
     breaks: (cluster) => cluster.cutOff(cluster.nodes),
@@ -79,33 +84,36 @@ const notStill = ({ video, audio }, of, expect) =>
  * refused in time, and once Redis is back it is answered in time. Nobody is rung twice for one call.
  */
 export function redisFault(name, crowd, cluster) {
-  const { breaks, heals, after, over } = REDIS_FAULTS[name];
+  const { breaks, heals, after, over, isOffline } = REDIS_FAULTS[name];
   const { ada, bob, cy, dora, gus } = crowd;
   return disturb(`Redis ${name}`, crowd, async (figures, expect) => {
     await talk(ada, bob, "forwarded");
     await watch([ada, bob]);
-    const rungBefore = await Promise.all([dora, gus].map(ringsOf));
-    const rang = { dora: 0, gus: 0 };
+    const rungBefore = await Promise.all([cy, dora, gus].map(ringsOf));
+    const rang = { cy: 0, dora: 0, gus: 0 };
     const tries = async (caller, callee) => {
       const tried = await knock(caller, callee);
       if (tried.outcome === "rings") rang[callee.name] += 1;
       return tried;
     };
-    const across = async () => {
-      const tried = await tries(cy, gus);
+    figures.across = [];
+    const across = async (caller, callee, ...words) => {
+      const tried = await tries(caller, callee);
       const { outcome, seconds } = tried;
-      const fine = ["rings", "node_unreachable"].includes(outcome) && seconds * 1000 < REFUSED_MAX_MS;
-      expect(fine, `a call to another node: ${outcome} after ${seconds} s`);
-      return tried;
+      const fine = ["rings", "node_unreachable", ...words].includes(outcome) && seconds * 1000 < REFUSED_MAX_MS;
+      expect(fine, `${caller.name} calls ${callee.name}: ${outcome} after ${seconds} s`);
+      figures.across.push(tried);
     };
 
     await breaks(cluster);
     if (!over) {
-      figures.across = [await across(), await across()];
+      await across(cy, gus);
+      await across(cy, gus);
       figures.same = await tries(cy, dora);
       expect(figures.same.outcome === "rings", `a call on one node: ${figures.same.outcome}`);
       await sleep(NOTICED_MS);
-      figures.across.push(await across());
+      await across(cy, gus, ...(isOffline ? ["unreachable"] : []));
+      await across(gus, cy);
       await Promise.all([ada, bob].map((person) => person.seesAndHears()));
     }
     await heals(cluster);
@@ -123,8 +131,9 @@ export function redisFault(name, crowd, cluster) {
     figures.forwarded = await worstGaps([ada, bob]);
     notStill(figures.forwarded, "the forwarded call", expect);
     await hangUp(ada, bob);
-    const rung = (await Promise.all([dora, gus].map(ringsOf))).map((count, i) => count - rungBefore[i]);
-    expect(rung[0] === rang.dora && rung[1] === rang.gus, `rung ${rung} times, for ${rang.dora} and ${rang.gus} calls`);
+    const rung = (await Promise.all([cy, dora, gus].map(ringsOf))).map((count, i) => count - rungBefore[i]);
+    const calls = [rang.cy, rang.dora, rang.gus];
+    expect(rung.join() === calls.join(), `Cy, Dora and Gus were rung ${rung} times for ${calls} calls`);
     await after?.(cluster);
     await cluster.isWhole();
   });
@@ -201,46 +210,56 @@ async function isAtOneNode(cluster, gone = []) {
 
 /**
  * The node that has a room can reach neither Redis nor PostgreSQL, while browsers reach it. Another one adopts it; once it is healed, there is one
- * owner, and all are in one room.
+ * owner, and all are in one room. After a long one, whoever stayed at the cut-off node is told that the connection was lost, and comes back by hand.
  */
-export function split(crowd, cluster) {
+export function split(crowd, cluster, isLong = false) {
   const { ada, bob, cy, dora } = crowd;
-  return disturb("a node is cut off from Redis and PostgreSQL", crowd, async (figures, expect) => {
-    let room;
-    const owner = await cluster.ownerOf("tandem_rooms", async () => {
-      room = await Gathering.make(bob, [ada, bob, cy, dora], "split");
-    });
-    figures.node = owner.name;
-    await room.watch();
-    const adoptions = async () => {
-      const counts = await cluster.metric("tandem_cluster_adoptions_total");
-      return Object.values(counts).reduce((sum, count) => sum + (count ?? 0), 0);
-    };
-    const [before, began] = [await adoptions(), Date.now()];
-    cluster.cutOff([owner], { postgres: true });
-    await until("another node adopts it", async () => (await adoptions()) > before, ADOPTED_WITHIN_MS);
-    figures.adoptedAfterS = (Date.now() - began) / 1000;
-    figures.ownersMeanwhile = await cluster.metric("tandem_rooms");
-    await sleep(Math.max(0, began + SPLIT_MS - Date.now()));
-    cluster.heal();
-    const healed = Date.now();
-    // What supervises it starts it again.
-    const { code } = await Promise.race([
-      owner.exited,
-      sleep(ONE_OWNER_MAX_MS, { code: "still there" }, { ref: false }),
-    ]);
-    figures.endedAfterS = (Date.now() - healed) / 1000;
-    figures.endedWith = code;
-    expect(code !== "still there", "the node that was adopted goes on");
-    await isAtOneNode(cluster, [owner.name]);
-    figures.oneOwnerAfterS = (Date.now() - healed) / 1000;
-    expect(figures.oneOwnerAfterS * 1000 < ONE_OWNER_MAX_MS, `one owner only after ${figures.oneOwnerAfterS} s`);
-    await room.isWhole(ROOM_BACK_MAX_MS);
-    figures.wholeAfterS = (Date.now() - healed) / 1000;
-    figures.room = await room.gaps();
-    await owner.launch();
-    await cluster.isWhole();
-    await isAtOneNode(cluster);
-    await room.leave();
-  });
+  const lastsMs = isLong ? LONG_SPLIT_MS : SPLIT_MS;
+  return disturb(
+    `a node is cut off from Redis and PostgreSQL for ${lastsMs / 1000} s`,
+    crowd,
+    async (figures, expect) => {
+      let room;
+      const owner = await cluster.ownerOf("tandem_rooms", async () => {
+        room = await Gathering.make(bob, [ada, bob, cy, dora], "split");
+      });
+      figures.node = owner.name;
+      await room.watch();
+      const adoptions = async () => {
+        const counts = await cluster.metric("tandem_cluster_adoptions_total");
+        return Object.values(counts).reduce((sum, count) => sum + (count ?? 0), 0);
+      };
+      const [before, began] = [await adoptions(), Date.now()];
+      cluster.cutOff([owner], { postgres: true });
+      await until("another node adopts it", async () => (await adoptions()) > before, ADOPTED_WITHIN_MS);
+      figures.adoptedAfterS = (Date.now() - began) / 1000;
+      figures.ownersMeanwhile = await cluster.metric("tandem_rooms");
+      await sleep(Math.max(0, began + lastsMs - Date.now()));
+      cluster.heal();
+      const healed = Date.now();
+      // What supervises it starts it again.
+      const { code } = await Promise.race([
+        owner.exited,
+        sleep(ONE_OWNER_MAX_MS, { code: "still there" }, { ref: false }),
+      ]);
+      figures.endedAfterS = (Date.now() - healed) / 1000;
+      figures.endedWith = code;
+      expect(code !== "still there", "the node that was adopted goes on");
+      await isAtOneNode(cluster, [owner.name]);
+      figures.oneOwnerAfterS = (Date.now() - healed) / 1000;
+      expect(figures.oneOwnerAfterS * 1000 < ONE_OWNER_MAX_MS, `one owner only after ${figures.oneOwnerAfterS} s`);
+      if (isLong) {
+        await bob.endedWith("connection_lost");
+        await bob.click("rejoin");
+        await room.enters(bob);
+      }
+      await room.isWhole(ROOM_BACK_MAX_MS);
+      figures.wholeAfterS = (Date.now() - healed) / 1000;
+      figures.room = await room.gaps();
+      await owner.launch();
+      await cluster.isWhole();
+      await isAtOneNode(cluster);
+      await room.leave();
+    },
+  );
 }

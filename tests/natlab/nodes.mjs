@@ -3,7 +3,7 @@
 //
 //   TANDEM_BINARY=… node tests/natlab/nodes.mjs short      calls, a room, Redis killed and failed over, one node killed
 //   TANDEM_BINARY=… node tests/natlab/nodes.mjs full       every fault of Redis, a node stopped, killed, cut off
-//       --only killed,kill,…     these alone: call, room, a fault of Redis, drain, kill, split
+//       --only killed,kill,…     these alone: call, room, a fault of Redis, drain, kill, split, long split
 //       --browser firefox        in another browser
 //       --runs 3                 all of it so often, each time with everything new
 //       --json FILE              everything that was measured
@@ -16,6 +16,7 @@ import { Crowd, chat, Gathering, hangUp, talk } from "./crowd.mjs";
 import { drain, kill, REDIS_FAULTS, redisFault, split } from "./faults.mjs";
 import { Lab } from "./lab.mjs";
 import { checkMachine } from "./namespaces.mjs";
+import { nodes as line } from "./report.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,7 +40,7 @@ async function call({ ada, bob }) {
   for (const path of ["direct", "forwarded"]) {
     const began = Date.now();
     await talk(ada, bob, path);
-    figures[path] = { runsAfterS: (Date.now() - began) / 1000 };
+    figures[`${path}RunsAfterS`] = (Date.now() - began) / 1000;
     await chat([ada, bob]);
     await hangUp(bob, ada);
   }
@@ -64,8 +65,10 @@ const CHECKS = {
   drain,
   kill,
   split,
+  "long split": (crowd, cluster) => split(crowd, cluster, true),
 };
-const SHORT = ["call", "room", "killed", "failed over", "kill"];
+/** The room of four is the one whose node is killed. */
+const SHORT = ["call", "killed", "failed over", "kill"];
 
 const wanted = options.only?.split(",") ?? (size === "short" ? SHORT : Object.keys(CHECKS));
 if (size !== "short" && size !== "full")
@@ -89,7 +92,7 @@ async function once() {
       const figures = await CHECKS[name](crowd, lab.server).catch((error) => ({ name, wrong: [error.message] }));
       figures.tookS = (Date.now() - began) / 1000;
       results.push(figures);
-      console.log(JSON.stringify(figures));
+      console.log(line(figures));
       // What it left would make all that follow wrong as well.
       if (figures.wrong.length) break;
     }

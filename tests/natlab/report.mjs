@@ -50,3 +50,20 @@ export function narrowed({ before, lowAfterS, seconds, quietS, backAfterS, narro
   return `from ${Object.values(before).join(" and ")} px: low layer after ${lowAfterS?.toFixed(1)} s, longest still ${seconds} s, quiet ${quietS} s, best again after ${backAfterS} s
   pictures: ${narrow.pictures.map(one).join("; ")}\n  voices: ${voices.join("; ")}`;
 }
+
+/** The same about something that was done to nodes. Of a call to another node: what came of it, and after how many seconds. */
+export function nodes(figures) {
+  const { name, wrong, tookS, node, across, same, refused, backS, ...rest } = figures;
+  const tried = ({ outcome, seconds }) => `${outcome} ${seconds.toFixed(1)} s`;
+  const still = (gaps) => `picture ${(gaps.video / 1000).toFixed(2)} s, voice ${(gaps.audio / 1000).toFixed(2)} s`;
+  const parts = [];
+  if (node) parts.push(`node ${node}`);
+  if (across?.length) parts.push(`calls to another node: ${across.map(tried).join(", ")}`);
+  if (same) parts.push(`on one node: ${tried(same)}`);
+  if (backS)
+    parts.push(`answered at another node ${backS.toFixed(1)} s after it was back, ${refused.length} refused before`);
+  for (const [key, value] of Object.entries(rest)) {
+    parts.push(`${key}: ${value?.video === undefined ? JSON.stringify(value) : still(value)}`);
+  }
+  return `${name} (${tookS.toFixed(0)} s): ${parts.join("; ")}${wrong.length ? `\n  WRONG: ${wrong.join("; ")}` : ""}`;
+}
