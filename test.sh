@@ -91,6 +91,8 @@ if [ "$what" != quick ]; then
     $as_root env TANDEM_BINARY="$binary" TANDEM_LAB_MEDIAN_S_MAX=4 TANDEM_LAB_WORST_S_MAX=12 TANDEM_LAB_MOVE_MEDIAN_S_MAX=8 \
         TANDEM_LAB_LOW_S_MAX=8 TANDEM_LAB_FREEZE_S_MAX=4 TANDEM_LAB_QUIET_S_MAX=3 TANDEM_LAB_BACK_S_MAX=60 \
         "$(command -v node)" tests/natlab/run.mjs short
+    stage "browsers at three nodes, while Redis and a node fail"
+    $as_root env TANDEM_BINARY="$binary" TANDEM_STRETCH=3 "$(command -v node)" tests/natlab/nodes.mjs short
 fi
 
 stage "all passed"
