@@ -40,6 +40,8 @@ export class Crowd {
     lab.server.keep(lab.network.client(name, NETWORK), PLACES[name]);
     const person = await lab.person(kind, name, NETWORK, { cameraSize: SMALL_CAMERA });
     person.name = name;
+    // What people wait for in vain is said with it.
+    person.kind = `${name}'s ${kind}`;
     person.userId = await person.id();
     // Once for this page, and once for each that is loaded later.
     await person.page.evaluate(countRings);
