@@ -159,6 +159,8 @@ export function drain(crowd, cluster) {
     figures.wholeAfterS = (Date.now() - began) / 1000;
     figures.room = await room.gaps();
     figures.forwarded = await worstGaps([ada, gus]);
+    notStill(figures.room, "the room", expect);
+    notStill(figures.forwarded, "the forwarded call", expect);
     await hangUp(ada, gus);
     await room.leave();
     await owner.launch();
