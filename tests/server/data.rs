@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -71,6 +72,12 @@ async fn acquainted(server: &Server) -> (Tab, Tab, String, String) {
     a.send(json!({ "type": "create_link", "name": "Ada's room" })).await;
     a.expect("link_created").await;
     settle(server).await;
+    // Names are shown before they are kept, and kept in their order.
+    let begun = Instant::now();
+    while export(server, &bob)["user"]["name"] != "Bob" {
+        assert!(begun.elapsed() < PATIENCE, "the names are not kept");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     (a, b, ada, bob)
 }
 
