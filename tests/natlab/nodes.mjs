@@ -8,7 +8,6 @@
 //       --runs 3                 all of it so often, each time with everything new
 //       --json FILE              everything that was measured
 
-import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import { Cluster } from "./cluster.mjs";
@@ -16,7 +15,7 @@ import { Crowd, chat, Gathering, hangUp, talk } from "./crowd.mjs";
 import { drain, kill, REDIS_FAULTS, redisFault, split } from "./faults.mjs";
 import { Lab } from "./lab.mjs";
 import { checkMachine } from "./namespaces.mjs";
-import { nodes as line } from "./report.mjs";
+import { finish, nodes as line } from "./report.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -115,14 +114,5 @@ for (let run = 1; run <= Number(options.runs); run++) {
   console.log(`run ${run} of ${options.runs}`);
   result.runs.push(await once());
 }
-result.seconds = Math.round((Date.now() - began) / 1000);
 const problems = result.runs.flat().flatMap(({ name, wrong }) => wrong.map((text) => `${name}: ${text}`));
-result.problems = problems;
-if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
-console.log(`\n${result.seconds} s in all`);
-if (problems.length) {
-  console.log(`\n${problems.length} problems:\n${problems.join("\n")}`);
-  process.exit(1);
-}
-// Helpers and listeners would keep it running.
-process.exit(0);
+finish(result, began, problems, options.json);

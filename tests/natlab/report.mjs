@@ -1,5 +1,7 @@
 // What was measured, for eyes and for programs.
 
+import { writeFileSync } from "node:fs";
+
 export const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 const PATH = { direct: "D", forwarded: "F" };
@@ -66,4 +68,15 @@ export function nodes(figures) {
     parts.push(`${key}: ${value?.video === undefined ? JSON.stringify(value) : still(value)}`);
   }
   return `${name} (${tookS.toFixed(0)} s): ${parts.join("; ")}${wrong.length ? `\n  WRONG: ${wrong.join("; ")}` : ""}`;
+}
+
+/** Writes all that was measured into a file, if one is named, says what is wrong, and ends: with 1 if anything is. */
+export function finish(result, began, problems, file) {
+  result.seconds = Math.round((Date.now() - began) / 1000);
+  result.problems = problems;
+  if (file) writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+  console.log(`\n${result.seconds} s in all`);
+  if (problems.length) console.log(`\n${problems.length} problems:\n${problems.join("\n")}`);
+  // Helpers and listeners would keep it running.
+  process.exit(problems.length ? 1 : 0);
 }

@@ -8,7 +8,6 @@
 //       --runs 10                network changes on each path
 //       --json FILE              everything that was measured
 
-import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import { measure } from "./calls.mjs";
@@ -17,7 +16,7 @@ import { changeNetwork, cutUdp, loseUdp } from "./moves.mjs";
 import { checkMachine } from "./namespaces.mjs";
 import { narrowLink } from "./narrow.mjs";
 import { ALL, MAIN, PROFILES, SHORT, square } from "./profiles.mjs";
-import { line, matrix, median, move, narrowed, summary } from "./report.mjs";
+import { finish, line, matrix, median, move, narrowed, summary } from "./report.mjs";
 
 /** What an idle machine keeps to; a busy one may be given more. */
 const MEDIAN_S_MAX = Number(process.env.TANDEM_LAB_MEDIAN_S_MAX ?? 2);
@@ -176,13 +175,4 @@ try {
 } finally {
   await lab.close();
 }
-result.seconds = Math.round((Date.now() - began) / 1000);
-result.problems = problems;
-if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
-console.log(`\n${result.seconds} s in all`);
-if (problems.length) {
-  console.log(`\n${problems.length} problems:\n${problems.join("\n")}`);
-  process.exit(1);
-}
-// Helpers and listeners would keep it running.
-process.exit(0);
+finish(result, began, problems, options.json);
