@@ -63,6 +63,11 @@ struct Side {
 /// What may be done as soon as a side's addresses are known, before it connects.
 pub type OnAnswer = Arc<dyn Fn(&Facts) + Send + Sync>;
 
+/// Does nothing then.
+fn heedless() -> OnAnswer {
+    Arc::new(|_| {})
+}
+
 /// How media gets from one side to the other.
 #[derive(Clone)]
 pub enum Media {
@@ -72,7 +77,7 @@ pub enum Media {
 
 impl Media {
     pub fn forwarded() -> Media {
-        Media::Forwarded(Arc::new(|_| {}))
+        Media::Forwarded(heedless())
     }
 }
 
@@ -182,7 +187,7 @@ impl Talk {
                 .await?;
         }
         let sessions = sessions.into_iter();
-        let sessions = sessions.map(|session| (session, Link::Forwarded(Arc::new(|_| {}))));
+        let sessions = sessions.map(|session| (session, Link::Forwarded(heedless())));
         let mut talk = Talk::connect(sessions.collect(), &room).await?;
         talk.participants = ids;
         Ok(talk)
