@@ -8,7 +8,7 @@ use crate::clock;
 use crate::metrics::Metrics;
 use crate::signaling::protocol::UserInfo;
 use crate::signaling::push::{Missed, Nudge};
-use crate::store::{PushAbout, PushRow, Store};
+use crate::store::{PushAbout, PushRow, Store, StoreError};
 
 /// What waits, at most. While it is so much, nothing more is taken.
 const WAITING_MAX: usize = 1024;
@@ -57,7 +57,7 @@ impl Waiting {
     }
 }
 
-/// See above.
+/// All of it, in the order in which it came.
 pub(super) struct Queue {
     store: Store,
     metrics: Arc<Metrics>,
@@ -100,13 +100,7 @@ impl Queue {
                     one.place = Some(place);
                 }
             }
-            Err(error) => {
-                self.metrics.store_failures.with_label_values(&["push"]).inc();
-                tracing::warn!(
-                    error = &error as &dyn Error,
-                    "push messages do not outlive a restart: they were not kept"
-                );
-            }
+            Err(error) => self.failed(&error, "push messages do not outlive a restart: they were not kept"),
         }
         self.waiting.extend(new);
     }
@@ -123,10 +117,7 @@ impl Queue {
                     }
                 }
             }
-            Err(error) => {
-                self.metrics.store_failures.with_label_values(&["push"]).inc();
-                tracing::warn!(error = &error as &dyn Error, "push messages that wait are not read");
-            }
+            Err(error) => self.failed(&error, "push messages that wait are not read"),
         }
     }
 
@@ -140,13 +131,13 @@ impl Queue {
             Ok(()) => {
                 self.held.remove(&place);
             }
-            Err(error) => {
-                self.metrics.store_failures.with_label_values(&["push"]).inc();
-                tracing::warn!(
-                    error = &error as &dyn Error,
-                    "a push message that was sent may be sent once more after a restart"
-                );
-            }
+            Err(error) => self.failed(&error, "a push message that was sent may be sent once more after a restart"),
         }
+    }
+
+    /// The store did not do something; what follows from that.
+    fn failed(&self, error: &StoreError, so: &str) {
+        self.metrics.store_failures.with_label_values(&["push"]).inc();
+        tracing::warn!(error = error as &dyn Error, "{so}");
     }
 }
