@@ -236,7 +236,8 @@ export class Network {
     makeNamespace(CORE, []);
     forwardPackets(CORE);
     ip(CORE, [
-      "link add segment type bridge",
+      // Of its own it has the lowest address of its ports, another one whenever a lower one comes; its neighbours send to the one before.
+      "link add segment address 00:00:5e:00:53:01 type bridge",
       `address add ${CORE_IPV4}/24 dev segment`,
       `address add ${CORE_IPV6}/64 dev segment nodad`,
       "link set segment up",
