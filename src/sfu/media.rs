@@ -80,15 +80,15 @@ pub struct ReceiveLine {
 /// The subscriber's payload type for a packet, and what it can read of the payload. `unwraps`: redundant audio goes without what is
 /// redundant.
 pub(super) fn payload_for(packet: &MediaPacket, negotiated: &[(Format, Pt)], unwraps: bool) -> Result<(Pt, Arc<[u8]>), Drop> {
-    let plain = negotiated.iter().find(|(format, _)| format.codec == Codec::Opus);
-    let is_unwrapped = unwraps && packet.format.codec == Codec::Red && plain.is_some();
-    let negotiated = if is_unwrapped { &[] } else { negotiated };
-    let exact = negotiated.iter().find(|(format, _)| *format == packet.format);
-    let found = exact.or_else(|| negotiated.iter().find(|(format, _)| format.receives(packet.format)));
-    if let Some((_, pt)) = found {
+    let plain = || negotiated.iter().find(|(format, _)| format.codec == Codec::Opus);
+    let is_redundant = packet.format.codec == Codec::Red;
+    let is_unwrapped = is_redundant && unwraps && plain().is_some();
+    let exact = || negotiated.iter().find(|(format, _)| *format == packet.format);
+    let found = exact().or_else(|| negotiated.iter().find(|(format, _)| format.receives(packet.format)));
+    if let Some((_, pt)) = found.filter(|_| !is_unwrapped) {
         return Ok((*pt, packet.payload.clone()));
     }
-    let (_, pt) = plain.filter(|_| packet.format.codec == Codec::Red).ok_or(Drop::NoCodec)?;
+    let (_, pt) = plain().filter(|_| is_redundant).ok_or(Drop::NoCodec)?;
     let primary = red::primary(&packet.payload).ok_or(Drop::BadPayload)?;
     Ok((*pt, Arc::from(primary)))
 }

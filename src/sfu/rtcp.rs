@@ -24,6 +24,14 @@ pub fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [128..=191, 192..=223, ..])
 }
 
+/// Whether a datagram that has so many bytes after what it says is transport-wide feedback and nothing else, as its header tells in the
+/// clear.
+pub fn is_feedback(datagram: &[u8], after: usize) -> bool {
+    const PADDED: u8 = 0x20;
+    let said = datagram.get(..datagram.len().saturating_sub(after)).and_then(split);
+    said.is_some_and(|(packet, rest)| rest.is_empty() && packet[0] & !PADDED == 0x8f && packet[1] == TRANSPORT_FEEDBACK)
+}
+
 /// Reads a compound. What cannot be read, and all that comes after it, says nothing.
 pub fn read<'a>(mut compound: &'a [u8], mut tell: impl FnMut(Report<'a>)) {
     while let Some((packet, rest)) = split(compound) {
@@ -140,6 +148,26 @@ mod tests {
         assert_eq!(all(&packet(3, RECEIVER_REPORT, &[0; 4])), []);
         assert_eq!(all(&[0x41, RECEIVER_REPORT, 0, 0]), []);
         assert_eq!(all(&[0x81, RECEIVER_REPORT, 0, 9, 0, 0]), []);
+    }
+
+    #[test]
+    fn feedback_is_told_from_other_reports_by_its_header() {
+        let feedback = packet(15, TRANSPORT_FEEDBACK, &[9; 12]);
+        let padded = packet(0x20 | 15, TRANSPORT_FEEDBACK, &[9; 12]);
+        let misses = packet(1, TRANSPORT_FEEDBACK, &[9; 12]);
+        let picture = packet(15, 206, &[9; 12]);
+        let two = [&feedback[..], &misses].concat();
+        let rows = [
+            (&feedback, true),
+            (&padded, true),
+            (&misses, false),
+            (&picture, false),
+            (&two, false),
+        ];
+        for (said, expected) in rows {
+            assert_eq!(is_feedback(&[&said[..], &[7; 20]].concat(), 20), expected, "{said:?}");
+        }
+        assert!(!is_feedback(&feedback[..12], 20) && !is_feedback(&[], 20));
     }
 
     #[test]

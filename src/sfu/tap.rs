@@ -1,8 +1,8 @@
 //! What str0m keeps to itself: what receivers report, and the keys by which media is encrypted.
 //!
 //! `Event::RawPacket` would hand the reports out, together with a copy of every packet of media. The ciphers are ours to choose, so those
-//! that decrypt note what they decrypted while somebody [`listen`]s, and those that encrypt note by which key and nonce a packet was
-//! encrypted, and put into sender reports [how much was sent](count) of what does not leave through str0m. Otherwise they are those of
+//! that decrypt note what they decrypted while somebody [`listen`]s, and by which key and nonce; those that encrypt note that of a packet
+//! too, and put into sender reports [how much was sent](count) of what does not leave through str0m. Otherwise they are those of
 //! str0m's own provider.
 
 use std::cell::{Cell, RefCell};
@@ -18,14 +18,22 @@ use super::rtcp::{self, Count};
 use super::seal::{Key, Sample};
 
 thread_local! {
-    static HEARD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    static HEARD: RefCell<Option<Heard>> = const { RefCell::new(None) };
     static SAMPLE: Cell<Option<Sample>> = const { Cell::new(None) };
     static COUNTS: RefCell<Vec<Count>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Does something, and returns what was decrypted meanwhile on this thread, and was found to be genuine.
-pub fn listen<T>(deed: impl FnOnce() -> T) -> (T, Vec<u8>) {
-    HEARD.set(Some(Vec::new()));
+/// What was decrypted, and found to be genuine.
+#[derive(Default)]
+pub struct Heard {
+    pub bytes: Vec<u8>,
+    /// Of reports, by what; none where the cipher is another one than AES-GCM.
+    pub by: Option<Sample>,
+}
+
+/// Does something, and returns what was decrypted meanwhile on this thread.
+pub fn listen<T>(deed: impl FnOnce() -> T) -> (T, Heard) {
+    HEARD.set(Some(Heard::default()));
     let done = deed();
     (done, HEARD.take().unwrap_or_default())
 }
@@ -43,10 +51,11 @@ pub fn count<T>(counts: &mut Vec<Count>, deed: impl FnOnce() -> T) -> T {
     done
 }
 
-fn note(decrypted: &[u8]) {
+fn note(decrypted: &[u8], by: impl FnOnce() -> Option<Sample>) {
     HEARD.with_borrow_mut(|heard| {
         if let Some(heard) = heard {
-            heard.extend_from_slice(decrypted);
+            heard.bytes.extend_from_slice(decrypted);
+            heard.by = by();
         }
     });
 }
@@ -96,7 +105,11 @@ impl SrtpProvider for Tapped {
 impl SupportedAes128CmSha1_80 for Tapped {
     fn create_cipher(&self, key: [u8; 16], encrypt: bool) -> Box<dyn Aes128CmSha1_80Cipher> {
         let made = plain().srtp_provider.aes_128_cm_sha1_80().create_cipher(key, encrypt);
-        if encrypt { made } else { Box::new(Ear(made)) }
+        if encrypt {
+            made
+        } else {
+            Box::new(Ear { inner: made, key: None })
+        }
     }
 }
 
@@ -106,7 +119,10 @@ impl SupportedAeadAes128Gcm for Tapped {
         if encrypt {
             Box::new(Hand::new(made, Key::Aes128(key)))
         } else {
-            Box::new(Ear(made))
+            Box::new(Ear {
+                inner: made,
+                key: Some(Key::Aes128(key)),
+            })
         }
     }
 }
@@ -117,47 +133,75 @@ impl SupportedAeadAes256Gcm for Tapped {
         if encrypt {
             Box::new(Hand::new(made, Key::Aes256(key)))
         } else {
-            Box::new(Ear(made))
+            Box::new(Ear {
+                inner: made,
+                key: Some(Key::Aes256(key)),
+            })
         }
     }
 }
 
 /// A cipher that decrypts.
-#[derive(Debug)]
-struct Ear<C>(C);
+struct Ear<C> {
+    inner: C,
+    /// Of AES-GCM.
+    key: Option<Key>,
+}
+
+impl<C> std::fmt::Debug for Ear<C> {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ear").finish_non_exhaustive()
+    }
+}
+
+impl<C> Ear<C> {
+    /// Something was decrypted that is genuine.
+    fn heard(&self, nonce: &[u8; 12], clear: &[&[u8]], decrypted: &[u8]) {
+        note(decrypted, || {
+            let [clear, []] = clear else { return None };
+            let header = <[u8; 12]>::try_from(*clear).ok().filter(|_| rtcp::is_rtcp(clear))?;
+            Some(Sample {
+                key: self.key?,
+                nonce: *nonce,
+                header,
+            })
+        });
+    }
+}
 
 impl Aes128CmSha1_80Cipher for Ear<Box<dyn Aes128CmSha1_80Cipher>> {
     fn encrypt(&mut self, iv: &[u8; 16], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        self.0.encrypt(iv, input, output)
+        self.inner.encrypt(iv, input, output)
     }
 
     fn decrypt(&mut self, iv: &[u8; 16], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        self.0.decrypt(iv, input, output)?;
-        note(output.get(..input.len()).unwrap_or_default());
+        self.inner.decrypt(iv, input, output)?;
+        note(output.get(..input.len()).unwrap_or_default(), || None);
         Ok(())
     }
 }
 
 impl AeadAes128GcmCipher for Ear<Box<dyn AeadAes128GcmCipher>> {
     fn encrypt(&mut self, iv: &[u8; 12], aad: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        self.0.encrypt(iv, aad, input, output)
+        self.inner.encrypt(iv, aad, input, output)
     }
 
     fn decrypt(&mut self, iv: &[u8; 12], aads: &[&[u8]], input: &[u8], output: &mut [u8]) -> Result<usize, CryptoError> {
-        let count = self.0.decrypt(iv, aads, input, output)?;
-        note(output.get(..count).unwrap_or_default());
+        let count = self.inner.decrypt(iv, aads, input, output)?;
+        self.heard(iv, aads, output.get(..count).unwrap_or_default());
         Ok(count)
     }
 }
 
 impl AeadAes256GcmCipher for Ear<Box<dyn AeadAes256GcmCipher>> {
     fn encrypt(&mut self, iv: &[u8; 12], aad: &[u8], input: &[u8], output: &mut [u8]) -> Result<(), CryptoError> {
-        self.0.encrypt(iv, aad, input, output)
+        self.inner.encrypt(iv, aad, input, output)
     }
 
     fn decrypt(&mut self, iv: &[u8; 12], aads: &[&[u8]], input: &[u8], output: &mut [u8]) -> Result<usize, CryptoError> {
-        let count = self.0.decrypt(iv, aads, input, output)?;
-        note(output.get(..count).unwrap_or_default());
+        let count = self.inner.decrypt(iv, aads, input, output)?;
+        self.heard(iv, aads, output.get(..count).unwrap_or_default());
         Ok(count)
     }
 }
@@ -236,10 +280,12 @@ mod tests {
         let mut receiver = ciphers.create_cipher([7; 16], false);
         let mut open = |sealed: &[u8]| receiver.decrypt(&iv, &[&header], sealed, &mut [0; 3]).is_ok();
         assert!(open(&sealed));
-        assert_eq!(listen(|| open(&sealed)), (true, b"abc".to_vec()));
-        assert_eq!(listen(|| ()), ((), Vec::new()));
+        let (is_open, heard) = listen(|| open(&sealed));
+        assert_eq!((is_open, &*heard.bytes), (true, &b"abc"[..]));
+        assert!(listen(|| ()).1.bytes.is_empty());
         sealed[0] ^= 1;
-        assert_eq!(listen(|| open(&sealed)), (false, Vec::new()), "it is forged");
+        let (is_open, heard) = listen(|| open(&sealed));
+        assert!(!is_open && heard.bytes.is_empty(), "it is forged");
     }
 
     #[test]
@@ -255,6 +301,24 @@ mod tests {
             .encrypt(&[2; 12], &[0x80, 201, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0], b"", &mut [0; 16])
             .expect("it is sealed");
         assert!(take_sample().is_none());
+    }
+
+    #[test]
+    fn what_reports_are_decrypted_with_is_noted_and_media_are_not_reports() {
+        let ciphers = provider().srtp_provider.aead_aes_256_gcm();
+        let (mut sender, mut receiver) = (ciphers.create_cipher([7; 32], true), ciphers.create_cipher([7; 32], false));
+        let mut open = |clear: &[u8; 12]| {
+            let mut sealed = [0; 3 + 16];
+            sender.encrypt(&[1; 12], clear, b"abc", &mut sealed).expect("it is sealed");
+            let (opened, heard) = listen(|| receiver.decrypt(&[1; 12], &[clear, &[]], &sealed, &mut [0; 3]));
+            assert!(opened.is_ok() && heard.bytes == b"abc");
+            heard.by
+        };
+        assert!(open(&[0x80, 96, 0, 5, 0, 0, 0, 0, 0, 0, 0, 9]).is_none());
+        let clear = [0x8f, 205, 0, 5, 0, 0, 0, 1, 0x80, 0, 0, 9];
+        let sample = open(&clear).expect("they were reports");
+        assert!(sample.key == Key::Aes256([7; 32]));
+        assert_eq!((sample.nonce, sample.header), ([1; 12], clear));
     }
 
     #[test]

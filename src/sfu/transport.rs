@@ -4,6 +4,7 @@
 //! [`Transport::mutate`] is the one door to it: it drains, counts, and catches. A transport that failed there is never called again.
 
 mod negotiation;
+mod reports;
 mod resend;
 mod sending;
 
@@ -29,8 +30,9 @@ use super::handshake;
 use super::media::{Extensions, MediaPacket, ReceiveLine, Send, SlotLine};
 use super::pace::Pace;
 use super::rewrite::Numbers;
-use super::rtcp::{self, Report};
+use super::rtcp;
 use super::sdp::SendStream;
+use super::seal::Opener;
 use super::tap;
 use super::ways::Ways;
 
@@ -127,6 +129,9 @@ pub struct Transport {
     number_id: Option<u8>,
     register: Register,
     told: Vec<Told>,
+    /// For feedback, from the first report on, which str0m decrypts.
+    opener: Option<Opener>,
+    compound: Vec<u8>,
     began: Instant,
     injected: Option<InjectedFault>,
 }
@@ -220,6 +225,8 @@ impl Transport {
             number_id: None,
             register: Register::default(),
             told: Vec::new(),
+            opener: None,
+            compound: Vec::new(),
             began: now,
             injected: None,
         };
@@ -240,10 +247,15 @@ impl Transport {
         if matches!(self.state, State::Connecting { .. }) && !handshake::may_come(datagram, self.is_dtls_client) {
             return false;
         }
+        if !verify && self.take_feedback(datagram, now, out) {
+            self.ways.used(flow, datagram);
+            self.stand_in(Some(flow), now, out);
+            return true;
+        }
         let (protocol, destination) = self.ways.arrived(flow);
         let mut taken = true;
         let is_report = rtcp::is_rtcp(datagram);
-        let mut heard = Vec::new();
+        let mut heard = tap::Heard::default();
         self.proved = false;
         let result = self.mutate(now, out, |rtc, now| {
             let Ok(receive) = Receive::new(protocol, flow.remote, destination, datagram) else {
@@ -258,16 +270,17 @@ impl Transport {
             if !is_report {
                 return rtc.handle_input(input);
             }
-            let (done, contents) = tap::listen(|| rtc.handle_input(input));
-            heard = contents;
+            let done;
+            (done, heard) = tap::listen(|| rtc.handle_input(input));
             done
         });
         match result {
             Ok(()) => {
-                if !heard.is_empty() {
+                if !heard.bytes.is_empty() {
                     self.proved = true;
+                    self.opener = self.opener.take().or_else(|| Opener::like(&heard.by?));
                     let clear = datagram.get(..rtcp::CLEAR).unwrap_or_default();
-                    let compound = [clear, &heard].concat();
+                    let compound = [clear, &heard.bytes].concat();
                     self.guard(out, |transport, out| transport.handle_reports(&compound, now, out));
                 }
                 if taken && !verify {
@@ -429,35 +442,6 @@ impl Transport {
             self.lose(self.reason_of_end(), out);
         }
         done
-    }
-
-    /// What the receiver reports.
-    fn handle_reports(&mut self, compound: &[u8], now: Instant, out: &mut Vec<TransportOutput>) {
-        let mut resent = Vec::new();
-        let mut feedback = Vec::new();
-        rtcp::read(compound, |report| match report {
-            Report::Feedback(bytes) => feedback.push(bytes),
-            Report::Receives { ssrc } => self.egress.is_received(ssrc),
-            Report::Misses { ssrc, first, after } => self.egress.resend(ssrc, first, after, now, &mut resent),
-        });
-        if let Some(flow) = self.ways.active() {
-            for sealed in resent {
-                self.send(sealed, flow, now, out);
-            }
-        }
-        for bytes in feedback {
-            self.handle_feedback(bytes, now, out);
-        }
-    }
-
-    fn handle_feedback(&mut self, feedback: &[u8], now: Instant, out: &mut Vec<TransportOutput>) {
-        let mut told = std::mem::take(&mut self.told);
-        self.register.read(feedback, &mut told);
-        let epoch = self.began;
-        self.tell_budget(out, |budget| budget.handle_feedback(&told, epoch, now));
-        self.ask_for_what_is_gone(&told, out);
-        told.clear();
-        self.told = told;
     }
 
     fn handle_event(&mut self, event: Event, now: Instant, out: &mut Vec<TransportOutput>) {
