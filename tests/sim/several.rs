@@ -1,6 +1,7 @@
 //! Hubs of three nodes that share a store, around a bus under a virtual clock, and pages that come to any of them: what is on one node
 //! is found from each.
 
+mod calls;
 mod doors;
 mod heirs;
 mod links;
@@ -19,7 +20,7 @@ use tandem::id::{CallId, ConnectionId, LinkId, NodeId, RoomId, Source, UserId};
 use tandem::signaling::hub::{AttachRefused, Hub, HubConfig};
 use tandem::signaling::output::Output;
 use tandem::signaling::person::Person;
-use tandem::signaling::protocol::{CallNow, Command, CommandFrame, Event, EventFrame, LinkWish, Resume};
+use tandem::signaling::protocol::{CallNow, Command, CommandFrame, ErrorCode, Event, EventFrame, LinkWish, Resume};
 use tandem::signaling::session::Departure;
 
 use self::store::Store;
@@ -34,6 +35,21 @@ const A_MOMENT: Duration = Duration::from_millis(200);
 
 fn user(number: u64) -> UserId {
     UserId::from_random(number)
+}
+
+fn call(number: u64) -> Command {
+    Command::Call {
+        user_id: user(number),
+        always_through_server: false,
+    }
+}
+
+/// Why a command was refused.
+fn code(event: &Event) -> ErrorCode {
+    match event {
+        Event::Error { code, .. } => *code,
+        other => panic!("refused: {other:?}"),
+    }
 }
 
 /// A page, and what it was told.
@@ -151,11 +167,7 @@ impl World {
 
     /// Two call each other: (the call, its room).
     fn talk(&mut self, caller: usize, callee: usize) -> (CallId, RoomId) {
-        let command = Command::Call {
-            user_id: user(self.tabs[callee].user),
-            always_through_server: false,
-        };
-        let Event::CallRinging { call_id, .. } = self.answer(caller, command) else {
+        let Event::CallRinging { call_id, .. } = self.answer(caller, call(self.tabs[callee].user)) else {
             panic!("it rings")
         };
         let accept = Command::Accept {

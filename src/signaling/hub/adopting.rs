@@ -230,6 +230,10 @@ impl Hub {
     /// The rooms of a node are at another one from here on.
     pub(super) fn has_heir(&mut self, heir: NodeId, of: &str, now: Instant) {
         self.is_divided(of);
+        // Who was there comes back to the heir, or is nowhere.
+        for before in self.neighbours.away_as(of) {
+            self.far_gone(before);
+        }
         if self.inheritance.name != of {
             // It may have been started again since it was adopted here.
             self.inheritance.names.remove(of);

@@ -125,6 +125,9 @@ impl Hub {
         if !is_there && may_ring && !self.neighbours.heard().is_empty() {
             return Ok(Found::Elsewhere(id));
         }
+        if !is_there && may_ring && self.far.is_unheard(callee_user) {
+            return Err(UNREACHABLE);
+        }
         if !is_there {
             self.miss_call(caller, now);
             self.end_at_once(id, (caller, reference), callee_user, EndReason::Unreachable);

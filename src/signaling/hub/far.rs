@@ -39,6 +39,12 @@ impl FarPeople {
         heard.map(|(_, presence)| *presence).max().unwrap_or_default()
     }
 
+    /// Whether the user was at a node that is not heard now, and may be there still.
+    pub(super) fn is_unheard(&self, user: UserId) -> bool {
+        let mut at = self.of.get(&user).into_iter().flat_map(|far| far.at.keys());
+        at.any(|node| self.unheard.contains(node))
+    }
+
     pub(super) fn shown(&self, user: UserId) -> Presence {
         self.of.get(&user).map(|far| far.shown).unwrap_or_default()
     }

@@ -184,9 +184,12 @@ impl Hub {
             return;
         };
         seek.waits_for.remove(&node);
+        let (is_over, callee) = (seek.waits_for.is_empty(), seek.callee);
         if busy {
             self.end_seek_with(id, EndReason::Busy, now);
-        } else if seek.waits_for.is_empty() {
+        } else if is_over && self.far.is_unheard(callee) {
+            self.give_up_seek(id);
+        } else if is_over {
             self.end_seek_with(id, EndReason::Unreachable, now);
         }
     }

@@ -298,11 +298,7 @@ fn what_rang_is_rung_anew_by_the_page_of_whoever_called() {
     for heir in [B, C] {
         let mut world = World::new();
         let (ada, bob) = (world.open(1, A), world.open(2, B));
-        let call = || Command::Call {
-            user_id: user(2),
-            always_through_server: false,
-        };
-        world.send(ada, call());
+        world.send(ada, call(2));
         let told = world.told(bob);
         assert!(matches!(told[..], [Event::IncomingCall { .. }]), "{told:?}");
         world.kill(A);
@@ -311,7 +307,7 @@ fn what_rang_is_rung_anew_by_the_page_of_whoever_called() {
         let back = world.welcomed(ada).expect("it is the same session");
         assert!(back.call.is_none());
         world.told(ada);
-        let event = world.answer(ada, call());
+        let event = world.answer(ada, call(2));
         assert!(matches!(event, Event::CallRinging { .. }), "{event:?}");
         let told = world.told(bob);
         let [

@@ -16,13 +16,6 @@ fn join(link_id: LinkId, passphrase: Option<&str>) -> Command {
     }
 }
 
-fn code(event: &Event) -> ErrorCode {
-    match event {
-        Event::Error { code, .. } => *code,
-        other => panic!("refused: {other:?}"),
-    }
-}
-
 fn named(name: &str) -> LinkWish {
     LinkWish {
         name: name.to_owned(),
