@@ -27,6 +27,8 @@ pub mod files;
 pub mod grants;
 /// A new process takes the place of the running one, and cuts no call (D).
 pub mod handover;
+/// The heap in large pages (D).
+pub mod heap;
 /// Everything a browser or an operator fetches (D).
 pub mod http;
 /// The identifiers of everything, as newtypes.

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use tandem::auth::issue::{Wish, issue};
 use tandem::config::{self, Config, Flags};
 use tandem::id::UserId;
-use tandem::{data, doctor, drain, upgrade};
+use tandem::{data, doctor, drain, heap, upgrade};
 
 /// Self-hosted browser calls in one binary. Without arguments it serves calls.
 #[derive(Debug, Parser)]
@@ -130,9 +130,12 @@ fn main() -> ExitCode {
         }
         Some(Command::Backup { file }) => configured(&flags, |config| data::backup(&config, &file))
             .map(|bytes| println!("{}: {bytes} bytes, checked", file.display())),
-        None => Config::load(&flags)
-            .map_err(anyhow::Error::from)
-            .and_then(tandem::server::run),
+        None => {
+            heap::use_large_pages();
+            Config::load(&flags)
+                .map_err(anyhow::Error::from)
+                .and_then(tandem::server::run)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -432,14 +432,14 @@ impl Shard {
 
     /// Does what a transport wants done, and gives its buffer back.
     fn carry_out(&mut self, key: TransportKey, mut outputs: Vec<TransportOutput>, now: Instant) {
+        let Some((room, place)) = self.entry(key).map(|entry| (entry.room, entry.place)) else {
+            outputs.clear();
+            self.transport_outputs = outputs;
+            return;
+        };
         let mut router_outputs = std::mem::take(&mut self.router_outputs);
         let mut lost = None;
         for output in outputs.drain(..) {
-            let Some(entry) = self.transports.get(key.0 as usize).and_then(Option::as_ref) else {
-                break;
-            };
-            let (room, place) = (entry.room, entry.place);
-            let router = self.rooms.get_mut(&room);
             match output {
                 TransportOutput::Send(send) => self.sends.push(send),
                 TransportOutput::Media(packet) => {
@@ -449,23 +449,23 @@ impl Shard {
                         &mut self.counters.video_in
                     };
                     traffic.add(packet.payload.len());
-                    if let Some(router) = router {
+                    if let Some(router) = self.rooms.get_mut(&room) {
                         router.handle_media(place, &packet, now, &mut self.counters, &mut router_outputs);
                     }
                 }
                 TransportOutput::KeyFrameWanted(mid) => {
-                    if let Some(router) = router {
+                    if let Some(router) = self.rooms.get_mut(&room) {
                         router.handle_key_frame_wanted(place, mid, now, &mut self.counters, &mut router_outputs);
                     }
                 }
                 TransportOutput::Budget(bps) => {
-                    if let Some(router) = router {
+                    if let Some(router) = self.rooms.get_mut(&room) {
                         router.handle_budget(place, bps, now);
                         self.schedule_room(room);
                     }
                 }
                 TransportOutput::Broken => {
-                    if let Some(router) = router {
+                    if let Some(router) = self.rooms.get_mut(&room) {
                         router.handle_broken(place, now);
                         self.schedule_room(room);
                     }

@@ -81,6 +81,12 @@ async fn another_process_takes_over_and_loses_neither_a_request_nor_a_call() {
     };
     let successor = successor(&upgrade(&server));
     assert_ne!(successor.pid, server.pid().to_string());
+    let environment = std::fs::read(format!("/proc/{}/environ", successor.pid)).expect("it runs");
+    let anew = format!("TANDEM_STARTED_ANEW={}", successor.pid);
+    assert!(
+        environment.split(|byte| *byte == 0).any(|one| one == anew.as_bytes()),
+        "its heap is as the old one's"
+    );
     let before = ada.welcome["boot_id"].clone();
     for tab in [&mut ada, &mut bob] {
         tab.expect("server_stopping").await;
