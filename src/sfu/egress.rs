@@ -146,8 +146,8 @@ impl Egress {
         is_due
     }
 
-    /// The packet as it is sent. None: its stream is none of ours, or it was sent already.
-    pub fn seal(&mut self, packet: SlotPacket, now: Instant) -> Option<Sealed> {
+    /// The packet as it is sent, in `buffer`. None: its stream is none of ours, or it was sent already.
+    pub fn seal(&mut self, packet: SlotPacket, now: Instant, buffer: Vec<u8>) -> Option<Sealed> {
         let at = self.find(packet.ssrc)?;
         let (sealer, stream) = (self.sealer.as_ref()?, &mut self.streams[at]);
         let place = stream.place_for(&packet)?;
@@ -159,7 +159,7 @@ impl Egress {
             packet: &packet,
         };
         let since = now.saturating_duration_since(self.began);
-        let sealed = header.seal(None, &stream.line.ids, sealer, &mut self.next_number, since)?;
+        let sealed = header.seal(buffer, None, &stream.line.ids, sealer, &mut self.next_number, since)?;
         let count = &mut self.counts[at];
         count.packets = count.packets.wrapping_add(1);
         count.bytes = count.bytes.wrapping_add(packet.payload.len() as u32);
@@ -202,7 +202,7 @@ impl Egress {
             packet,
         };
         let since = now.saturating_duration_since(self.began);
-        let sealed = header.seal(Some(seq), &line.ids, sealer, &mut self.next_number, since)?;
+        let sealed = header.seal(Vec::new(), Some(seq), &line.ids, sealer, &mut self.next_number, since)?;
         let bytes = packet.payload.len();
         stream.rtx_index += 1;
         stream.share.resent(bytes, now);
@@ -252,10 +252,11 @@ impl Stream {
 }
 
 impl Header<'_> {
-    /// The packet with this header. `original`: the sequence number that it had when it was sent first (RFC 4588 section 4). None: it
+    /// The packet with this header, in `buffer`. `original`: the sequence number that it had when it was sent first (RFC 4588 section 4). None: it
     /// cannot be sent, and `next_number` is as it was.
     fn seal(
         &self,
+        buffer: Vec<u8>,
         original: Option<u16>,
         ids: &ExtensionIds,
         sealer: &Sealer,
@@ -263,7 +264,7 @@ impl Header<'_> {
         since: Duration,
     ) -> Option<Sealed> {
         let number = ids.number.map(|_| *next_number);
-        let mut datagram = self.write(ids, number, since);
+        let mut datagram = self.write(buffer, ids, number, since);
         let length = datagram.len();
         datagram.extend(original.into_iter().flat_map(u16::to_be_bytes));
         let payload = datagram.len();
@@ -405,7 +406,9 @@ mod tests {
         let mut voice = packet(VOICE, 1000);
         voice.extensions.audio_level = Some(-37);
         voice.extensions.voice_activity = Some(true);
-        let sealed = egress.seal(voice, now + Duration::from_millis(1500)).expect("it is sealed");
+        let sealed = egress
+            .seal(voice, now + Duration::from_millis(1500), Vec::new())
+            .expect("it is sealed");
         assert_eq!((sealed.ssrc, sealed.number), (VOICE, Some(0)));
         assert_eq!(number_of(&sealed.datagram, 3), Some(0));
         assert_eq!(sealed.datagram[1], 0x80 | 96, "the marker");
@@ -427,7 +430,7 @@ mod tests {
         let mut bare = lines();
         bare[0].ids = ExtensionIds::default();
         egress.negotiated(bare);
-        let sealed = egress.seal(packet(VOICE, 70_000), now).expect("it is sealed");
+        let sealed = egress.seal(packet(VOICE, 70_000), now, Vec::new()).expect("it is sealed");
         assert_eq!((sealed.datagram.len(), sealed.number), (12 + 100 + 16, None));
         assert_eq!(
             open(&sealed.datagram, 70_000).seq,
@@ -441,7 +444,7 @@ mod tests {
         let now = Instant::now();
         let mut egress = egress(10, now);
         let has_mid = |egress: &mut Egress, seq| {
-            let sealed = egress.seal(packet(CAMERA, seq), now).expect("it is sealed");
+            let sealed = egress.seal(packet(CAMERA, seq), now, Vec::new()).expect("it is sealed");
             open(&sealed.datagram, seq).extensions.contains(&(4, vec![b'1']))
         };
         assert!(has_mid(&mut egress, 1000));
@@ -463,7 +466,7 @@ mod tests {
         let wide = |value| Some(crate::sfu::picture::PictureId { value, is_wide: true });
         (picture.was.picture_id, picture.was.tl0_pic_idx) = (wide(258), Some(9));
         (picture.numbers.picture_id, picture.numbers.tl0_pic_idx) = (wide(5), Some(1));
-        let sealed = egress.seal(picture.clone(), now).expect("it is sealed");
+        let sealed = egress.seal(picture.clone(), now, Vec::new()).expect("it is sealed");
         let expected = [0x90, 0xe0, 0x80, 5, 1, 0xa0, 1];
         assert_eq!(open(&sealed.datagram, 1000).payload, expected);
         let mut resent = Vec::new();
@@ -477,7 +480,7 @@ mod tests {
         let now = Instant::now();
         let mut egress = egress(100, now);
         for seq in 65_530..65_545 {
-            egress.seal(packet(CAMERA, seq), now).expect("it is sealed");
+            egress.seal(packet(CAMERA, seq), now, Vec::new()).expect("it is sealed");
         }
         let mut resent = Vec::new();
         // 65,535 and, after the wrap, 65,537 and 65,540; 65,551 has not left.
@@ -508,7 +511,7 @@ mod tests {
         let now = Instant::now();
         let mut egress = egress(4, now);
         for seq in 1000..1010 {
-            egress.seal(packet(CAMERA, seq), now).expect("it is sealed");
+            egress.seal(packet(CAMERA, seq), now, Vec::new()).expect("it is sealed");
         }
         let asked = |egress: &mut Egress, first, after, at| {
             let mut resent = Vec::new();
@@ -527,9 +530,9 @@ mod tests {
         let now = Instant::now();
         let mut egress = egress(4, now);
         for seq in [1000, 1003, 1001, 1002] {
-            assert!(egress.seal(packet(CAMERA, seq), now).is_some());
+            assert!(egress.seal(packet(CAMERA, seq), now, Vec::new()).is_some());
         }
-        assert!(egress.seal(packet(CAMERA, 1001), now).is_none());
+        assert!(egress.seal(packet(CAMERA, 1001), now, Vec::new()).is_none());
         let mut resent = Vec::new();
         egress.resend(CAMERA, 1000, 0x7, now, &mut resent);
         let opened = (1..)
@@ -543,7 +546,7 @@ mod tests {
         let now = Instant::now();
         let mut egress = egress(100, now);
         for seq in 1000..1020 {
-            egress.seal(packet(CAMERA, seq), now).expect("it is sealed");
+            egress.seal(packet(CAMERA, seq), now, Vec::new()).expect("it is sealed");
         }
         let mut resent = Vec::new();
         for _ in 0..10 {
@@ -552,7 +555,7 @@ mod tests {
         // As many as were sent, and the one that shows that it is enough.
         assert_eq!(resent.len(), 21);
         let later = now + share::WINDOW * 2;
-        egress.seal(packet(CAMERA, 1020), later).expect("it is sealed");
+        egress.seal(packet(CAMERA, 1020), later, Vec::new()).expect("it is sealed");
         egress.resend(CAMERA, 1020, 0, later, &mut resent);
         assert_eq!(resent.len(), 22);
     }
@@ -562,7 +565,7 @@ mod tests {
         let now = Instant::now();
         let mut egress = egress(10, now);
         for seq in 1000..1003 {
-            egress.seal(packet(CAMERA, seq), now).expect("it is sealed");
+            egress.seal(packet(CAMERA, seq), now, Vec::new()).expect("it is sealed");
         }
         egress.resend(CAMERA, 1000, 0, now, &mut Vec::new());
         egress.negotiated(lines().into_iter().rev().collect());
@@ -589,6 +592,6 @@ mod tests {
         let (key, nonce, header) = (Key::Aes128([0; 16]), [0; 12], [1; 12]);
         egress.begin(&Sample { key, nonce, header }, &[0; 40]);
         assert!(!egress.is_on());
-        assert!(egress.seal(packet(CAMERA, 1000), now).is_none());
+        assert!(egress.seal(packet(CAMERA, 1000), now, Vec::new()).is_none());
     }
 }

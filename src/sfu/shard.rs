@@ -22,7 +22,7 @@ use super::media::SlotPacket;
 use super::router::{Router, RouterOutput};
 use super::sdp;
 use super::stun;
-use super::transport::{OfferError, Transport, TransportConfig, TransportOutput};
+use super::transport::{OfferError, Outputs, Transport, TransportConfig, TransportOutput};
 use crate::id::{ParticipantId, RoomId};
 use crate::rate::RateLimit;
 
@@ -59,14 +59,14 @@ pub struct Shard {
     stun_answers: RateLimit,
     /// Transports with packets to write.
     dirty: Vec<TransportKey>,
-    sends: Vec<Send>,
     turn: Vec<(Flow, Vec<u8>)>,
     /// None: what nobody here knows is dropped.
     strangers: Option<Vec<(Flow, Vec<u8>)>>,
     events: Vec<SfuEvent>,
     counters: Counters,
     cutter: Cutter,
-    transport_outputs: Vec<TransportOutput>,
+    /// Of what is not sent, nothing is left here after each call.
+    outputs: Outputs,
     router_outputs: Vec<RouterOutput>,
     generation: u64,
 }
@@ -109,12 +109,11 @@ impl Shard {
             room_timers: BTreeMap::new(),
             stun_answers: RateLimit::new(),
             dirty: Vec::new(),
-            sends: Vec::new(),
             turn: Vec::new(),
             strangers: None,
             events: Vec::new(),
             counters: Counters::default(),
-            transport_outputs: Vec::new(),
+            outputs: Outputs::default(),
             router_outputs: Vec::new(),
             generation: 0,
         }
@@ -183,7 +182,7 @@ impl Shard {
             Route::Binding(request) => {
                 if self.stun_answers.allow(flow.remote.ip(), now) {
                     self.counters.stun_bindings += 1;
-                    self.sends.push(Send {
+                    self.outputs.sends.push(Send {
                         flow,
                         payload: stun::binding_success(&request, flow.remote),
                     });
@@ -203,27 +202,28 @@ impl Shard {
                 return self.counters.drop(reason);
             }
         };
-        let mut out = std::mem::take(&mut self.transport_outputs);
-        let Some(entry) = self.entry(key) else { return };
-        if entry.transport.handle_datagram(flow, datagram, verify, now, &mut out) {
+        let Some(entry) = at(&mut self.transports, key) else { return };
+        if entry
+            .transport
+            .handle_datagram(flow, datagram, verify, now, &mut self.outputs)
+        {
             if verify {
                 self.demux.add_end(key, flow.end());
             }
         } else {
             self.counters.drop(Drop::BadDatagram);
         }
-        self.carry_out(key, out, now);
+        self.carry_out(key, now);
     }
 
     /// Writes what the datagrams since the last call brought for each subscriber, all at once. Call after each received batch.
     pub fn flush(&mut self, now: Instant) {
         for key in std::mem::take(&mut self.dirty) {
-            let mut out = std::mem::take(&mut self.transport_outputs);
-            let Some(entry) = self.entry(key) else { continue };
-            let mut pending = std::mem::take(&mut entry.pending);
-            entry.transport.write(&mut pending, now, &mut out);
-            entry.pending = pending;
-            self.carry_out(key, out, now);
+            let Some(entry) = at(&mut self.transports, key) else {
+                continue;
+            };
+            entry.transport.write(&mut entry.pending, now, &mut self.outputs);
+            self.carry_out(key, now);
         }
     }
 
@@ -293,14 +293,13 @@ impl Shard {
                 .events
                 .push(refused(WhyRefused::Unanswerable, "a later attempt was answered".to_owned()));
         }
-        let mut out = std::mem::take(&mut self.transport_outputs);
         let same = link.filter(|link| link.attempt == offer.attempt).map(|link| link.key);
         let connecting = self.count_transports().0;
         let negotiated = match same {
-            Some(key) => match self.entry(key) {
+            Some(key) => match at(&mut self.transports, key) {
                 Some(entry) => entry
                     .transport
-                    .negotiate(&offer.sdp, now, &mut out)
+                    .negotiate(&offer.sdp, now, &mut self.outputs)
                     .map(|answer| (key, answer)),
                 None => Err(OfferError::Fault),
             },
@@ -314,7 +313,7 @@ impl Shard {
                     candidates: self.candidates(offer.loopback),
                     dtls_client,
                 };
-                Transport::accept(&offer.sdp, config, now, &mut out).map(|(transport, answer)| {
+                Transport::accept(&offer.sdp, config, now, &mut self.outputs).map(|(transport, answer)| {
                     if let Some(link) = link {
                         self.close(link.key, now);
                     }
@@ -322,12 +321,15 @@ impl Shard {
                 })
             }
         };
+        // What is done about the router is not the transport's.
+        let mut others = std::mem::take(&mut self.outputs.others);
         let (key, answer) = match negotiated {
             Ok(negotiated) => negotiated,
             Err(error) => {
                 if let (OfferError::Fault, Some(key)) = (&error, same) {
-                    out.push(TransportOutput::Lost(LostReason::Fault));
-                    self.carry_out(key, out, now);
+                    others.push(TransportOutput::Lost(LostReason::Fault));
+                    self.outputs.others = others;
+                    self.carry_out(key, now);
                 }
                 let why = if matches!(error, OfferError::Busy) {
                     WhyRefused::Busy
@@ -351,7 +353,8 @@ impl Shard {
             };
             router.connect(place, link, &answer, &offer.sources, now, out);
         });
-        self.carry_out(key, out, now);
+        self.outputs.others = others;
+        self.carry_out(key, now);
     }
 
     fn candidates(&self, loopback: bool) -> Candidates {
@@ -387,21 +390,16 @@ impl Shard {
     }
 
     fn entry(&mut self, key: TransportKey) -> Option<&mut Entry> {
-        self.transports.get_mut(key.0 as usize)?.as_mut()
+        at(&mut self.transports, key)
     }
 
     /// Ends a connection that nobody wants any more.
     fn close(&mut self, key: TransportKey, now: Instant) {
-        let mut out = std::mem::take(&mut self.transport_outputs);
-        if let Some(entry) = self.entry(key) {
-            entry.transport.close(now, &mut out);
+        let before = self.outputs.others.len();
+        if let Some(entry) = at(&mut self.transports, key) {
+            entry.transport.close(now, &mut self.outputs);
         }
-        for output in out.drain(..) {
-            if let TransportOutput::Send(send) = output {
-                self.sends.push(send);
-            }
-        }
-        self.transport_outputs = out;
+        self.outputs.others.truncate(before);
         self.forget(key);
     }
 
@@ -430,18 +428,16 @@ impl Shard {
         }
     }
 
-    /// Does what a transport wants done, and gives its buffer back.
-    fn carry_out(&mut self, key: TransportKey, mut outputs: Vec<TransportOutput>, now: Instant) {
+    /// Does what a transport wants done besides sending.
+    fn carry_out(&mut self, key: TransportKey, now: Instant) {
         let Some((room, place)) = self.entry(key).map(|entry| (entry.room, entry.place)) else {
-            outputs.clear();
-            self.transport_outputs = outputs;
-            return;
+            return self.outputs.others.clear();
         };
+        let mut outputs = std::mem::take(&mut self.outputs.others);
         let mut router_outputs = std::mem::take(&mut self.router_outputs);
         let mut lost = None;
         for output in outputs.drain(..) {
             match output {
-                TransportOutput::Send(send) => self.sends.push(send),
                 TransportOutput::Media(packet) => {
                     let traffic = if packet.format.codec == super::codec::Codec::Opus {
                         &mut self.counters.audio_in
@@ -473,7 +469,7 @@ impl Shard {
                 TransportOutput::Lost(reason) => lost = Some(reason),
             }
         }
-        self.transport_outputs = outputs;
+        self.outputs.others = outputs;
         self.count_connected(key);
         self.schedule_transport(key);
         if let Some(reason) = lost {
@@ -534,10 +530,9 @@ impl Shard {
                 }
                 RouterOutput::Event(event) => self.events.push(event),
                 RouterOutput::RequestKeyFrames { from, mid, rids } => {
-                    let mut out = Vec::new();
-                    if let Some(entry) = self.entry(from) {
-                        entry.transport.request_key_frames(mid, &rids, now, &mut out);
-                        self.carry_out(from, out, now);
+                    if let Some(entry) = at(&mut self.transports, from) {
+                        entry.transport.request_key_frames(mid, &rids, now, &mut self.outputs);
+                        self.carry_out(from, now);
                     }
                 }
                 RouterOutput::DesiredBitrate { to, bitrate_bps } => {
@@ -550,18 +545,16 @@ impl Shard {
         self.router_outputs = outputs;
     }
 
-    fn handle_transport_timer(&mut self, key: TransportKey, generation: u64, at: Instant, now: Instant) {
-        let mut out = std::mem::take(&mut self.transport_outputs);
-        let counts = |entry: &&mut Entry| entry.generation == generation && entry.timer == Some(at);
-        let Some(entry) = self.entry(key).filter(counts) else {
-            self.transport_outputs = out;
+    fn handle_transport_timer(&mut self, key: TransportKey, generation: u64, due: Instant, now: Instant) {
+        let counts = |entry: &&mut Entry| entry.generation == generation && entry.timer == Some(due);
+        let Some(entry) = at(&mut self.transports, key).filter(counts) else {
             return;
         };
         entry.timer = None;
         if entry.transport.poll_timeout().is_some_and(|at| at <= now) {
-            entry.transport.handle_timeout(now, &mut out);
+            entry.transport.handle_timeout(now, &mut self.outputs);
         }
-        self.carry_out(key, out, now);
+        self.carry_out(key, now);
     }
 
     /// Puts a timer into the heap, unless an earlier one is there already: that one then does this again.
@@ -585,4 +578,8 @@ impl Shard {
             self.timers.push(Reverse((at, Timer::Room(room))));
         }
     }
+}
+
+fn at(transports: &mut [Option<Entry>], key: TransportKey) -> Option<&mut Entry> {
+    transports.get_mut(key.0 as usize)?.as_mut()
 }

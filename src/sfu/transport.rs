@@ -53,10 +53,26 @@ const OUTPUTS_MAX: usize = 20_000;
 /// connections that are silent as well, and reports come no more often than that.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// What a transport wants done.
+/// What transports want done.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// Datagrams, in order.
+    pub sends: Vec<Send>,
+    /// All else, in order.
+    pub others: Vec<TransportOutput>,
+    /// Buffers of datagrams that were sent, for others.
+    pub spare: Vec<Vec<u8>>,
+}
+
+impl Outputs {
+    fn push(&mut self, output: TransportOutput) {
+        self.others.push(output);
+    }
+}
+
+/// What a transport wants done besides.
 #[derive(Debug)]
 pub enum TransportOutput {
-    Send(Send),
     Media(MediaPacket),
     /// The subscriber needs a key frame in this slot.
     KeyFrameWanted(Mid),
@@ -162,7 +178,7 @@ impl Transport {
         offer: &str,
         config: TransportConfig<'_>,
         now: Instant,
-        out: &mut Vec<TransportOutput>,
+        out: &mut Outputs,
     ) -> Result<(Transport, Answer), OfferError> {
         let built = catch_unwind(AssertUnwindSafe(|| {
             let mut rtc = str0m::Rtc::builder()
@@ -236,14 +252,7 @@ impl Transport {
 
     /// Takes a datagram. `verify` asks whether a connectivity check really is from our browser: true is the only answer that makes
     /// its source address known, and nothing but checks may come from an address before. Returns whether it was taken.
-    pub fn handle_datagram(
-        &mut self,
-        flow: Flow,
-        datagram: &[u8],
-        verify: bool,
-        now: Instant,
-        out: &mut Vec<TransportOutput>,
-    ) -> bool {
+    pub fn handle_datagram(&mut self, flow: Flow, datagram: &[u8], verify: bool, now: Instant, out: &mut Outputs) -> bool {
         if matches!(self.state, State::Connecting { .. }) && !handshake::may_come(datagram, self.is_dtls_client) {
             return false;
         }
@@ -306,7 +315,7 @@ impl Transport {
     }
 
     /// Asks the browser for a key frame on these layers of an m-line.
-    pub fn request_key_frames(&mut self, mid: Mid, rids: &[Option<Rid>], now: Instant, out: &mut Vec<TransportOutput>) {
+    pub fn request_key_frames(&mut self, mid: Mid, rids: &[Option<Rid>], now: Instant, out: &mut Outputs) {
         self.drive(now, out, |rtc, now| {
             let mut api = rtc.direct_api();
             for rid in rids {
@@ -324,7 +333,7 @@ impl Transport {
     }
 
     /// Call when `poll_timeout` has passed.
-    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<TransportOutput>) {
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outputs) {
         match self.state {
             State::Connecting {
                 ice_since: Some(since), ..
@@ -345,7 +354,7 @@ impl Transport {
     }
 
     /// Says for a browser that is there, and by which flow, that it is.
-    fn stand_in(&mut self, flow: Option<Flow>, now: Instant, out: &mut Vec<TransportOutput>) {
+    fn stand_in(&mut self, flow: Option<Flow>, now: Instant, out: &mut Outputs) {
         if let Some(flow) = flow.filter(|_| self.proved)
             && let Some(check) = self.consent.stand_in(now)
         {
@@ -372,7 +381,7 @@ impl Transport {
     }
 
     /// Ends the connection politely, as far as the network lets us.
-    pub fn close(&mut self, now: Instant, out: &mut Vec<TransportOutput>) {
+    pub fn close(&mut self, now: Instant, out: &mut Outputs) {
         let _ = self.mutate(now, out, |rtc, now| {
             rtc.close()?;
             rtc.handle_input(Input::Timeout(now))
@@ -386,12 +395,7 @@ impl Transport {
     }
 
     /// A mutation whose failure ends the transport.
-    fn drive(
-        &mut self,
-        now: Instant,
-        out: &mut Vec<TransportOutput>,
-        f: impl FnOnce(&mut str0m::Rtc, Instant) -> Result<(), RtcError>,
-    ) {
+    fn drive(&mut self, now: Instant, out: &mut Outputs, f: impl FnOnce(&mut str0m::Rtc, Instant) -> Result<(), RtcError>) {
         self.proved = false;
         match self.mutate(now, out, f) {
             Ok(()) => self.stand_in(self.ways.active(), now, out),
@@ -401,7 +405,7 @@ impl Transport {
     }
 
     /// What is done beside `Rtc` ends no more than the transport either, if it panics.
-    fn guard(&mut self, out: &mut Vec<TransportOutput>, deed: impl FnOnce(&mut Transport, &mut Vec<TransportOutput>)) {
+    fn guard(&mut self, out: &mut Outputs, deed: impl FnOnce(&mut Transport, &mut Outputs)) {
         if catch_unwind(AssertUnwindSafe(|| deed(self, out))).is_err() {
             self.lose(LostReason::Fault, out);
         }
@@ -411,7 +415,7 @@ impl Transport {
     fn mutate(
         &mut self,
         now: Instant,
-        out: &mut Vec<TransportOutput>,
+        out: &mut Outputs,
         f: impl FnOnce(&mut str0m::Rtc, Instant) -> Result<(), RtcError>,
     ) -> Result<(), Fault> {
         if matches!(self.state, State::Lost) {
@@ -444,7 +448,7 @@ impl Transport {
         done
     }
 
-    fn handle_event(&mut self, event: Event, now: Instant, out: &mut Vec<TransportOutput>) {
+    fn handle_event(&mut self, event: Event, now: Instant, out: &mut Outputs) {
         match event {
             Event::RtpPacket(packet) => {
                 self.proved = true;
@@ -479,9 +483,9 @@ impl Transport {
     }
 
     /// Something is known of the network: passes the budget on if it is another one.
-    fn tell_budget(&mut self, out: &mut Vec<TransportOutput>, tell: impl FnOnce(&mut Budget)) {
+    fn tell_budget(&mut self, out: &mut Outputs, tell: impl FnOnce(&mut Budget)) {
         tell(&mut self.budget);
-        out.extend(self.budget.poll_changed().map(TransportOutput::Budget));
+        out.others.extend(self.budget.poll_changed().map(TransportOutput::Budget));
         if !self.budget.poll_collapsed() {
             return;
         }
@@ -532,7 +536,7 @@ impl Transport {
         })
     }
 
-    fn lose(&mut self, reason: LostReason, out: &mut Vec<TransportOutput>) {
+    fn lose(&mut self, reason: LostReason, out: &mut Outputs) {
         if !matches!(self.state, State::Lost) {
             self.state = State::Lost;
             out.push(TransportOutput::Lost(reason));

@@ -258,7 +258,9 @@ impl Worker {
         self.tally.datagrams_out += sent.taken as u64;
         self.tally.lost_full += sent.full as u64;
         self.tally.lost_refused += sent.refused as u64;
-        self.outbox.clear();
+        for datagram in self.outbox.drain(..) {
+            self.shard.take_back(datagram.payload);
+        }
     }
 
     fn tell(&mut self) {

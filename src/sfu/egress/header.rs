@@ -37,10 +37,11 @@ pub(super) struct Header<'a> {
 }
 
 impl Header<'_> {
-    /// A datagram that begins with it. `since` is the time by a clock of our choice.
-    pub fn write(&self, ids: &ExtensionIds, number: Option<u16>, since: Duration) -> Vec<u8> {
+    /// A datagram that begins with it, in a buffer that held another one. `since` is the time by a clock of our choice.
+    pub fn write(&self, mut to: Vec<u8>, ids: &ExtensionIds, number: Option<u16>, since: Duration) -> Vec<u8> {
         const EXTENDED: u8 = 0x10;
-        let mut to = Vec::with_capacity(self.packet.payload.len() + AROUND);
+        to.clear();
+        to.reserve(self.packet.payload.len() + AROUND);
         let marker = u8::from(self.packet.marker) << 7;
         to.extend_from_slice(&[0x80 | EXTENDED, marker | *self.payload_type]);
         to.extend_from_slice(&(self.index as u16).to_be_bytes());

@@ -24,7 +24,7 @@ impl Shard {
     #[doc(hidden)]
     pub fn footprint(&self) -> usize {
         let of_shard = self.transports.len() + self.free.len() + self.timers.len() + self.room_timers.len();
-        let waiting = self.dirty.len() + self.sends.len() + self.turn.len() + self.events.len();
+        let waiting = self.dirty.len() + self.outputs.sends.len() + self.turn.len() + self.events.len();
         let pending: usize = self.transports.iter().flatten().map(|e| e.pending.len()).sum();
         let of_rooms: usize = self.rooms.values().map(|router| 1 + router.footprint()).sum();
         of_shard + waiting + pending + of_rooms + self.demux.footprint()

@@ -1,5 +1,7 @@
 //! What comes out of a shard: datagrams, events and counts.
 
+use std::ops::RangeInclusive;
+
 use super::{Send, Shard};
 use crate::sfu::counters::Counters;
 use crate::sfu::demux::UfragChange;
@@ -7,10 +9,23 @@ use crate::sfu::flow::Flow;
 use crate::sfu::handle::SfuEvent;
 use crate::sfu::slot::LayerCounts;
 
+/// Buffers that are kept for the next datagrams: those of one packet for a room of many.
+const SPARE_MAX: usize = 512;
+
+/// Their size: nearly all packets of pictures, and nothing that would have to grow for one.
+const SPARE_BYTES: RangeInclusive<usize> = 1024..=2048;
+
 impl Shard {
     /// The datagrams to send, in order.
     pub fn poll_sends(&mut self) -> &mut Vec<Send> {
-        &mut self.sends
+        &mut self.outputs.sends
+    }
+
+    /// Takes a buffer back whose datagram was sent.
+    pub fn take_back(&mut self, buffer: Vec<u8>) {
+        if self.outputs.spare.len() < SPARE_MAX && SPARE_BYTES.contains(&buffer.capacity()) {
+            self.outputs.spare.push(buffer);
+        }
     }
 
     /// What came by UDP for the TURN server, in order.

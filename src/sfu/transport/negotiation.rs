@@ -9,7 +9,7 @@ use str0m::media::{MediaKind, Mid, Pt};
 use str0m::rtp::{Extension, ExtensionMap};
 
 use super::resend::set_up_video;
-use super::{Answer, Fault, OfferError, Sending, Transport, TransportOutput};
+use super::{Answer, Fault, OfferError, Outputs, Sending, Transport};
 use crate::sfu::codec::{self, Format};
 use crate::sfu::egress::{ExtensionIds, StreamLine};
 use crate::sfu::media::{ReceiveLine, SlotLine};
@@ -17,7 +17,7 @@ use crate::sfu::sdp::{self, SendStream};
 
 impl Transport {
     /// Answers a further offer of the same browser: more slots, or an ICE restart (after which our ufrag is another).
-    pub fn negotiate(&mut self, offer: &str, now: Instant, out: &mut Vec<TransportOutput>) -> Result<Answer, OfferError> {
+    pub fn negotiate(&mut self, offer: &str, now: Instant, out: &mut Outputs) -> Result<Answer, OfferError> {
         let parsed =
             catch_unwind(|| SdpOffer::from_sdp_string(offer)).map_err(|_| OfferError::Unreadable("it is no SDP".to_owned()))?;
         let parsed = parsed.map_err(|error| OfferError::Unreadable(error.to_string()))?;
@@ -43,13 +43,7 @@ impl Transport {
     }
 
     /// What was negotiated: the m-lines that the server may send on (declaring the streams that str0m left out) and receive on.
-    fn read_lines(
-        &mut self,
-        offer: &str,
-        sdp: String,
-        now: Instant,
-        out: &mut Vec<TransportOutput>,
-    ) -> Result<Answer, OfferError> {
+    fn read_lines(&mut self, offer: &str, sdp: String, now: Instant, out: &mut Outputs) -> Result<Answer, OfferError> {
         let mids: Vec<Mid> = sdp.lines().filter_map(|l| l.strip_prefix("a=mid:")).map(Mid::from).collect();
         let lines = &mut self.lines;
         lines.clear();

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use super::{State, Transport, TransportOutput};
+use super::{Outputs, State, Transport};
 use crate::sfu::rtcp::{self, Report};
 use crate::sfu::seal::AFTER_REPORTS;
 
 impl Transport {
     /// Reads feedback, which is most of what watchers send, and of which str0m would make nothing: its estimate is off. False: it is
     /// something else, or not genuine.
-    pub(super) fn take_feedback(&mut self, datagram: &[u8], now: Instant, out: &mut Vec<TransportOutput>) -> bool {
+    pub(super) fn take_feedback(&mut self, datagram: &[u8], now: Instant, out: &mut Outputs) -> bool {
         let opener = self.opener.as_ref().filter(|_| matches!(self.state, State::Connected));
         let Some(opener) = opener.filter(|_| rtcp::is_feedback(datagram, AFTER_REPORTS)) else {
             return false;
@@ -25,7 +25,7 @@ impl Transport {
     }
 
     /// What the receiver reports.
-    pub(super) fn handle_reports(&mut self, compound: &[u8], now: Instant, out: &mut Vec<TransportOutput>) {
+    pub(super) fn handle_reports(&mut self, compound: &[u8], now: Instant, out: &mut Outputs) {
         let mut resent = Vec::new();
         let mut feedback = Vec::new();
         rtcp::read(compound, |report| match report {
@@ -43,7 +43,7 @@ impl Transport {
         }
     }
 
-    fn handle_feedback(&mut self, feedback: &[u8], now: Instant, out: &mut Vec<TransportOutput>) {
+    fn handle_feedback(&mut self, feedback: &[u8], now: Instant, out: &mut Outputs) {
         let mut told = std::mem::take(&mut self.told);
         self.register.read(feedback, &mut told);
         let epoch = self.began;

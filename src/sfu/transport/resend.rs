@@ -5,7 +5,7 @@ use std::time::Duration;
 use str0m::media::Mid;
 use str0m::rtp::StreamTx;
 
-use super::{Sending, Transport, TransportOutput};
+use super::{Outputs, Sending, Transport, TransportOutput};
 use crate::sfu::egress::{KEPT_FOR, RESENT_SHARE_MAX};
 use crate::sfu::feedback::Told;
 
@@ -39,9 +39,9 @@ fn gone(told: &[Told], sending: &[Sending], kept: usize) -> Vec<Mid> {
 impl Transport {
     /// A picture that misses what is not kept any more, as after a moment without a network, stands still until there is a key frame, for
     /// which a browser waits three seconds before it asks.
-    pub(super) fn ask_for_what_is_gone(&self, told: &[Told], out: &mut Vec<TransportOutput>) {
+    pub(super) fn ask_for_what_is_gone(&self, told: &[Told], out: &mut Outputs) {
         let gone = gone(told, &self.sending, self.resend_packets);
-        out.extend(gone.into_iter().map(TransportOutput::KeyFrameWanted));
+        out.others.extend(gone.into_iter().map(TransportOutput::KeyFrameWanted));
     }
 
     /// A browser that is far away asks late for what it misses.

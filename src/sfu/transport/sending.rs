@@ -6,7 +6,7 @@ use str0m::Input;
 use str0m::net::Transmit;
 use str0m::rtp::Ssrc;
 
-use super::{State, Transport, TransportOutput};
+use super::{Outputs, State, Transport};
 use crate::sfu::egress::Sealed;
 use crate::sfu::flow::Flow;
 use crate::sfu::media::{self, Send, SlotPacket};
@@ -24,7 +24,7 @@ pub(super) enum LeavesBy {
 
 impl Transport {
     /// Sends media packets, all of one batch at once, as far as the link has room for them, and empties the list.
-    pub fn write(&mut self, packets: &mut Vec<SlotPacket>, now: Instant, out: &mut Vec<TransportOutput>) {
+    pub fn write(&mut self, packets: &mut Vec<SlotPacket>, now: Instant, out: &mut Outputs) {
         if !matches!(self.state, State::Connected) {
             packets.clear();
             self.pace.clear();
@@ -45,7 +45,7 @@ impl Transport {
         }
     }
 
-    fn write_by_egress(&mut self, packets: impl Iterator<Item = SlotPacket>, now: Instant, out: &mut Vec<TransportOutput>) {
+    fn write_by_egress(&mut self, packets: impl Iterator<Item = SlotPacket>, now: Instant, out: &mut Outputs) {
         // What is connected has sent more than checks, so it is known by which flow.
         let Some(flow) = self.ways.active() else { return };
         let mut shown = Vec::new();
@@ -54,7 +54,8 @@ impl Transport {
                 if transport.egress.is_shown(&packet, now) {
                     shown.push(packet.clone());
                 }
-                if let Some(sealed) = transport.egress.seal(packet, now) {
+                let buffer = out.spare.pop().unwrap_or_default();
+                if let Some(sealed) = transport.egress.seal(packet, now, buffer) {
                     transport.send(sealed, flow, now, out);
                 }
             }
@@ -62,7 +63,7 @@ impl Transport {
         self.write_by_rtc(&shown, false, now, out);
     }
 
-    fn write_by_rtc(&mut self, packets: &[SlotPacket], is_kept: bool, now: Instant, out: &mut Vec<TransportOutput>) {
+    fn write_by_rtc(&mut self, packets: &[SlotPacket], is_kept: bool, now: Instant, out: &mut Outputs) {
         if packets.is_empty() {
             return;
         }
@@ -77,16 +78,16 @@ impl Transport {
         });
     }
 
-    pub(super) fn send(&mut self, sealed: Sealed, flow: Flow, now: Instant, out: &mut Vec<TransportOutput>) {
+    pub(super) fn send(&mut self, sealed: Sealed, flow: Flow, now: Instant, out: &mut Outputs) {
         let Sealed { datagram, ssrc, number } = sealed;
         if let Some(number) = number {
             self.register.leaves(number, ssrc, datagram.len(), now);
         }
-        out.push(TransportOutput::Send(Send { flow, payload: datagram }));
+        out.sends.push(Send { flow, payload: datagram });
     }
 
     /// str0m wants a datagram to be sent.
-    pub(super) fn transmit(&mut self, transmit: Transmit, now: Instant, out: &mut Vec<TransportOutput>) {
+    pub(super) fn transmit(&mut self, transmit: Transmit, now: Instant, out: &mut Outputs) {
         let payload: Vec<u8> = transmit.contents.into();
         if let Some(ssrc) = media::ssrc_of(&payload) {
             if self.leaves_by == LeavesBy::Unknown {
@@ -109,6 +110,6 @@ impl Transport {
         let flow = self
             .ways
             .leaving(transmit.proto, transmit.source, transmit.destination, &payload);
-        out.push(TransportOutput::Send(Send { flow, payload }));
+        out.sends.push(Send { flow, payload });
     }
 }
