@@ -147,6 +147,10 @@ impl Hub {
     /// Another one has what nodes of this name had that are away.
     fn is_divided(&mut self, name: &str) {
         let away = self.neighbours.away_as(name);
+        for before in &away {
+            // Who was there comes back to the heir, or is nowhere.
+            self.far_gone(*before);
+        }
         self.inheritance.divided.extend(away);
     }
 
@@ -230,10 +234,6 @@ impl Hub {
     /// The rooms of a node are at another one from here on.
     pub(super) fn has_heir(&mut self, heir: NodeId, of: &str, now: Instant) {
         self.is_divided(of);
-        // Who was there comes back to the heir, or is nowhere.
-        for before in self.neighbours.away_as(of) {
-            self.far_gone(before);
-        }
         if self.inheritance.name != of {
             // It may have been started again since it was adopted here.
             self.inheritance.names.remove(of);

@@ -7,7 +7,6 @@ use tandem::signaling::protocol::{EndReason, ErrorCode, Event};
 use super::super::nodes::Around;
 use super::{A, B, C, World, call, code};
 
-/// Nobody else is to know the one from the other, so both are at once.
 fn is_nowhere(event: &Event) -> bool {
     matches!(
         event,
@@ -48,9 +47,14 @@ fn who_may_be_at_a_node_that_is_not_heard_is_not_said_to_be_nowhere() {
 #[test]
 fn who_does_not_come_back_to_the_heir_is_nowhere() {
     let mut world = World::new();
-    let (ada, bob) = (world.open(1, A), world.open(2, B));
+    let (ada, bob, cara) = (world.open(1, A), world.open(2, B), world.open(3, C));
+    // Presence is told a moment later.
+    world.pass(Duration::from_secs(2));
     world.detach(bob);
     world.kill(B);
     world.pass(Duration::from_secs(40));
-    assert!(is_nowhere(&world.answer(ada, call(2))));
+    // One of the two is at the heir.
+    for caller in [ada, cara] {
+        assert!(is_nowhere(&world.answer(caller, call(2))));
+    }
 }
