@@ -252,8 +252,8 @@ impl Stream {
 }
 
 impl Header<'_> {
-    /// The packet with this header, in `buffer`. `original`: the sequence number that it had when it was sent first (RFC 4588 section 4). None: it
-    /// cannot be sent, and `next_number` is as it was.
+    /// The packet with this header, in `buffer`. `original`: the sequence number that it had when it was sent first (RFC 4588 section 4).
+    /// None: it cannot be sent, and `next_number` is as it was.
     fn seal(
         &self,
         buffer: Vec<u8>,

@@ -20,6 +20,13 @@ pub struct Sample {
     pub header: [u8; 12],
 }
 
+impl std::fmt::Debug for Key {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Key").finish_non_exhaustive()
+    }
+}
+
 impl Key {
     fn keyed(&self) -> Option<LessSafeKey> {
         let key = match self {

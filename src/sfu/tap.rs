@@ -142,17 +142,11 @@ impl SupportedAeadAes256Gcm for Tapped {
 }
 
 /// A cipher that decrypts.
+#[derive(Debug)]
 struct Ear<C> {
     inner: C,
     /// Of AES-GCM.
     key: Option<Key>,
-}
-
-impl<C> std::fmt::Debug for Ear<C> {
-    /// Without the key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ear").finish_non_exhaustive()
-    }
 }
 
 impl<C> Ear<C> {
@@ -207,16 +201,10 @@ impl AeadAes256GcmCipher for Ear<Box<dyn AeadAes256GcmCipher>> {
 }
 
 /// A cipher that encrypts.
+#[derive(Debug)]
 struct Hand<C> {
     inner: C,
     key: Key,
-}
-
-impl<C> std::fmt::Debug for Hand<C> {
-    /// Without the key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hand").finish_non_exhaustive()
-    }
 }
 
 impl<C> Hand<C> {

@@ -15,11 +15,11 @@ const NODES = { a: "198.51.100.21", b: "198.51.100.22", c: "198.51.100.23" };
 /** The address that nodes know, of whichever Redis is the master. */
 const REDIS = "198.51.100.30";
 const REDIS_PORT = 6379;
-/** Seven browsers leave a node's worker no time, and it would refuse people and leave pictures out, as it should elsewhere. */
-const NEVER_FULL = { TANDEM__LIMITS__BUSY_PERCENT: "0", TANDEM__LIMITS__CUT_PERCENT: "0" };
-
 const REDIS_HOSTS = { redis1: "198.51.100.31", redis2: "198.51.100.32" };
 const POSTGRES = "198.51.100.40";
+
+/** Seven browsers leave a node's worker no time, and it would refuse people and leave pictures out, as it should elsewhere. */
+const NEVER_FULL = { TANDEM__LIMITS__BUSY_PERCENT: "0", TANDEM__LIMITS__CUT_PERCENT: "0" };
 
 export class Cluster {
   static async start(lab) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, Server, Tab, talk};
+use crate::support::{PATIENCE, Server, Tab, environment_of, talk};
 
 fn tandem(arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
@@ -55,23 +55,15 @@ fn a_bad_value_stops_the_start_with_one_sentence() {
     }
 }
 
-/// What a process was started with.
-fn environment(pid: u32) -> Vec<String> {
-    let all = std::fs::read(format!("/proc/{pid}/environ")).expect("it runs");
-    all.split(|byte| *byte == 0)
-        .map(|one| String::from_utf8_lossy(one).into_owned())
-        .collect()
-}
-
 #[test]
 fn a_server_starts_itself_anew_with_its_heap_in_large_pages_and_is_the_same_process() {
     let server = Server::start();
-    let environment_now = environment(server.pid());
-    assert!(environment_now.contains(&format!("TANDEM_STARTED_ANEW={}", server.pid())));
-    let told = environment_now
+    let environment = environment_of(server.pid());
+    assert!(environment.contains(&format!("TANDEM_STARTED_ANEW={}", server.pid())));
+    let told = environment
         .iter()
         .any(|one| one.starts_with("GLIBC_TUNABLES=glibc.malloc.hugetlb=1"));
-    assert!(told, "{environment_now:?}");
+    assert!(told, "{environment:?}");
     let name = std::fs::read_to_string(format!("/proc/{}/comm", server.pid())).expect("it runs");
     assert_eq!(name.trim(), "tandem");
 }
@@ -79,7 +71,7 @@ fn a_server_starts_itself_anew_with_its_heap_in_large_pages_and_is_the_same_proc
 #[test]
 fn an_operator_who_says_what_the_heap_is_like_is_obeyed() {
     let server = Server::start_with(&[("GLIBC_TUNABLES", "glibc.malloc.arena_max=3")]);
-    let environment = environment(server.pid());
+    let environment = environment_of(server.pid());
     assert!(
         !environment.iter().any(|one| one.starts_with("TANDEM_STARTED_ANEW")),
         "{environment:?}"

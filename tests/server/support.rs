@@ -567,3 +567,10 @@ pub async fn settle(server: &Server) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// What a process was started with.
+pub fn environment_of(pid: impl std::fmt::Display) -> Vec<String> {
+    let all = std::fs::read(format!("/proc/{pid}/environ")).expect("it runs");
+    let each = all.split(|byte| *byte == 0);
+    each.map(|one| String::from_utf8_lossy(one).into_owned()).collect()
+}

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::supervised::Notices;
-use crate::support::{PATIENCE, Server, Tab, talk};
+use crate::support::{PATIENCE, Server, Tab, environment_of, talk};
 
 /// The process that took over, which nobody here is the parent of.
 struct Successor {
@@ -81,12 +81,8 @@ async fn another_process_takes_over_and_loses_neither_a_request_nor_a_call() {
     };
     let successor = successor(&upgrade(&server));
     assert_ne!(successor.pid, server.pid().to_string());
-    let environment = std::fs::read(format!("/proc/{}/environ", successor.pid)).expect("it runs");
     let anew = format!("TANDEM_STARTED_ANEW={}", successor.pid);
-    assert!(
-        environment.split(|byte| *byte == 0).any(|one| one == anew.as_bytes()),
-        "its heap is as the old one's"
-    );
+    assert!(environment_of(&successor.pid).contains(&anew), "its heap is as the old one's");
     let before = ada.welcome["boot_id"].clone();
     for tab in [&mut ada, &mut bob] {
         tab.expect("server_stopping").await;
