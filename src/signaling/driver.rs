@@ -734,6 +734,7 @@ mod tests {
                 session_id: text("session_id").parse().expect("an id"),
                 secret: text("resume_secret"),
                 seq,
+                tries: 0,
             })
         }
     }

@@ -320,12 +320,13 @@ impl Hub {
 
 /// Sessions.
 impl Hub {
-    fn resume(&mut self, id: SessionId, seq: u64, connection: ConnectionId, attach: Attach, now: Instant) {
+    fn resume(&mut self, id: SessionId, (seq, tries): (u64, u32), connection: ConnectionId, attach: Attach, now: Instant) {
         if let Some(old) = self.sessions[&id].connection() {
             self.close(old, CloseReason::Replaced, now);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.attachment = super::session::Attachment::Attached { connection };
+        session.tries = tries;
         session.loopback = attach.loopback;
         session.address = attach.address;
         session.device = attach.device;

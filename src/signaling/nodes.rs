@@ -255,6 +255,8 @@ pub struct Knock {
     /// What the secret of the session is kept as.
     pub proof: [u8; 32],
     pub seq: u64,
+    #[serde(default)]
+    pub tries: u32,
     pub reference: u32,
     /// None: only the secret proves who it is.
     pub user: Option<UserId>,

@@ -34,6 +34,8 @@ pub struct Session {
     pub attachment: Attachment,
     /// `ref` of the last command that was taken.
     pub last_ref: u32,
+    /// What the websocket that it has, or had last, was counted as by its page.
+    pub tries: u32,
     /// Whether the browser runs on this machine.
     pub loopback: bool,
     /// Where it is, as far as that tells people apart.
@@ -168,6 +170,7 @@ impl Session {
                 grace,
             },
             last_ref: 0,
+            tries: 0,
             loopback: false,
             address: None,
             unattended: false,
@@ -245,6 +248,11 @@ impl Session {
             Attachment::Attached { .. } => false,
             Attachment::Detached { seq, .. } => self.dropped_seq > seq,
         }
+    }
+
+    /// Whether its page has come on a newer websocket since it opened this one.
+    pub fn is_past(&self, tries: u32) -> bool {
+        self.connection().is_some() && tries < self.tries
     }
 
     /// Whether every event after `seq` is still kept.

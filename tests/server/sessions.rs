@@ -79,6 +79,26 @@ async fn resuming_takes_the_session_from_its_old_websocket() {
 }
 
 #[tokio::test]
+async fn a_hello_that_is_late_does_not_take_the_session_back() {
+    let server = Server::start();
+    let a = Tab::open(&server).await;
+    let counted = |tries: u32| {
+        let mut resume = a.resume();
+        resume["tries"] = json!(tries);
+        json!({ "user": a.credentials(), "resume": resume })
+    };
+    let (mut newer, welcome) = Tab::greet(&server, counted(3)).await;
+    assert_eq!(welcome["resumed"], true);
+    let mut late = Tab::connect(&server).await;
+    let mut hello = counted(2);
+    (hello["type"], hello["protocol"]) = (json!("hello"), json!(1));
+    late.send(hello).await;
+    assert_eq!(late.closed().await, Some(4001));
+    newer.send(json!({ "type": "ping" })).await;
+    newer.expect("pong").await;
+}
+
+#[tokio::test]
 async fn a_foreign_resume_secret_gives_a_new_session() {
     let server = Server::start();
     let (a, b) = (Tab::open(&server).await, Tab::open(&server).await);

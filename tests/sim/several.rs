@@ -77,11 +77,13 @@ impl Tab {
         } = &frame.event
         {
             boot_id.clone_into(&mut self.boot_id);
-            let seq = self.resume.as_ref().filter(|_| *resumed).map_or(0, |resume| resume.seq);
+            let resume = self.resume.as_ref().filter(|_| *resumed);
+            let (seq, tries) = resume.map_or((0, 0), |resume| (resume.seq, resume.tries));
             self.resume = Some(Resume {
                 session_id: *session_id,
                 secret: resume_secret.clone(),
                 seq,
+                tries,
             });
             self.reference = self.reference.max(*last_ref);
         }
@@ -211,6 +213,9 @@ impl World {
         let tab = &mut self.tabs[tab];
         let mut attach = attach(user(tab.user), &format!("user {}", tab.user), Person::default());
         attach.identity.as_mut().expect("it has one").grants = grants;
+        if let Some(resume) = &mut tab.resume {
+            resume.tries += 1;
+        }
         attach.resume.clone_from(&tab.resume);
         attach.address = tab.address;
         (tab.node, tab.connection, tab.closed) = (node, connection, false);

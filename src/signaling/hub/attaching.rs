@@ -12,7 +12,7 @@ use crate::id::{ConnectionId, DeviceId, SessionId, UserId};
 use crate::signaling::limits::Limit;
 use crate::signaling::names::clean_name;
 use crate::signaling::nodes::Word;
-use crate::signaling::output::{Fact, Keep, KeptSession, Output};
+use crate::signaling::output::{CloseReason, Fact, Keep, KeptSession, Output};
 use crate::signaling::person::Person;
 use crate::signaling::protocol::{ErrorCode, Resume};
 use crate::signaling::session::Session;
@@ -115,9 +115,13 @@ impl Hub {
         // A guest who goes to the door of another room is let into that one: what they might do before is over.
         let is_same = |session: SessionId| self.sessions[&session].grants.room == identity.grants.room;
         match (before, &attach.resume) {
+            (Some(session), Some(resume)) if self.sessions[&session].is_past(resume.tries) => {
+                let why = CloseReason::Replaced;
+                self.outputs.push_back(Output::Close { connection, why });
+            }
             (Some(session), Some(resume)) if is_same(session) && self.sessions[&session].can_replay(resume.seq) => {
-                let seq = resume.seq;
-                self.resume(session, seq, connection, attach, now);
+                let seen = (resume.seq, resume.tries);
+                self.resume(session, seen, connection, attach, now);
             }
             _ => {
                 self.make_room_for(&identity, before, now)?;

@@ -81,6 +81,7 @@ impl Hub {
             session: resume.session_id,
             proof: super::sha256(&resume.secret),
             seq: resume.seq,
+            tries: resume.tries,
             reference: attach.reference,
             user: attach.identity.as_ref().map(|identity| identity.user_id),
             room: attach.identity.as_ref().map(|identity| identity.grants.room),
@@ -255,6 +256,12 @@ impl Hub {
         if !is_right || !is_theirs || self.barred.contains(&session.user) {
             return false;
         }
+        if session.is_past(knock.tries) {
+            self.say_to(from, Word::Opened { door, opens: true });
+            let why = CloseReason::Replaced;
+            self.say_to(from, Word::Closed { door, why });
+            return true;
+        }
         let is_same = knock.room.is_none_or(|room| session.grants.room == room);
         if !is_same || !session.can_replay(knock.seq) {
             // Another one takes its place, where the websocket is.
@@ -275,7 +282,7 @@ impl Hub {
             device: knock.device,
             browser: knock.browser,
         };
-        self.resume(knock.session, knock.seq, connection, attach, now);
+        self.resume(knock.session, (knock.seq, knock.tries), connection, attach, now);
         true
     }
 

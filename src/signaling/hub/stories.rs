@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::world::{View, World, user_id};
 use super::*;
 use crate::id::{ParticipantId, Source};
-use crate::signaling::output::{MediaFact, MediaNews};
+use crate::signaling::output::{CloseReason, MediaFact, MediaNews};
 use crate::signaling::protocol::{
     Command, DirectSignal, EndReason, ErrorCode, Path, PathProtocol, PathReason, Resume, SourceLine,
 };
@@ -519,6 +519,7 @@ fn a_resume_takes_over_from_the_older_websocket() {
         session_id: world.browsers[ada].session,
         secret: world.browsers[ada].secret.clone(),
         seq: world.browsers[ada].seq,
+        tries: 1,
     };
     // The browser knows nothing of the old one any more.
     world.browsers[ada].connection = None;
@@ -532,6 +533,32 @@ fn a_resume_takes_over_from_the_older_websocket() {
 }
 
 #[test]
+fn a_hello_that_is_late_does_not_take_the_session_from_a_newer_websocket() {
+    let (mut world, ada, bob) = talking();
+    world.cut(ada);
+    world.resume(ada).expect("it goes on");
+    let newer = world.browsers[ada].connection;
+    let late = Resume {
+        session_id: world.browsers[ada].session,
+        secret: world.browsers[ada].secret.clone(),
+        seq: world.browsers[ada].seq,
+        tries: 1,
+    };
+    world.attach(ada, Some(late)).expect("it is closed, not refused");
+    assert_eq!(world.browsers[ada].closed, Some(CloseReason::Replaced), "the late one");
+    world.browsers[ada].connection = newer;
+    assert_eq!(
+        world.hub.connections.get(&newer.expect("there is one")),
+        Some(&world.browsers[ada].session)
+    );
+    world.pass_ms(0);
+    world.told(bob);
+    world.pass_ms(2000);
+    assert!(world.told(bob).is_empty(), "nobody noticed");
+    all_go(world);
+}
+
+#[test]
 fn only_the_secret_of_the_session_resumes_it() {
     let (mut world, ada, bob) = talking();
     world.cut(ada);
@@ -539,6 +566,7 @@ fn only_the_secret_of_the_session_resumes_it() {
         session_id: world.browsers[ada].session,
         secret: world.browsers[ada].secret.clone(),
         seq: world.browsers[ada].seq,
+        tries: 1,
     };
     let eve = world.open(EVE);
     world.cut(eve);

@@ -245,6 +245,7 @@ impl World {
             session_id: b.session,
             secret: b.secret.clone(),
             seq: b.seq,
+            tries: u32::try_from(self.connections + 1).expect("few"),
         };
         self.attach(browser, Some(resume))
     }

@@ -376,6 +376,10 @@ pub struct Resume {
     /// `seq` of the last event received (0: none).
     #[cfg_attr(test, ts(type = "number"))]
     pub seq: u64,
+    /// Counts the websockets on which this page says this, from 1 (0: it does not count). A `hello` may be late: of one that says less than
+    /// the websocket which the session has, nobody reads the answer any more.
+    #[serde(default)]
+    pub tries: u32,
 }
 
 /// A track that is sent on an m-line.

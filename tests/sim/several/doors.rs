@@ -118,6 +118,33 @@ fn the_door_is_shut_and_another_one_opens() {
     world.is_empty();
 }
 
+/// A node that stood still takes what came meanwhile, and by then the page has its session by another websocket.
+#[test]
+fn a_hello_that_is_late_does_not_shut_a_newer_door() {
+    for (newer, late) in [(B, C), (B, A), (A, C)] {
+        let mut world = World::new();
+        let (ada, bob) = (world.open(1, A), world.open(2, A));
+        let (call_id, _) = world.talk(ada, bob);
+        let nobody = world.open(2, late);
+        world.detach(nobody);
+        world.tabs[nobody].told.clear();
+        // Its first try to come back is the late one.
+        world.tabs[nobody].resume = world.tabs[bob].resume.clone();
+        for _ in 0..2 {
+            world.come_back(bob, newer).expect("it is his session");
+        }
+        world.say_hello(nobody, late, Grants::ALL);
+        world.pass(A_MOMENT);
+        let tab = &world.tabs[nobody];
+        assert!(tab.closed && tab.told.is_empty(), "{newer}, {late}: {:?}", tab.told);
+        assert!(!world.tabs[bob].closed, "{newer}, {late}");
+        world.answer(bob, Command::HangUp { call_id });
+        world.detach(nobody);
+        world.pass(Duration::from_secs(16));
+        world.is_empty();
+    }
+}
+
 #[test]
 fn while_the_node_of_a_session_is_not_heard_its_page_tries_again() {
     let mut world = World::new();

@@ -64,6 +64,8 @@ pub struct Page {
     pub is_welcomed: bool,
     /// How often its session went on, and how often another began.
     pub resumed: usize,
+    /// Websockets on which it asked for its session.
+    tries: u32,
     pub begun: usize,
     pub outbox: Vec<String>,
     pub view: View,
@@ -98,6 +100,7 @@ impl Page {
             unsure: Vec::new(),
             is_welcomed: false,
             resumed: 0,
+            tries: 0,
             begun: 0,
             outbox: Vec::new(),
             view: View::Idle,
@@ -127,7 +130,8 @@ impl Page {
             hello["user"] = credentials.clone();
         }
         if let Some((id, secret)) = &self.session {
-            hello["resume"] = json!({"session_id": id, "secret": secret, "seq": self.seq});
+            self.tries += 1;
+            hello["resume"] = json!({"session_id": id, "secret": secret, "seq": self.seq, "tries": self.tries});
         }
         self.is_welcomed = false;
         self.outbox = vec![hello.to_string()];
@@ -284,6 +288,7 @@ impl Page {
             self.outbox.extend(self.unsure.iter().map(|(_, text)| text.clone()));
         } else {
             self.begun += 1;
+            self.tries = 0;
             self.seq = 0;
             self.reference = 0;
             self.unsure.clear();

@@ -8,6 +8,8 @@ export interface StoredSession {
   session_id: string;
   secret: string;
   seq: number;
+  /** How many websockets asked for it; none before there was this count. */
+  tries?: number;
 }
 
 export interface FirstHello {

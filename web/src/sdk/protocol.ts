@@ -746,7 +746,12 @@ export type Resume = { session_id: SessionId, secret: string,
 /**
  * `seq` of the last event received (0: none).
  */
-seq: number, };
+seq: number, 
+/**
+ * Counts the websockets on which this page says this, from 1 (0: it does not count). A `hello` may be late: of one that says less than
+ * the websocket which the session has, nobody reads the answer any more.
+ */
+tries: number, };
 
 export type RoomId = string;
 

@@ -285,6 +285,20 @@ describe("resume", () => {
     expect(world.events.filter(([type]) => type === "answered_elsewhere")).toHaveLength(3);
   });
 
+  it("counts the websockets that ask for a session, over a reload too", async () => {
+    const world = new World();
+    await world.start();
+    for (const tries of [1, 2]) {
+      const websocket = await world.drop();
+      expect(websocket.sent[0]).toMatchObject({ resume: { tries } });
+    }
+    world.welcome({ resumed: true });
+    expect(world.stored).toMatchObject({ session_id: "s1", tries: 2 });
+    expect((await world.drop()).sent[0]).toMatchObject({ resume: { tries: 3 } });
+    world.welcome({ session_id: "s2" });
+    expect((await world.drop()).sent[0]).toMatchObject({ resume: { session_id: "s2", tries: 1 } });
+  });
+
   it("keeps commands that are given while it is down", async () => {
     const world = new World();
     await world.start();

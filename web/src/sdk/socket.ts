@@ -178,7 +178,11 @@ export class Socket {
 
   private hello(websocket: WebSocket, user: Credentials | null): void {
     // 0: a hello is not one of the session's commands, and must not outrun those that are sent again after it.
-    const resume = this.session && { ...this.session };
+    if (this.session !== null) {
+      this.session.tries = (this.session.tries ?? 0) + 1;
+      this.world.keepSession(this.session);
+    }
+    const resume = this.session && { ...this.session, tries: this.session.tries ?? 0 };
     const token = this.world.token();
     const who = token === null ? { user, token: null } : { user: null, token };
     const guest_of = this.world.guestOf();
@@ -224,8 +228,8 @@ export class Socket {
     this.release();
     clearTimeout(this.deadline);
     const hadSession = this.session !== null;
-    const seq = event.resumed ? (this.session?.seq ?? 0) : 0;
-    this.session = { session_id: event.session_id, secret: event.resume_secret, seq };
+    const [seq, tries] = event.resumed ? [this.session?.seq ?? 0, this.session?.tries ?? 0] : [0, 0];
+    this.session = { session_id: event.session_id, secret: event.resume_secret, seq, tries };
     this.world.keepSession(this.session);
     this.failures = 0;
     this.lastRef = Math.max(this.lastRef, event.last_ref);

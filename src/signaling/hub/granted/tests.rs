@@ -337,6 +337,7 @@ fn a_session_is_resumed_by_its_secret_alone_and_nothing_else_is() {
         session_id: browser.session,
         secret: browser.secret.clone(),
         seq: browser.seq,
+        tries: 1,
     };
     let attach = |resume| Attach {
         identity: None,
