@@ -9,7 +9,7 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::migrate::Migrator;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AnyPool, Connection, Decode, Encode, Transaction, Type};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Decode, Encode, Row, Transaction, Type};
 use tokio::time::{sleep, timeout};
 
 use super::StoreError;
@@ -49,6 +49,10 @@ const SQLITE_SET_UP: &str =
 /// A node that froze in the middle of a change lets go of what others wait for.
 const POSTGRES_SET_UP: &str = "SET idle_in_transaction_session_timeout = '15s'";
 
+/// A statement that is in no change begins one of its own, in the same moment. To be sent as it is: a prepared one comes in several
+/// messages, each with a time of its own. Within a change that has failed it fails as well.
+const POSTGRES_IS_IDLE: &str = "SELECT now() = statement_timestamp()";
+
 /// Tables as they were shipped: a file of these is never changed.
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -78,7 +82,7 @@ impl Database {
         let options = AnyPoolOptions::new()
             .max_connections(SQLITE_CONNECTIONS_MAX)
             .acquire_timeout(WAIT_MAX);
-        let pool = set_up(options, SQLITE_SET_UP)
+        let pool = set_up(options, Kind::Sqlite)
             .connect_with(AnyConnectOptions::from_str(&sqlite_url(file)?)?)
             .await?;
         Ok(Database {
@@ -92,7 +96,7 @@ impl Database {
         let options = AnyPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)
             .acquire_timeout(CONNECT_WAIT_MAX);
-        let pool = set_up(options, POSTGRES_SET_UP).connect_lazy_with(AnyConnectOptions::from_str(url.secret_text())?);
+        let pool = set_up(options, Kind::Postgres).connect_lazy_with(AnyConnectOptions::from_str(url.secret_text())?);
         Ok(Database {
             pool,
             kind: Kind::Postgres,
@@ -168,17 +172,32 @@ impl Database {
     }
 }
 
-fn set_up(options: AnyPoolOptions, words: &'static str) -> AnyPoolOptions {
+fn set_up(options: AnyPoolOptions, kind: Kind) -> AnyPoolOptions {
     install_default_drivers();
+    let words = match kind {
+        Kind::Sqlite => SQLITE_SET_UP,
+        Kind::Postgres => POSTGRES_SET_UP,
+    };
     options
         .after_connect(move |connection, _| Box::pin(async move { sqlx::raw_sql(words).execute(connection).await.map(drop) }))
-        .after_release(|connection, _| Box::pin(async { Ok(is_fine(connection).await) }))
+        .after_release(move |connection, _| Box::pin(async move { Ok(is_fine(connection, kind).await) }))
 }
 
 /// Whether a connection may be used again. Whoever gave up waiting left its answer under way, and one that hangs is not to keep its
 /// place. And where SQLite took a change back by itself, as on a full disk, sqlx takes the connection for one within a change for ever.
-async fn is_fine(connection: &mut AnyConnection) -> bool {
-    matches!(timeout(CHECK_WAIT_MAX, connection.ping()).await, Ok(Ok(()))) && !connection.is_in_transaction()
+/// The other way round with PostgreSQL: of who gave up while a change began, sqlx does not know that it has begun, and what the next ones
+/// write would be gone with it. Only the server can say.
+async fn is_fine(connection: &mut AnyConnection, kind: Kind) -> bool {
+    let is_idle = async {
+        match kind {
+            Kind::Sqlite => connection.ping().await.map(|()| true),
+            Kind::Postgres => {
+                let row = sqlx::raw_sql(POSTGRES_IS_IDLE).fetch_one(&mut *connection).await?;
+                row.try_get(0)
+            }
+        }
+    };
+    matches!(timeout(CHECK_WAIT_MAX, is_idle).await, Ok(Ok(true))) && !connection.is_in_transaction()
 }
 
 /// Every byte that means something in a URL is escaped.
@@ -239,6 +258,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::id::UserId;
     use crate::store::testbed::Bed;
 
     /// Tables with their columns, and indexes.
@@ -261,6 +281,50 @@ mod tests {
         let postgres = "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public' \
             UNION SELECT tablename::text, indexname::text FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%_pkey'";
         assert_eq!(names(&Bed::sqlite(), sqlite).await, names(&Bed::postgres(), postgres).await);
+    }
+
+    /// Whoever waits for the beginning of a change may be gone before it has begun.
+    async fn who_gives_up_leaves_no_change_open(bed: Bed) {
+        let store = bed.open().await;
+        let pool = &store.database.pool;
+        let mut held = Vec::new();
+        for _ in 0..pool.options().get_max_connections() {
+            held.push(pool.acquire().await.expect("a connection"));
+        }
+        let mut given_up = 0;
+        for connection in &mut held {
+            let mut begin = std::pin::pin!(connection.begin_with("BEGIN"));
+            // The database may be as fast.
+            given_up += usize::from(futures_util::poll!(&mut begin).is_pending());
+        }
+        assert!(given_up > 0);
+        drop(held);
+        let users: Vec<UserId> = (1..=40).map(UserId::from_random).collect();
+        // At the same time, so that all connections have some.
+        let mut writing = tokio::task::JoinSet::new();
+        for user in users.clone() {
+            let store = store.clone();
+            writing.spawn(async move { store.add_user(user, "Ada", 0).await });
+        }
+        for written in writing.join_all().await {
+            written.expect("it is written");
+        }
+        // What was written is in the database by now, or is never there.
+        drop(store);
+        let store = bed.open().await;
+        for user in users {
+            assert!(store.user(user).await.expect("read").is_some(), "what was written is gone");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_leaves_no_change_open_in_sqlite() {
+        who_gives_up_leaves_no_change_open(Bed::sqlite()).await;
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_leaves_no_change_open_in_postgres() {
+        who_gives_up_leaves_no_change_open(Bed::postgres()).await;
     }
 
     #[test]
