@@ -10,7 +10,6 @@ import { roomGaps, watchRoom } from "../../web/e2e/support/room-gaps.mjs";
 
 /** Where the load balancer keeps each. Eve and Finn have the control call, which is to notice nothing of all that is done. */
 const PLACES = { ada: "a", bob: "b", cy: "c", dora: "c", gus: "b", eve: "c", finn: "c" };
-const NETWORK = "open";
 /** How long somebody waits for a call to ring or to be refused. */
 const OUTCOME_WITHIN_MS = 15_000;
 
@@ -27,22 +26,49 @@ function countRings() {
 
 export const ringsOf = (person) => person.page.evaluate(() => window.__rings);
 
+/** What came and went on the websockets of this page, as lines with the time; of pings nothing. Chromium alone tells. */
+async function listen(person) {
+  person.heard = [];
+  if (person.browserKind !== "chromium") return;
+  const protocol = await person.page.createCDPSession();
+  const note = (text) => person.heard.push(`${new Date().toISOString()} ${text}`);
+  const frame = (direction, { requestId, response }) => {
+    const { type } = JSON.parse(response.payloadData);
+    if (!["ping", "pong"].includes(type)) note(`${requestId} ${direction} ${type}`);
+  };
+  for (const [event, tell] of Object.entries({
+    webSocketCreated: ({ requestId }) => note(`${requestId} is made`),
+    webSocketHandshakeResponseReceived: ({ requestId }) => note(`${requestId} is open`),
+    webSocketFrameSent: (sent) => frame("->", sent),
+    webSocketFrameReceived: (received) => frame("<-", received),
+    webSocketFrameError: ({ requestId, errorMessage }) => note(`${requestId} ${errorMessage}`),
+    webSocketClosed: ({ requestId }) => note(`${requestId} is closed`),
+  })) {
+    protocol.on(`Network.${event}`, tell);
+  }
+  await protocol.send("Network.enable");
+}
+
 export class Crowd {
   static async open(lab, kind) {
     const crowd = new Crowd();
-    crowd.people = await Promise.all(Object.keys(PLACES).map((name) => crowd.comes(lab, kind, name)));
+    Object.assign(crowd, { lab, kind });
+    crowd.people = await Promise.all(Object.entries(PLACES).map(([name, place]) => crowd.comes(name, place)));
     for (const person of crowd.people) crowd[person.name] = person;
     crowd.control = [crowd.eve, crowd.finn];
     return crowd;
   }
 
-  async comes(lab, kind, name) {
-    lab.server.keep(lab.network.client(name, NETWORK), PLACES[name]);
-    const person = await lab.person(kind, name, NETWORK, { cameraSize: SMALL_CAMERA });
+  async comes(name, place, network = "open") {
+    const { lab, kind } = this;
+    lab.server.keep(lab.network.client(name, network), place);
+    const person = await lab.person(kind, name, network, { cameraSize: SMALL_CAMERA });
     person.name = name;
     // What people wait for in vain is said with it.
     person.kind = `${name}'s ${kind}`;
     person.userId = await person.id();
+    person.browserKind = kind;
+    await listen(person);
     // Once for this page, and once for each that is loaded later.
     await person.page.evaluate(countRings);
     await person.page.evaluateOnNewDocument(countRings);

@@ -3,7 +3,7 @@
 //
 //   TANDEM_BINARY=… node tests/natlab/nodes.mjs short      calls, a room, Redis killed and failed over, one node killed
 //   TANDEM_BINARY=… node tests/natlab/nodes.mjs full       every fault of Redis, a node stopped, killed, cut off
-//       --only killed,kill,…     these alone: call, room, a fault of Redis, drain, long split, kill, split
+//       --only killed,kill,…     these alone: call, firewall, room, a fault of Redis, drain, long split, kill, split
 //       --browser firefox        in another browser
 //       --runs 3                 all of it so often, each time with everything new
 //       --json FILE              everything that was measured
@@ -46,6 +46,27 @@ async function call({ ada, bob }) {
   return figures;
 }
 
+/** From a network that lets nothing out but TCP to the load balancer: there is no way to the media of any node but TURN at one of them. */
+async function firewall(crowd, cluster) {
+  const figures = { name: "calls and a room through the load balancer alone", wrong: [] };
+  const hal = await crowd.comes("hal", "b", "tcp-port-only");
+  for (const [way, people] of [
+    ["in", [crowd.ada, hal]],
+    ["out", [hal, crowd.cy]],
+  ]) {
+    const began = Date.now();
+    await talk(...people, "forwarded");
+    figures[`${way}RunsAfterS`] = (Date.now() - began) / 1000;
+    await hangUp(...people);
+  }
+  const gathering = await Gathering.make(crowd.ada, [crowd.ada, crowd.bob, crowd.cy, hal], "four");
+  figures.relays = await cluster.metric('tandem_relay_allocations{transport="tls"}');
+  if (!figures.relays.b) figures.wrong.push("nothing went through the relay of b");
+  await gathering.leave();
+  await hal.page.close();
+  return figures;
+}
+
 /** A room of four over three nodes: everybody gets everybody's picture and voice. */
 async function room({ ada, bob, cy, dora }) {
   const began = Date.now();
@@ -57,6 +78,7 @@ async function room({ ada, bob, cy, dora }) {
 
 const CHECKS = {
   call,
+  firewall,
   room,
   ...Object.fromEntries(
     Object.keys(REDIS_FAULTS).map((name) => [name, (crowd, cluster) => redisFault(name, crowd, cluster)]),
@@ -69,6 +91,8 @@ const CHECKS = {
 };
 /** Of what each node has logged, so many characters are shown where something is wrong. */
 const LOG_SHOWN = 3000;
+/** And so many lines of what each page said and heard. */
+const HEARD_SHOWN = 60;
 
 /** The room of four is the one whose node is killed. */
 const SHORT = ["call", "killed", "failed over", "kill"];
@@ -97,6 +121,7 @@ async function once() {
       results.push(figures);
       console.log(line(figures));
       if (figures.wrong.length === 0) continue;
+      for (const { name, heard } of crowd.people) console.log(`${name}:\n${heard.slice(-HEARD_SHOWN).join("\n")}`);
       for (const { name, log } of lab.server.nodes) console.log(`node ${name} said last:\n${log.slice(-LOG_SHOWN)}`);
       // What it left would make all that follow wrong as well.
       break;
