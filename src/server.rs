@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::auth::vapid::Vapid;
+use crate::cluster::bus::About;
 use crate::cluster::redis::RedisBus;
 use crate::config::{AuthMode, ClusterConfig, Config};
 use crate::control::Control;
@@ -172,7 +173,14 @@ async fn serve(config: Config, mut inherited: Inherited, mut predecessor: Option
     let sessions = relay.clone();
     let session_ended = Box::new(move |session| sessions.end_session(session));
     let nodes = match &config.cluster {
-        Some(cluster) => Some(join_cluster(cluster, node_name.unwrap_or_default(), &metrics)?),
+        Some(cluster) => {
+            let about = About {
+                name: node_name.unwrap_or_default(),
+                media: media_addresses(&media, &advertised),
+                ..About::default()
+            };
+            Some(join_cluster(cluster, about, relay.clone(), &metrics)?)
+        }
         None => None,
     };
     let (push, nudges) = mpsc::channel(NUDGES_MAX);
@@ -435,11 +443,12 @@ fn host_name() -> String {
 }
 
 /// Other nodes are heard from here on, as soon as Redis is there.
-fn join_cluster(cluster: &ClusterConfig, name: String, metrics: &Arc<Metrics>) -> anyhow::Result<Nodes> {
+fn join_cluster(cluster: &ClusterConfig, about: About, relay: RelayHandle, metrics: &Arc<Metrics>) -> anyhow::Result<Nodes> {
     let me = NodeId::from_random(rand::random());
     let (bus, packets) = RedisBus::start(cluster, me, metrics.clone())?;
-    tracing::info!(node = %me, name, "one of several nodes");
-    Ok(Nodes::new(me, name, Box::new(bus), packets))
+    tracing::info!(node = %me, about.name, "one of several nodes");
+    let tell_relay = Box::new(move |others| relay.set_others(others));
+    Ok(Nodes::new(me, about, Box::new(bus), packets, tell_relay))
 }
 
 fn listen_at(address: SocketAddr, inherited: &mut Inherited) -> std::io::Result<TcpListener> {
@@ -449,17 +458,26 @@ fn listen_at(address: SocketAddr, inherited: &mut Inherited) -> std::io::Result<
     }
 }
 
-/// The relay reaches the addresses that we advertise, at each worker's port.
+/// The addresses that we advertise, at each worker's port.
+fn media_addresses(sfu: &SfuHandle, advertised: &[IpAddr]) -> Vec<SocketAddr> {
+    let workers = sfu.addresses();
+    let at = |worker: &SocketAddr| {
+        advertised
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, worker.port()))
+            .collect::<Vec<_>>()
+    };
+    workers.iter().flat_map(at).collect()
+}
+
+/// The relay reaches our own SFU from the start, and those of other nodes as they come.
 fn start_relay(
     sfu: &SfuHandle,
     advertised: &[IpAddr],
     mut datagrams: mpsc::Receiver<(Flow, Vec<u8>)>,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<RelayHandle> {
-    let workers = sfu.addresses();
-    let peers = workers
-        .iter()
-        .flat_map(|worker| advertised.iter().map(|ip| SocketAddr::new(*ip, worker.port())));
+    let peers = media_addresses(sfu, advertised);
     let relay = RelayHandle::start(peers, sfu.clone(), metrics.clone()).context("the relay has no random numbers")?;
     let handle = relay.clone();
     tokio::spawn(async move {

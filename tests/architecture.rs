@@ -12,6 +12,7 @@ const DRIVERS: &[&str] = &[
     "src/cluster/redis.rs",
     "src/relay/driver.rs",
     "src/relay/datagrams.rs",
+    "src/relay/others.rs",
     "src/relay/stream.rs",
     "src/sfu/worker.rs",
     "src/sfu/handle.rs",

@@ -1,5 +1,7 @@
 //! What carries packets between nodes, and what they look like.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::NodeId;
@@ -57,6 +59,9 @@ pub struct About {
     pub participants: u64,
     /// Whether it takes nothing new.
     pub full: bool,
+    /// Where its SFU is reached: what it advertises, with every worker's port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<SocketAddr>,
 }
 
 /// Where a node stands with another.

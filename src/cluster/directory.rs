@@ -2,6 +2,7 @@
 //! every [`Output`], and call [`Directory::handle_timeout`] when [`Directory::poll_timeout`] is due.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::bus::{About, Body, Known, Packet, VERSION};
@@ -10,6 +11,9 @@ use crate::id::NodeId;
 
 /// Nodes that one node knows. Those beyond are not heard.
 pub const NODES_MAX: usize = 64;
+
+/// Addresses of one node's SFU. Those beyond are not reached through relays.
+pub const MEDIA_MAX: usize = 64;
 
 /// Between two beats.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -118,6 +122,12 @@ impl Directory {
     /// What a node calls itself.
     pub fn name_of(&self, node: NodeId) -> Option<&str> {
         self.neighbours.get(&node).map(|neighbour| neighbour.about.name.as_str())
+    }
+
+    /// Where the SFUs of all others are reached that are known, heard or not.
+    pub fn media_of_others(&self) -> Vec<SocketAddr> {
+        let all = self.neighbours.values();
+        all.flat_map(|n| n.about.media.iter().take(MEDIA_MAX)).copied().collect()
     }
 
     /// Those that words reach now.

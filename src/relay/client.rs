@@ -14,16 +14,16 @@ use super::credentials::{Keys, REALM};
 use super::framing;
 use super::ledger::Ledger;
 use super::message::{Class, Code, FAMILY_V4, FAMILY_V6, Message, Method, Writer, attribute};
-use super::peers::Peers;
+use super::peers::Reach;
 use crate::id::SessionId;
 
 /// IANA's number of UDP, the only transport to a peer (RFC 8656 section 18.8).
 const UDP: u8 = 17;
 
-/// What all clients share, and nobody changes.
+/// What all clients share.
 pub struct Relay {
     pub keys: Keys,
-    pub peers: Peers,
+    pub reach: Reach,
 }
 
 /// One moment on both clocks.
@@ -174,6 +174,9 @@ impl Client {
         let allocation = &mut owned.allocation;
         if !allocation.is_permitted(peer.ip(), now) {
             return self.counters.drop(Drop::NoPermission);
+        }
+        if !self.relay.reach.has(peer) {
+            return self.counters.drop(Drop::NotOurPeer);
         }
         if !allocation.may_receive(payload.len(), now) {
             return self.counters.drop(Drop::Bandwidth);
@@ -364,7 +367,7 @@ impl Client {
         let peers: Option<Vec<IpAddr>> = message.peers().map(|peer| peer.map(|peer| peer.ip())).collect();
         let peers = peers.filter(|peers| !peers.is_empty()).ok_or_else(bad_request)?;
         for peer in &peers {
-            check_peer(peer.is_ipv6() == allocation.relayed().is_ipv6(), relay.peers.has_ip(*peer))?;
+            check_peer(peer.is_ipv6() == allocation.relayed().is_ipv6(), relay.reach.has_ip(*peer))?;
         }
         if !allocation.has_room_for(&peers, now.instant) {
             return Err(refused(Code::InsufficientCapacity, Refusal::AllocationLimit));
@@ -383,7 +386,7 @@ impl Client {
         check_known(message, &[attribute::CHANNEL_NUMBER, attribute::XOR_PEER_ADDRESS])?;
         let number = message.number(attribute::CHANNEL_NUMBER).flatten().ok_or_else(bad_request)?;
         let peer = message.peers().next().flatten().ok_or_else(bad_request)?;
-        check_peer(peer.is_ipv6() == allocation.relayed().is_ipv6(), relay.peers.has(peer))?;
+        check_peer(peer.is_ipv6() == allocation.relayed().is_ipv6(), relay.reach.has(peer))?;
         // The channel number stands in the upper half (RFC 8656 section 18.1).
         let bound = allocation.bind((number >> 16) as u16, peer, now.instant);
         bound.map_err(|error| match error {
@@ -420,7 +423,7 @@ impl Client {
         if !allocation.is_permitted(peer.ip(), now) {
             return Err(Drop::NoPermission);
         }
-        if !self.relay.peers.has(peer) {
+        if !self.relay.reach.has(peer) {
             return Err(Drop::NotOurPeer);
         }
         if !allocation.may_send(payload.len(), now) {
@@ -520,11 +523,11 @@ fn check_known(message: &Message<'_>, known: &[u16]) -> Result<(), Refused> {
     })
 }
 
-fn check_peer(is_of_the_family: bool, is_ours: bool) -> Result<(), Refused> {
+fn check_peer(is_of_the_family: bool, may_be_reached: bool) -> Result<(), Refused> {
     if !is_of_the_family {
         return Err(refused(Code::PeerAddressFamilyMismatch, Refusal::Family));
     }
-    if !is_ours {
+    if !may_be_reached {
         return Err(refused(Code::Forbidden, Refusal::ForbiddenPeer));
     }
     Ok(())

@@ -21,7 +21,7 @@ pub enum Refusal {
     Family,
     /// Anything but UDP was asked for.
     Transport,
-    /// The peer is not our own SFU.
+    /// The peer is no SFU of ours, nor of another node.
     ForbiddenPeer,
     /// The session has as many allocations as it may have.
     SessionQuota,
@@ -101,8 +101,10 @@ pub enum Drop {
     NoChannel,
     /// The peer has no permission, or no longer (RFC 8656 section 9).
     NoPermission,
-    /// A port of ours that is not the SFU's.
+    /// A port of an SFU's address that is not its own.
     NotOurPeer,
+    /// It was for another node, and the system gave no socket or did not take it.
+    NotSent,
     /// The allocation's share of the network is used up.
     Bandwidth,
     /// The relay did not keep up.
@@ -110,12 +112,13 @@ pub enum Drop {
 }
 
 impl Drop {
-    pub const ALL: [Drop; 7] = [
+    pub const ALL: [Drop; 8] = [
         Drop::Malformed,
         Drop::NoAllocation,
         Drop::NoChannel,
         Drop::NoPermission,
         Drop::NotOurPeer,
+        Drop::NotSent,
         Drop::Bandwidth,
         Drop::QueueFull,
     ];
@@ -128,6 +131,7 @@ impl Drop {
             Drop::NoChannel => "no_channel",
             Drop::NoPermission => "no_permission",
             Drop::NotOurPeer => "not_our_peer",
+            Drop::NotSent => "not_sent",
             Drop::Bandwidth => "bandwidth",
             Drop::QueueFull => "queue_full",
         }
@@ -139,9 +143,9 @@ impl Drop {
 pub struct Counters {
     refused: [u64; Refusal::ALL.len()],
     dropped: [u64; Drop::ALL.len()],
-    /// Payload bytes from clients to the SFU.
+    /// Payload bytes from clients to SFUs.
     pub bytes_in: u64,
-    /// Payload bytes from the SFU to clients.
+    /// Payload bytes from SFUs to clients.
     pub bytes_out: u64,
 }
 

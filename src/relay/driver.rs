@@ -6,6 +6,7 @@
 )]
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -20,7 +21,8 @@ use super::credentials::{Credential, Keys, SECRET_BYTES};
 use super::datagrams::Datagrams;
 use super::ledger::Ledger;
 use super::message::{self, Class};
-use super::peers::Peers;
+use super::others::Way;
+use super::peers::{Peers, Reach};
 use super::stream;
 use crate::id::SessionId;
 use crate::metrics::Metrics;
@@ -143,7 +145,7 @@ impl RelayHandle {
             }),
             relay: Arc::new(Relay {
                 keys: Keys::new(&secret),
-                peers,
+                reach: Reach::new(peers),
             }),
             sfu: Box::new(sfu),
             metrics,
@@ -152,6 +154,11 @@ impl RelayHandle {
         });
         let datagrams = Datagrams::start(shared.clone());
         Ok(RelayHandle { shared, datagrams })
+    }
+
+    /// These are the addresses of the other nodes' SFUs from here on.
+    pub fn set_others(&self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        self.shared.relay.reach.set_others(addresses);
     }
 
     /// Credentials of this session are taken from here on, until `end_session`.
@@ -251,6 +258,8 @@ pub(super) struct Answer {
 /// What a client's task waits for, beside the client.
 pub(super) struct Wakes {
     from_peers: Option<mpsc::Receiver<FromPeer>>,
+    /// Once something was sent to another node.
+    others: Option<Way>,
     ended: CancellationToken,
 }
 
@@ -264,12 +273,22 @@ pub(super) enum Wake {
 impl Wakes {
     /// Waits for the next of them. Can be dropped at any await without loss. With `takes_media` false, what peers send waits.
     pub async fn next(&mut self, deadline: Option<Instant>, takes_media: bool) -> Wake {
-        let Wakes { from_peers, ended } = self;
+        let Wakes {
+            from_peers,
+            others,
+            ended,
+        } = self;
         let received = async {
             match from_peers {
                 // The link lives as long as the receiver, so that the channel does not close before.
                 Some(from_peers) if takes_media => from_peers.recv().await,
                 _ => None,
+            }
+        };
+        let from_others = async {
+            match others {
+                Some(way) if takes_media => way.receive().await,
+                _ => std::future::pending().await,
             }
         };
         let timeout = async {
@@ -281,13 +300,24 @@ impl Wakes {
         tokio::select! {
             () = ended.cancelled() => Wake::Ended,
             Some(datagram) = received => Wake::FromPeer(datagram),
+            datagram = from_others => Wake::FromPeer(datagram),
             () = timeout => Wake::Timeout,
         }
     }
 
+    /// Sends to the SFU of another node. Never waits.
+    fn send_there(&mut self, peer: SocketAddr, payload: &[u8]) -> io::Result<()> {
+        let way = match self.others.take() {
+            Some(way) => way,
+            None => Way::open(peer.is_ipv6())?,
+        };
+        self.others.insert(way).send(peer, payload)
+    }
+
     /// What has come from a peer already.
     pub fn try_next(&mut self) -> Option<FromPeer> {
-        self.from_peers.as_mut()?.try_recv().ok()
+        let own = self.from_peers.as_mut()?.try_recv().ok();
+        own.or_else(|| self.others.as_ref()?.try_receive())
     }
 }
 
@@ -300,6 +330,7 @@ impl Carrier {
             out: Vec::new(),
             wakes: Wakes {
                 from_peers: None,
+                others: None,
                 ended: shared.stop.clone(),
             },
             answers: Vec::new(),
@@ -364,11 +395,14 @@ impl Carrier {
                     bytes,
                     to_stranger: false,
                 }),
-                Output::ToPeer { peer, payload } => {
-                    if let Some(link) = &self.link {
-                        link.deliver(peer, payload);
+                Output::ToPeer { peer, payload } => match &self.link {
+                    Some(link) if self.shared.relay.reach.own.has(peer) => link.deliver(peer, payload),
+                    _ => {
+                        if self.wakes.send_there(peer, &payload).is_err() {
+                            Shared::drop(&self.shared, DropReason::NotSent);
+                        }
                     }
-                }
+                },
                 Output::Allocated { relayed, .. } => {
                     let (outbox, from_peers) = mpsc::channel(OUTBOX_MAX);
                     self.link = Some(self.shared.sfu.link(relayed, outbox));
@@ -378,7 +412,7 @@ impl Carrier {
                 }
                 Output::Freed => {
                     self.link = None;
-                    self.wakes.from_peers = None;
+                    (self.wakes.from_peers, self.wakes.others) = (None, None);
                     self.wakes.ended = self.shared.stop.clone();
                     let allocations = &self.shared.metrics.relay_allocations;
                     allocations.with_label_values(&[self.transport.as_str()]).dec();

@@ -1,8 +1,8 @@
-//! TURN (RFC 8656) into our own SFU, for browsers that may only speak TLS or TCP. A packet goes down this list:
+//! TURN (RFC 8656) into the SFUs of this deployment, for browsers that may only speak TLS or TCP. A packet goes down this list:
 //! `driver` -> `framing` -> `client` -> `allocation` -> the SFU's handle.
 //!
-//! No relay socket exists: relayed addresses live inside the process, and the only peers are this server's own SFU addresses
-//! (`peers`). Words here are the RFC's: client, allocation, permission, channel, peer.
+//! Into our own SFU no socket leads: relayed addresses live inside the process. To the SFUs of other nodes an allocation has a socket
+//! (`others`). Nobody else is a peer (`peers`). Words here are the RFC's: client, allocation, permission, channel, peer.
 
 pub mod allocation;
 pub mod client;
@@ -13,5 +13,6 @@ pub mod driver;
 pub mod framing;
 pub mod ledger;
 pub mod message;
+mod others;
 pub mod peers;
 mod stream;

@@ -1,9 +1,10 @@
-//! The only peers that an allocation may have: this server's own SFU. What is not in the list, to the port, is refused, so that the
-//! relay cannot be aimed at anything.
+//! The only peers that an allocation may have: this server's own SFU, and those of the nodes beside it. What is not in the list, to
+//! the port, is refused, so that the relay cannot be aimed at anything.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{PoisonError, RwLock};
 
-/// The addresses of our SFU: its candidates, with every worker's port.
+/// The addresses of an SFU: its candidates, with every worker's port.
 #[derive(Debug, Clone, Default)]
 pub struct Peers {
     addresses: Vec<SocketAddr>,
@@ -23,14 +24,14 @@ impl Peers {
         Peers { addresses }
     }
 
-    /// Whether this is one of our SFU's addresses. An IPv6 form of one of its IPv4 addresses is not.
+    /// Whether this is one of the addresses. An IPv6 form of one of its IPv4 addresses is not.
     pub fn has(&self, address: SocketAddr) -> bool {
         self.addresses
             .iter()
             .any(|own| (own.ip(), own.port()) == (address.ip(), address.port()))
     }
 
-    /// Whether some port of this address is one of our SFU's.
+    /// Whether some port of this address is one of them.
     pub fn has_ip(&self, ip: IpAddr) -> bool {
         self.addresses.iter().any(|own| own.ip() == ip)
     }
@@ -49,6 +50,43 @@ impl Peers {
             .collect();
         ips.dedup();
         ips
+    }
+}
+
+/// Whom clients may reach.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// Our SFU, in this process.
+    pub own: Peers,
+    /// Those of other nodes, which come and go.
+    others: RwLock<Peers>,
+}
+
+impl Reach {
+    pub fn new(own: Peers) -> Reach {
+        Reach {
+            own,
+            others: RwLock::default(),
+        }
+    }
+
+    /// From here on the other nodes have these, and no others.
+    pub fn set_others(&self, addresses: impl IntoIterator<Item = SocketAddr>) {
+        let others = Peers::new(addresses.into_iter().filter(|address| !self.own.has(*address)));
+        *self.others.write().unwrap_or_else(PoisonError::into_inner) = others;
+    }
+
+    pub fn has(&self, address: SocketAddr) -> bool {
+        self.own.has(address) || self.is_other(address)
+    }
+
+    pub fn has_ip(&self, ip: IpAddr) -> bool {
+        self.own.has_ip(ip) || self.others.read().unwrap_or_else(PoisonError::into_inner).has_ip(ip)
+    }
+
+    /// Whether it is another node's, which is reached by the network.
+    pub fn is_other(&self, address: SocketAddr) -> bool {
+        self.others.read().unwrap_or_else(PoisonError::into_inner).has(address)
     }
 }
 
@@ -105,6 +143,20 @@ mod tests {
         assert!(!peers.has_ip(address("[2002:cb00:7107::]:1").ip()), "a 6to4 form of our own");
         assert_eq!(peers.ips(false), [address("203.0.113.7:1").ip()]);
         assert_eq!(peers.ips(true), [address("[2a00::7]:1").ip()]);
+    }
+
+    #[test]
+    fn other_nodes_come_and_go_and_our_own_stay() {
+        let reach = Reach::new(Peers::new([address("203.0.113.7:8443")]));
+        let (other, third) = (address("203.0.113.8:8443"), address("203.0.113.9:8443"));
+        reach.set_others([other, address("203.0.113.7:8443"), address("224.0.0.1:1")]);
+        assert!(reach.has(other) && reach.is_other(other) && reach.has_ip(other.ip()));
+        assert!(!reach.has(address("203.0.113.8:22")), "another port");
+        assert!(!reach.is_other(address("203.0.113.7:8443")), "our own, whoever claims it");
+        assert!(!reach.has(address("224.0.0.1:1")), "no single machine");
+        reach.set_others([third]);
+        assert!(!reach.has(other) && !reach.has_ip(other.ip()) && reach.has(third));
+        assert!(reach.has(address("203.0.113.7:8443")));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::*;
 use crate::relay::allocation::{CHANNEL_LIFETIME, CHANNELS_MAX, PERMISSION_LIFETIME, PERMISSIONS_MAX};
 use crate::relay::credentials::{self, CREDENTIAL_TTL_S, Credential, NONCE_TTL_S, SECRET_BYTES};
 use crate::relay::ledger::ALLOCATIONS_PER_SESSION_MAX;
-use crate::relay::peers::HOSTILE;
+use crate::relay::peers::{HOSTILE, Peers};
 
 const SFU: &str = "203.0.113.7:8443";
 const SFU_V6: &str = "[2a00::7]:8443";
@@ -43,7 +43,7 @@ impl World {
         let peers = Peers::new(peers.iter().map(|peer| addr(peer)));
         let relay = Arc::new(Relay {
             keys: Keys::new(&[7; SECRET_BYTES]),
-            peers: peers.clone(),
+            reach: Reach::new(peers.clone()),
         });
         let now = Now {
             instant: Instant::now(),

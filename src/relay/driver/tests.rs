@@ -160,9 +160,13 @@ fn code_of(answer: &[u8]) -> Result<(), u16> {
 }
 
 fn channel_bind(credential: &Credential, nonce: &str) -> Vec<u8> {
+    channel_bind_to(sfu_address(), credential, nonce)
+}
+
+fn channel_bind_to(peer: SocketAddr, credential: &Credential, nonce: &str) -> Vec<u8> {
     let message = request(Method::ChannelBind)
         .attribute(attribute::CHANNEL_NUMBER, &[0x40, 0, 0, 0])
-        .xor_address(attribute::XOR_PEER_ADDRESS, sfu_address());
+        .xor_address(attribute::XOR_PEER_ADDRESS, peer);
     signed(message, credential, nonce)
 }
 
@@ -228,6 +232,54 @@ async fn media_goes_to_the_sfu_and_back_by_udp() {
         .relay
         .handle_datagram(addr("198.51.100.9:4001"), sfu_address(), b"\x40\x00\x00\x01x".to_vec());
     assert_eq!(world.dropped(DropReason::NoAllocation), 1, "another client's channel");
+}
+
+#[tokio::test]
+async fn media_goes_to_the_sfu_of_another_node_and_back() {
+    let world = World::new();
+    let (other, stranger) = (
+        tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a socket"),
+        tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a socket"),
+    );
+    let there = other.local_addr().expect("an address");
+    let credential = world.credential();
+    let (mut stream, _task) = world.connect();
+    let nonce = allocate(&mut stream, &credential).await.expect("an allocation");
+    let bind = channel_bind_to(there, &credential, &nonce);
+    assert_eq!(
+        code_of(&ask(&mut stream, &bind).await),
+        Err(403),
+        "nobody said that it is one"
+    );
+    world.relay.set_others([there]);
+    assert_eq!(code_of(&ask(&mut stream, &bind).await), Ok(()));
+    let mut datagram = [0; 64];
+    for n in 0..200u8 {
+        stream.write_all(&[0x40, 0, 0, 1, n, 0, 0, 0]).await.expect("written");
+        let received = timeout(PATIENCE, other.recv_from(&mut datagram)).await.expect("in time");
+        let (length, relay) = received.expect("a datagram");
+        assert_eq!(datagram[..length], [n]);
+        if n == 0 {
+            stranger.send_to(b"mine", relay).await.expect("sent");
+            world
+                .until("it is dropped", |world| world.dropped(DropReason::NotOurPeer) == 1)
+                .await;
+        }
+        other.send_to(&datagram[..length], relay).await.expect("sent");
+        let mut back = [0; 8];
+        timeout(PATIENCE, stream.read_exact(&mut back))
+            .await
+            .expect("in time")
+            .expect("an echo");
+        assert_eq!(back, [0x40, 0, 0, 1, n, 0, 0, 0]);
+    }
+    // It is no node any more.
+    world.relay.set_others([]);
+    stream.write_all(b"\x40\x00\x00\x01x\0\0\0").await.expect("written");
+    world
+        .until("nothing goes there", |world| world.dropped(DropReason::NotOurPeer) == 2)
+        .await;
+    assert_eq!(world.dropped(DropReason::NotSent), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The hub among those of other nodes (D): words go out and come in over a bus, and what became of whom is logged and counted.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -11,10 +12,14 @@ use crate::id::NodeId;
 use crate::signaling::nodes::{NodeNews, Word};
 use crate::signaling::output::Counts;
 
+/// Takes where the SFUs of the other nodes are reached, each time that one comes or goes.
+pub type TellRelay = Box<dyn Fn(Vec<SocketAddr>) + Send>;
+
 /// What joins a hub to those of other nodes.
 pub struct Nodes {
     me: NodeId,
     name: String,
+    tell_relay: TellRelay,
     directory: Directory,
     bus: Box<dyn Bus>,
     packets: mpsc::Receiver<Packet>,
@@ -22,14 +27,11 @@ pub struct Nodes {
 
 impl Nodes {
     /// `packets`: what comes over the bus.
-    pub fn new(me: NodeId, name: String, bus: Box<dyn Bus>, packets: mpsc::Receiver<Packet>) -> Nodes {
-        let about = About {
-            name: name.clone(),
-            ..About::default()
-        };
+    pub fn new(me: NodeId, about: About, bus: Box<dyn Bus>, packets: mpsc::Receiver<Packet>, tell_relay: TellRelay) -> Nodes {
         Nodes {
             me,
-            name,
+            name: about.name.clone(),
+            tell_relay,
             directory: Directory::new(me, about, Instant::now()),
             bus,
             packets,
@@ -98,6 +100,9 @@ impl Driver {
                 }
                 Output::News(news) => {
                     self.log_node(news);
+                    if let (News::Came(_) | News::Gone(_), Some(nodes)) = (news, &self.nodes) {
+                        (nodes.tell_relay)(nodes.directory.media_of_others());
+                    }
                     let news = self.named(news);
                     self.hub.handle_node(news, now);
                     heard = true;
