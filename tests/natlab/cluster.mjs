@@ -73,7 +73,7 @@ export class Cluster {
 
   /** Takes whoever connects from this client to that node, for as long as it accepts. */
   keep(client, name) {
-    this.balancer.send({ client: client.uplink.address, node: NODES[name] });
+    this.balancer.send({ client: client.uplink.seen, node: NODES[name] });
   }
 
   /** Waits until each node hears all others. */

@@ -77,6 +77,9 @@ class Uplink {
     Object.assign(this, { address, gateway, bits });
     const wan = this.ipv6 ? `2001:db8::${FIRST_ROUTER + number}` : `198.51.100.${FIRST_ROUTER + number}`;
 
+    /** What the internet sees of the client. */
+    this.seen = profile.nat === "none" ? address : wan;
+
     makeNamespace(this.router, [nameIs(this.ipv6 ? SERVER_IPV6 : SERVER_IPV4)]);
     forwardPackets(this.router);
     ip(this.router, [
