@@ -13,8 +13,8 @@ use crate::load::{Load, Resource, Shares};
 use crate::metrics::Metrics;
 use crate::signaling::driver::HubHandle;
 
-/// How often is looked.
-const EVERY: Duration = Duration::from_millis(250);
+/// How often is looked: as often as a worker says how busy it was. On a server that has nothing to do, this is most of what it does.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Starts to look, for as long as the hub lives.
 pub fn watch(limits: Shares, hub: HubHandle, metrics: Arc<Metrics>) {
