@@ -2,6 +2,7 @@
 
 mod faults;
 mod redis;
+mod relay;
 mod shared;
 mod tls;
 

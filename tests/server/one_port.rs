@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{PATIENCE, Server, Tab};
 
 /// What a page is told of the relay.
-fn credentials(tab: &Tab) -> (String, String) {
+pub fn credentials(tab: &Tab) -> (String, String) {
     let servers = tab.welcome["ice_servers"].as_array().expect("a list");
     let relay = servers.iter().find(|server| server["username"].is_string()).expect("a relay");
     let text = |key: &str| relay[key].as_str().expect("a string").to_owned();
@@ -25,18 +25,23 @@ fn peer() -> String {
 }
 
 /// coturn's client, which sends to one of our own addresses through the relay. `options`: what carries it.
-struct Uclient {
+pub struct Uclient {
     child: Child,
 }
 
 impl Uclient {
     fn start(server: &Server, options: &[&str], username: &str, password: &str) -> Uclient {
-        let port = server.port.to_string();
+        Uclient::start_to((&peer(), server.port), server, options, username, password)
+    }
+
+    /// To this address and port, which another server may have.
+    pub fn start_to(to: (&str, u16), server: &Server, options: &[&str], username: &str, password: &str) -> Uclient {
+        let (port, to_port) = (server.port.to_string(), to.1.to_string());
         let child = Command::new("turnutils_uclient")
             .args(options)
             .args(["-v", "-s", "-c", "-n", "50", "-m", "1"])
             .args(["-u", username, "-w", password])
-            .args(["-p", &port, "-e", &peer(), "-r", &port, "127.0.0.1"])
+            .args(["-p", &port, "-e", to.0, "-r", &to_port, "127.0.0.1"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -45,7 +50,7 @@ impl Uclient {
     }
 
     /// Reads what it prints until a line has one of these words; the line.
-    fn prints(&mut self, words: &[&str]) -> Option<String> {
+    pub fn prints(&mut self, words: &[&str]) -> Option<String> {
         let mut lines = BufReader::new(self.child.stdout.as_mut().expect("its output")).lines();
         let deadline = Instant::now() + PATIENCE;
         lines.find_map(|line| {
