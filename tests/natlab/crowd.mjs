@@ -27,9 +27,9 @@ function countRings() {
 export const ringsOf = (person) => person.page.evaluate(() => window.__rings);
 
 /** What came and went on the websockets of this page, as lines with the time; of pings nothing. Chromium alone tells. */
-async function listen(person) {
+async function listen(person, kind) {
   person.heard = [];
-  if (person.browserKind !== "chromium") return;
+  if (kind !== "chromium") return;
   const protocol = await person.page.createCDPSession();
   const note = (text) => person.heard.push(`${new Date().toISOString()} ${text}`);
   const frame = (direction, { requestId, response }) => {
@@ -67,8 +67,7 @@ export class Crowd {
     // What people wait for in vain is said with it.
     person.kind = `${name}'s ${kind}`;
     person.userId = await person.id();
-    person.browserKind = kind;
-    await listen(person);
+    await listen(person, kind);
     // Once for this page, and once for each that is loaded later.
     await person.page.evaluate(countRings);
     await person.page.evaluateOnNewDocument(countRings);

@@ -182,6 +182,14 @@ async fn read_message(stream: &mut DuplexStream) -> Vec<u8> {
     timeout(PATIENCE, read).await.expect("in time")
 }
 
+/// ChannelData with up to four bytes in it.
+async fn read_frame(stream: &mut DuplexStream) -> [u8; 8] {
+    let mut frame = [0; 8];
+    let read = timeout(PATIENCE, stream.read_exact(&mut frame)).await.expect("in time");
+    read.expect("an echo");
+    frame
+}
+
 async fn ask(stream: &mut DuplexStream, request: &[u8]) -> Vec<u8> {
     stream.write_all(request).await.expect("written");
     read_message(stream).await
@@ -205,12 +213,7 @@ async fn media_goes_to_the_sfu_and_back_over_a_stream() {
     assert_eq!(code_of(&ask(&mut stream, &channel_bind(&credential, &nonce)).await), Ok(()));
     for n in 0..200u8 {
         stream.write_all(&[0x40, 0, 0, 1, n, 0, 0, 0]).await.expect("written");
-        let mut back = [0; 8];
-        timeout(PATIENCE, stream.read_exact(&mut back))
-            .await
-            .expect("in time")
-            .expect("an echo");
-        assert_eq!(back, [0x40, 0, 0, 1, n, 0, 0, 0]);
+        assert_eq!(read_frame(&mut stream).await, [0x40, 0, 0, 1, n, 0, 0, 0]);
     }
     assert_eq!(world.metrics.relay_bytes.with_label_values(&["in"]).get(), 200);
     assert_eq!(world.metrics.relay_bytes.with_label_values(&["out"]).get(), 200);
@@ -266,12 +269,7 @@ async fn media_goes_to_the_sfu_of_another_node_and_back() {
                 .await;
         }
         other.send_to(&datagram[..length], relay).await.expect("sent");
-        let mut back = [0; 8];
-        timeout(PATIENCE, stream.read_exact(&mut back))
-            .await
-            .expect("in time")
-            .expect("an echo");
-        assert_eq!(back, [0x40, 0, 0, 1, n, 0, 0, 0]);
+        assert_eq!(read_frame(&mut stream).await, [0x40, 0, 0, 1, n, 0, 0, 0]);
     }
     // It is no node any more.
     world.relay.set_others([]);

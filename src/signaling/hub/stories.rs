@@ -515,12 +515,7 @@ fn who_was_away_at_the_answer_is_shown_as_such() {
 fn a_resume_takes_over_from_the_older_websocket() {
     let (mut world, ada, bob) = talking();
     let old = world.browsers[ada].connection;
-    let resume = Resume {
-        session_id: world.browsers[ada].session,
-        secret: world.browsers[ada].secret.clone(),
-        seq: world.browsers[ada].seq,
-        tries: 1,
-    };
+    let resume = world.resume_of(ada, 1);
     // The browser knows nothing of the old one any more.
     world.browsers[ada].connection = None;
     world.attach(ada, Some(resume)).expect("it goes on");
@@ -538,12 +533,7 @@ fn a_hello_that_is_late_does_not_take_the_session_from_a_newer_websocket() {
     world.cut(ada);
     world.resume(ada).expect("it goes on");
     let newer = world.browsers[ada].connection;
-    let late = Resume {
-        session_id: world.browsers[ada].session,
-        secret: world.browsers[ada].secret.clone(),
-        seq: world.browsers[ada].seq,
-        tries: 1,
-    };
+    let late = world.resume_of(ada, 1);
     world.attach(ada, Some(late)).expect("it is closed, not refused");
     assert_eq!(world.browsers[ada].closed, Some(CloseReason::Replaced), "the late one");
     world.browsers[ada].connection = newer;
@@ -562,12 +552,7 @@ fn a_hello_that_is_late_does_not_take_the_session_from_a_newer_websocket() {
 fn only_the_secret_of_the_session_resumes_it() {
     let (mut world, ada, bob) = talking();
     world.cut(ada);
-    let good = Resume {
-        session_id: world.browsers[ada].session,
-        secret: world.browsers[ada].secret.clone(),
-        seq: world.browsers[ada].seq,
-        tries: 1,
-    };
+    let good = world.resume_of(ada, 1);
     let eve = world.open(EVE);
     world.cut(eve);
     world.attach(eve, Some(good.clone())).expect("a new session");

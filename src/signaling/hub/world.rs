@@ -240,14 +240,19 @@ impl World {
     }
 
     pub(super) fn resume(&mut self, browser: usize) -> Result<(), AttachRefused> {
+        let tries = u32::try_from(self.connections + 1).expect("few");
+        self.attach(browser, Some(self.resume_of(browser, tries)))
+    }
+
+    /// By which a browser's session goes on.
+    pub(super) fn resume_of(&self, browser: usize, tries: u32) -> Resume {
         let b = &self.browsers[browser];
-        let resume = Resume {
+        Resume {
             session_id: b.session,
             secret: b.secret.clone(),
             seq: b.seq,
-            tries: u32::try_from(self.connections + 1).expect("few"),
-        };
-        self.attach(browser, Some(resume))
+            tries,
+        }
     }
 
     pub(super) fn attach(&mut self, browser: usize, resume: Option<Resume>) -> Result<(), AttachRefused> {

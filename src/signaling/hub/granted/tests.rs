@@ -332,13 +332,7 @@ fn a_session_is_resumed_by_its_secret_alone_and_nothing_else_is() {
     let mut world = World::new();
     let ada = open(&mut world, ADA, bound());
     world.told(ada);
-    let browser = &world.browsers[ada];
-    let good = Resume {
-        session_id: browser.session,
-        secret: browser.secret.clone(),
-        seq: browser.seq,
-        tries: 1,
-    };
+    let good = world.resume_of(ada, 1);
     let attach = |resume| Attach {
         identity: None,
         new_secret: None,
